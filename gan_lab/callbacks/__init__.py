@@ -1,0 +1,18 @@
+"""What happens between iterations: curves, metrics, pictures, checkpoints, the progress bar."""
+
+from gan_lab.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
+from gan_lab.callbacks.curves import Curves
+from gan_lab.callbacks.evaluation import Evaluation
+from gan_lab.callbacks.pictures import Pictures
+from gan_lab.callbacks.progress import ProgressBar
+from gan_lab.callbacks.stopwatch import Stopwatch
+
+__all__ = [
+    "AtomicCheckpointIO",
+    "Checkpoints",
+    "Curves",
+    "Evaluation",
+    "Pictures",
+    "ProgressBar",
+    "Stopwatch",
+]

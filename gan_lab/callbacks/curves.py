@@ -1,0 +1,86 @@
+"""The curves of a run: collected every iteration, written every few, to TensorBoard and metrics.csv alike."""
+
+import math
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+from gan_lab.callbacks.stopwatch import Stopwatch
+from gan_lab.errors import Diverged
+from gan_lab.run_folder import RunFolder
+
+
+class Curves(pl.Callback):
+    """Keeps each iteration's losses, logits and gradient norms on the device, and writes their means.
+
+    A point at iteration i is the mean over the iterations since the point before. Every single iteration's values are
+    looked at: the first that is not finite ends the run, by its number and name.
+
+    Args:
+        folder: the run's folder.
+        every: iterations between points.
+        stopwatch: tells the training time, for ``time/iterations_per_second``.
+    """
+
+    def __init__(self, folder: RunFolder, every: int, stopwatch: Stopwatch) -> None:
+        self.folder = folder
+        self.every = every
+        self.stopwatch = stopwatch
+        self.tensorboard = SummaryWriter(str(folder.path))
+        self.latest: dict[str, float] = {}
+        self._kept: list[dict[str, Tensor]] = []
+        self._seconds = 0.0
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self._kept.append(outputs)
+        if trainer.global_step % self.every == 0 or trainer.global_step == trainer.max_steps:
+            self.flush(trainer)
+
+    def flush(self, trainer: pl.Trainer) -> None:
+        """Look at and write what was kept since the last time.
+
+        Raises:
+            Diverged: if a value is not finite.
+        """
+        if not self._kept:
+            return
+        names = list(self._kept[0])
+        values = torch.stack([torch.stack([row[name].float() for name in names]) for row in self._kept]).cpu()
+        first = trainer.global_step - len(values) + 1
+        self._kept = []
+        # fp16's loss scaling overflows gradients on purpose, now and then, and skips the step
+        scaled = getattr(trainer.precision_plugin, "scaler", None) is not None
+        watched = [i for i, name in enumerate(names) if not (scaled and name.startswith("grad_norm/"))]
+        broken = (~values[:, watched].isfinite()).nonzero()
+        if len(broken):
+            row, column = broken[0].tolist()
+            raise Diverged(first + row, names[watched[column]], values[row, watched[column]].item())
+        means = dict(zip(names, values.double().mean(0).tolist(), strict=True))
+        seconds = self.stopwatch.seconds()
+        means["time/iterations_per_second"] = len(values) / (seconds - self._seconds)
+        self._seconds = seconds
+        self.write(trainer.global_step, means)
+
+    def write(self, iteration: int, values: dict[str, float]) -> None:
+        """Write points of curves at an iteration."""
+        self.latest |= values
+        self.folder.append_metrics(iteration, values)
+        for name, value in values.items():
+            self.tensorboard.add_scalar(name, value, iteration)
+
+    def write_hyperparameters(self, parameters: dict[str, Any], metrics: dict[str, float]) -> None:
+        """Enter the run in TensorBoard's HPARAMS page, with its final metrics."""
+        from torch.utils.tensorboard.summary import hparams
+
+        metrics = {f"metric/{name}": value for name, value in metrics.items() if math.isfinite(value)}
+        for summary in hparams(parameters, metrics):
+            self.tensorboard.file_writer.add_summary(summary)
+        self.tensorboard.flush()
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        self.tensorboard.flush()

@@ -1,0 +1,35 @@
+"""Metrics during training: a curve each, the best value beside the final one."""
+
+from typing import Any
+
+import pytorch_lightning as pl
+
+from gan_lab.adversary import AdversarialModule
+from gan_lab.callbacks.curves import Curves
+from gan_lab.callbacks.periodic import Periodic
+from gan_lab.callbacks.stopwatch import Stopwatch
+from gan_lab.metrics import Evaluator
+
+
+class Evaluation(Periodic):
+    """Evaluates the generator.
+
+    Args:
+        evaluator: what measures.
+        every: iterations between evaluations.
+        curves: where ``metric/<name>`` goes.
+        stopwatch: stopped meanwhile.
+    """
+
+    def __init__(self, evaluator: Evaluator, every: int, curves: Curves, stopwatch: Stopwatch) -> None:
+        super().__init__(every, curves, stopwatch)
+        self.evaluator = evaluator
+        self.final: dict[str, float] = {}
+        self.best: dict[str, dict[str, Any]] = {}
+
+    def act(self, trainer: pl.Trainer, module: AdversarialModule, iteration: int) -> None:
+        self.final = self.evaluator.evaluate(module.sampler)
+        for name, value in self.final.items():
+            if name not in self.best or value < self.best[name]["value"]:
+                self.best[name] = {"value": value, "iteration": iteration}
+        self.curves.write(iteration, {f"metric/{name}": value for name, value in self.final.items()})

@@ -1,0 +1,39 @@
+"""What happens every so many iterations and at the last, outside training time."""
+
+from abc import abstractmethod
+from typing import Any
+
+import pytorch_lightning as pl
+
+from gan_lab.adversary import AdversarialModule
+from gan_lab.callbacks.curves import Curves
+from gan_lab.callbacks.stopwatch import Stopwatch
+
+
+class Periodic(pl.Callback):
+    """Calls `act` every so many iterations and at the last, once the curves so far are known to be finite.
+
+    Args:
+        every: iterations between calls.
+        curves: written up to here first, so that nothing is made from a model that has diverged.
+        stopwatch: stopped meanwhile.
+    """
+
+    def __init__(self, every: int, curves: Curves, stopwatch: Stopwatch) -> None:
+        self.every = every
+        self.curves = curves
+        self.stopwatch = stopwatch
+
+    @abstractmethod
+    def act(self, trainer: pl.Trainer, module: AdversarialModule, iteration: int) -> None:
+        """Do the work, with ``iteration`` iterations done."""
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        assert isinstance(pl_module, AdversarialModule)
+        iteration = trainer.global_step
+        if iteration % self.every == 0 or iteration == trainer.max_steps:
+            with self.stopwatch.stopped():
+                self.curves.flush(trainer)
+                self.act(trainer, pl_module, iteration)

@@ -1,0 +1,41 @@
+"""Sample pictures from latents that never change, so that one sees the generator learn."""
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from gan_lab.adversary import AdversarialModule
+from gan_lab.callbacks.curves import Curves
+from gan_lab.callbacks.periodic import Periodic
+from gan_lab.callbacks.stopwatch import Stopwatch
+from gan_lab.drawing import draw, save_png
+from gan_lab.metrics.evaluator import generate
+from gan_lab.run_folder import RunFolder
+
+
+class Pictures(Periodic):
+    """Draws ``samples/iteration_<i>.png``, TensorBoard's ``samples``, and at the last ``samples/final.png``.
+
+    Args:
+        folder: the run's folder.
+        latents: the fixed latents, ``[N, latent_dim]``.
+        real: real samples to draw points beside, ``[M, …]``; images are drawn alone.
+        every: iterations between pictures.
+        curves: has the TensorBoard writer.
+        stopwatch: stopped meanwhile.
+    """
+
+    def __init__(
+        self, folder: RunFolder, latents: Tensor, real: Tensor, every: int, curves: Curves, stopwatch: Stopwatch
+    ) -> None:
+        super().__init__(every, curves, stopwatch)
+        self.folder = folder
+        self.latents = latents
+        self.real = real
+
+    def act(self, trainer: pl.Trainer, module: AdversarialModule, iteration: int) -> None:
+        picture = draw(generate(module.sampler, self.latents), self.real)
+        save_png(self.folder.samples / f"iteration_{iteration:07d}.png", picture)
+        if iteration == trainer.max_steps:
+            save_png(self.folder.samples / "final.png", picture)
+        self.curves.tensorboard.add_image("samples", torch.from_numpy(picture), iteration, dataformats="HWC")

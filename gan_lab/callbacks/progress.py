@@ -1,0 +1,46 @@
+"""The progress bar."""
+
+import sys
+from typing import Any
+
+import pytorch_lightning as pl
+from tqdm import tqdm
+
+from gan_lab.callbacks.curves import Curves
+
+
+class ProgressBar(pl.Callback):
+    """Iterations done, both losses, speed and time left, on stderr.
+
+    Args:
+        title: what is being trained.
+        curves: has the losses.
+    """
+
+    def __init__(self, title: str, curves: Curves) -> None:
+        self.title = title
+        self.curves = curves
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.bar = tqdm(
+            total=trainer.max_steps,
+            initial=trainer.global_step,
+            desc=self.title,
+            unit="it",
+            dynamic_ncols=True,
+            mininterval=0.2 if sys.stderr.isatty() else 10.0,  # a log file wants a line now and then, not a film
+        )
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if trainer.global_step % self.curves.every == 0:
+            losses = {key: f"{self.curves.latest[f'loss/{name}']:.3f}" for key, name in _LOSSES.items()}
+            self.bar.set_postfix(losses, refresh=False)
+        self.bar.update()
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        self.bar.close()
+
+
+_LOSSES = {"D": "discriminator", "G": "generator"}

@@ -1,0 +1,32 @@
+"""The 1 797 handwritten digits bundled with scikit-learn: real images that need no download."""
+
+import numpy as np
+import torch
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+from gan_lab.datasets.dataset import Dataset, checksum, first
+
+_TEST_SAMPLES = 500
+
+
+def digits(max_samples: int | None = None) -> Dataset:
+    """8×8 grey images of handwritten digits, 1 297 to train on and 500 held out, classes balanced in both.
+
+    Args:
+        max_samples: train on the first so many only; None for all.
+
+    References:
+        UCI Optical Recognition of Handwritten Digits, test part, as shipped by `sklearn.datasets.load_digits`.
+    """
+    bunch = load_digits()
+    images = np.round(bunch.images * (255 / 16)).astype(np.uint8)[:, None]
+    train, test, train_labels, test_labels = (
+        torch.from_numpy(part)
+        for part in train_test_split(
+            images, bunch.target.astype(np.int64), test_size=_TEST_SAMPLES, stratify=bunch.target, random_state=0
+        )
+    )
+    raw = checksum(train, test, train_labels, test_labels)
+    train, train_labels = first(max_samples, train, train_labels)
+    return Dataset(train, test, raw, train_labels, test_labels)

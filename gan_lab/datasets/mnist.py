@@ -1,0 +1,123 @@
+"""MNIST and Fashion-MNIST, read by torchvision from its own layout, after every byte has been checked."""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+import torchvision.datasets
+from filelock import FileLock
+
+from gan_lab.datasets.dataset import Dataset, first
+from gan_lab.errors import ConfigError
+
+_FILES = {  # name: (bytes, SHA-256 of MNIST's, SHA-256 of Fashion-MNIST's), all of the decompressed files
+    "train-images-idx3-ubyte": (
+        47040016,
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    ),
+    "train-labels-idx1-ubyte": (
+        60008,
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+    ),
+    "t10k-images-idx3-ubyte": (
+        7840016,
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    ),
+    "t10k-labels-idx1-ubyte": (
+        10008,
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+    ),
+}
+
+
+def mnist(root: str, download: bool = False, max_samples: int | None = None) -> Dataset:
+    """28×28 grey handwritten digits, 60 000 to train on and 10 000 held out (LeCun et al. 1998).
+
+    Args:
+        root: folder that holds, or is to hold, ``MNIST/raw`` with the four decompressed IDX files.
+        download: fetch what is missing.
+        max_samples: train on the first so many only; None for all.
+
+    Raises:
+        ConfigError: if a file is missing or is not the published one.
+    """
+    return _load(torchvision.datasets.MNIST, "mnist", 1, root, download, max_samples)
+
+
+def fashion_mnist(root: str, download: bool = False, max_samples: int | None = None) -> Dataset:
+    """28×28 grey pictures of clothing, MNIST's sizes (Xiao et al. 2017, arXiv 1708.07747), in ``FashionMNIST/raw``.
+
+    The arguments and errors are those of `mnist`.
+    """
+    return _load(torchvision.datasets.FashionMNIST, "fashion_mnist", 2, root, download, max_samples)
+
+
+def _load(
+    source: type[torchvision.datasets.MNIST],
+    dataset: str,
+    column: int,
+    root: str,
+    download: bool,
+    max_samples: int | None,
+) -> Dataset:
+    raw = Path(root).expanduser() / source.__name__ / "raw"
+    if download and _missing(raw):
+        _download(source, raw)
+    if missing := _missing(raw):
+        raise ConfigError(
+            f"dataset={dataset}: the folder {raw} lacks {', '.join(missing)}; put the decompressed files there "
+            "(dataset.root=FOLDER names another place), or fetch them with dataset.download=true"
+        )
+    digests = [_verify(raw / name, entry[0], entry[column], dataset) for name, entry in _FILES.items()]
+    train = source(raw.parent.parent, train=True, download=False)
+    test = source(raw.parent.parent, train=False, download=False)
+    samples, labels = first(max_samples, train.data.unsqueeze(1), train.targets)
+    return Dataset(
+        train=samples,
+        test=test.data.unsqueeze(1),
+        checksum=hashlib.sha256("".join(digests).encode()).hexdigest(),
+        train_labels=labels,
+        test_labels=test.targets,
+    )
+
+
+def _missing(raw: Path) -> list[str]:
+    return [name for name in _FILES if not (raw / name).is_file()]
+
+
+def _verify(file: Path, size: int, digest: str, dataset: str) -> str:
+    found = file.stat().st_size
+    if found != size:
+        raise ConfigError(f"dataset={dataset}: {file} has {found} bytes, expected {size}; fetch it again")
+    content = hashlib.sha256(file.read_bytes()).hexdigest()
+    if content != digest:
+        raise ConfigError(
+            f"dataset={dataset}: {file} is not the published file: its SHA-256 starts {content[:12]}, "
+            f"expected {digest[:12]}; fetch it again"
+        )
+    return content
+
+
+def _download(source: type[torchvision.datasets.MNIST], raw: Path) -> None:
+    """Fetch into a folder beside ``raw``, then rename: other processes see each file whole or not at all.
+
+    torchvision checks the md5 of what it fetches; the lock keeps parallel jobs from fetching the same twice.
+    """
+    raw.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(raw.parent / ".download.lock"):
+        if not _missing(raw):
+            return
+        with tempfile.TemporaryDirectory(prefix=".download-", dir=raw.parent) as scratch:
+            try:
+                source(scratch, train=True, download=True)
+            except (OSError, RuntimeError) as error:
+                raise ConfigError(f"dataset.download=true: {source.__name__} could not be fetched: {error}") from error
+            fetched = Path(scratch) / source.__name__ / "raw"
+            raw.mkdir(exist_ok=True)
+            for name in _FILES:
+                os.replace(fetched / name, raw / name)

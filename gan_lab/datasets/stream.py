@@ -1,0 +1,85 @@
+"""Batches of an in-memory dataset: one index operation each, in an order that is a function of seed and position."""
+
+from collections.abc import Iterator
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from gan_lab.datasets.dataset import Dataset, to_model_range
+from gan_lab.seeds import derive
+
+
+class BatchStream:
+    """An iterable of batches over an endless shuffled stream of the samples.
+
+    The stream is the concatenation of the epochs' permutations; sample t of it belongs to epoch t // N and depends on
+    nothing but (seed, t). Batches are consecutive pieces, so none is ever short, and the i-th small batch is the same
+    whether they are drawn one by one or n_critic at a time.
+
+    Args:
+        samples: the training set, ``[N, …]`` uint8 or float, on the device where the batches are wanted.
+        batch_size: samples a batch.
+        batches: length of the stream, in batches.
+        seed: what the order is a function of.
+    """
+
+    def __init__(self, samples: Tensor, batch_size: int, batches: int, seed: int) -> None:
+        self.samples = samples
+        self.batch_size = batch_size
+        self.batches = batches
+        self.seed = seed
+        self.position = 0
+        self._epoch = -1
+        self._order = torch.empty(0, dtype=torch.long)
+
+    def __len__(self) -> int:
+        return self.batches
+
+    def __iter__(self) -> Iterator[Tensor]:
+        while self.position < self.batches:
+            start = self.position * self.batch_size
+            self.position += 1
+            yield to_model_range(self.samples[self._indices(start, start + self.batch_size)])
+
+    def _indices(self, start: int, stop: int) -> Tensor:
+        pieces = []
+        while start < stop:
+            epoch, offset = divmod(start, len(self.samples))
+            if epoch != self._epoch:
+                generator = torch.Generator().manual_seed(derive(self.seed, f"batches/{epoch}"))
+                self._order = torch.randperm(len(self.samples), generator=generator).to(self.samples.device)
+                self._epoch = epoch
+            pieces.append(self._order[offset : offset + stop - start])
+            start += len(pieces[-1])
+        return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
+
+    def state_dict(self) -> dict[str, int]:
+        return {"position": self.position}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self.position = state["position"]
+
+
+class InMemoryData(pl.LightningDataModule):
+    """Hands training one batch an iteration: n_critic × batch_size fresh real samples.
+
+    Args:
+        dataset: where the samples come from.
+        batch_size: samples a discriminator update sees.
+        n_critic: discriminator updates an iteration.
+        iterations: iterations of the run.
+        seed: the run's seed.
+    """
+
+    def __init__(self, dataset: Dataset, batch_size: int, n_critic: int, iterations: int, seed: int) -> None:
+        super().__init__()
+        self.dataset = dataset
+        self.batch_size = batch_size * n_critic
+        self.iterations = iterations
+        self.seed = seed
+
+    def train_dataloader(self) -> BatchStream:
+        assert self.trainer is not None
+        samples = self.dataset.train.to(self.trainer.strategy.root_device)
+        return BatchStream(samples, self.batch_size, self.iterations, self.seed)

@@ -1,0 +1,63 @@
+"""Samples as pictures: a grid of images, or a scatter plot of points."""
+
+import io
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.utils import make_grid
+
+from gan_lab.files import replacing
+
+_GRID_PIXELS = 640  # small images are enlarged, each pixel to a square, until a grid is about this wide
+
+
+def draw(samples: Tensor, real: Tensor) -> np.ndarray:
+    """A picture of the samples, uint8 ``[H, W, 3]``.
+
+    Args:
+        samples: ``[N, C, H, W]`` uint8 pixels (C is 1 or 3) or ``[N, 2]`` points.
+        real: real points to draw behind generated ones; not looked at for images.
+    """
+    return draw_grid(samples) if samples.ndim == 4 else _draw_points(samples, real)
+
+
+def draw_grid(images: Tensor, columns: int | None = None) -> np.ndarray:
+    """Images side by side, about as many rows as columns unless told, enlarged without smoothing."""
+    columns = columns or math.ceil(math.sqrt(len(images)))
+    scale = max(1, _GRID_PIXELS // (columns * images.shape[-1]))
+    enlarged = images.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
+    return make_grid(enlarged, nrow=columns, padding=max(2, scale // 2), pad_value=255).permute(1, 2, 0).numpy()
+
+
+def _draw_points(samples: Tensor, real: Tensor) -> np.ndarray:
+    # the object interface of matplotlib: pyplot would keep every figure and choose a backend for the whole process
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 6.4), dpi=100, layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.add_subplot(aspect="equal")
+    axes.scatter(*real[:, :2].T.numpy(), s=9, c="#b0b0b0", label="real", linewidths=0)
+    axes.scatter(*samples[:, :2].T.numpy(), s=5, c="#d1495b", label="generated", alpha=0.7, linewidths=0)
+    extent = 1.35 * real.abs().max().item()  # from the real points alone, so that pictures of a run line up
+    axes.set(xlim=(-extent, extent), ylim=(-extent, extent))
+    axes.legend(loc="upper right", markerscale=2)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def save_png(path: Path, picture: np.ndarray) -> None:
+    """Write a picture atomically."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, format="png")
+    with replacing(path) as file:
+        file.write(buffer.getvalue())
+
+
+def single_images(images: Tensor) -> list[np.ndarray]:
+    """Every image by itself at its own size, uint8 ``[H, W]`` or ``[H, W, 3]``."""
+    return [image.permute(1, 2, 0).squeeze(-1).numpy() for image in images.to(torch.uint8)]

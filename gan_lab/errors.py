@@ -1,0 +1,101 @@
+"""What went wrong, in one sentence: the key or file, the bad value, what is allowed."""
+
+import difflib
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+
+class ConfigError(Exception):
+    """Bad input. Its text is the one sentence the user reads."""
+
+
+class Diverged(Exception):
+    """Training produced a value that is not finite.
+
+    Args:
+        iteration: the first iteration at which it did.
+        term: the name of the curve, such as ``loss/discriminator``.
+        value: the value.
+    """
+
+    def __init__(self, iteration: int, term: str, value: float) -> None:
+        super().__init__(f"diverged at iteration {iteration}: {term} is {value}")
+        self.iteration = iteration
+
+
+@contextmanager
+def blame(key: str) -> Iterator[None]:
+    """Turn a ValueError, TypeError or failed instantiation inside into a `ConfigError` that names ``key``."""
+    from hydra.errors import InstantiationException
+
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{key}: {_first_line(error)}") from error
+    except InstantiationException as error:
+        nested = re.search(r"full_key: (\S+)", str(error))
+        where = f"{key}.{nested[1]}" if nested and nested[1] not in ("", key) else key
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        if isinstance(cause, ConfigError):
+            raise cause from error
+        raise ConfigError(f"{where}: {_first_line(cause)}") from error
+
+
+def closest(word: str, allowed: Iterable[str]) -> str:
+    """``did you mean 'x'? Allowed: …`` as the end of a sentence."""
+    names = sorted(allowed)
+    near = difflib.get_close_matches(word, names, n=1)
+    return (f"did you mean '{near[0]}'? " if near else "") + f"Allowed: {', '.join(names)}"
+
+
+def one_sentence(command: Callable[[], None]) -> None:
+    """Run a command; bad input ends it with one sentence on stderr and exit status 1.
+
+    ``HYDRA_FULL_ERROR=1`` in the environment shows the traceback instead.
+    """
+    if os.environ.get("HYDRA_FULL_ERROR") == "1":
+        command()
+        return
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then hands its exceptions to us, who need one line to say them
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        command()
+    except (ConfigError, Diverged) as error:
+        sys.exit(f"gan-lab: {error}")
+    except (HydraException, OmegaConfBaseException) as error:
+        sys.exit(f"gan-lab: {_hydra_sentence(error)}")
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def _hydra_sentence(error: Exception) -> str:
+    from hydra.errors import MissingConfigException
+    from omegaconf.errors import ConfigAttributeError, ConfigKeyError, ValidationError
+
+    text = str(error)
+    if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:
+        group, _, option = error.missing_cfg_file.rpartition("/")
+        return f"{group}={option}: there is no such file in the group; {closest(option, error.options)}"
+    override = re.search(r"Could not override '([^']+)'|Error merging override (\S+)", text)
+    key = (override[1] or override[2]) if override else ""
+    cause = error.__cause__
+    if isinstance(cause, ConfigAttributeError | ConfigKeyError):
+        parent, _, name = key.rpartition(".")
+        allowed = [str(k) for k in cause.parent_node] if hasattr(cause.parent_node, "keys") else []
+        allowed = [k for k in allowed if k != "hydra"]
+        return f"{key}: there is no key '{name}' in {parent or 'the configuration'}; {closest(name, allowed)}"
+    if isinstance(cause, ValidationError):
+        return f"{key}: {_first_line(cause)}"
+    if isinstance(error, ConfigAttributeError | ConfigKeyError | ValidationError) and error.full_key:
+        return f"{error.full_key}: {_first_line(error)}"
+    return ". ".join(line.strip() for line in text.splitlines() if line.strip())

@@ -1,0 +1,60 @@
+"""Around Hydra's jobs: what is checked before a folder is made, and how a sweep's folders are named."""
+
+import hashlib
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf
+
+from gan_lab.errors import ConfigError
+from gan_lab.run_folder import RunFolder
+from gan_lab.schema import check
+
+_LONGEST_NAME = 80  # characters of a job's folder; file systems allow 255 bytes
+
+
+def job_folder(number: int, overrides: str) -> str:
+    """A short, unique, readable folder name: the job's number and its overrides, less what folders dislike."""
+    slug = re.sub(r"[^\w=.,+-]+", "-", overrides)
+    if len(slug) > _LONGEST_NAME:
+        slug = f"{slug[:_LONGEST_NAME]}-{hashlib.sha256(overrides.encode()).hexdigest()[:8]}"
+    return f"{number:03d}_{slug}" if slug else f"{number:03d}"
+
+
+OmegaConf.register_new_resolver("job_folder", job_folder, replace=True)
+
+
+class Launch(Callback):
+    """Stops a bad single run before Hydra makes its folder, and sums up a sweep.
+
+    Hydra turns an Exception of a callback into a warning; SystemExit is none, and ends the program with its sentence.
+    """
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        try:
+            check(config)
+            RunFolder(config.hydra.run.dir).refuse_existing()
+        except ConfigError as error:
+            sys.exit(f"gan-lab: {error}")
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        folder = Path(config.hydra.sweep.dir)
+        if any(folder.glob("*/status.json")):
+            sys.exit(f"gan-lab: hydra.sweep.dir={folder}: the folder already holds a sweep; name another folder")
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        folder = Path(config.hydra.sweep.dir)
+        runs = [RunFolder(file.parent) for file in sorted(folder.glob("*/status.json"))]
+        if not runs:
+            sys.exit("gan-lab: the sweep has no runs: its glob or choice matches nothing")
+        states = [(run, run.status()) for run in runs]
+        print(f"\n{sum(status['state'] == 'done' for _, status in states)} of {len(runs)} runs done, in {folder}")
+        failures = [(run, status) for run, status in states if status["state"] != "done"]
+        for run, status in failures:
+            reason = (status["error"] or "").strip().splitlines()
+            print(f"  {status['state']}: {run.path.name}: {reason[-1] if reason else ''}", file=sys.stderr)
+        if failures:
+            sys.exit(1)

@@ -1,0 +1,38 @@
+"""Constraints: what is kept true of the discriminator's weights throughout training."""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+
+class Constraint(ABC):
+    """Something that holds for the discriminator's weights after every one of its updates."""
+
+    def attach(self, discriminator: nn.Module) -> None:  # noqa: B027  (a constraint may need only one of the two)
+        """Prepare the freshly initialised discriminator, once, before its optimizer is made."""
+
+    def project(self, discriminator: nn.Module) -> None:  # noqa: B027
+        """Restore the constraint after an update."""
+
+
+@dataclass(frozen=True)
+class WeightClip(Constraint):
+    """WGAN's clipping: every parameter of D is clamped to ±bound after each of its updates.
+
+    References:
+        Arjovsky, Chintala and Bottou 2017, Wasserstein GAN, Algorithm 1 (arXiv 1701.07875).
+    """
+
+    bound: float = 0.01
+
+    def __post_init__(self) -> None:
+        if isinstance(self.bound, bool) or not isinstance(self.bound, int | float) or not 0 < self.bound < math.inf:
+            raise ValueError(f"WeightClip.bound={self.bound!r}: expected a number above 0")
+
+    def project(self, discriminator: nn.Module) -> None:
+        with torch.no_grad():
+            for parameter in discriminator.parameters():
+                parameter.clamp_(-self.bound, self.bound)

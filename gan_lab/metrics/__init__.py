@@ -1,0 +1,6 @@
+"""How good generated samples are: pure functions on features, and the evaluator that feeds them."""
+
+from gan_lab.metrics.evaluator import Evaluator
+from gan_lab.metrics.frechet import Gaussian, frechet_distance
+
+__all__ = ["Evaluator", "Gaussian", "frechet_distance"]

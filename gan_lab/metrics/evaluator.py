@@ -1,0 +1,60 @@
+"""Scores a generator on fixed latents against the held-out samples, the same way every time."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gan_lab.datasets.dataset import Dataset, to_pixels
+from gan_lab.metrics.frechet import Gaussian, frechet_distance
+
+_CHUNK = 1000  # samples generated at a time: bounds memory, does not change a value
+
+
+class Evaluator:
+    """The Fréchet distance of generated to held-out samples in raw space: pixels / 255 for images, points as they are.
+
+    Args:
+        dataset: the real samples.
+        latents: the fixed latents, ``[N, latent_dim]``; as many held-out samples are the reference, or all if fewer.
+    """
+
+    def __init__(self, dataset: Dataset, latents: Tensor) -> None:
+        count = min(len(latents), len(dataset.test), len(dataset.train))
+        self.latents = latents[:count]
+        self._reference = Gaussian.fit(_raw_features(dataset.test[:count]))
+        self.floor = {"fd": frechet_distance(Gaussian.fit(_raw_features(dataset.train[:count])), self._reference)}
+        """Each metric of real training samples, as many, against the same reference: what a perfect model scores."""
+        self.fingerprint: dict[str, Any] = {
+            "extractor": "pixels" if dataset.train.dtype == torch.uint8 else "points",
+            "samples": count,
+            "reference": "test",
+            "reference_samples": count,
+            "data": dataset.checksum,
+        }
+
+    def evaluate(self, generator: nn.Module) -> dict[str, float]:
+        """The metrics of the generator, which is left in the mode it came in.
+
+        Raises:
+            ValueError: if a sample is not finite.
+        """
+        return {"fd": frechet_distance(Gaussian.fit(_raw_features(generate(generator, self.latents))), self._reference)}
+
+
+@torch.no_grad()
+def generate(generator: nn.Module, latents: Tensor) -> Tensor:
+    """Samples for the latents, on the CPU, images as uint8 pixels; G in eval mode, torch's global RNG untouched."""
+    device = next(generator.parameters()).device
+    was_training = generator.training
+    generator.eval()
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        chunks = [to_pixels(generator(chunk.to(device)).float()).cpu() for chunk in latents.split(_CHUNK)]
+    generator.train(was_training)
+    return torch.cat(chunks)
+
+
+def _raw_features(samples: Tensor) -> Tensor:
+    if samples.dtype == torch.uint8:
+        return samples.flatten(1).double() / 255
+    return samples.double()

@@ -1,0 +1,23 @@
+"""What architectures ask of their arguments; each check raises a ValueError that names the argument."""
+
+from collections.abc import Collection, Sequence
+
+
+def check_positive(name: str, value: object) -> None:
+    """Raise unless ``value`` is a whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name}={value!r}: expected a whole number of at least 1")
+
+
+def check_widths(name: str, widths: Sequence[int]) -> None:
+    """Raise unless ``widths`` is a non-empty list of whole numbers of at least 1."""
+    if isinstance(widths, int | str) or not widths:
+        raise ValueError(f"{name}={widths!r}: expected a list of widths such as [256,512]")
+    for width in widths:
+        check_positive(f"{name}={list(widths)}, element", width)
+
+
+def check_choice(name: str, value: str, allowed: Collection[str]) -> None:
+    """Raise unless ``value`` is one of ``allowed``."""
+    if value not in allowed:
+        raise ValueError(f"{name}={value!r}: expected one of {', '.join(allowed)}")

@@ -1,0 +1,103 @@
+"""DCGAN: transposed convolutions up, strided convolutions down (Radford et al. 2015, arXiv 1511.06434).
+
+The depth follows from the image: every block doubles or halves the side, between the image and a base of 4 to 7
+pixels (8 → 4, 16 → 4, 28 → 7, 32 → 4, 64 → 4).
+"""
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from gan_lab.models.checks import check_choice, check_positive
+
+_NORMS = {
+    "none": lambda channels: nn.Identity(),
+    "batch": nn.BatchNorm2d,
+    "layer": lambda channels: nn.GroupNorm(1, channels),  # over channels and positions: layer norm of an image
+    "instance": lambda channels: nn.InstanceNorm2d(channels, affine=True),
+}
+
+
+def _blocks(model: str, sample_shape: Sequence[int]) -> int:
+    """How often the side halves before it is at most 7 pixels."""
+    if len(sample_shape) != 3:
+        raise ValueError(
+            f"{model} draws images of shape [C, H, W], not samples of shape {list(sample_shape)}: use model=mlp"
+        )
+    _, height, width = sample_shape
+    count, side = 0, height
+    while side > 7 and side % 2 == 0:
+        side, count = side // 2, count + 1
+    if height != width or not 4 <= side <= 7 or count == 0:
+        raise ValueError(
+            f"{model} cannot draw images of {height}x{width} pixels: expected a square whose side is 4, 5, 6 or 7 "
+            "times a power of two, such as 8, 16, 28, 32 or 64"
+        )
+    return count
+
+
+def _initialise(network: nn.Module) -> None:
+    """Weights ~ N(0, 0.02), normalisation gains ~ N(1, 0.02), biases 0: the paper's §4."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(module.weight, 0.0, 0.02)
+        elif isinstance(module, nn.BatchNorm2d | nn.GroupNorm | nn.InstanceNorm2d):
+            nn.init.normal_(module.weight, 1.0, 0.02)
+        else:
+            continue
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+class DCGANGenerator(nn.Sequential):
+    """Latent → base image → transposed convolutions with BatchNorm and ReLU → tanh.
+
+    Args:
+        latent_dim: size of the latent.
+        sample_shape: ``(C, H, W)``; see the module for the sides allowed.
+        channels: feature maps of the last hidden layer; they double with every block below it.
+    """
+
+    def __init__(self, latent_dim: int, sample_shape: Sequence[int], channels: int) -> None:
+        check_positive("DCGANGenerator.channels", channels)
+        blocks = _blocks("dcgan", sample_shape)
+        colours, side = sample_shape[0], sample_shape[1] >> blocks
+        widths = [channels << blocks - 1 - i for i in range(blocks)]
+        layers: list[nn.Module] = [
+            nn.Unflatten(1, (latent_dim, 1, 1)),
+            nn.ConvTranspose2d(latent_dim, widths[0], side, bias=False),
+        ]
+        for fan_in, fan_out in zip(widths, [*widths[1:], colours], strict=True):
+            layers += [nn.BatchNorm2d(fan_in), nn.ReLU()]
+            layers.append(nn.ConvTranspose2d(fan_in, fan_out, 4, stride=2, padding=1, bias=False))
+        layers[-1] = nn.ConvTranspose2d(widths[-1], colours, 4, stride=2, padding=1)  # no norm follows: with bias
+        super().__init__(*layers, nn.Tanh())
+        _initialise(self)
+
+
+class DCGANDiscriminator(nn.Sequential):
+    """Image → strided convolutions with LeakyReLU → logit.
+
+    The paper normalises every block but the first with BatchNorm (``norm=batch``). That makes each logit depend on
+    the whole batch, which forbids per-sample gradient penalties; so the default of the configuration is ``none``.
+
+    Args:
+        sample_shape: ``(C, H, W)``; see the module for the sides allowed.
+        channels: feature maps of the first block; they double with every block after it.
+        norm: normalisation after every block but the first: none, batch, layer or instance.
+    """
+
+    def __init__(self, sample_shape: Sequence[int], channels: int, norm: str = "none") -> None:
+        check_positive("DCGANDiscriminator.channels", channels)
+        check_choice("DCGANDiscriminator.norm", norm, _NORMS)
+        blocks = _blocks("dcgan", sample_shape)
+        widths = [sample_shape[0], *(channels << i for i in range(blocks))]
+        layers: list[nn.Module] = []
+        for i, (fan_in, fan_out) in enumerate(zip(widths, widths[1:], strict=False)):
+            block_norm = norm if i else "none"
+            layers.append(nn.Conv2d(fan_in, fan_out, 4, stride=2, padding=1, bias=block_norm == "none"))
+            layers += [_NORMS[block_norm](fan_out), nn.LeakyReLU(0.2)]
+        side = sample_shape[1] >> blocks
+        super().__init__(*layers, nn.Conv2d(widths[-1], 1, side), nn.Flatten(0))
+        _initialise(self)
+

@@ -1,0 +1,53 @@
+"""Multi-layer perceptrons, for images and for points alike."""
+
+import math
+from collections.abc import Sequence
+
+from torch import nn
+
+from gan_lab.models.checks import check_choice, check_widths
+
+_NORMS = {"none": nn.Identity, "batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
+
+
+def _hidden_layers(widths: Sequence[int], norm: str) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    for fan_in, fan_out in zip(widths, widths[1:], strict=False):
+        layers += [nn.Linear(fan_in, fan_out), _NORMS[norm](fan_out), nn.LeakyReLU(0.2)]
+    return layers
+
+
+class MLPGenerator(nn.Sequential):
+    """Latent → hidden layers → sample; tanh at the end for images, nothing for points.
+
+    Args:
+        latent_dim: size of the latent.
+        sample_shape: ``(C, H, W)`` or ``(D,)``.
+        hidden: widths of the hidden layers.
+        norm: normalisation of the hidden layers: none, batch or layer.
+    """
+
+    def __init__(self, latent_dim: int, sample_shape: Sequence[int], hidden: Sequence[int], norm: str = "none") -> None:
+        check_widths("MLPGenerator.hidden", hidden)
+        check_choice("MLPGenerator.norm", norm, _NORMS)
+        layers = _hidden_layers([latent_dim, *hidden], norm)
+        layers.append(nn.Linear(hidden[-1], math.prod(sample_shape)))
+        if len(sample_shape) == 3:
+            layers += [nn.Tanh(), nn.Unflatten(1, tuple(sample_shape))]
+        super().__init__(*layers)
+
+
+class MLPDiscriminator(nn.Sequential):
+    """Sample → hidden layers → logit.
+
+    Args:
+        sample_shape: ``(C, H, W)`` or ``(D,)``.
+        hidden: widths of the hidden layers.
+        norm: normalisation of the hidden layers: none, batch or layer.
+    """
+
+    def __init__(self, sample_shape: Sequence[int], hidden: Sequence[int], norm: str = "none") -> None:
+        check_widths("MLPDiscriminator.hidden", hidden)
+        check_choice("MLPDiscriminator.norm", norm, _NORMS)
+        layers = _hidden_layers([math.prod(sample_shape), *hidden], norm)
+        super().__init__(nn.Flatten(), *layers, nn.Linear(hidden[-1], 1), nn.Flatten(0))

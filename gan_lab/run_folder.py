@@ -1,0 +1,114 @@
+"""The folder of a run: what is in it, and how it comes to be there (DESIGN.md §4, "Run folder")."""
+
+import csv
+import hashlib
+import json
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from gan_lab.errors import ConfigError, Diverged
+from gan_lab.files import write_json
+
+
+class RunFolder:
+    """Paths and records of one run.
+
+    Args:
+        path: the folder; it need not exist yet.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.status_file = self.path / "status.json"
+        self.result_file = self.path / "result.json"
+        self.metrics_file = self.path / "metrics.csv"
+        self.samples = self.path / "samples"
+        self.checkpoints = self.path / "checkpoints"
+        self.last_checkpoint = self.checkpoints / "last.ckpt"
+
+    @classmethod
+    def existing(cls, path: str | Path) -> "RunFolder":
+        """The folder of a run that was made before.
+
+        Raises:
+            ConfigError: if there is no run in it.
+        """
+        folder = cls(path)
+        if not folder.status_file.is_file():
+            raise ConfigError(f"run={path}: not a run folder (it has no status.json); expected one made by gan-lab")
+        return folder
+
+    def refuse_existing(self) -> None:
+        """Raise ConfigError if the folder already holds a run, finished or not: nothing is ever overwritten."""
+        for file in (self.status_file, self.result_file, self.metrics_file):
+            if file.exists():
+                raise ConfigError(
+                    f"hydra.run.dir={self.path}: the folder already holds a run ({file.name}); name another folder"
+                )
+
+    def config(self) -> DictConfig:
+        """The configuration the run was made with.
+
+        Raises:
+            ConfigError: if it is missing.
+        """
+        file = self.path / ".hydra" / "config.yaml"
+        if not file.is_file():
+            raise ConfigError(f"{file} is missing: the run cannot be rebuilt without its configuration")
+        config = OmegaConf.load(file)
+        assert isinstance(config, DictConfig)
+        return config
+
+    def status(self) -> dict[str, Any]:
+        return json.loads(self.status_file.read_text())
+
+    def result(self) -> dict[str, Any]:
+        return json.loads(self.result_file.read_text())
+
+    def append_metrics(self, iteration: int, values: dict[str, float]) -> None:
+        """Add rows ``iteration,name,value`` to metrics.csv, in one write."""
+        new = not self.metrics_file.exists()
+        with self.metrics_file.open("a", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            if new:
+                writer.writerow(["iteration", "name", "value"])
+            writer.writerows([iteration, name, repr(value)] for name, value in values.items())
+
+    def update_status(self, **changes: Any) -> None:
+        """Change some entries of status.json, atomically."""
+        write_json(self.status_file, self.status() | changes)
+
+    @contextmanager
+    def recorded(self, config_hash: str) -> Iterator[None]:
+        """Keep status.json true of what happens inside, whatever it is; exceptions go on to the caller."""
+        start = {"state": "running", "config_hash": config_hash, "iteration": 0, "error": None}
+        write_json(self.status_file, start | {"started": _now(), "ended": None})
+        try:
+            yield
+        except Diverged as error:
+            self.update_status(state="diverged", error=str(error), iteration=error.iteration, ended=_now())
+            raise
+        except Exception as error:
+            reason = str(error) if isinstance(error, ConfigError) else traceback.format_exc()
+            self.update_status(state="failed", error=reason, ended=_now())
+            raise
+        except BaseException:
+            self.update_status(state="interrupted", ended=_now())
+            raise
+        self.update_status(state="done", ended=_now())
+
+
+def config_hash(config: DictConfig) -> str:
+    """A hash of everything that was asked for, after interpolation."""
+    text = json.dumps(OmegaConf.to_container(config, resolve=True), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,137 @@
+"""The root of the configuration: its keys, their types, their ranges, and what must hold between them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+from gan_lab.errors import ConfigError
+
+
+def _at_least(minimum: float, **default: Any) -> Any:
+    return field(metadata={"at_least": minimum}, **default)
+
+
+def _above(bound: float, **default: Any) -> Any:
+    return field(metadata={"above": bound}, **default)
+
+
+def _one_of(*choices: str, **default: Any) -> Any:
+    return field(metadata={"one_of": choices}, **default)
+
+
+@dataclass
+class LossConfig:
+    """The mathematics of a recipe."""
+
+    _target_: str = MISSING
+    objective: Any = MISSING
+    penalties: dict[str, Any] = MISSING
+    constraint: Any = None
+
+
+@dataclass
+class NetworksConfig:
+    """Something for each of the two networks."""
+
+    generator: Any = MISSING
+    discriminator: Any = MISSING
+
+
+@dataclass
+class ClipGradConfig:
+    """Largest gradient norm of each network; null does not clip."""
+
+    generator: float | None = _above(0, default=None)
+    discriminator: float | None = _above(0, default=None)
+
+
+@dataclass
+class EvaluationConfig:
+    """When and on how many samples metrics are computed."""
+
+    every: int = _at_least(1, default=MISSING)
+    samples: int = _at_least(2, default=MISSING)
+
+
+@dataclass
+class PeriodConfig:
+    """Something that happens every so many iterations."""
+
+    every: int = _at_least(1, default=MISSING)
+
+
+@dataclass
+class PicturesConfig:
+    """Sample pictures during training."""
+
+    every: int = _at_least(1, default=MISSING)
+    samples: int = _at_least(1, default=MISSING)
+
+
+@dataclass
+class TrainConfig:
+    """The keys of ``train.yaml``, where each is explained."""
+
+    model: NetworksConfig = field(default_factory=NetworksConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    dataset: Any = MISSING
+    trainer: Any = MISSING
+    optimizer: NetworksConfig = field(default_factory=NetworksConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    seed: int = _at_least(0, default=MISSING)
+    iterations: int = _at_least(1, default=MISSING)
+    batch_size: int = _at_least(1, default=MISSING)
+    n_critic: int = _at_least(1, default=MISSING)
+    n_generator: int = _at_least(1, default=MISSING)
+    latent_dim: int = _at_least(1, default=MISSING)
+    latent_prior: str = _one_of("normal", "uniform", default=MISSING)
+    lr_schedule: str = _one_of("constant", "linear", "cosine", default=MISSING)
+    lr_warmup: int = _at_least(0, default=MISSING)
+    clip_grad: ClipGradConfig = field(default_factory=ClipGradConfig)
+    ema_decay: float | None = _at_least(0, default=None)
+    threads: int | None = _at_least(1, default=None)
+    log_every: int = _at_least(1, default=MISSING)
+    checkpoint: PeriodConfig = field(default_factory=PeriodConfig)
+    pictures: PicturesConfig = field(default_factory=PicturesConfig)
+
+
+ConfigStore.instance().store(name="schema", node=TrainConfig)
+
+
+def check(config: DictConfig) -> None:
+    """Raise ConfigError for the first value outside its range, naming the key, the value and what is allowed."""
+    for key, value, rule in _ruled(config, TrainConfig):
+        if value is None:
+            continue
+        kind = "a whole number" if isinstance(value, int) else "a number"
+        if "at_least" in rule and not value >= rule["at_least"]:
+            raise ConfigError(f"{key}={value}: expected {kind} of at least {rule['at_least']}")
+        if "above" in rule and not value > rule["above"]:
+            raise ConfigError(f"{key}={value}: expected {kind} above {rule['above']}")
+        if "one_of" in rule and value not in rule["one_of"]:
+            raise ConfigError(f"{key}={value}: expected one of {', '.join(rule['one_of'])}")
+    if config.ema_decay is not None and config.ema_decay >= 1:
+        raise ConfigError(f"ema_decay={config.ema_decay}: expected null or a number from 0 to below 1")
+    for player in ("generator", "discriminator"):
+        _check_learning_rate(f"optimizer.{player}.lr", OmegaConf.select(config, f"optimizer.{player}.lr"))
+    precisions = ("32-true", "64-true", "bf16-mixed", "16-mixed")
+    if config.trainer.precision not in precisions:
+        raise ConfigError(f"trainer.precision={config.trainer.precision}: expected one of {', '.join(precisions)}")
+
+
+def _check_learning_rate(key: str, rate: Any) -> None:
+    number = isinstance(rate, int | float) and not isinstance(rate, bool)
+    if rate is not None and not (number and 0 < rate < float("inf")):
+        raise ConfigError(f"{key}={rate}: expected a number above 0")
+
+
+def _ruled(config: DictConfig, schema: type, prefix: str = "") -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    """Every key of the schema that has a rule, with its value."""
+    for entry in fields(schema):
+        if entry.metadata:
+            yield f"{prefix}{entry.name}", config[entry.name], dict(entry.metadata)
+        elif isinstance(entry.default_factory, type):
+            yield from _ruled(config[entry.name], entry.default_factory, f"{prefix}{entry.name}.")

@@ -1,0 +1,203 @@
+"""A run from its configuration: build, train, evaluate, record."""
+
+import logging
+import math
+import platform
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+import torchvision
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from gan_lab.adversary import AdversarialModule
+from gan_lab.callbacks import (
+    AtomicCheckpointIO,
+    Checkpoints,
+    Curves,
+    Evaluation,
+    Pictures,
+    ProgressBar,
+    Stopwatch,
+)
+from gan_lab.datasets import Dataset, InMemoryData
+from gan_lab.errors import ConfigError, blame
+from gan_lab.files import write_json
+from gan_lab.latents import draw_latents
+from gan_lab.metrics import Evaluator
+from gan_lab.run_folder import RunFolder, config_hash
+from gan_lab.schedules import Schedule
+from gan_lab.seeds import derive
+from gan_lab.summary import print_summary
+
+
+def train(config: DictConfig, folder: RunFolder, names: dict[str, str]) -> float:
+    """Train as configured, write the run's folder, and return the final Fréchet distance.
+
+    Args:
+        config: the composed ``train.yaml``, checked by `gan_lab.schema.check`.
+        folder: where everything goes.
+        names: the option chosen in the groups loss, model, dataset and protocol.
+
+    Raises:
+        ConfigError: for bad input, before training begins.
+        Diverged: if a loss, logit or gradient is no longer finite.
+    """
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # its hints concern what is decided here
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+
+    dataset = build_dataset(config)
+    module = build_module(config, dataset.sample_shape)
+    evaluator = build_evaluator(config, dataset)
+    stopwatch = Stopwatch()
+    curves = Curves(folder, config.log_every, stopwatch)
+    evaluation = Evaluation(evaluator, config.evaluation.every, curves, stopwatch)
+    callbacks = [
+        stopwatch,
+        curves,
+        evaluation,
+        Pictures(
+            folder,
+            fixed_latents(config, "samples", config.pictures.samples),
+            dataset.test[:2500],
+            config.pictures.every,
+            curves,
+            stopwatch,
+        ),
+        Checkpoints(folder, config.checkpoint.every, curves, stopwatch),
+        ProgressBar(f"{names['dataset']} {names['loss']}", curves),
+    ]
+    trainer = build_trainer(config, callbacks)
+    trainer.fit(
+        module, InMemoryData(dataset, config.batch_size, config.n_critic, config.iterations, config.seed)
+    )
+
+    result = {
+        "schema": 1,
+        "config_hash": config_hash(config),
+        **names,
+        "seed": config.seed,
+        "budget": {
+            "iterations": trainer.global_step,
+            "discriminator_updates": module.updates["discriminator"],
+            "generator_updates": module.updates["generator"],
+            "real_images": module.updates["discriminator"] * config.batch_size,
+            "train_seconds": stopwatch.seconds(),
+        },
+        "metrics": evaluation.final,
+        "best": evaluation.best,
+        "floor": evaluator.floor,
+        "fingerprint": evaluator.fingerprint | {"ema": module.ema is not None},
+        "environment": environment(trainer),
+    }
+    curves.write_hyperparameters(_hyperparameters(config, names), evaluation.final)
+    write_json(folder.result_file, result)
+    print_summary(result, folder)
+    return evaluation.final["fd"]
+
+
+def build_dataset(config: DictConfig) -> Dataset:
+    """The configured dataset, large enough for the batch size."""
+    with blame("dataset"):
+        dataset = instantiate(config.dataset)
+    if config.batch_size > len(dataset.train):
+        raise ConfigError(
+            f"batch_size={config.batch_size}: the dataset has {len(dataset.train)} training samples, "
+            "and a batch may not be larger"
+        )
+    return dataset
+
+
+def build_generator(config: DictConfig, sample_shape: tuple[int, ...]) -> torch.nn.Module:
+    """The configured generator."""
+    with blame("model.generator"):
+        return instantiate(config.model.generator, latent_dim=config.latent_dim, sample_shape=sample_shape)
+
+
+def build_module(config: DictConfig, sample_shape: tuple[int, ...]) -> AdversarialModule:
+    """Both networks, freshly initialised from the seed alone, and the game between them."""
+    pl.seed_everything(config.seed, verbose=False)
+    generator = build_generator(config, sample_shape)
+    with blame("model.discriminator"):
+        discriminator = instantiate(config.model.discriminator, sample_shape=sample_shape)
+    with blame("loss"):
+        loss = instantiate(config.loss)
+    with blame("optimizer"):
+        optimizers = {player: instantiate(config.optimizer[player]) for player in ("generator", "discriminator")}
+    module = AdversarialModule(
+        generator,
+        discriminator,
+        loss,
+        generator_optimizer=optimizers["generator"],
+        discriminator_optimizer=optimizers["discriminator"],
+        latent_dim=config.latent_dim,
+        noise_seed=derive(config.seed, "noise"),
+        latent_prior=config.latent_prior,
+        n_critic=config.n_critic,
+        n_generator=config.n_generator,
+        schedule=Schedule(config.lr_schedule, config.lr_warmup, config.iterations),
+        clip_generator=config.clip_grad.generator,
+        clip_discriminator=config.clip_grad.discriminator,
+        ema_decay=config.ema_decay,
+    )
+    with blame("optimizer"):
+        module.configure_optimizers()  # here a bad setting still has a name
+    return module
+
+
+def fixed_latents(config: DictConfig, purpose: str, count: int) -> torch.Tensor:
+    """The latents of a purpose, ``[count, latent_dim]``: a function of seed and prior, the same on every device."""
+    generator = torch.Generator().manual_seed(derive(config.seed, purpose))
+    return draw_latents(config.latent_prior, count, config.latent_dim, generator)
+
+
+def build_evaluator(config: DictConfig, dataset: Dataset) -> Evaluator:
+    """The evaluator, on latents that depend on the seed alone."""
+    return Evaluator(dataset, fixed_latents(config, "evaluation", config.evaluation.samples))
+
+
+def build_trainer(config: DictConfig, callbacks: list[pl.Callback]) -> pl.Trainer:
+    """Lightning's trainer for exactly ``iterations`` steps; pictures, curves and checkpoints are the callbacks'."""
+    if config.trainer.accelerator == "gpu" and not (torch.cuda.is_available() or torch.backends.mps.is_available()):
+        raise ConfigError("trainer.accelerator=gpu: this machine has no GPU that PyTorch can use; try trainer=cpu")
+    with blame("trainer"):
+        trainer = instantiate(
+            config.trainer,
+            max_steps=config.iterations,
+            max_epochs=-1,
+            callbacks=callbacks,
+            plugins=[AtomicCheckpointIO()],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+    if trainer.precision != config.trainer.precision:  # Lightning turns fp16 into bf16 on a CPU without a word
+        raise ConfigError(f"trainer.precision={config.trainer.precision}: a GPU only; on the CPU take bf16-mixed")
+    return trainer
+
+
+def _hyperparameters(config: DictConfig, names: dict[str, str]) -> dict[str, Any]:
+    """The choices and the plain values of the configuration, flat, for TensorBoard's table."""
+    flat = {key: value for key, value in config.items() if isinstance(value, int | float | str)}
+    for player in ("generator", "discriminator"):
+        flat[f"lr_{player}"] = config.optimizer[player].get("lr", math.nan)
+    return names | flat
+
+
+def environment(trainer: pl.Trainer) -> dict[str, Any]:
+    """What the figures may depend on besides the configuration."""
+    device = trainer.strategy.root_device
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "torchvision": torchvision.__version__,
+        "pytorch_lightning": pl.__version__,
+        "numpy": np.__version__,
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
+        "machine": platform.machine(),
+        "threads": torch.get_num_threads(),
+    }
