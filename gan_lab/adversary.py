@@ -6,7 +6,7 @@ batch of real samples and fresh noise, then n_generator updates of the generator
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
@@ -58,7 +58,7 @@ class AdversarialModule(pl.LightningModule):
         latent_prior: Prior = "normal",
         n_critic: int = 1,
         n_generator: int = 1,
-        schedule: Callable[[int], float] = lambda iteration: 1.0,
+        schedule: Callable[[int], float] = lambda _: 1.0,
         clip_generator: float | None = None,
         clip_discriminator: float | None = None,
         ema_decay: float | None = None,
@@ -88,12 +88,12 @@ class AdversarialModule(pl.LightningModule):
     def training_step(self, batch: Tensor, batch_idx: int) -> dict[str, Tensor]:
         """One iteration on ``n_critic × batch_size`` real samples; returns its curves, by tag, as detached scalars."""
         self.curves = {}
-        with _counted_as_one_step(*self.optimizers()):
+        with _counted_as_one_step(*self.players.values()):
             for real in batch.chunk(self.n_critic):
                 self.update_discriminator(real)
             for _ in range(self.n_generator):
                 self.update_generator(real)
-        for scheduler in self.lr_schedulers():
+        for scheduler in cast(list[LambdaLR], self.lr_schedulers()):
             scheduler.step()
         return self.curves
 
@@ -104,7 +104,7 @@ class AdversarialModule(pl.LightningModule):
         """
         with torch.no_grad():
             fake = self.generator(self.draw_latents(len(real))).to(real.dtype)
-        with self.player("discriminator") as optimizer:
+        with self.playing("discriminator") as optimizer:
             real_logits = self.discriminator(real).to(real.dtype)
             fake_logits = self.discriminator(fake).to(real.dtype)
             loss = self.loss.objective.discriminator(real_logits, fake_logits)
@@ -123,7 +123,7 @@ class AdversarialModule(pl.LightningModule):
 
     def update_generator(self, real: Tensor) -> None:
         """Descend L_G on fresh noise; the real samples matter to relativistic losses alone."""
-        with self.player("generator") as optimizer:
+        with self.playing("generator") as optimizer:
             fake = self.generator(self.draw_latents(len(real)))
             real_logits = self.discriminator(real).to(real.dtype) if self.loss.objective.generator_uses_real else None
             fake_logits = self.discriminator(fake).to(real.dtype)
@@ -139,10 +139,15 @@ class AdversarialModule(pl.LightningModule):
 
     # ---- what an update needs from the trainer ----
 
+    @property
+    def players(self) -> dict[str, LightningOptimizer]:
+        """Each player's optimizer."""
+        return dict(zip(self.updates, cast(list[LightningOptimizer], self.optimizers()), strict=True))
+
     @contextmanager
-    def player(self, name: Literal["generator", "discriminator"]) -> Iterator[LightningOptimizer]:
+    def playing(self, name: str) -> Iterator[LightningOptimizer]:
         """The player's optimizer; inside, the other player's weights take no gradients."""
-        optimizer = self.optimizers()[("generator", "discriminator").index(name)]
+        optimizer = self.players[name]
         with self.toggled_optimizer(optimizer):
             yield optimizer
         self.updates[name] += 1
@@ -155,7 +160,7 @@ class AdversarialModule(pl.LightningModule):
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Measure the player's gradient norm, and clip by it if asked to; fp16 gradients are unscaled by now."""
-        name = "generator" if optimizer is self.optimizers()[0].optimizer else "discriminator"
+        (name,) = (name for name, player in self.players.items() if player.optimizer is optimizer)
         parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
         norm = get_total_norm([p.grad for p in parameters])
         clip = self.clip_norms[name]

@@ -5,7 +5,6 @@ import math
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 from torchvision.utils import make_grid
@@ -22,7 +21,7 @@ def draw(samples: Tensor, real: Tensor) -> np.ndarray:
         samples: ``[N, C, H, W]`` uint8 pixels (C is 1 or 3) or ``[N, 2]`` points.
         real: real points to draw behind generated ones; not looked at for images.
     """
-    return draw_grid(samples) if samples.ndim == 4 else _draw_points(samples, real)
+    return draw_grid(samples) if samples.ndim == 4 else draw_points(samples, real)
 
 
 def draw_grid(images: Tensor, columns: int | None = None) -> np.ndarray:
@@ -33,7 +32,8 @@ def draw_grid(images: Tensor, columns: int | None = None) -> np.ndarray:
     return make_grid(enlarged, nrow=columns, padding=max(2, scale // 2), pad_value=255).permute(1, 2, 0).numpy()
 
 
-def _draw_points(samples: Tensor, real: Tensor) -> np.ndarray:
+def draw_points(samples: Tensor, real: Tensor | None = None) -> np.ndarray:
+    """A scatter plot of the first two dimensions, over real points if given."""
     # the object interface of matplotlib: pyplot would keep every figure and choose a backend for the whole process
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -41,9 +41,12 @@ def _draw_points(samples: Tensor, real: Tensor) -> np.ndarray:
     figure = Figure(figsize=(6.4, 6.4), dpi=100, layout="constrained")
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_subplot(aspect="equal")
-    axes.scatter(*real[:, :2].T.numpy(), s=9, c="#b0b0b0", label="real", linewidths=0)
-    axes.scatter(*samples[:, :2].T.numpy(), s=5, c="#d1495b", label="generated", alpha=0.7, linewidths=0)
-    extent = 1.35 * real.abs().max().item()  # from the real points alone, so that pictures of a run line up
+    if real is not None:
+        axes.scatter(real[:, 0].numpy(), real[:, 1].numpy(), s=9, c="#b0b0b0", label="real", linewidths=0)
+    axes.scatter(
+        samples[:, 0].numpy(), samples[:, 1].numpy(), s=5, c="#d1495b", label="generated", alpha=0.7, linewidths=0
+    )
+    extent = 1.35 * (samples if real is None else real).abs().max().item()  # real points hold all pictures of a run
     axes.set(xlim=(-extent, extent), ylim=(-extent, extent))
     axes.legend(loc="upper right", markerscale=2)
     canvas.draw()
@@ -56,8 +59,3 @@ def save_png(path: Path, picture: np.ndarray) -> None:
     Image.fromarray(picture).save(buffer, format="png")
     with replacing(path) as file:
         file.write(buffer.getvalue())
-
-
-def single_images(images: Tensor) -> list[np.ndarray]:
-    """Every image by itself at its own size, uint8 ``[H, W]`` or ``[H, W, 3]``."""
-    return [image.permute(1, 2, 0).squeeze(-1).numpy() for image in images.to(torch.uint8)]

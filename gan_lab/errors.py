@@ -6,6 +6,10 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
+
+from hydra.errors import HydraException, InstantiationException, MissingConfigException
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
 
 
 class ConfigError(Exception):
@@ -26,23 +30,27 @@ class Diverged(Exception):
         self.iteration = iteration
 
 
+USER_ERRORS = (ConfigError, Diverged, HydraException, OmegaConfBaseException)
+"""What a user can bring about, and reads as one sentence; anything else is a bug and keeps its traceback."""
+
+
 @contextmanager
 def blame(key: str) -> Iterator[None]:
-    """Turn a ValueError, TypeError or failed instantiation inside into a `ConfigError` that names ``key``."""
-    from hydra.errors import InstantiationException
-
+    """Turn what an object of the configuration says of its arguments into a `ConfigError` that names ``key``."""
     try:
         yield
     except (ValueError, TypeError) as error:
         raise ConfigError(f"{key}: {_first_line(error)}") from error
     except InstantiationException as error:
         nested = re.search(r"full_key: (\S+)", str(error))
-        where = f"{key}.{nested[1]}" if nested and nested[1] not in ("", key) else key
+        where = nested[1] if nested else key
         cause: BaseException = error
         while cause.__cause__ is not None:
             cause = cause.__cause__
         if isinstance(cause, ConfigError):
             raise cause from error
+        if target := re.match(r"Error locating target '([^']+)'", str(error)):
+            where = f"{where}._target_={target[1]}"
         raise ConfigError(f"{where}: {_first_line(cause)}") from error
 
 
@@ -62,15 +70,15 @@ def one_sentence(command: Callable[[], None]) -> None:
         command()
         return
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then hands its exceptions to us, who need one line to say them
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-
     try:
         command()
-    except (ConfigError, Diverged) as error:
-        sys.exit(f"gan-lab: {error}")
-    except (HydraException, OmegaConfBaseException) as error:
-        sys.exit(f"gan-lab: {_hydra_sentence(error)}")
+    except USER_ERRORS as error:
+        exit_with(error)
+
+
+def exit_with(error: Exception) -> NoReturn:
+    """End the program with the error's sentence on stderr and exit status 1."""
+    sys.exit(f"gan-lab: {_sentence(error)}")
 
 
 def _first_line(error: BaseException) -> str:
@@ -78,11 +86,10 @@ def _first_line(error: BaseException) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def _hydra_sentence(error: Exception) -> str:
-    from hydra.errors import MissingConfigException
-    from omegaconf.errors import ConfigAttributeError, ConfigKeyError, ValidationError
-
+def _sentence(error: Exception) -> str:
     text = str(error)
+    if isinstance(error, ConfigError | Diverged):
+        return text
     if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:
         group, _, option = error.missing_cfg_file.rpartition("/")
         return f"{group}={option}: there is no such file in the group; {closest(option, error.options)}"

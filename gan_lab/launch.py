@@ -9,7 +9,7 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from gan_lab.errors import ConfigError
+from gan_lab.errors import USER_ERRORS, ConfigError, exit_with
 from gan_lab.run_folder import RunFolder
 from gan_lab.schema import check
 
@@ -36,20 +36,20 @@ class Launch(Callback):
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         try:
             check(config)
-            RunFolder(config.hydra.run.dir).refuse_existing()
-        except ConfigError as error:
-            sys.exit(f"gan-lab: {error}")
+            RunFolder(config.hydra.run.dir).create()
+        except USER_ERRORS as error:
+            exit_with(error)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         folder = Path(config.hydra.sweep.dir)
         if any(folder.glob("*/status.json")):
-            sys.exit(f"gan-lab: hydra.sweep.dir={folder}: the folder already holds a sweep; name another folder")
+            exit_with(ConfigError(f"hydra.sweep.dir={folder}: the folder already holds a sweep; name another folder"))
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         folder = Path(config.hydra.sweep.dir)
         runs = [RunFolder(file.parent) for file in sorted(folder.glob("*/status.json"))]
         if not runs:
-            sys.exit("gan-lab: the sweep has no runs: its glob or choice matches nothing")
+            exit_with(ConfigError("the sweep has no runs: its glob or choice matches nothing"))
         states = [(run, run.status()) for run in runs]
         print(f"\n{sum(status['state'] == 'done' for _, status in states)} of {len(runs)} runs done, in {folder}")
         failures = [(run, status) for run, status in states if status["state"] != "done"]

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import shutil
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ class RunFolder:
         self.metrics_file = self.path / "metrics.csv"
         self.samples = self.path / "samples"
         self.checkpoints = self.path / "checkpoints"
+        self._config_file = self.path / ".hydra" / "config.yaml"
         self.last_checkpoint = self.checkpoints / "last.ckpt"
 
     @classmethod
@@ -44,13 +46,29 @@ class RunFolder:
             raise ConfigError(f"run={path}: not a run folder (it has no status.json); expected one made by gan-lab")
         return folder
 
-    def refuse_existing(self) -> None:
-        """Raise ConfigError if the folder already holds a run, finished or not: nothing is ever overwritten."""
-        for file in (self.status_file, self.result_file, self.metrics_file):
+    def create(self) -> None:
+        """Make the folder, which may exist but may hold no run, finished or not: nothing is ever overwritten.
+
+        Raises:
+            ConfigError: if it holds one, or cannot be made.
+        """
+        for file in (self.status_file, self.result_file, self.metrics_file, self._config_file):
             if file.exists():
                 raise ConfigError(
                     f"hydra.run.dir={self.path}: the folder already holds a run ({file.name}); name another folder"
                 )
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"hydra.run.dir={self.path}: the folder cannot be made: {error.strerror}") from error
+
+    def discard(self) -> None:
+        """Take back what stands in the folder of a run that never began to train."""
+        shutil.rmtree(self._config_file.parent)
+        for file in (self.path / "gan-lab.log", self.status_file):
+            file.unlink(missing_ok=True)
+        if not any(self.path.iterdir()):
+            self.path.rmdir()
 
     def config(self) -> DictConfig:
         """The configuration the run was made with.
@@ -58,10 +76,9 @@ class RunFolder:
         Raises:
             ConfigError: if it is missing.
         """
-        file = self.path / ".hydra" / "config.yaml"
-        if not file.is_file():
-            raise ConfigError(f"{file} is missing: the run cannot be rebuilt without its configuration")
-        config = OmegaConf.load(file)
+        if not self._config_file.is_file():
+            raise ConfigError(f"{self._config_file} is missing: the run cannot be rebuilt without its configuration")
+        config = OmegaConf.load(self._config_file)
         assert isinstance(config, DictConfig)
         return config
 

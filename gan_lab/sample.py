@@ -1,0 +1,55 @@
+"""``gan-lab-sample``: samples from a run's generator, as pictures or as an array."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gan_lab.command_line import parse
+from gan_lab.errors import ConfigError, one_sentence
+from gan_lab.run_folder import RunFolder
+
+
+def _argument(help: str, **default: Any) -> Any:
+    return field(metadata={"help": help}, **default)
+
+
+@dataclass
+class SampleArguments:
+    """Draw samples from a run's generator, or a path through its latents."""
+
+    run: str = _argument("the run's folder")
+    num: int = _argument("samples, or with interpolate the number of paths", default=64)
+    out: str = _argument(
+        "NAME.png: one picture of all; NAME.npz: the array 'samples'; NAME: a folder of one PNG each",
+        default="generated.png",
+    )
+    interpolate: int = _argument("steps between two latents, a row of the picture each path; 0: none", default=0)
+    weights: str = _argument(
+        "generator, ema (its moving average) or auto (the average if there is one)", default="auto"
+    )
+    seed: int = _argument("of the latents", default=0)
+
+
+def main() -> None:
+    """The command."""
+    one_sentence(_sample)
+
+
+def _sample() -> None:
+    arguments = parse("gan-lab-sample", SampleArguments)
+    out = Path(arguments.out)
+    folder = RunFolder.existing(arguments.run)
+    if arguments.num < 1:
+        raise ConfigError(f"num={arguments.num}: expected a whole number of at least 1")
+    if arguments.interpolate < 0 or arguments.interpolate == 1:
+        raise ConfigError(f"interpolate={arguments.interpolate}: expected 0, or a whole number of at least 2")
+    if out.suffix not in (".png", ".npz", ""):
+        raise ConfigError(f"out={out}: expected NAME.png, NAME.npz or NAME, a folder")
+    if out.exists():
+        raise ConfigError(f"out={out}: it exists; name another")
+
+    from gan_lab.sampling import sample, write
+
+    samples = sample(folder, arguments.num, arguments.interpolate, arguments.weights, arguments.seed)
+    write(samples, out, columns=arguments.interpolate or None)
+    print(f"{len(samples)} samples of {folder.path} in {out}")

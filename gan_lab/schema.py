@@ -7,7 +7,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from gan_lab.errors import ConfigError
+from gan_lab.errors import ConfigError, closest
 
 
 def _at_least(minimum: float, **default: Any) -> Any:
@@ -27,6 +27,7 @@ class LossConfig:
     """The mathematics of a recipe."""
 
     _target_: str = MISSING
+    _convert_: str = MISSING
     objective: Any = MISSING
     penalties: dict[str, Any] = MISSING
     constraint: Any = None
@@ -103,6 +104,10 @@ ConfigStore.instance().store(name="schema", node=TrainConfig)
 
 def check(config: DictConfig) -> None:
     """Raise ConfigError for the first value outside its range, naming the key, the value and what is allowed."""
+    known = {entry.name for entry in fields(TrainConfig)}
+    for key in map(str, config):
+        if key not in known and key != "hydra":
+            raise ConfigError(f"{key}: there is no key '{key}' in the configuration; {closest(key, known)}")
     for key, value, rule in _ruled(config, TrainConfig):
         if value is None:
             continue

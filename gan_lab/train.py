@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from gan_lab.errors import ConfigError, Diverged, one_sentence
+from gan_lab.errors import USER_ERRORS, Diverged, exit_with, one_sentence
 from gan_lab.run_folder import RunFolder, config_hash
 from gan_lab.schema import check
 
@@ -33,9 +33,11 @@ def run(config: DictConfig) -> float:
             from gan_lab.training import train
 
             return train(config, folder, names)
-    except (ConfigError, Diverged) as error:
+    except USER_ERRORS as error:
         if not in_sweep:
-            sys.exit(f"gan-lab: {error}")  # SystemExit passes through Hydra, which would print more
+            if not isinstance(error, Diverged):
+                folder.discard()
+            exit_with(error)  # SystemExit passes through Hydra, which would print more
         print(f"gan-lab: {folder.path.name}: {error}", file=sys.stderr)
     except Exception:
         if not in_sweep:

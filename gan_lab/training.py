@@ -3,6 +3,7 @@
 import logging
 import math
 import platform
+import warnings
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytorch_lightning as pl
 import torch
 import torchvision
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from gan_lab.adversary import AdversarialModule
 from gan_lab.callbacks import (
@@ -46,6 +47,7 @@ def train(config: DictConfig, folder: RunFolder, names: dict[str, str]) -> float
         Diverged: if a loss, logit or gradient is no longer finite.
     """
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # its hints concern what is decided here
+    warnings.filterwarnings("ignore", message=".*isinstance\\(treespec, LeafSpec\\)", module="pytorch_lightning")
     if config.threads is not None:
         torch.set_num_threads(config.threads)
 
@@ -67,13 +69,11 @@ def train(config: DictConfig, folder: RunFolder, names: dict[str, str]) -> float
             curves,
             stopwatch,
         ),
-        Checkpoints(folder, config.checkpoint.every, curves, stopwatch),
+        Checkpoints(folder, config.checkpoint.every, dataset.sample_shape, curves, stopwatch),
         ProgressBar(f"{names['dataset']} {names['loss']}", curves),
     ]
     trainer = build_trainer(config, callbacks)
-    trainer.fit(
-        module, InMemoryData(dataset, config.batch_size, config.n_critic, config.iterations, config.seed)
-    )
+    trainer.fit(module, InMemoryData(dataset, config.batch_size, config.n_critic, config.iterations, config.seed))
 
     result = {
         "schema": 1,
@@ -99,10 +99,18 @@ def train(config: DictConfig, folder: RunFolder, names: dict[str, str]) -> float
     return evaluation.final["fd"]
 
 
+def build(config: DictConfig, key: str, **arguments: Any) -> Any:
+    """Instantiate the node at ``key``; whatever is wrong with it is said with its key.
+
+    Lists and mappings arrive as Python's own, which checkpoints can hold.
+    """
+    with blame(key):
+        return instantiate(OmegaConf.select(config, key), **arguments, _convert_="all")
+
+
 def build_dataset(config: DictConfig) -> Dataset:
     """The configured dataset, large enough for the batch size."""
-    with blame("dataset"):
-        dataset = instantiate(config.dataset)
+    dataset = build(config, "dataset")
     if config.batch_size > len(dataset.train):
         raise ConfigError(
             f"batch_size={config.batch_size}: the dataset has {len(dataset.train)} training samples, "
@@ -113,26 +121,19 @@ def build_dataset(config: DictConfig) -> Dataset:
 
 def build_generator(config: DictConfig, sample_shape: tuple[int, ...]) -> torch.nn.Module:
     """The configured generator."""
-    with blame("model.generator"):
-        return instantiate(config.model.generator, latent_dim=config.latent_dim, sample_shape=sample_shape)
+    return build(config, "model.generator", latent_dim=config.latent_dim, sample_shape=sample_shape)
 
 
 def build_module(config: DictConfig, sample_shape: tuple[int, ...]) -> AdversarialModule:
     """Both networks, freshly initialised from the seed alone, and the game between them."""
     pl.seed_everything(config.seed, verbose=False)
     generator = build_generator(config, sample_shape)
-    with blame("model.discriminator"):
-        discriminator = instantiate(config.model.discriminator, sample_shape=sample_shape)
-    with blame("loss"):
-        loss = instantiate(config.loss)
-    with blame("optimizer"):
-        optimizers = {player: instantiate(config.optimizer[player]) for player in ("generator", "discriminator")}
     module = AdversarialModule(
         generator,
-        discriminator,
-        loss,
-        generator_optimizer=optimizers["generator"],
-        discriminator_optimizer=optimizers["discriminator"],
+        build(config, "model.discriminator", sample_shape=sample_shape),
+        build(config, "loss"),
+        generator_optimizer=build(config, "optimizer.generator"),
+        discriminator_optimizer=build(config, "optimizer.discriminator"),
         latent_dim=config.latent_dim,
         noise_seed=derive(config.seed, "noise"),
         latent_prior=config.latent_prior,
@@ -143,8 +144,9 @@ def build_module(config: DictConfig, sample_shape: tuple[int, ...]) -> Adversari
         clip_discriminator=config.clip_grad.discriminator,
         ema_decay=config.ema_decay,
     )
-    with blame("optimizer"):
-        module.configure_optimizers()  # here a bad setting still has a name
+    for player, make in module.optimizer_makers.items():
+        with blame(f"optimizer.{player}"):
+            make(getattr(module, player).parameters())  # a bad setting is known by its key here, not in Lightning
     return module
 
 
@@ -161,28 +163,32 @@ def build_evaluator(config: DictConfig, dataset: Dataset) -> Evaluator:
 
 def build_trainer(config: DictConfig, callbacks: list[pl.Callback]) -> pl.Trainer:
     """Lightning's trainer for exactly ``iterations`` steps; pictures, curves and checkpoints are the callbacks'."""
-    if config.trainer.accelerator == "gpu" and not (torch.cuda.is_available() or torch.backends.mps.is_available()):
+    accelerator, precision = config.trainer.accelerator, config.trainer.precision
+    has_gpu = torch.cuda.is_available() or torch.backends.mps.is_available()
+    if accelerator == "gpu" and not has_gpu:
         raise ConfigError("trainer.accelerator=gpu: this machine has no GPU that PyTorch can use; try trainer=cpu")
-    with blame("trainer"):
-        trainer = instantiate(
-            config.trainer,
-            max_steps=config.iterations,
-            max_epochs=-1,
-            callbacks=callbacks,
-            plugins=[AtomicCheckpointIO()],
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
-    if trainer.precision != config.trainer.precision:  # Lightning turns fp16 into bf16 on a CPU without a word
-        raise ConfigError(f"trainer.precision={config.trainer.precision}: a GPU only; on the CPU take bf16-mixed")
+    if precision == "16-mixed" and (accelerator == "cpu" or not has_gpu):  # Lightning would take bf16 instead
+        raise ConfigError("trainer.precision=16-mixed: expected on a GPU alone; the CPU has 32-true and bf16-mixed")
+    trainer = build(
+        config,
+        "trainer",
+        max_steps=config.iterations,
+        max_epochs=-1,
+        callbacks=callbacks,
+        plugins=[AtomicCheckpointIO()],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    if trainer.world_size != 1:
+        raise ConfigError(f"trainer.devices={config.trainer.devices}: expected 1, a run trains on one device")
     return trainer
 
 
 def _hyperparameters(config: DictConfig, names: dict[str, str]) -> dict[str, Any]:
     """The choices and the plain values of the configuration, flat, for TensorBoard's table."""
-    flat = {key: value for key, value in config.items() if isinstance(value, int | float | str)}
+    flat = {str(key): value for key, value in config.items() if isinstance(value, int | float | str)}
     for player in ("generator", "discriminator"):
         flat[f"lr_{player}"] = config.optimizer[player].get("lr", math.nan)
     return names | flat

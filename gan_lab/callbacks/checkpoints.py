@@ -29,13 +29,17 @@ class Checkpoints(Periodic):
     Args:
         folder: the run's folder.
         every: iterations between checkpoints.
+        sample_shape: saved too, so that the networks can be rebuilt without the data.
         curves: what has diverged is not saved.
         stopwatch: stopped meanwhile.
     """
 
-    def __init__(self, folder: RunFolder, every: int, curves: Curves, stopwatch: Stopwatch) -> None:
+    def __init__(
+        self, folder: RunFolder, every: int, sample_shape: tuple[int, ...], curves: Curves, stopwatch: Stopwatch
+    ) -> None:
         super().__init__(every, curves, stopwatch)
         self.folder = folder
+        self.sample_shape = sample_shape
 
     def act(self, trainer: pl.Trainer, module: AdversarialModule, iteration: int) -> None:
         file = self.folder.checkpoints / f"iteration_{iteration:07d}.ckpt"
@@ -47,3 +51,8 @@ class Checkpoints(Periodic):
         for old in sorted(file.parent.glob("iteration_*.ckpt"))[:-1]:
             old.unlink()
         self.folder.update_status(iteration=iteration)
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        checkpoint["sample_shape"] = list(self.sample_shape)

@@ -29,10 +29,12 @@ class Curves(pl.Callback):
         self.folder = folder
         self.every = every
         self.stopwatch = stopwatch
-        self.tensorboard = SummaryWriter(str(folder.path))
         self.latest: dict[str, float] = {}
         self._kept: list[dict[str, Tensor]] = []
         self._seconds = 0.0
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        self.tensorboard = SummaryWriter(str(self.folder.path))
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -74,13 +76,10 @@ class Curves(pl.Callback):
             self.tensorboard.add_scalar(name, value, iteration)
 
     def write_hyperparameters(self, parameters: dict[str, Any], metrics: dict[str, float]) -> None:
-        """Enter the run in TensorBoard's HPARAMS page, with its final metrics."""
+        """Enter the run in TensorBoard's HPARAMS page, with its final metrics, and close its file."""
         from torch.utils.tensorboard.summary import hparams
 
         metrics = {f"metric/{name}": value for name, value in metrics.items() if math.isfinite(value)}
         for summary in hparams(parameters, metrics):
-            self.tensorboard.file_writer.add_summary(summary)
-        self.tensorboard.flush()
-
-    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        self.tensorboard.flush()
+            self.tensorboard._get_file_writer().add_summary(summary)
+        self.tensorboard.close()

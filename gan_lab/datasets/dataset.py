@@ -13,18 +13,18 @@ class Dataset:
 
     Args:
         train: samples to train on, ``[N, C, H, W]`` uint8 pixels or ``[N, D]`` float points.
-        test: held-out samples of the same kind.
-        checksum: SHA-256 of the raw data, for the run's record.
         train_labels: class of every training sample, ``[N]`` int64, or None.
+        test: held-out samples of the same kind.
         test_labels: class of every held-out sample, or None.
+        checksum: SHA-256 of the raw data, for the run's record.
         modes: centres of a mixture's components, ``[K, D]``, or None.
     """
 
     train: Tensor
+    train_labels: Tensor | None
     test: Tensor
+    test_labels: Tensor | None
     checksum: str
-    train_labels: Tensor | None = None
-    test_labels: Tensor | None = None
     modes: Tensor | None = None
 
     @property

@@ -28,5 +28,4 @@ def digits(max_samples: int | None = None) -> Dataset:
         )
     )
     raw = checksum(train, test, train_labels, test_labels)
-    train, train_labels = first(max_samples, train, train_labels)
-    return Dataset(train, test, raw, train_labels, test_labels)
+    return Dataset(*first(max_samples, train, train_labels), test, test_labels, raw)

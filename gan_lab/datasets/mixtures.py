@@ -42,12 +42,10 @@ def _mixture(modes: Tensor, std: float, max_samples: int | None) -> Dataset:
     count = _TRAIN_SAMPLES + _TEST_SAMPLES
     labels = torch.randint(len(modes), (count,), generator=generator)
     points = modes[labels] + std * torch.randn(count, 2, generator=generator)
-    train, train_labels = first(max_samples, points[:_TRAIN_SAMPLES], labels[:_TRAIN_SAMPLES])
     return Dataset(
-        train=train,
-        test=points[_TRAIN_SAMPLES:],
-        checksum=checksum(points),
-        train_labels=train_labels,
-        test_labels=labels[_TRAIN_SAMPLES:],
-        modes=modes,
+        *first(max_samples, points[:_TRAIN_SAMPLES], labels[:_TRAIN_SAMPLES]),
+        points[_TRAIN_SAMPLES:],
+        labels[_TRAIN_SAMPLES:],
+        checksum(points),
+        modes,
     )

@@ -11,26 +11,34 @@ from filelock import FileLock
 from gan_lab.datasets.dataset import Dataset, first
 from gan_lab.errors import ConfigError
 
-_FILES = {  # name: (bytes, SHA-256 of MNIST's, SHA-256 of Fashion-MNIST's), all of the decompressed files
+_FILES = {  # of each decompressed file: its bytes, its SHA-256 in MNIST and in Fashion-MNIST
     "train-images-idx3-ubyte": (
         47040016,
-        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        {
+            "MNIST": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+            "FashionMNIST": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        },
     ),
     "train-labels-idx1-ubyte": (
         60008,
-        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+        {
+            "MNIST": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+            "FashionMNIST": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+        },
     ),
     "t10k-images-idx3-ubyte": (
         7840016,
-        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        {
+            "MNIST": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+            "FashionMNIST": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        },
     ),
     "t10k-labels-idx1-ubyte": (
         10008,
-        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+        {
+            "MNIST": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+            "FashionMNIST": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+        },
     ),
 }
 
@@ -46,7 +54,7 @@ def mnist(root: str, download: bool = False, max_samples: int | None = None) -> 
     Raises:
         ConfigError: if a file is missing or is not the published one.
     """
-    return _load(torchvision.datasets.MNIST, "mnist", 1, root, download, max_samples)
+    return _load(torchvision.datasets.MNIST, "mnist", root, download, max_samples)
 
 
 def fashion_mnist(root: str, download: bool = False, max_samples: int | None = None) -> Dataset:
@@ -54,13 +62,12 @@ def fashion_mnist(root: str, download: bool = False, max_samples: int | None = N
 
     The arguments and errors are those of `mnist`.
     """
-    return _load(torchvision.datasets.FashionMNIST, "fashion_mnist", 2, root, download, max_samples)
+    return _load(torchvision.datasets.FashionMNIST, "fashion_mnist", root, download, max_samples)
 
 
 def _load(
     source: type[torchvision.datasets.MNIST],
     dataset: str,
-    column: int,
     root: str,
     download: bool,
     max_samples: int | None,
@@ -73,16 +80,16 @@ def _load(
             f"dataset={dataset}: the folder {raw} lacks {', '.join(missing)}; put the decompressed files there "
             "(dataset.root=FOLDER names another place), or fetch them with dataset.download=true"
         )
-    digests = [_verify(raw / name, entry[0], entry[column], dataset) for name, entry in _FILES.items()]
+    digests = [
+        _verify(raw / name, size, published[source.__name__], dataset) for name, (size, published) in _FILES.items()
+    ]
     train = source(raw.parent.parent, train=True, download=False)
     test = source(raw.parent.parent, train=False, download=False)
-    samples, labels = first(max_samples, train.data.unsqueeze(1), train.targets)
     return Dataset(
-        train=samples,
-        test=test.data.unsqueeze(1),
-        checksum=hashlib.sha256("".join(digests).encode()).hexdigest(),
-        train_labels=labels,
-        test_labels=test.targets,
+        *first(max_samples, train.data.unsqueeze(1), train.targets),
+        test.data.unsqueeze(1),
+        test.targets,
+        hashlib.sha256("".join(digests).encode()).hexdigest(),
     )
 
 

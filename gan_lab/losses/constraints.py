@@ -1,20 +1,19 @@
 """Constraints: what is kept true of the discriminator's weights throughout training."""
 
 import math
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 
-class Constraint(ABC):
+class Constraint:
     """Something that holds for the discriminator's weights after every one of its updates."""
 
-    def attach(self, discriminator: nn.Module) -> None:  # noqa: B027  (a constraint may need only one of the two)
+    def attach(self, discriminator: nn.Module) -> None:
         """Prepare the freshly initialised discriminator, once, before its optimizer is made."""
 
-    def project(self, discriminator: nn.Module) -> None:  # noqa: B027
+    def project(self, discriminator: nn.Module) -> None:
         """Restore the constraint after an update."""
 
 

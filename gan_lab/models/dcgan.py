@@ -1,16 +1,17 @@
 """DCGAN: transposed convolutions up, strided convolutions down (Radford et al. 2015, arXiv 1511.06434).
 
 The depth follows from the image: every block doubles or halves the side, between the image and a base of 4 to 7
-pixels (8 → 4, 16 → 4, 28 → 7, 32 → 4, 64 → 4).
+pixels (16 → 4, 28 → 7, 32 → 4, 64 → 4), with two blocks at the least (8 → 2).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from torch import nn
 
 from gan_lab.models.checks import check_choice, check_positive
 
-_NORMS = {
+_NORMS: dict[str, Callable[[int], nn.Module]] = {
     "none": lambda channels: nn.Identity(),
     "batch": nn.BatchNorm2d,
     "layer": lambda channels: nn.GroupNorm(1, channels),  # over channels and positions: layer norm of an image
@@ -18,22 +19,22 @@ _NORMS = {
 }
 
 
-def _blocks(model: str, sample_shape: Sequence[int]) -> int:
-    """How often the side halves before it is at most 7 pixels."""
+def _blocks(sample_shape: Sequence[int]) -> int:
+    """How often the side of the image halves."""
     if len(sample_shape) != 3:
         raise ValueError(
-            f"{model} draws images of shape [C, H, W], not samples of shape {list(sample_shape)}: use model=mlp"
+            f"dcgan draws images of shape [C, H, W], not samples of shape {list(sample_shape)}: use model=mlp"
         )
     _, height, width = sample_shape
-    count, side = 0, height
-    while side > 7 and side % 2 == 0:
-        side, count = side // 2, count + 1
-    if height != width or not 4 <= side <= 7 or count == 0:
+    blocks = 2
+    while height >> blocks > 7:
+        blocks += 1
+    if height != width or height % (1 << blocks) or height < 8:
         raise ValueError(
-            f"{model} cannot draw images of {height}x{width} pixels: expected a square whose side is 4, 5, 6 or 7 "
-            "times a power of two, such as 8, 16, 28, 32 or 64"
+            f"dcgan cannot draw images of {height}x{width} pixels: expected a square whose side, halved twice or "
+            "more, comes to a whole number of at most 7, such as 8, 16, 28, 32 or 64"
         )
-    return count
+    return blocks
 
 
 def _initialise(network: nn.Module) -> None:
@@ -60,7 +61,7 @@ class DCGANGenerator(nn.Sequential):
 
     def __init__(self, latent_dim: int, sample_shape: Sequence[int], channels: int) -> None:
         check_positive("DCGANGenerator.channels", channels)
-        blocks = _blocks("dcgan", sample_shape)
+        blocks = _blocks(sample_shape)
         colours, side = sample_shape[0], sample_shape[1] >> blocks
         widths = [channels << blocks - 1 - i for i in range(blocks)]
         layers: list[nn.Module] = [
@@ -90,14 +91,13 @@ class DCGANDiscriminator(nn.Sequential):
     def __init__(self, sample_shape: Sequence[int], channels: int, norm: str = "none") -> None:
         check_positive("DCGANDiscriminator.channels", channels)
         check_choice("DCGANDiscriminator.norm", norm, _NORMS)
-        blocks = _blocks("dcgan", sample_shape)
+        blocks = _blocks(sample_shape)
         widths = [sample_shape[0], *(channels << i for i in range(blocks))]
         layers: list[nn.Module] = []
-        for i, (fan_in, fan_out) in enumerate(zip(widths, widths[1:], strict=False)):
+        for i, (fan_in, fan_out) in enumerate(pairwise(widths)):
             block_norm = norm if i else "none"
             layers.append(nn.Conv2d(fan_in, fan_out, 4, stride=2, padding=1, bias=block_norm == "none"))
             layers += [_NORMS[block_norm](fan_out), nn.LeakyReLU(0.2)]
         side = sample_shape[1] >> blocks
         super().__init__(*layers, nn.Conv2d(widths[-1], 1, side), nn.Flatten(0))
         _initialise(self)
-

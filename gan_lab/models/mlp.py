@@ -1,18 +1,19 @@
 """Multi-layer perceptrons, for images and for points alike."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from torch import nn
 
 from gan_lab.models.checks import check_choice, check_widths
 
-_NORMS = {"none": nn.Identity, "batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
+_NORMS: dict[str, Callable[[int], nn.Module]] = {"none": nn.Identity, "batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
 
 
 def _hidden_layers(widths: Sequence[int], norm: str) -> list[nn.Module]:
     layers: list[nn.Module] = []
-    for fan_in, fan_out in zip(widths, widths[1:], strict=False):
+    for fan_in, fan_out in pairwise(widths):
         layers += [nn.Linear(fan_in, fan_out), _NORMS[norm](fan_out), nn.LeakyReLU(0.2)]
     return layers
 

@@ -1,0 +1,44 @@
+"""``key=value`` arguments of the commands that need no composed configuration."""
+
+import sys
+from dataclasses import MISSING, fields
+from typing import TypeVar
+
+from omegaconf import OmegaConf
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+
+from gan_lab.errors import ConfigError, closest
+
+Arguments = TypeVar("Arguments")
+
+
+def parse(command: str, schema: type[Arguments]) -> Arguments:
+    """The command's arguments as an instance of its dataclass, whose fields carry a ``help`` text.
+
+    ``--help`` prints them and ends the program.
+
+    Raises:
+        ConfigError: for an unknown key, a value of the wrong type, or a missing one.
+    """
+    words = sys.argv[1:]
+    if "--help" in words or "-h" in words:
+        print(f"{command} key=value ...\n\n{schema.__doc__}\n")
+        for entry in fields(schema):  # type: ignore[arg-type]
+            default = "required" if entry.default is MISSING else f"default {entry.default}"
+            print(f"  {entry.name:<12} {entry.metadata['help']} ({default})")
+        sys.exit(0)
+    names = [entry.name for entry in fields(schema)]  # type: ignore[arg-type]
+    required = [entry.name for entry in fields(schema) if entry.default is MISSING]  # type: ignore[arg-type]
+    given = {word.partition("=")[0] for word in words}
+    for word in words:
+        if "=" not in word:
+            raise ConfigError(f"'{word}': expected key=value; keys: {', '.join(names)}")
+    for name in required:
+        if name not in given:
+            raise ConfigError(f"{name}=...: missing; {command} --help explains it")
+    try:
+        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.from_dotlist(words)))  # type: ignore[return-value]
+    except ConfigKeyError as error:
+        raise ConfigError(f"{error.full_key}: there is no such key; {closest(str(error.full_key), names)}") from error
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
