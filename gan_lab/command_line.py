@@ -5,7 +5,7 @@ from dataclasses import MISSING, fields
 from typing import TypeVar
 
 from omegaconf import OmegaConf
-from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException
 
 from gan_lab.errors import ConfigError, closest
 
@@ -33,12 +33,12 @@ def parse(command: str, schema: type[Arguments]) -> Arguments:
     for word in words:
         if "=" not in word:
             raise ConfigError(f"'{word}': expected key=value; keys: {', '.join(names)}")
+    for key in given.difference(names):
+        raise ConfigError(f"{key}: there is no such key; {closest(key, names)}")
     for name in required:
         if name not in given:
             raise ConfigError(f"{name}=...: missing; {command} --help explains it")
     try:
         return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.from_dotlist(words)))  # type: ignore[return-value]
-    except ConfigKeyError as error:
-        raise ConfigError(f"{error.full_key}: there is no such key; {closest(str(error.full_key), names)}") from error
     except OmegaConfBaseException as error:
         raise ConfigError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
