@@ -135,7 +135,7 @@ class AdversarialModule(pl.LightningModule):
 
     def draw_latents(self, count: int) -> Tensor:
         """Fresh latents ``[count, latent_dim]`` from the prior."""
-        return draw_latents(self.latent_prior, count, self.latent_dim, self.noise)
+        return draw_latents(self.latent_prior, count, self.latent_dim, self.noise).to(self.dtype)
 
     # ---- what an update needs from the trainer ----
 

@@ -28,6 +28,7 @@ class Diverged(Exception):
     def __init__(self, iteration: int, term: str, value: float) -> None:
         super().__init__(f"diverged at iteration {iteration}: {term} is {value}")
         self.iteration = iteration
+        self.term = term
 
 
 USER_ERRORS = (ConfigError, Diverged, HydraException, OmegaConfBaseException)

@@ -27,8 +27,8 @@ def _evaluate() -> None:
     arguments = parse("gan-lab-evaluate", EvaluateArguments)
     folder = RunFolder.existing(arguments.run)
 
+    from gan_lab.building import build_dataset, build_evaluator
     from gan_lab.saved import load_generator
-    from gan_lab.training import build_dataset, build_evaluator
 
     generator = load_generator(folder, arguments.weights)
     config = folder.config()

@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from gan_lab.building import build_generator
 from gan_lab.errors import ConfigError
 from gan_lab.run_folder import RunFolder
-from gan_lab.training import build_generator
 
 WEIGHTS = ("auto", "generator", "ema")
 

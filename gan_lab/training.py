@@ -10,10 +10,10 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 import torchvision
-from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from gan_lab.adversary import AdversarialModule
+from gan_lab.building import build, build_dataset, build_evaluator, build_generator, fixed_latents
 from gan_lab.callbacks import (
     AtomicCheckpointIO,
     Checkpoints,
@@ -23,11 +23,9 @@ from gan_lab.callbacks import (
     ProgressBar,
     Stopwatch,
 )
-from gan_lab.datasets import Dataset, InMemoryData
+from gan_lab.datasets.data_module import InMemoryData
 from gan_lab.errors import ConfigError, blame
 from gan_lab.files import write_json
-from gan_lab.latents import draw_latents
-from gan_lab.metrics import Evaluator
 from gan_lab.run_folder import RunFolder, config_hash
 from gan_lab.schedules import Schedule
 from gan_lab.seeds import derive
@@ -99,31 +97,6 @@ def train(config: DictConfig, folder: RunFolder, names: dict[str, str]) -> float
     return evaluation.final["fd"]
 
 
-def build(config: DictConfig, key: str, **arguments: Any) -> Any:
-    """Instantiate the node at ``key``; whatever is wrong with it is said with its key.
-
-    Lists and mappings arrive as Python's own, which checkpoints can hold.
-    """
-    with blame(key):
-        return instantiate(OmegaConf.select(config, key), **arguments, _convert_="all")
-
-
-def build_dataset(config: DictConfig) -> Dataset:
-    """The configured dataset, large enough for the batch size."""
-    dataset = build(config, "dataset")
-    if config.batch_size > len(dataset.train):
-        raise ConfigError(
-            f"batch_size={config.batch_size}: the dataset has {len(dataset.train)} training samples, "
-            "and a batch may not be larger"
-        )
-    return dataset
-
-
-def build_generator(config: DictConfig, sample_shape: tuple[int, ...]) -> torch.nn.Module:
-    """The configured generator."""
-    return build(config, "model.generator", latent_dim=config.latent_dim, sample_shape=sample_shape)
-
-
 def build_module(config: DictConfig, sample_shape: tuple[int, ...]) -> AdversarialModule:
     """Both networks, freshly initialised from the seed alone, and the game between them."""
     pl.seed_everything(config.seed, verbose=False)
@@ -148,17 +121,6 @@ def build_module(config: DictConfig, sample_shape: tuple[int, ...]) -> Adversari
         with blame(f"optimizer.{player}"):
             make(getattr(module, player).parameters())  # a bad setting is known by its key here, not in Lightning
     return module
-
-
-def fixed_latents(config: DictConfig, purpose: str, count: int) -> torch.Tensor:
-    """The latents of a purpose, ``[count, latent_dim]``: a function of seed and prior, the same on every device."""
-    generator = torch.Generator().manual_seed(derive(config.seed, purpose))
-    return draw_latents(config.latent_prior, count, config.latent_dim, generator)
-
-
-def build_evaluator(config: DictConfig, dataset: Dataset) -> Evaluator:
-    """The evaluator, on latents that depend on the seed alone."""
-    return Evaluator(dataset, fixed_latents(config, "evaluation", config.evaluation.samples))
 
 
 def build_trainer(config: DictConfig, callbacks: list[pl.Callback]) -> pl.Trainer:

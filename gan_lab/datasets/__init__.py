@@ -1,9 +1,12 @@
-"""Sources of real samples, one file each, and the stream of batches that training reads."""
+"""Sources of real samples, one file each, and the stream of batches that training reads.
+
+`gan_lab.datasets.data_module`, which alone needs Lightning, is imported by its full name.
+"""
 
 from gan_lab.datasets.dataset import Dataset
 from gan_lab.datasets.digits import digits
 from gan_lab.datasets.mixtures import grid, ring
 from gan_lab.datasets.mnist import fashion_mnist, mnist
-from gan_lab.datasets.stream import BatchStream, InMemoryData
+from gan_lab.datasets.stream import BatchStream
 
-__all__ = ["BatchStream", "Dataset", "InMemoryData", "digits", "fashion_mnist", "grid", "mnist", "ring"]
+__all__ = ["BatchStream", "Dataset", "digits", "fashion_mnist", "grid", "mnist", "ring"]

@@ -45,11 +45,11 @@ class Evaluator:
 @torch.no_grad()
 def generate(generator: nn.Module, latents: Tensor) -> Tensor:
     """Samples for the latents, on the CPU, images as uint8 pixels; G in eval mode, torch's global RNG untouched."""
-    device = next(generator.parameters()).device
+    weights = next(generator.parameters())
     was_training = generator.training
     generator.eval()
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        chunks = [to_pixels(generator(chunk.to(device)).float()).cpu() for chunk in latents.split(_CHUNK)]
+    with torch.random.fork_rng([weights.device] if weights.is_cuda else []):
+        chunks = [to_pixels(generator(chunk.to(weights)).float()).cpu() for chunk in latents.split(_CHUNK)]
     generator.train(was_training)
     return torch.cat(chunks)
 

@@ -1,0 +1,49 @@
+"""The parts of a run from its configuration, whatever is then done with them."""
+
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from gan_lab.datasets import Dataset
+from gan_lab.errors import ConfigError, blame
+from gan_lab.latents import draw_latents
+from gan_lab.metrics import Evaluator
+from gan_lab.seeds import derive
+
+
+def build(config: DictConfig, key: str, **arguments: Any) -> Any:
+    """Instantiate the node at ``key``; whatever is wrong with it is said with its key.
+
+    Lists and mappings arrive as Python's own, which checkpoints can hold.
+    """
+    with blame(key):
+        return instantiate(OmegaConf.select(config, key), **arguments, _convert_="all")
+
+
+def build_dataset(config: DictConfig) -> Dataset:
+    """The configured dataset, large enough for the batch size."""
+    dataset = build(config, "dataset")
+    if config.batch_size > len(dataset.train):
+        raise ConfigError(
+            f"batch_size={config.batch_size}: the dataset has {len(dataset.train)} training samples, "
+            "and a batch may not be larger"
+        )
+    return dataset
+
+
+def build_generator(config: DictConfig, sample_shape: tuple[int, ...]) -> torch.nn.Module:
+    """The configured generator."""
+    return build(config, "model.generator", latent_dim=config.latent_dim, sample_shape=sample_shape)
+
+
+def fixed_latents(config: DictConfig, purpose: str, count: int) -> torch.Tensor:
+    """The latents of a purpose, ``[count, latent_dim]``: a function of seed and prior, the same on every device."""
+    generator = torch.Generator().manual_seed(derive(config.seed, purpose))
+    return draw_latents(config.latent_prior, count, config.latent_dim, generator)
+
+
+def build_evaluator(config: DictConfig, dataset: Dataset) -> Evaluator:
+    """The evaluator, on latents that depend on the seed alone."""
+    return Evaluator(dataset, fixed_latents(config, "evaluation", config.evaluation.samples))

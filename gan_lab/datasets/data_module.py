@@ -1,0 +1,30 @@
+"""What Lightning asks of data."""
+
+import pytorch_lightning as pl
+
+from gan_lab.datasets.dataset import Dataset
+from gan_lab.datasets.stream import BatchStream
+
+
+class InMemoryData(pl.LightningDataModule):
+    """Hands training one batch an iteration: n_critic × batch_size fresh real samples.
+
+    Args:
+        dataset: where the samples come from.
+        batch_size: samples a discriminator update sees.
+        n_critic: discriminator updates an iteration.
+        iterations: iterations of the run.
+        seed: the run's seed.
+    """
+
+    def __init__(self, dataset: Dataset, batch_size: int, n_critic: int, iterations: int, seed: int) -> None:
+        super().__init__()
+        self.dataset = dataset
+        self.batch_size = batch_size * n_critic
+        self.iterations = iterations
+        self.seed = seed
+
+    def train_dataloader(self) -> BatchStream:
+        assert self.trainer is not None
+        samples = self.dataset.train.to(self.trainer.strategy.root_device)
+        return BatchStream(samples, self.batch_size, self.iterations, self.seed)

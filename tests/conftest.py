@@ -1,0 +1,53 @@
+"""What every test shares: one CPU thread each, as the tests run side by side, and ways to compose and to run."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported anywhere
+
+import pytest
+from hydra import compose, initialize_config_module
+from omegaconf import DictConfig
+
+CONF = Path(__file__).parent.parent / "conf"
+
+
+def options(group: str) -> list[str]:
+    """The options of a configuration group: the YAML files found."""
+    return sorted(file.stem for file in (CONF / group).glob("*.yaml"))
+
+
+@pytest.fixture
+def composed() -> Callable[..., DictConfig]:
+    """Composes train.yaml with overrides, as the command does."""
+
+    def compose_with(*overrides: str) -> DictConfig:
+        with initialize_config_module("gan_lab.conf", version_base="1.3"):
+            return compose("train", list(overrides))
+
+    return compose_with
+
+
+@pytest.fixture
+def gan_lab(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs ``gan-lab`` in a process of its own, in an empty folder."""
+
+    def run(*arguments: str, module: str = "train") -> subprocess.CompletedProcess[str]:
+        program = f"import sys; sys.argv[0] = 'gan-lab'; from gan_lab.{module} import main; main()"
+        return subprocess.run(
+            [sys.executable, "-c", program, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=600
+        )
+
+    return run
+
+
+@pytest.fixture
+def data_root() -> Path:
+    """The folder of real data that GAN_LAB_DATA names."""
+    root = os.environ.get("GAN_LAB_DATA")
+    if not root:
+        pytest.skip("GAN_LAB_DATA does not name a folder with MNIST and FashionMNIST")
+    return Path(root)

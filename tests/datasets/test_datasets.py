@@ -1,0 +1,133 @@
+"""Sources: sizes, ranges, held-out parts; every kind of bad file has its sentence."""
+
+import gzip
+import hashlib
+import os
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import torch
+import torchvision
+
+from gan_lab.datasets import digits, fashion_mnist, grid, mnist, ring
+from gan_lab.datasets.dataset import to_model_range, to_pixels
+from gan_lab.errors import ConfigError
+
+
+def test_digits_are_whole_balanced_and_held_out():
+    data = digits()
+    assert data.train.shape == (1297, 1, 8, 8)
+    assert data.test.shape == (500, 1, 8, 8)
+    assert data.train.dtype == torch.uint8
+    assert (data.train.min(), data.train.max()) == (0, 255)
+    assert len(data.train) + len(data.test) == 1797  # scikit-learn's documented count
+    shares = torch.stack([labels.bincount() / len(labels) for labels in (data.train_labels, data.test_labels)])
+    assert (shares[0] - shares[1]).abs().max() < 0.002
+    again = digits(max_samples=100)
+    assert torch.equal(again.train, data.train[:100])
+    assert (again.checksum, len(again.test)) == (data.checksum, 500)
+
+
+@pytest.mark.parametrize(
+    ("make", "modes", "std", "scale"), [(ring, 8, 0.01, 1.0), (grid, 25, 0.05, 4.0)], ids=["ring8", "grid25"]
+)
+def test_mixtures_are_those_of_pacgan(make, modes, std, scale):
+    """LITERATURE.md §5; ``scale`` is the root mean square distance of the modes from the origin."""
+    data = make()
+    assert (len(data.train), len(data.test)) == (100_000, 10_000)
+    assert len({tuple(mode) for mode in data.modes.round(decimals=4).tolist()}) == modes
+    assert data.modes.square().sum(1).mean().sqrt().item() == pytest.approx(scale, rel=1e-5)
+    distances, nearest = torch.cdist(data.train, data.modes).min(1)
+    assert torch.equal(nearest, data.train_labels)
+    assert (distances.square().mean() / 2).sqrt().item() == pytest.approx(std, rel=0.01)
+    # uniform over the modes: counts within 5 standard deviations of 100 000 / K
+    counts = nearest.bincount(minlength=modes).double()
+    assert (counts - 1e5 / modes).abs().max() < 5 * (1e5 / modes) ** 0.5
+
+
+def test_grid_ticks():
+    assert sorted({mode[0] for mode in grid().modes.tolist()}) == [-4, -2, 0, 2, 4]
+
+
+def test_pixels_make_the_round_trip():
+    pixels = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
+    scaled = to_model_range(pixels)
+    assert (scaled.min().item(), scaled.max().item()) == (-1.0, 1.0)
+    assert torch.equal(to_pixels(scaled), pixels)
+    points = torch.randn(3, 2)
+    assert to_model_range(points) is points
+    assert to_pixels(points) is points
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1298, 2.5, "x", True])
+def test_max_samples_says_its_range(limit):
+    with pytest.raises(ValueError, match=r"max_samples=.*from 1 to 1297"):
+        digits(max_samples=limit)
+
+
+@pytest.mark.parametrize("make", [mnist, fashion_mnist])
+def test_real_files(make, data_root):
+    data = make(str(data_root), max_samples=1000)
+    assert data.train.shape == (1000, 1, 28, 28)
+    assert data.test.shape == (10_000, 1, 28, 28)
+    assert data.test_labels.bincount().tolist() == (
+        [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009] if make is mnist else [1000] * 10
+    )  # the published class counts of the test sets
+
+
+def test_missing_files_are_named_with_two_ways_on(tmp_path):
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    (raw / "train-images-idx3-ubyte.gz").touch()  # compressed alone does not count
+    with pytest.raises(ConfigError) as error:
+        mnist(str(tmp_path))
+    for words in (str(raw), "train-images-idx3-ubyte", "t10k-labels-idx1-ubyte", "dataset.root=", "dataset.download="):
+        assert words in str(error.value)
+
+
+def test_wrong_files_are_named(tmp_path, data_root):
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for file in (data_root / "MNIST" / "raw").glob("*-ubyte"):
+        os.symlink(file, raw / file.name)
+    truncated = raw / "t10k-images-idx3-ubyte"
+    content = truncated.read_bytes()
+    truncated.unlink()
+    truncated.write_bytes(content[:1000])
+    with pytest.raises(ConfigError, match=r"t10k-images-idx3-ubyte has 1000 bytes, expected 7840016"):
+        mnist(str(tmp_path))
+    truncated.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(ConfigError, match=r"t10k-images-idx3-ubyte is not the published file"):
+        mnist(str(tmp_path))
+    truncated.unlink()
+    os.symlink(data_root / "FashionMNIST" / "raw" / truncated.name, truncated)
+    with pytest.raises(ConfigError, match=r"is not the published file"):
+        mnist(str(tmp_path))
+
+
+def test_download_fetches_what_is_missing_and_leaves_no_scraps(tmp_path, data_root, monkeypatch):
+    mirror, root = tmp_path / "mirror", tmp_path / "root"
+    mirror.mkdir()
+    resources = []
+    for file in sorted((data_root / "MNIST" / "raw").glob("*-ubyte")):
+        packed = gzip.compress(file.read_bytes(), compresslevel=1)
+        (mirror / f"{file.name}.gz").write_bytes(packed)
+        resources.append((f"{file.name}.gz", hashlib.md5(packed).hexdigest()))
+    handler = partial(SimpleHTTPRequestHandler, directory=str(mirror))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}/"
+    monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [address])
+    monkeypatch.setattr(torchvision.datasets.MNIST, "resources", resources)
+    assert len(mnist(str(root), download=True).train) == 60_000
+    assert sorted(path.name for path in (root / "MNIST").iterdir() if not path.name.endswith(".lock")) == ["raw"]
+    assert len(list((root / "MNIST" / "raw").iterdir())) == 4
+
+    broken = tmp_path / "broken"
+    (mirror / resources[0][0]).write_bytes(b"not the file")
+    with pytest.raises(ConfigError, match=r"dataset.download=true: MNIST could not be fetched"):
+        mnist(str(broken), download=True)
+    assert not list((broken / "MNIST").glob("**/*-ubyte"))
+    server.shutdown()

@@ -1,0 +1,216 @@
+"""gan-lab as a person uses it: a process of its own, an empty folder, right and wrong lines."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gan_lab.train import main
+
+HAS_GPU = torch.cuda.is_available() or torch.backends.mps.is_available()
+TINY = ["trainer=debug", "evaluation.samples=50", "pictures.samples=9"]
+
+
+def files_in(folder):
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--cfg", "job"], ["--info", "defaults"]])
+def test_it_answers_without_importing_torch(arguments, tmp_path):
+    """The time itself (below one second of CPU) is scripts' business; what costs it is torch."""
+    program = textwrap.dedent(
+        f"""
+        import atexit, sys
+        atexit.register(lambda: print("HEAVY", sorted({{"torch", "pytorch_lightning", "sklearn"}} & set(sys.modules))))
+        sys.argv = ["gan-lab", *{arguments!r}]
+        from gan_lab.train import main
+        main()
+        """
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.rstrip().endswith("HEAVY []")
+    assert "iterations: 2500" in done.stdout or "dataset/digits" in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_leaves_its_folder_complete_and_is_sampled_and_evaluated(gan_lab, tmp_path):
+    done = gan_lab(*TINY, "hydra.run.dir=run", "ema_decay=0.9")
+    assert done.returncode == 0, done.stderr
+    assert "tensorboard --logdir" in done.stdout
+    assert "floor" in done.stdout
+    names = files_in(tmp_path / "run")
+    assert {name for name in names if not name.startswith("events.out.")} == {
+        ".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml", "gan-lab.log", "metrics.csv", "result.json",
+        "status.json", "checkpoints/iteration_0000010.ckpt", "checkpoints/last.ckpt", "samples/final.png",
+        "samples/iteration_0000005.png", "samples/iteration_0000010.png",
+    }  # fmt: skip
+    assert sum(name.startswith("events.out.") for name in names) == 1
+    status, result = (json.loads((tmp_path / "run" / f"{name}.json").read_text()) for name in ("status", "result"))
+    assert status.keys() == {"state", "config_hash", "iteration", "error", "started", "ended"}
+    assert (status["state"], status["iteration"], status["error"]) == ("done", 10, None)
+    assert result.keys() == {
+        "schema", "config_hash", "loss", "model", "dataset", "protocol", "seed", "budget", "metrics", "best", "floor",
+        "fingerprint", "environment",
+    }  # fmt: skip
+    assert result["config_hash"] == status["config_hash"]
+    assert (result["loss"], result["model"], result["dataset"]) == ("non_saturating", "dcgan", "digits")
+    assert result["floor"]["fd"] > 0
+    assert result["fingerprint"]["ema"] is True
+    header, *rows = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
+    assert header == "iteration,name,value"
+    assert sum(row.startswith("10,metric/fd,") for row in rows) == 1
+    assert float(next(row for row in rows if row.startswith("10,metric/fd,")).split(",")[2]) == result["metrics"]["fd"]
+
+    evaluated = gan_lab("run=run", module="evaluate")
+    assert json.loads(evaluated.stdout)["metrics"]["fd"] == pytest.approx(result["metrics"]["fd"], rel=1e-9)
+
+    assert gan_lab("run=run", "num=5", "out=grid.png", module="sample").returncode == 0
+    assert Image.open(tmp_path / "grid.png").size[0] > 100
+    assert gan_lab("run=run", "num=3", "out=single", "weights=generator", module="sample").returncode == 0
+    assert sorted(path.name for path in (tmp_path / "single").iterdir()) == [f"00000{i}.png" for i in range(3)]
+    assert gan_lab("run=run", "num=2", "interpolate=4", "out=path.npz", module="sample").returncode == 0
+    path = np.load(tmp_path / "path.npz")["samples"]
+    assert (path.shape, path.dtype) == ((8, 8, 8, 1), np.uint8)
+
+    for arguments, words in [
+        (["run=run", "out=grid.png"], "out=grid.png: it exists"),
+        (["run=run", "out=x.gif"], "out=x.gif: expected NAME.png"),
+        (["run=run", "num=0", "out=y.png"], "num=0: expected a whole number"),
+        (["run=run", "num=abc"], "num: Value 'abc'"),
+        (["run=run", "weights=best", "out=y.png"], "weights=best: expected one of auto, generator, ema"),
+        (["run=nowhere"], "run=nowhere: not a run folder"),
+        (["rum=run"], "rum: there is no such key; did you mean 'run'"),
+        ([], "run=...: missing"),
+    ]:
+        refused = gan_lab(*arguments, module="sample")
+        assert refused.returncode == 1
+        assert len(refused.stderr.splitlines()) == 1
+        assert words in refused.stderr
+
+    again = gan_lab(*TINY, "hydra.run.dir=run")
+    assert again.returncode == 1
+    assert (
+        again.stderr
+        == "gan-lab: hydra.run.dir=run: the folder already holds a run (status.json); name another folder\n"
+    )
+    assert files_in(tmp_path / "run") == names
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["loss=wgann"], "loss=wgann: there is no such file in the group; did you mean 'wgan'? Allowed: "),
+        (["sede=3"], "sede: there is no key 'sede' in the configuration; did you mean 'seed'? Allowed: "),
+        (["seed=abc"], "seed=abc: Value 'abc' of type 'str' could not be converted to Integer"),
+        (["iterations=0"], "iterations=0: expected a whole number of at least 1"),
+        (["iterations=-5"], "iterations=-5: expected a whole number of at least 1"),
+        (["batch_size=0"], "batch_size=0: expected a whole number of at least 1"),
+        (["batch_size=1298"], "batch_size=1298: the dataset has 1297 training samples, and a batch may not be larger"),
+        (["n_critic=0"], "n_critic=0: expected a whole number of at least 1"),
+        (["optimizer.generator.lr=-1"], "optimizer.generator.lr=-1: expected a number above 0"),
+        (["optimizer.generator.lr=abc"], "optimizer.generator.lr=abc: expected a number above 0"),
+        (["optimizer.generator.betas=[2,3]"], "optimizer.generator: Invalid beta parameter at index 0: 2"),
+        (
+            ["dataset=mnist", "dataset.root=nope"],
+            "dataset=mnist: the folder nope/MNIST/raw lacks train-images-idx3-ubyte",
+        ),
+        (
+            ["model=dcgan", "dataset=ring8"],
+            "model.generator: dcgan draws images of shape [C, H, W], not samples of shape [2]",
+        ),
+        (["latent_dim=0"], "latent_dim=0: expected a whole number of at least 1"),
+        (["loss.objective.foo=1"], "loss.objective.foo: there is no key 'foo' in loss.objective; Allowed: _target_"),
+        (
+            ["+loss.objective.foo=1"],
+            "loss.objective: NonSaturating.__init__() got an unexpected keyword argument 'foo'",
+        ),
+        (["loss.objective=3"], "loss: loss.objective is a int: expected a gan_lab.losses.Objective"),
+        (["trainer.precision=16-mixed", "trainer=cpu"], "trainer.precision=16-mixed: expected on a GPU alone"),
+        (["trainer.devices=2", "trainer=cpu"], "trainer.devices=2: expected 1, a run trains on one device"),
+        (["model.generator._target_=gan_lab.models.Foo"], "model.generator._target_=gan_lab.models.Foo: "),
+        pytest.param(
+            ["trainer=gpu"],
+            "trainer.accelerator=gpu: this machine has no GPU that PyTorch can use; try trainer=cpu",
+            marks=pytest.mark.skipif(HAS_GPU, reason="this machine has a GPU"),
+        ),
+        (["hydra.run.dir=/proc/none"], "hydra.run.dir=/proc/none: the folder cannot be made: "),
+        (["seed=${foo}"], "Interpolation key 'foo' not found"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_leaves_nothing(tmp_path, monkeypatch, capsys, arguments, sentence):
+    """In this process, as importing torch for each would take minutes; SystemExit with a text is status 1 on stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["gan-lab", *arguments])
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    with pytest.raises(SystemExit) as stop:
+        main()
+    os.environ.pop("HYDRA_FULL_ERROR", None)
+    assert stop.value.code.startswith(f"gan-lab: {sentence}")
+    assert len(stop.value.code.splitlines()) == 1
+    assert capsys.readouterr() == ("", "")
+    assert not files_in(tmp_path)
+
+
+def test_the_sentence_is_all_there_is_on_stderr(gan_lab, tmp_path):
+    done = gan_lab("model=dcgan", "dataset=ring8")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "gan-lab: model.generator: dcgan draws images of shape [C, H, W], not samples of shape [2]: use model=mlp\n"
+    )
+    assert done.stdout == ""
+
+
+def test_full_errors_can_be_asked_for(gan_lab, monkeypatch):
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    assert "Traceback" in gan_lab("seed=abc").stderr
+
+
+def test_a_sweep_outlives_a_bad_job_and_says_so(gan_lab, tmp_path):
+    done = gan_lab("-m", *TINY, "dataset=ring8", "loss=glob(ws*)", "hydra.sweep.dir=none")
+    assert done.returncode == 1
+    assert "the sweep has no runs" in done.stderr
+    done = gan_lab("-m", *TINY, "dataset=ring8", "batch_size=100001,8", "loss=rsgan", "hydra.sweep.dir=sweep")
+    assert done.returncode == 1
+    states = {path.parent.name: json.loads(path.read_text()) for path in (tmp_path / "sweep").glob("*/status.json")}
+    assert [states[name]["state"] for name in sorted(states)] == ["failed", "done"]
+    assert "batch_size=100001: the dataset has 100000 training samples" in done.stderr
+    assert "1 of 2 runs done" in done.stdout
+    again = gan_lab("-m", *TINY, "dataset=ring8", "loss=rsgan,lsgan", "hydra.sweep.dir=sweep")
+    assert again.returncode == 1
+    assert "the folder already holds a sweep" in again.stderr
+
+
+def test_users_extend_it_with_their_own_loss(gan_lab, tmp_path):
+    """Their class, in a module of the working directory; their YAML, in a folder given by --config-dir."""
+    (tmp_path / "my_losses.py").write_text(
+        textwrap.dedent(
+            """
+            from gan_lab.losses import Objective
+
+            class Cubic(Objective):
+                def __init__(self, power):
+                    self.power = power
+                def discriminator(self, real, fake):
+                    return (fake - real).mean() + 1e-3 * (real.abs() ** self.power + fake.abs() ** self.power).mean()
+                def generator(self, real, fake):
+                    return (real - fake).mean()
+            """
+        )
+    )
+    (tmp_path / "their_conf" / "loss").mkdir(parents=True)
+    (tmp_path / "their_conf" / "loss" / "cubic.yaml").write_text(
+        "# @package _global_\nloss:\n  objective:\n    _target_: my_losses.Cubic\n    power: 3\nn_critic: 2\n"
+    )
+    done = gan_lab("--config-dir", "their_conf", *TINY, "loss=cubic", "hydra.run.dir=run")
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert (result["loss"], result["budget"]["discriminator_updates"]) == ("cubic", 20)
+    shipped = gan_lab("--config-dir", "their_conf", *TINY, "loss=lsgan", "hydra.run.dir=shipped")
+    assert shipped.returncode == 0, shipped.stderr

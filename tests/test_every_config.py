@@ -1,0 +1,36 @@
+"""Every YAML file of every group composes, instantiates and takes two iterations: a new one is tested by existing."""
+
+import math
+
+import pytest
+from conftest import CONF, options
+from training_runs import train_in
+
+GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir() and not folder.name.startswith("_"))
+TINY = ["iterations=2", "batch_size=4", "evaluation.samples=20", "pictures.samples=4", "trainer.accelerator=cpu"]
+
+
+def test_no_group_is_empty():
+    assert {"dataset", "evaluation", "experiment", "loss", "model", "optimizer", "protocol", "trainer"} <= set(GROUPS)
+    assert all(options(group) for group in GROUPS)
+
+
+@pytest.mark.parametrize("choice", [f"{group}={name}" for group in GROUPS for name in options(group)])
+def test_two_iterations(composed, tmp_path, choice, request):
+    if choice == "model=mlp_2d":
+        choice = "dataset=ring8"
+    config = composed(choice, *TINY)
+    if "root" in config.dataset:
+        config.dataset.root = str(request.getfixturevalue("data_root"))
+    result = train_in(tmp_path / "run", config).result()
+    assert result["budget"]["iterations"] == 2
+    assert all(math.isfinite(value) for value in result["metrics"].values())
+
+
+@pytest.mark.parametrize("loss", options("loss"))
+@pytest.mark.parametrize("fit", [("mlp", "ring8"), ("mlp", "digits"), ("dcgan", "digits")], ids="-".join)
+def test_every_recipe_on_every_model(composed, tmp_path, loss, fit):
+    result = train_in(
+        tmp_path / "run", composed(f"loss={loss}", f"model={fit[0]}", f"dataset={fit[1]}", *TINY)
+    ).result()
+    assert math.isfinite(result["metrics"]["fd"])
