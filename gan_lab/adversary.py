@@ -18,7 +18,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from gan_lab.latents import Prior, draw_latents
-from gan_lab.losses import Recipe
+from gan_lab.losses import Recipe, critic
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 
@@ -28,7 +28,7 @@ class AdversarialModule(pl.LightningModule):
 
     Args:
         generator: maps latents ``[B, latent_dim]`` to samples ``[B, …]``.
-        discriminator: maps samples ``[B, …]`` to logits ``[B]``.
+        discriminator: maps samples ``[B, …]`` to logits ``[B]``, or ``[B, heads]`` if the objective asks for more.
         loss: what they minimise.
         generator_optimizer: makes the generator's optimizer from its parameters.
         discriminator_optimizer: the same for the discriminator.
@@ -109,16 +109,17 @@ class AdversarialModule(pl.LightningModule):
             fake_logits = self.discriminator(fake).to(real.dtype)
             loss = self.loss.objective.discriminator(real_logits, fake_logits)
             for name, penalty in self.loss.penalties.items():
-                value = penalty(self.discriminator, real, fake)
-                loss = loss + penalty.weight * value
-                self.curves[f"loss/{name}"] = value.detach()
+                if self.updates["discriminator"] % penalty.every == 0:
+                    value = penalty(self.discriminator, real, fake)
+                    loss = loss + penalty.weight * penalty.every * value
+                    self.curves[f"loss/{name}"] = value.detach()
             self.descend(loss, optimizer)
         if self.loss.constraint is not None:
             self.loss.constraint.project(self.discriminator)
         self.curves |= {
             "loss/discriminator": loss.detach(),
-            "logits/real": real_logits.detach().mean(),
-            "logits/fake": fake_logits.detach().mean(),
+            "logits/real": critic(real_logits).detach().mean(),
+            "logits/fake": critic(fake_logits).detach().mean(),
         }
 
     def update_generator(self, real: Tensor) -> None:

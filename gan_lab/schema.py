@@ -93,6 +93,7 @@ class TrainConfig:
     lr_warmup: int = _at_least(0, default=MISSING)
     clip_grad: ClipGradConfig = field(default_factory=ClipGradConfig)
     ema_decay: float | None = _at_least(0, default=None)
+    allow_batchnorm_penalty: bool = MISSING
     threads: int | None = _at_least(1, default=None)
     log_every: int = _at_least(1, default=MISSING)
     checkpoint: PeriodConfig = field(default_factory=PeriodConfig)

@@ -26,10 +26,13 @@ from gan_lab.callbacks import (
 from gan_lab.datasets.data_module import InMemoryData
 from gan_lab.errors import ConfigError, blame
 from gan_lab.files import write_json
+from gan_lab.lint import check_combination, check_networks
 from gan_lab.run_folder import RunFolder, config_hash
 from gan_lab.schedules import Schedule
 from gan_lab.seeds import derive
 from gan_lab.summary import print_summary
+
+log = logging.getLogger(__name__)
 
 
 def train(config: DictConfig, folder: RunFolder, names: dict[str, str]) -> float:
@@ -98,15 +101,26 @@ def train(config: DictConfig, folder: RunFolder, names: dict[str, str]) -> float
 
 
 def build_module(config: DictConfig, sample_shape: tuple[int, ...]) -> AdversarialModule:
-    """Both networks, freshly initialised from the seed alone, and the game between them."""
+    """Both networks, freshly initialised from the seed alone, and the game between them; oddities are warned of."""
     pl.seed_everything(config.seed, verbose=False)
     generator = build_generator(config, sample_shape)
-    module = AdversarialModule(
+    discriminator = build(config, "model.discriminator", sample_shape=sample_shape)
+    loss = build(config, "loss")
+    check_networks(loss, generator, discriminator, config.latent_dim, sample_shape)
+    optimizers = {player: build(config, f"optimizer.{player}") for player in ("generator", "discriminator")}
+    for player, network in (("generator", generator), ("discriminator", discriminator)):
+        with blame(f"optimizer.{player}"):
+            optimizer = optimizers[player](network.parameters())  # a bad setting is known by its key here
+    for oddity in check_combination(
+        loss, discriminator, optimizer, config.trainer.precision, config.allow_batchnorm_penalty
+    ):
+        log.warning("gan-lab: warning: %s", oddity)
+    return AdversarialModule(
         generator,
-        build(config, "model.discriminator", sample_shape=sample_shape),
-        build(config, "loss"),
-        generator_optimizer=build(config, "optimizer.generator"),
-        discriminator_optimizer=build(config, "optimizer.discriminator"),
+        discriminator,
+        loss,
+        generator_optimizer=optimizers["generator"],
+        discriminator_optimizer=optimizers["discriminator"],
         latent_dim=config.latent_dim,
         noise_seed=derive(config.seed, "noise"),
         latent_prior=config.latent_prior,
@@ -117,10 +131,6 @@ def build_module(config: DictConfig, sample_shape: tuple[int, ...]) -> Adversari
         clip_discriminator=config.clip_grad.discriminator,
         ema_decay=config.ema_decay,
     )
-    for player, make in module.optimizer_makers.items():
-        with blame(f"optimizer.{player}"):
-            make(getattr(module, player).parameters())  # a bad setting is known by its key here, not in Lightning
-    return module
 
 
 def build_trainer(config: DictConfig, callbacks: list[pl.Callback]) -> pl.Trainer:

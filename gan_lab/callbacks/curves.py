@@ -1,6 +1,7 @@
 """The curves of a run: collected every iteration, written every few, to TensorBoard and metrics.csv alike."""
 
 import math
+import statistics
 from typing import Any
 
 import pytorch_lightning as pl
@@ -51,20 +52,22 @@ class Curves(pl.Callback):
         """
         if not self._kept:
             return
-        names = list(self._kept[0])
-        values = torch.stack([torch.stack([row[name].float() for name in names]) for row in self._kept]).cpu()
-        first = trainer.global_step - len(values) + 1
-        self._kept = []
+        rows, self._kept = self._kept, []
+        first = trainer.global_step - len(rows) + 1
+        # one transfer from the device; a lazy penalty is missing from most rows, and from their mean
+        values = iter(torch.stack([value.float() for row in rows for value in row.values()]).tolist())
+        points: dict[str, list[float]] = {}
         # fp16's loss scaling overflows gradients on purpose, now and then, and skips the step
         scaled = getattr(trainer.precision_plugin, "scaler", None) is not None
-        watched = [i for i, name in enumerate(names) if not (scaled and name.startswith("grad_norm/"))]
-        broken = (~values[:, watched].isfinite()).nonzero()
-        if len(broken):
-            row, column = broken[0].tolist()
-            raise Diverged(first + row, names[watched[column]], values[row, watched[column]].item())
-        means = dict(zip(names, values.double().mean(0).tolist(), strict=True))
+        for iteration, row in enumerate(rows, first):
+            for name in row:
+                value = next(values)
+                if not math.isfinite(value) and not (scaled and name.startswith("grad_norm/")):
+                    raise Diverged(iteration, name, value)
+                points.setdefault(name, []).append(value)
+        means = {name: statistics.fmean(column) for name, column in points.items()}
         seconds = self.stopwatch.seconds()
-        means["time/iterations_per_second"] = len(values) / (seconds - self._seconds)
+        means["time/iterations_per_second"] = len(rows) / (seconds - self._seconds)
         self._seconds = seconds
         self.write(trainer.global_step, means)
 

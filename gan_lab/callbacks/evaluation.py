@@ -30,6 +30,10 @@ class Evaluation(Periodic):
     def act(self, trainer: pl.Trainer, module: AdversarialModule, iteration: int) -> None:
         self.final = self.evaluator.evaluate(module.sampler)
         for name, value in self.final.items():
-            if name not in self.best or value < self.best[name]["value"]:
+            if name not in self.best or _better(name, value, self.best[name]["value"]):
                 self.best[name] = {"value": value, "iteration": iteration}
         self.curves.write(iteration, {f"metric/{name}": value for name, value in self.final.items()})
+
+
+def _better(name: str, value: float, than: float) -> bool:
+    return value > than if name in ("modes", "high_quality") else value < than

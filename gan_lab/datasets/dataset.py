@@ -18,6 +18,7 @@ class Dataset:
         test_labels: class of every held-out sample, or None.
         checksum: SHA-256 of the raw data, for the run's record.
         modes: centres of a mixture's components, ``[K, D]``, or None.
+        mode_std: standard deviation of each component.
     """
 
     train: Tensor
@@ -26,6 +27,7 @@ class Dataset:
     test_labels: Tensor | None
     checksum: str
     modes: Tensor | None = None
+    mode_std: float = 0.0
 
     @property
     def sample_shape(self) -> tuple[int, ...]:

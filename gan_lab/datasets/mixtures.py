@@ -48,4 +48,5 @@ def _mixture(modes: Tensor, std: float, max_samples: int | None) -> Dataset:
         labels[_TRAIN_SAMPLES:],
         checksum(points),
         modes,
+        std,
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 
 class Constraint:
@@ -35,3 +36,20 @@ class WeightClip(Constraint):
         with torch.no_grad():
             for parameter in discriminator.parameters():
                 parameter.clamp_(-self.bound, self.bound)
+
+
+@dataclass(frozen=True)
+class SpectralNorm(Constraint):
+    """SN-GAN: every linear and convolution weight of D is divided by its largest singular value.
+
+    PyTorch's parametrization estimates it by one step of power iteration a forward pass in training.
+
+    References:
+        Miyato et al. 2018, Spectral Normalization for Generative Adversarial Networks (arXiv 1802.05957).
+    """
+
+    def attach(self, discriminator: nn.Module) -> None:
+        weighted = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
+        for module in list(discriminator.modules()):
+            if isinstance(module, weighted):
+                spectral_norm(module)

@@ -7,12 +7,15 @@ from torch import Tensor, nn
 
 from gan_lab.datasets.dataset import Dataset, to_pixels
 from gan_lab.metrics.frechet import Gaussian, frechet_distance
+from gan_lab.metrics.modes import mode_coverage
 
 _CHUNK = 1000  # samples generated at a time: bounds memory, does not change a value
 
 
 class Evaluator:
-    """The Fréchet distance of generated to held-out samples in raw space: pixels / 255 for images, points as they are.
+    """The Fréchet distance of generated to held-out samples in raw space, and for mixtures the modes reached.
+
+    Raw space is pixels / 255 for images, points as they are.
 
     Args:
         dataset: the real samples.
@@ -21,9 +24,10 @@ class Evaluator:
 
     def __init__(self, dataset: Dataset, latents: Tensor) -> None:
         count = min(len(latents), len(dataset.test), len(dataset.train))
+        self.dataset = dataset
         self.latents = latents[:count]
         self._reference = Gaussian.fit(_raw_features(dataset.test[:count]))
-        self.floor = {"fd": frechet_distance(Gaussian.fit(_raw_features(dataset.train[:count])), self._reference)}
+        self.floor = self._measure(dataset.train[:count])
         """Each metric of real training samples, as many, against the same reference: what a perfect model scores."""
         self.fingerprint: dict[str, Any] = {
             "extractor": "pixels" if dataset.train.dtype == torch.uint8 else "points",
@@ -39,7 +43,13 @@ class Evaluator:
         Raises:
             ValueError: if a sample is not finite.
         """
-        return {"fd": frechet_distance(Gaussian.fit(_raw_features(generate(generator, self.latents))), self._reference)}
+        return self._measure(generate(generator, self.latents))
+
+    def _measure(self, samples: Tensor) -> dict[str, float]:
+        metrics = {"fd": frechet_distance(Gaussian.fit(_raw_features(samples)), self._reference)}
+        if self.dataset.modes is not None:
+            metrics |= mode_coverage(samples, self.dataset.modes, self.dataset.mode_std)
+        return metrics
 
 
 @torch.no_grad()

@@ -17,7 +17,7 @@ def check_widths(name: str, widths: Sequence[int]) -> None:
         check_positive(f"{name}={list(widths)}, element", width)
 
 
-def check_choice(name: str, value: str, allowed: Collection[str]) -> None:
+def check_choice(name: str, value: object, allowed: Collection[object]) -> None:
     """Raise unless ``value`` is one of ``allowed``."""
     if value not in allowed:
-        raise ValueError(f"{name}={value!r}: expected one of {', '.join(allowed)}")
+        raise ValueError(f"{name}={value!r}: expected one of {', '.join(map(str, allowed))}")

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from torch import nn
 
+from gan_lab.models.attention import Heads, SelfAttention
 from gan_lab.models.checks import check_choice, check_positive
 
 _NORMS: dict[str, Callable[[int], nn.Module]] = {
@@ -40,7 +41,7 @@ def _blocks(sample_shape: Sequence[int]) -> int:
 def _initialise(network: nn.Module) -> None:
     """Weights ~ N(0, 0.02), normalisation gains ~ N(1, 0.02), biases 0: the paper's §4."""
     for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+        if isinstance(module, nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d):
             nn.init.normal_(module.weight, 0.0, 0.02)
         elif isinstance(module, nn.BatchNorm2d | nn.GroupNorm | nn.InstanceNorm2d):
             nn.init.normal_(module.weight, 1.0, 0.02)
@@ -86,11 +87,13 @@ class DCGANDiscriminator(nn.Sequential):
         sample_shape: ``(C, H, W)``; see the module for the sides allowed.
         channels: feature maps of the first block; they double with every block after it.
         norm: normalisation after every block but the first: none, batch, layer or instance.
+        attention: add self-attention over the positions of the last feature map, and a second logit.
     """
 
-    def __init__(self, sample_shape: Sequence[int], channels: int, norm: str = "none") -> None:
+    def __init__(self, sample_shape: Sequence[int], channels: int, norm: str = "none", attention: bool = False) -> None:
         check_positive("DCGANDiscriminator.channels", channels)
         check_choice("DCGANDiscriminator.norm", norm, _NORMS)
+        check_choice("DCGANDiscriminator.attention", attention, (False, True))
         blocks = _blocks(sample_shape)
         widths = [sample_shape[0], *(channels << i for i in range(blocks))]
         layers: list[nn.Module] = []
@@ -98,6 +101,12 @@ class DCGANDiscriminator(nn.Sequential):
             block_norm = norm if i else "none"
             layers.append(nn.Conv2d(fan_in, fan_out, 4, stride=2, padding=1, bias=block_norm == "none"))
             layers += [_NORMS[block_norm](fan_out), nn.LeakyReLU(0.2)]
-        side = sample_shape[1] >> blocks
-        super().__init__(*layers, nn.Conv2d(widths[-1], 1, side), nn.Flatten(0))
-        _initialise(self)
+        critic = nn.Conv2d(widths[-1], 1, sample_shape[1] >> blocks)
+        super().__init__(*layers, critic)
+        _initialise(self)  # before there is attention, so that it leaves the other weights as they are without it
+        second = nn.Conv2d(widths[-1], 1, sample_shape[1] >> blocks) if attention else None
+        block = SelfAttention(widths[-1]) if attention else None
+        self[-1] = Heads(critic, block, second)
+        for added in (block, second):
+            if added is not None:
+                _initialise(added)

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from torch import nn
 
+from gan_lab.models.attention import Heads, SelfAttention
 from gan_lab.models.checks import check_choice, check_widths
 
 _NORMS: dict[str, Callable[[int], nn.Module]] = {"none": nn.Identity, "batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
@@ -45,10 +46,26 @@ class MLPDiscriminator(nn.Sequential):
         sample_shape: ``(C, H, W)`` or ``(D,)``.
         hidden: widths of the hidden layers.
         norm: normalisation of the hidden layers: none, batch or layer.
+        attention: add self-attention over the last hidden layer, split into as many as 16 tokens, and a second logit.
     """
 
-    def __init__(self, sample_shape: Sequence[int], hidden: Sequence[int], norm: str = "none") -> None:
+    def __init__(
+        self, sample_shape: Sequence[int], hidden: Sequence[int], norm: str = "none", attention: bool = False
+    ) -> None:
         check_widths("MLPDiscriminator.hidden", hidden)
         check_choice("MLPDiscriminator.norm", norm, _NORMS)
+        check_choice("MLPDiscriminator.attention", attention, (False, True))
         layers = _hidden_layers([math.prod(sample_shape), *hidden], norm)
-        super().__init__(nn.Flatten(), *layers, nn.Linear(hidden[-1], 1), nn.Flatten(0))
+        width = hidden[-1]
+        critic = nn.Linear(width, 1)
+        super().__init__(nn.Flatten(), *layers, Heads(critic, *(_attention(width) if attention else (None, None))))
+
+
+def _attention(width: int) -> tuple[nn.Module, nn.Module]:
+    tokens = math.gcd(width, 16)
+    if tokens == 1:
+        raise ValueError(
+            f"MLPDiscriminator.attention: the last hidden width, {width}, is odd and does not split in tokens"
+        )
+    block = nn.Sequential(nn.Unflatten(1, (width // tokens, tokens)), SelfAttention(width // tokens), nn.Flatten())
+    return block, nn.Linear(width, 1)

@@ -1,0 +1,70 @@
+"""Combinations that are ill-defined or known to go wrong, said before training begins."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim import Optimizer
+
+from gan_lab.errors import ConfigError
+from gan_lab.losses import Recipe, Wasserstein, WeightClip
+
+
+def check_networks(loss: Recipe, generator: nn.Module, discriminator: nn.Module, latent_dim: int, shape: tuple) -> None:
+    """Raise ConfigError unless G draws samples of the dataset's shape and D gives the logits the objective takes."""
+    with torch.no_grad():
+        samples = generator.eval()(torch.zeros(2, latent_dim))
+        logits = discriminator.eval()(torch.zeros(2, *shape))
+    generator.train()
+    discriminator.train()
+    if samples.shape[1:] != shape:
+        raise ConfigError(
+            f"model.generator: it draws samples of shape {list(samples.shape[1:])}, expected {list(shape)}"
+        )
+    heads = loss.objective.heads
+    if logits.shape != ((2,) if heads == 1 else (2, heads)):
+        found, asked = (f"[B{''.join(f', {n}' for n in dims)}]" for dims in (logits.shape[1:], [heads] * (heads > 1)))
+        raise ConfigError(
+            f"model.discriminator: it gives logits {found}, and {type(loss.objective).__name__} takes {asked}; "
+            "model.discriminator.attention=true adds a second logit, false removes it"
+        )
+
+
+def check_combination(
+    loss: Recipe, discriminator: nn.Module, optimizer: Optimizer, precision: str, allow_batchnorm_penalty: bool
+) -> Iterator[str]:
+    """Yield a sentence for everything that is known to go wrong.
+
+    Args:
+        loss: the recipe.
+        discriminator: the network it plays with.
+        optimizer: the discriminator's.
+        precision: the trainer's.
+        allow_batchnorm_penalty: let BatchNorm and a per-sample penalty pass.
+
+    Raises:
+        ConfigError: for what is ill-defined.
+    """
+    penalties = ", ".join(loss.penalties)
+    batchnorm = any(isinstance(module, _BatchNorm) for module in discriminator.modules())
+    if penalties and batchnorm and not allow_batchnorm_penalty:
+        raise ConfigError(
+            f"loss.penalties ({penalties}) look at each sample's own gradient, which BatchNorm in the discriminator "
+            "leaves undefined: set model.discriminator.norm=layer, or allow_batchnorm_penalty=true"
+        )
+    if isinstance(loss.objective, Wasserstein) and not penalties and loss.constraint is None:
+        yield (
+            "loss.objective=Wasserstein has no penalty and no constraint: nothing bounds the discriminator, "
+            "and it will run away; add penalty=gradient_penalty or constraint=weight_clip"
+        )
+    if isinstance(loss.constraint, WeightClip) and optimizer.defaults.get("betas", (0.0,))[0] > 0:
+        yield (
+            f"loss.constraint=WeightClip with {type(optimizer).__name__}, beta1 {optimizer.defaults['betas'][0]}: "
+            "clipped weights and momentum are known to be unstable (WGAN, §4); optimizer=rmsprop has none"
+        )
+    if penalties and precision == "16-mixed":
+        yield (
+            f"loss.penalties ({penalties}) in trainer.precision=16-mixed: gradients of gradients overflow fp16 easily; "
+            "bf16-mixed or 32-true are safe"
+        )

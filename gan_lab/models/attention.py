@@ -1,0 +1,49 @@
+"""Self-attention over the positions of a feature map (Zhang et al. 2019, Self-Attention GAN, arXiv 1805.08318)."""
+
+import torch
+from torch import Tensor, nn
+
+
+class SelfAttention(nn.Module):
+    """y = x + γ · o(x), o a weighted sum over all positions; γ starts at 0, so that the block starts as the identity.
+
+    Args:
+        channels: features of a position; keys, queries and values have an eighth of them, as in the paper.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        inner = max(1, channels // 8)
+        self.key, self.query, self.value = (nn.Conv1d(channels, inner, 1, bias=False) for _ in range(3))
+        self.out = nn.Conv1d(inner, channels, 1, bias=False)
+        self.gamma = nn.Parameter(torch.zeros(()))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features ``[B, channels, positions…]`` → the same shape."""
+        flat = features.flatten(2)
+        scores = self.query(flat).transpose(1, 2) @ self.key(flat)  # [B, positions asking, positions asked]
+        attended = self.out(self.value(flat) @ scores.softmax(2).transpose(1, 2))
+        return features + self.gamma * attended.view_as(features)
+
+
+class Heads(nn.Module):
+    """The last layers of a discriminator: the critic's logit, and with attention a second one.
+
+    Args:
+        critic: features ``[B, …]`` → ``[B, 1, …]``, the critic's logit.
+        attention: applied to the features before either head, or None for none.
+        second: the second head, as ``critic``; only with attention.
+    """
+
+    def __init__(self, critic: nn.Module, attention: nn.Module | None, second: nn.Module | None) -> None:
+        super().__init__()
+        self.critic = critic
+        self.attention = attention
+        self.second = second
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features → logits ``[B]``, or ``[B, 2]`` with attention."""
+        if self.attention is None or self.second is None:
+            return self.critic(features).flatten()
+        features = self.attention(features)
+        return torch.cat([self.critic(features).flatten(1), self.second(features).flatten(1)], 1)
