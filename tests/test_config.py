@@ -8,29 +8,51 @@ from hydra.utils import instantiate
 from gan_lab.errors import ConfigError
 from gan_lab.schema import check
 
-RECIPES = {  # LITERATURE.md §3: optimizer, learning rate, further settings of the optimizer, n_critic
-    "non_saturating": ("Adam", 2e-4, {"betas": [0.5, 0.999]}, 1),
-    "lsgan": ("Adam", 2e-4, {"betas": [0.5, 0.999]}, 1),
-    "rsgan": ("Adam", 2e-4, {"betas": [0.5, 0.999]}, 1),
-    "wgan": ("RMSprop", 5e-5, {}, 5),
-    "wgan_gp": ("Adam", 1e-4, {"betas": [0.0, 0.9]}, 5),
+ADAM, ADAM_BETA0 = ("Adam", 2e-4, {"betas": [0.5, 0.999]}), ("Adam", 1e-4, {"betas": [0.0, 0.9]})
+RECIPES = {  # LITERATURE.md §2 and §3: (optimizer, rate, further settings), n_critic, {penalty: weight}, constraint
+    "minimax": (ADAM, 1, {}, None),
+    "non_saturating": (ADAM, 1, {}, None),
+    "lsgan": (ADAM, 1, {}, None),
+    "hinge": (ADAM, 1, {}, None),
+    "rsgan": (ADAM, 1, {}, None),
+    "rasgan": (ADAM, 1, {}, None),
+    "ralsgan": (ADAM, 1, {}, None),
+    "rahinge": (ADAM, 1, {}, None),
+    "ragan_attention": (ADAM, 1, {}, None),
+    "dragan": (ADAM, 1, {"dragan": 10}, None),
+    "rsgan_gp": (ADAM, 1, {"gradient_penalty": 10}, None),
+    "rasgan_gp": (ADAM, 1, {"gradient_penalty": 10}, None),
+    "wgan": (("RMSprop", 5e-5, {}), 5, {}, {"_target_": "gan_lab.losses.WeightClip", "bound": 0.01}),
+    "wgan_gp": (ADAM_BETA0, 5, {"gradient_penalty": 10}, None),
+    "wgan_lp": (ADAM_BETA0, 5, {"lipschitz_penalty": 10}, None),
+    "sngan": (("Adam", 2e-4, {"betas": [0.0, 0.9]}), 5, {}, {"_target_": "gan_lab.losses.SpectralNorm"}),
+    "r3gan": (("Adam", 2e-4, {"betas": [0.0, 0.99]}), 1, {"r1": 10, "r2": 10}, None),
+    # the authors' code: RMSprop at 1e-4 with alpha 0.99 and γ = 10
+    "nsgan_r1": (("RMSprop", 1e-4, {"alpha": 0.99}), 1, {"r1": 10}, None),
 }
 
 
 @pytest.mark.parametrize("loss", options("loss"))
 def test_a_recipe_alone_runs_as_published(composed, loss):
-    name, rate, settings, n_critic = RECIPES[loss]
+    (name, rate, settings), n_critic, penalties, constraint = RECIPES[loss]
     config = composed(f"loss={loss}")
     for player in ("generator", "discriminator"):
         optimizer = config.optimizer[player]
         assert (optimizer._target_, optimizer.lr) == (f"torch.optim.{name}", rate)
         assert settings.items() <= dict(optimizer).items()
-    assert config.n_critic == n_critic
+    assert (config.n_critic, config.n_generator) == (n_critic, 1)
+    assert {name: penalty.weight for name, penalty in config.loss.penalties.items()} == penalties
+    assert config.loss.constraint == constraint
 
 
-def test_published_weights_of_the_math(composed):
-    assert composed("loss=wgan").loss.constraint.bound == 0.01
-    assert composed("loss=wgan_gp").loss.penalties.gradient_penalty.weight == 10
+@pytest.mark.parametrize("loss", options("loss"))
+def test_every_recipe_says_where_it_is_from_and_what_to_expect(loss):
+    lines = (CONF / "loss" / f"{loss}.yaml").read_text().splitlines()
+    assert lines[0] == "# @package _global_"
+    assert lines[1].startswith("# ")
+    assert lines[2].startswith("# ")
+    assert not lines[3].startswith("#")
+    assert "arXiv" in lines[1] + lines[2]
 
 
 def test_the_command_line_wins_over_the_recipe(composed):
@@ -76,15 +98,20 @@ def test_an_experiment_overrides_groups_and_what_those_bring_applies(composed, t
     assert composed(*with_study, "seed=6").seed == 6
 
 
-def test_penalties_and_constraint_can_be_swapped_on_any_objective(composed):
-    penalty = "{_target_:gan_lab.losses.GradientPenalty,weight:3}"
-    config = composed(
-        "loss=lsgan", f"+loss.penalties.gp={penalty}", "loss.constraint={_target_:gan_lab.losses.WeightClip}"
-    )
-    recipe = instantiate(config.loss)
-    assert recipe.penalties["gp"].weight == 3
-    assert recipe.constraint.bound == 0.01
-    assert instantiate(composed("loss=wgan_gp", "~loss.penalties.gradient_penalty").loss).penalties == {}
+@pytest.mark.parametrize("loss", options("loss"))
+def test_penalties_and_constraint_are_choices_of_their_own_on_any_recipe(composed, loss):
+    def recipe(*overrides):
+        return instantiate(composed(f"loss={loss}", *overrides).loss)
+
+    assert list(recipe("penalty=[r1,dragan]").penalties) == ["r1", "dragan"]
+    assert list(recipe("penalty=zero_centered").penalties) == ["zero_centered"]
+    assert recipe("penalty=[]").penalties == {}
+    assert recipe("penalty=r2", "loss.penalties.r2.weight=3").penalties["r2"].weight == 3
+    assert recipe("constraint=weight_clip").constraint.bound == 0.01
+    assert type(recipe("constraint=spectral_norm").constraint).__name__ == "SpectralNorm"
+    assert recipe("constraint=none").constraint is None
+    inline = "+loss.penalties.own={_target_:gan_lab.losses.GradientPenalty,weight:3}"
+    assert recipe("penalty=[]", inline).penalties["own"].weight == 3
 
 
 @pytest.mark.parametrize(

@@ -25,12 +25,3 @@ def test_two_iterations(composed, tmp_path, choice, request):
     result = train_in(tmp_path / "run", config).result()
     assert result["budget"]["iterations"] == 2
     assert all(math.isfinite(value) for value in result["metrics"].values())
-
-
-@pytest.mark.parametrize("loss", options("loss"))
-@pytest.mark.parametrize("fit", [("mlp", "ring8"), ("mlp", "digits"), ("dcgan", "digits")], ids="-".join)
-def test_every_recipe_on_every_model(composed, tmp_path, loss, fit):
-    result = train_in(
-        tmp_path / "run", composed(f"loss={loss}", f"model={fit[0]}", f"dataset={fit[1]}", *TINY)
-    ).result()
-    assert math.isfinite(result["metrics"]["fd"])

@@ -119,7 +119,7 @@ class LipschitzPenalty(Penalty):
 class DRAGAN(Penalty):
     """DRAGAN: E (‖∇C(x̂)‖₂ − target)² around real samples, x̂ = x + ½ std(x) · U(0, 1) per element.
 
-    std(x) is one number, the standard deviation of all elements of the batch, as in the author's code.
+    std(x) is one number, the population standard deviation of all elements of the batch, as in the author's code.
 
     Args:
         weight: λ of the paper.
@@ -133,7 +133,7 @@ class DRAGAN(Penalty):
     target: float = 1.0
 
     def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor) -> Tensor:
-        around = real + 0.5 * real.std() * torch.rand_like(real)
+        around = real + 0.5 * real.std(correction=0) * torch.rand_like(real)
         return (gradient_norms(discriminator, around) - self.target).square().mean()
 
 

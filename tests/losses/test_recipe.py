@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from gan_lab.losses import GradientPenalty, Recipe, Wasserstein, WeightClip
+from gan_lab.losses import GradientPenalty, Recipe, SpectralNorm, Wasserstein, WeightClip
 
 
 def test_wrong_parts_are_named():
@@ -30,3 +30,16 @@ def test_weight_clip_clamps_every_parameter_and_nothing_more():
 def test_the_bound_names_itself(bound):
     with pytest.raises(ValueError, match=r"WeightClip.bound="):
         WeightClip(bound)
+
+
+def test_spectral_norm_divides_every_weight_by_its_largest_singular_value():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(2, 5, 3), nn.Flatten(), nn.Linear(20, 4), nn.Linear(4, 1))
+    original = [p.detach().clone() for p in net.parameters() if p.ndim > 1]
+    SpectralNorm().attach(net)
+    for _ in range(100):  # power iteration, a step each
+        net(torch.randn(1, 2, 4, 4))
+    for layer, before in zip((net[0], net[2], net[3]), original, strict=True):
+        top = torch.linalg.svdvals(before.flatten(1))[0]
+        assert torch.allclose(layer.weight, before / top, atol=1e-4)
+        assert torch.linalg.svdvals(layer.weight.detach().flatten(1))[0].item() == pytest.approx(1, abs=1e-3)

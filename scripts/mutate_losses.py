@@ -1,0 +1,231 @@
+"""How many deliberate mistakes in gan_lab/losses the tests of the losses notice.
+
+Every mutant is one change of one place: a sign flipped, a term dropped, real and fake swapped, a mean made a sum, a norm
+taken over the whole batch, a constant changed, a function replaced, a result halved. The tests run against each until one
+fails. A mutant that no test notices is printed with its line; the exit status is 1 unless all of those are listed in
+EQUIVALENT, with the reason why they compute the same.
+
+    uv run python scripts/mutate_losses.py            # all, on as many processes as there are cores
+    uv run python scripts/mutate_losses.py --list     # print the mutants, run nothing
+"""
+
+import argparse
+import ast
+import copy
+import importlib.abc
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+ROOT = Path(__file__).parent.parent
+FILES = [ROOT / "gan_lab" / "losses" / f"{name}.py" for name in ("objectives", "penalties", "constraints", "means")]
+TESTS = ["tests/losses", "-x", "-q", "-n", "0", "-p", "no:cacheprovider"]
+
+EQUIVALENT: dict[str, str] = {}
+"""Mutants, as printed, that compute the same: why."""
+
+OPERATORS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult}
+NAMES = {  # each read as the other
+    "real": "fake", "fake": "real", "better": "worse", "worse": "better", "softplus": "relu", "relu": "softplus",
+    "above": "below", "below": "above", "critic_real": "critic_fake", "critic_fake": "critic_real",
+    "attention_real": "attention_fake", "attention_fake": "attention_real",
+    "gradient_norms": "squared_gradient_norms", "squared_gradient_norms": "gradient_norms",
+}  # fmt: skip
+METHODS = {"mean": "sum", "sum": "mean", "square": "abs", "sqrt": "square", "relu": "abs", "std": "var"}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One changed place of one file."""
+
+    file: Path
+    line: int
+    change: str
+    source: str
+
+    def __str__(self) -> str:
+        return f"{self.file.name}: {self.change}"
+
+
+def mutants(file: Path) -> Iterator[Mutant]:
+    """All mutants of a file: each node of its functions' mathematics, changed in each way that fits it."""
+    tree = ast.parse(file.read_text())
+    nodes = list(_mathematics(tree))
+    for index, node in enumerate(nodes):
+        for change in range(len(list(_changes(node)))):
+            mutated = copy.deepcopy(tree)
+            target = list(_mathematics(mutated))[index]
+            before = ast.unparse(target)
+            replacement = list(_changes(target))[change]
+            _Replace(target, replacement).visit(mutated)
+            ast.fix_missing_locations(mutated)
+            where = f"{ast.unparse(_statement(tree, node))[:90]}: {before} -> {ast.unparse(replacement)}"
+            yield Mutant(file, node.lineno, where, ast.unparse(mutated))
+
+
+def _mathematics(tree: ast.AST) -> Iterator[ast.expr]:
+    """The expressions inside functions, but for checks of arguments, error messages, decorators and annotations."""
+
+    def walk(node: ast.AST) -> Iterator[ast.expr]:
+        if isinstance(node, ast.Raise | ast.Assert | ast.JoinedStr) or _checks(node):
+            return
+        if isinstance(node, ast.expr):
+            yield node
+        for name, child in ast.iter_fields(node):
+            if name in ("annotation", "returns", "decorator_list", "args") and not isinstance(node, ast.Call):
+                continue
+            for item in child if isinstance(child, list) else [child]:
+                if isinstance(item, ast.AST):
+                    yield from walk(item)
+
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name not in ("__post_init__", "check_logits", "_check_numbers"):
+            for statement in node.body:
+                yield from walk(statement)
+        elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "_CRITERIA":
+            for value in node.value.values:  # type: ignore[attr-defined]
+                yield from walk(value.body)
+
+
+def _checks(node: ast.AST) -> bool:
+    """Whether the statement only refuses bad arguments, or is a docstring."""
+    if isinstance(node, ast.If):
+        return len(node.body) == 1 and isinstance(node.body[0], ast.Raise)
+    if isinstance(node, ast.For):
+        return all(_checks(statement) for statement in node.body)
+    if isinstance(node, ast.Expr):
+        call = node.value
+        return isinstance(call, ast.Constant) or (
+            isinstance(call, ast.Call) and getattr(call.func, "id", "") in ("check_logits", "_check_numbers")
+        )
+    return False
+
+
+def _changes(node: ast.expr) -> Iterator[ast.expr]:
+    """The node, mistaken."""
+    match node:
+        case ast.BinOp(left, op, right) if type(op) in OPERATORS:
+            yield ast.BinOp(left, OPERATORS[type(op)](), right)
+            yield left
+            yield right
+            yield ast.BinOp(ast.Constant(0.5), ast.Mult(), node)
+        case ast.UnaryOp(ast.USub(), operand):
+            yield operand
+        case ast.Name(name) if name in NAMES and isinstance(node.ctx, ast.Load):
+            yield ast.Name(NAMES[name], ast.Load())
+        case ast.Constant(float() | int() as value) if not isinstance(value, bool):
+            yield ast.Constant(value + 1)
+        case ast.Call(ast.Attribute(value, method), arguments) if method in METHODS:
+            yield ast.Call(ast.Attribute(value, METHODS[method], ast.Load()), arguments, node.keywords)
+            if arguments:  # over the whole batch instead of each sample
+                yield ast.Call(ast.Attribute(value, method, ast.Load()), [], node.keywords)
+            if method in ("square", "relu", "sqrt"):
+                yield value
+        case ast.Call(ast.Attribute(value, "flatten"), [ast.Constant(1)]):
+            yield value
+        case ast.Compare(left, [ast.Eq()], right):
+            yield ast.Compare(left, [ast.NotEq()], right)
+
+
+class _Replace(ast.NodeTransformer):
+    """Puts one node in another's place, which may be inside of it."""
+
+    def __init__(self, target: ast.expr, replacement: ast.expr) -> None:
+        self.target = target
+        self.replacement = replacement
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        return self.replacement if node is self.target else self.generic_visit(node)
+
+
+def _statement(tree: ast.AST, node: ast.expr) -> ast.AST:
+    statements = [s for s in ast.walk(tree) if isinstance(s, ast.stmt) and not hasattr(s, "body")]
+    holding = [s for s in statements if s.lineno <= node.lineno <= (s.end_lineno or s.lineno)]
+    return holding[-1] if holding else node
+
+
+class _Import(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
+    """Imports the mutated source in the place of the file's own."""
+
+    def __init__(self, mutant: Mutant) -> None:
+        self.name = f"gan_lab.losses.{mutant.file.stem}"
+        self.mutant = mutant
+
+    def find_spec(self, fullname, path=None, target=None):
+        return importlib.util.spec_from_loader(fullname, self) if fullname == self.name else None
+
+    def get_filename(self, fullname: str) -> str:
+        return str(self.mutant.file)
+
+    def get_data(self, path: str) -> bytes:
+        return self.mutant.source.encode()
+
+    def get_code(self, fullname: str):
+        return compile(self.mutant.source, str(self.mutant.file), "exec")
+
+
+def start(mutant: Mutant) -> int:
+    """Run the tests with the mutant in a child process, which has torch already; returns the child's number."""
+    child = os.fork()
+    if child:
+        return child
+    for stream in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+    sys.meta_path.insert(0, _Import(mutant))
+    import pytest
+
+    status = pytest.main(TESTS)
+    os._exit(0 if status == 0 else 1)
+
+
+def surviving(every: list[Mutant], jobs: int) -> Iterator[Mutant]:
+    """Those that no test notices."""
+    running: dict[int, Mutant] = {}
+    waiting = list(every)
+    with tqdm(total=len(every), unit="mutant") as bar:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                mutant = waiting.pop()
+                running[start(mutant)] = mutant
+            child, status = os.wait()
+            bar.update()
+            mutant = running.pop(child)
+            if os.waitstatus_to_exitcode(status) == 0:
+                yield mutant
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--list", action="store_true", help="print the mutants, run nothing")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="mutants at a time")
+    arguments = parser.parse_args()
+    every = [mutant for file in FILES for mutant in mutants(file)]
+    if arguments.list:
+        print("\n".join(map(str, every)))
+        print(len(every), "mutants")
+        return
+    os.chdir(ROOT)
+    os.environ["OMP_NUM_THREADS"] = "1"
+    import pytest  # noqa: F401  (children then need not)
+    import torch
+    import torch.distributed.nn.functional
+
+    torch.set_num_threads(1)
+    survivors = list(surviving(every, arguments.jobs))
+    explained = [mutant for mutant in survivors if str(mutant) in EQUIVALENT]
+    for mutant in survivors:
+        print(f"survived, line {mutant.line}: {mutant}\n    {EQUIVALENT.get(str(mutant), 'NOT EXPLAINED')}")
+    killed = len(every) - len(survivors)
+    print(
+        f"{killed} of {len(every)} mutants killed; {len(explained)} of the {len(survivors)} survivors compute the same"
+    )
+    sys.exit(len(explained) != len(survivors))
+
+
+if __name__ == "__main__":
+    main()

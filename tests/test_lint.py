@@ -1,0 +1,75 @@
+"""Combinations that go wrong are said, each in a sentence, and others are not."""
+
+import logging
+
+import pytest
+from conftest import options
+from torch import nn
+
+from gan_lab.errors import ConfigError
+from gan_lab.lint import check_networks
+from gan_lab.losses import NonSaturating, Recipe
+from gan_lab.training import build_module
+
+
+def warnings_of(composed, caplog, *overrides):
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, "gan_lab.training"):
+        build_module(composed(*overrides), (1, 8, 8))
+    return [record.getMessage() for record in caplog.records]
+
+
+@pytest.mark.parametrize("loss", options("loss"))
+def test_no_recipe_is_warned_of_as_shipped(composed, caplog, loss):
+    assert warnings_of(composed, caplog, f"loss={loss}") == []
+
+
+@pytest.mark.parametrize("loss", [loss for loss in options("loss") if loss not in ("wgan", "sngan")])
+def test_batchnorm_with_a_penalty_is_an_error_that_can_be_overridden(composed, caplog, loss):
+    overrides = [f"loss={loss}", "penalty=r1", "model.discriminator.norm=batch"]
+    with pytest.raises(ConfigError, match=r"loss.penalties \(r1\) .* BatchNorm .* allow_batchnorm_penalty=true"):
+        warnings_of(composed, caplog, *overrides)
+    assert warnings_of(composed, caplog, *overrides, "allow_batchnorm_penalty=true") == []
+    without = warnings_of(composed, caplog, *overrides[:1], "penalty=[]", "model.discriminator.norm=batch")
+    assert not any("BatchNorm" in sentence for sentence in without)
+
+
+def test_unbounded_wasserstein(composed, caplog):
+    (sentence,) = warnings_of(composed, caplog, "loss=wgan", "constraint=none")
+    assert "loss.objective=Wasserstein has no penalty and no constraint" in sentence
+    assert warnings_of(composed, caplog, "loss=wgan", "constraint=none", "penalty=r1") == []
+    assert warnings_of(composed, caplog, "loss=wgan", "constraint=spectral_norm") == []
+
+
+def test_clipping_with_momentum(composed, caplog):
+    (sentence,) = warnings_of(composed, caplog, "loss=wgan", "optimizer=adam")
+    assert "loss.constraint=WeightClip with Adam, beta1 0.5" in sentence
+    assert warnings_of(composed, caplog, "loss=wgan", "optimizer=adam_beta0") == []
+
+
+def test_half_precision_with_a_penalty(composed, caplog):
+    (sentence,) = warnings_of(composed, caplog, "loss=wgan_gp", "trainer.precision=16-mixed")
+    assert "loss.penalties (gradient_penalty) in trainer.precision=16-mixed" in sentence
+    assert warnings_of(composed, caplog, "loss=wgan_gp", "trainer.precision=bf16-mixed") == []
+    assert warnings_of(composed, caplog, "loss=lsgan", "trainer.precision=16-mixed") == []
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        (
+            ["loss=ragan_attention", "model.discriminator.attention=false"],
+            r"it gives logits \[B\], and .* takes \[B, 2\]",
+        ),
+        (["loss=rasgan", "model.discriminator.attention=true"], r"it gives logits \[B, 2\], and .* takes \[B\]"),
+    ],
+)
+@pytest.mark.parametrize("model", ["mlp", "dcgan"])
+def test_logits_that_the_objective_does_not_take(composed, model, overrides, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        build_module(composed(f"model={model}", *overrides), (1, 8, 8))
+
+
+def test_a_generator_of_another_shape():
+    with pytest.raises(ConfigError, match=r"model.generator: it draws samples of shape \[3\], expected \[1, 8, 8\]"):
+        check_networks(Recipe(NonSaturating()), nn.Linear(100, 3), nn.Flatten(), 100, (1, 8, 8))
