@@ -103,7 +103,7 @@ def test_attention_adds_a_logit_and_starts_as_the_identity(shape):
 
 
 def test_self_attention_by_hand():
-    """One sample, two positions, one feature: y = x + γ · w_o · Σ_j softmax_j(q_i k_j) v_j (SAGAN, equations 1 to 3)."""
+    """SAGAN, equations 1 to 3, for two positions of one feature: y = x + γ · w_o · Σ_j softmax_j(q_i k_j) v_j."""
     block = SelfAttention(1)
     with torch.no_grad():
         for layer, value in ((block.query, 2.0), (block.key, 3.0), (block.value, 5.0), (block.out, 7.0)):
