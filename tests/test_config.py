@@ -82,6 +82,9 @@ def test_a_dataset_brings_its_model_and_the_command_line_wins(composed):
     assert composed("dataset=ring8", "model=mlp").model.generator.hidden == [256, 512, 1024]
     assert composed("dataset=ring8", "model.generator.hidden=[9]").model.generator.hidden == [9]
     assert composed("dataset=ring8", "iterations=7").iterations == 7
+    # LITERATURE.md §5: 2 500 generated points are scored
+    assert composed("dataset=grid25").evaluation.samples == 2500
+    assert composed("dataset=grid25", "evaluation.samples=9").evaluation.samples == 9
 
 
 def test_an_experiment_overrides_groups_and_what_those_bring_applies(composed, tmp_path):

@@ -35,10 +35,10 @@ def test_means_errors_order_and_lost_runs(tmp_path):
     lines = run("--sweep", tmp_path).stdout.splitlines()
     rows = [line for line in lines if line.startswith("| `")][1:]
     # mean of 6 and 8 is 7, standard error √2/√2 = 1; of 0.1 and 0.3: 0.2 and 0.1
-    assert rows[0] == "| `better` | 7.0 ± 1.0 | 50.0 ± 0.0 | 0.200 ± 0.100 | 0.2500 ± 0.0000 | 2.0 | 2 |"
+    assert rows[0] == "| `better` | 7.0 ± 1.0 | 50.0 ± 0.0 | 0.200 ± 0.100 | 0.2500 ± 0.0000 | 2 |"
     assert rows[1].startswith("| `worse` | 4.0 ± nan |")
     assert rows[1].endswith("| 1, 1 lost |")
-    assert rows[2] == "| `gone` | | | | | | 0, 1 lost |"
+    assert rows[2] == "| `gone` | | | | | 0, 1 lost |"
 
 
 def test_an_empty_folder_is_said(tmp_path):
