@@ -193,7 +193,7 @@ def _counted_as_one_step(*optimizers: LightningOptimizer) -> Iterator[None]:
     """Let Lightning count all optimizer steps inside as one.
 
     It counts every step of every optimizer, and max_steps and all names and axes follow. The two hooks are private,
-    and Lightning installs them anew for each batch; tests/test_counting.py holds it to that.
+    and Lightning installs them anew for each batch; tests/test_adversary.py holds it to that.
     """
     before, after = optimizers[0]._on_before_step, optimizers[0]._on_after_step
     for optimizer in optimizers:

@@ -25,6 +25,8 @@ def build(config: DictConfig, key: str, **arguments: Any) -> Any:
 def build_dataset(config: DictConfig) -> Dataset:
     """The configured dataset, large enough for the batch size."""
     dataset = build(config, "dataset")
+    if not isinstance(dataset, Dataset):
+        raise ConfigError(f"dataset: {config.dataset._target_} makes a {type(dataset).__name__}: expected a Dataset")
     if config.batch_size > len(dataset.train):
         raise ConfigError(
             f"batch_size={config.batch_size}: the dataset has {len(dataset.train)} training samples, "
@@ -46,4 +48,5 @@ def fixed_latents(config: DictConfig, purpose: str, count: int) -> torch.Tensor:
 
 def build_evaluator(config: DictConfig, dataset: Dataset) -> Evaluator:
     """The evaluator, on latents that depend on the seed alone."""
-    return Evaluator(dataset, fixed_latents(config, "evaluation", config.evaluation.samples))
+    count = min(config.evaluation.samples, len(dataset.test))
+    return Evaluator(dataset, fixed_latents(config, "evaluation", count))

@@ -10,10 +10,15 @@ from typing import NoReturn
 
 from hydra.errors import HydraException, InstantiationException, MissingConfigException
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
+from yaml import YAMLError
 
 
 class ConfigError(Exception):
     """Bad input. Its text is the one sentence the user reads."""
+
+
+class NotFinite(ConfigError):
+    """A generator drew samples that are not finite."""
 
 
 class Diverged(Exception):
@@ -31,7 +36,7 @@ class Diverged(Exception):
         self.term = term
 
 
-USER_ERRORS = (ConfigError, Diverged, HydraException, OmegaConfBaseException)
+USER_ERRORS = (ConfigError, Diverged, HydraException, OmegaConfBaseException, YAMLError)
 """What a user can bring about, and reads as one sentence; anything else is a bug and keeps its traceback."""
 
 
@@ -65,8 +70,10 @@ def closest(word: str, allowed: Iterable[str]) -> str:
 def one_sentence(command: Callable[[], None]) -> None:
     """Run a command; bad input ends it with one sentence on stderr and exit status 1.
 
-    ``HYDRA_FULL_ERROR=1`` in the environment shows the traceback instead.
+    ``HYDRA_FULL_ERROR=1`` in the environment shows the traceback instead. The working directory, where users keep the
+    classes that their own YAML names, can be imported from.
     """
+    sys.path.append(os.getcwd())
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
         command()
         return
@@ -75,11 +82,15 @@ def one_sentence(command: Callable[[], None]) -> None:
         command()
     except USER_ERRORS as error:
         exit_with(error)
+    except ValueError as error:
+        if not str(error).startswith("Config group override"):  # the one bad input that Hydra has no exception for
+            raise
+        exit_with(ConfigError(f"{error}: name an option, such as loss=lsgan"))
 
 
 def exit_with(error: Exception) -> NoReturn:
     """End the program with the error's sentence on stderr and exit status 1."""
-    sys.exit(f"gan-lab: {_sentence(error)}")
+    sys.exit(f"gan-lab: {sentence(error)}")
 
 
 def _first_line(error: BaseException) -> str:
@@ -87,7 +98,8 @@ def _first_line(error: BaseException) -> str:
     return lines[0] if lines else type(error).__name__
 
 
-def _sentence(error: Exception) -> str:
+def sentence(error: Exception) -> str:
+    """What one of `USER_ERRORS` says, as one sentence."""
     text = str(error)
     if isinstance(error, ConfigError | Diverged):
         return text

@@ -34,4 +34,6 @@ def _evaluate() -> None:
     config = folder.config()
     evaluator = build_evaluator(config, build_dataset(config))
     metrics = evaluator.evaluate(generator)
-    print(json.dumps({"metrics": metrics, "floor": evaluator.floor, "fingerprint": evaluator.fingerprint}, indent=2))
+    ema = config.ema_decay is not None and arguments.weights != "generator"
+    fingerprint = evaluator.fingerprint | {"ema": ema}
+    print(json.dumps({"metrics": metrics, "floor": evaluator.floor, "fingerprint": fingerprint}, indent=2))

@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from gan_lab.errors import USER_ERRORS, ConfigError, exit_with
+from gan_lab.errors import USER_ERRORS, ConfigError, Diverged, exit_with
 from gan_lab.run_folder import RunFolder
 from gan_lab.schema import check
 
@@ -28,33 +29,53 @@ OmegaConf.register_new_resolver("job_folder", job_folder, replace=True)
 
 
 class Launch(Callback):
-    """Stops a bad single run before Hydra makes its folder, and sums up a sweep.
+    """Stops a bad single run before Hydra makes its folder, takes back one that never began, and sums up a sweep.
 
     Hydra turns an Exception of a callback into a warning; SystemExit is none, and ends the program with its sentence.
     """
 
+    def __init__(self) -> None:
+        self.made: list[Path] = []
+
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         try:
             check(config)
-            RunFolder(config.hydra.run.dir).create()
+            self.made = RunFolder(config.hydra.run.dir).create()
         except USER_ERRORS as error:
+            exit_with(error)
+
+    def on_run_end(self, config: DictConfig, **kwargs: Any) -> None:
+        job_return: JobReturn = kwargs["job_return"]
+        error = job_return._return_value if job_return.status == JobStatus.FAILED else None
+        if isinstance(error, USER_ERRORS):
+            if not isinstance(error, Diverged):
+                RunFolder(config.hydra.run.dir).discard(self.made)
             exit_with(error)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         folder = Path(config.hydra.sweep.dir)
-        if any(folder.glob("*/status.json")):
-            exit_with(ConfigError(f"hydra.sweep.dir={folder}: the folder already holds a sweep; name another folder"))
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if any(folder.iterdir()):
+                raise ConfigError(f"hydra.sweep.dir={folder}: the folder is not empty; name another folder")
+        except OSError as error:
+            exit_with(ConfigError(f"hydra.sweep.dir={folder}: the folder cannot be made: {error.strerror}"))
+        except ConfigError as error:
+            exit_with(error)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         folder = Path(config.hydra.sweep.dir)
-        runs = [RunFolder(file.parent) for file in sorted(folder.glob("*/status.json"))]
+        # Hydra writes the overrides of every job before it starts: no job is missed, whatever became of it
+        runs = [RunFolder(file.parent.parent) for file in sorted(folder.rglob(".hydra/overrides.yaml"))]
         if not runs:
             exit_with(ConfigError("the sweep has no runs: its glob or choice matches nothing"))
-        states = [(run, run.status()) for run in runs]
+        states = [
+            (run, run.status() if run.status_file.exists() else {"state": "failed", "error": None}) for run in runs
+        ]
         print(f"\n{sum(status['state'] == 'done' for _, status in states)} of {len(runs)} runs done, in {folder}")
         failures = [(run, status) for run, status in states if status["state"] != "done"]
         for run, status in failures:
-            reason = (status["error"] or "").strip().splitlines()
-            print(f"  {status['state']}: {run.path.name}: {reason[-1] if reason else ''}", file=sys.stderr)
+            reason = (status["error"] or "it left no word").strip().splitlines()[-1]
+            print(f"  {status['state']}: {run.path.relative_to(folder)}: {reason}", file=sys.stderr)
         if failures:
             sys.exit(1)

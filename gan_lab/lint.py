@@ -11,8 +11,20 @@ from gan_lab.errors import ConfigError
 from gan_lab.losses import Recipe, Wasserstein, WeightClip
 
 
-def check_networks(loss: Recipe, generator: nn.Module, discriminator: nn.Module, latent_dim: int, shape: tuple) -> None:
+def check_networks(
+    loss: Recipe,
+    generator: nn.Module,
+    discriminator: nn.Module,
+    latent_dim: int,
+    shape: tuple[int, ...],
+    batch_size: int,
+) -> None:
     """Raise ConfigError unless G draws samples of the dataset's shape and D gives the logits the objective takes."""
+    for name, network in (("generator", generator), ("discriminator", discriminator)):
+        if not isinstance(network, nn.Module):
+            raise ConfigError(f"model.{name}: it is a {type(network).__name__}: expected a torch.nn.Module")
+        if batch_size == 1 and _has_batchnorm(network):
+            raise ConfigError(f"batch_size=1: expected at least 2, as model.{name} has BatchNorm")
     with torch.no_grad():
         samples = generator.eval()(torch.zeros(2, latent_dim))
         logits = discriminator.eval()(torch.zeros(2, *shape))
@@ -47,8 +59,7 @@ def check_combination(
         ConfigError: for what is ill-defined.
     """
     penalties = ", ".join(loss.penalties)
-    batchnorm = any(isinstance(module, _BatchNorm) for module in discriminator.modules())
-    if penalties and batchnorm and not allow_batchnorm_penalty:
+    if penalties and _has_batchnorm(discriminator) and not allow_batchnorm_penalty:
         raise ConfigError(
             f"loss.penalties ({penalties}) look at each sample's own gradient, which BatchNorm in the discriminator "
             "leaves undefined: set model.discriminator.norm=layer, or allow_batchnorm_penalty=true"
@@ -68,3 +79,7 @@ def check_combination(
             f"loss.penalties ({penalties}) in trainer.precision=16-mixed: gradients of gradients overflow fp16 easily; "
             "bf16-mixed or 32-true are safe"
         )
+
+
+def _has_batchnorm(network: nn.Module) -> bool:
+    return any(isinstance(module, _BatchNorm) for module in network.modules())

@@ -13,7 +13,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from gan_lab.errors import ConfigError, Diverged
+from gan_lab.errors import USER_ERRORS, ConfigError, Diverged, sentence
 from gan_lab.files import write_json
 
 
@@ -46,29 +46,38 @@ class RunFolder:
             raise ConfigError(f"run={path}: not a run folder (it has no status.json); expected one made by gan-lab")
         return folder
 
-    def create(self) -> None:
-        """Make the folder, which may exist but may hold no run, finished or not: nothing is ever overwritten.
+    def create(self) -> list[Path]:
+        """Make the folder, which may exist but must be empty: nothing is ever overwritten.
+
+        Returns:
+            The folders that were not there before, innermost first.
 
         Raises:
-            ConfigError: if it holds one, or cannot be made.
+            ConfigError: if it holds anything, or cannot be made.
         """
-        for file in (self.status_file, self.result_file, self.metrics_file, self._config_file):
-            if file.exists():
-                raise ConfigError(
-                    f"hydra.run.dir={self.path}: the folder already holds a run ({file.name}); name another folder"
-                )
+        made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            inside = next(self.path.iterdir(), None)
         except OSError as error:
             raise ConfigError(f"hydra.run.dir={self.path}: the folder cannot be made: {error.strerror}") from error
+        if self.status_file.exists():
+            raise ConfigError(f"hydra.run.dir={self.path}: the folder already holds a run; name another folder")
+        if inside is not None:
+            raise ConfigError(
+                f"hydra.run.dir={self.path}: the folder is not empty ({inside.name}); name another folder"
+            )
+        return made
 
-    def discard(self) -> None:
-        """Take back what stands in the folder of a run that never began to train."""
-        shutil.rmtree(self._config_file.parent)
-        for file in (self.path / "gan-lab.log", self.status_file):
-            file.unlink(missing_ok=True)
-        if not any(self.path.iterdir()):
-            self.path.rmdir()
+    def discard(self, made: list[Path]) -> None:
+        """Take back all there is of a run that never began to train, and the folders that `create` made for it."""
+        for entry in self.path.iterdir():
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+        for folder in made:
+            folder.rmdir()
 
     def config(self) -> DictConfig:
         """The configuration the run was made with.
@@ -102,21 +111,22 @@ class RunFolder:
         write_json(self.status_file, self.status() | changes)
 
     @contextmanager
-    def recorded(self, config_hash: str) -> Iterator[None]:
+    def recorded(self, config: DictConfig) -> Iterator[None]:
         """Keep status.json true of what happens inside, whatever it is; exceptions go on to the caller."""
-        start = {"state": "running", "config_hash": config_hash, "iteration": 0, "error": None}
+        start = {"state": "running", "config_hash": None, "iteration": 0, "error": None}
         write_json(self.status_file, start | {"started": _now(), "ended": None})
         try:
+            self.update_status(config_hash=config_hash(config))
             yield
         except Diverged as error:
             self.update_status(state="diverged", error=str(error), iteration=error.iteration, ended=_now())
             raise
         except Exception as error:
-            reason = str(error) if isinstance(error, ConfigError) else traceback.format_exc()
+            reason = sentence(error) if isinstance(error, USER_ERRORS) else traceback.format_exc()
             self.update_status(state="failed", error=reason, ended=_now())
             raise
-        except BaseException:
-            self.update_status(state="interrupted", ended=_now())
+        except BaseException as error:
+            self.update_status(state="interrupted", error=f"stopped by {type(error).__name__}", ended=_now())
             raise
         self.update_status(state="done", ended=_now())
 

@@ -13,6 +13,9 @@ def _argument(help: str, **default: Any) -> Any:
     return field(metadata={"help": help}, **default)
 
 
+_MOST = 10_000_000  # samples in memory at once
+
+
 @dataclass
 class SampleArguments:
     """Draw samples from a run's generator, or a path through its latents."""
@@ -39,8 +42,8 @@ def _sample() -> None:
     arguments = parse("gan-lab-sample", SampleArguments)
     out = Path(arguments.out)
     folder = RunFolder.existing(arguments.run)
-    if arguments.num < 1:
-        raise ConfigError(f"num={arguments.num}: expected a whole number of at least 1")
+    if not 1 <= arguments.num * max(1, arguments.interpolate) <= _MOST:
+        raise ConfigError(f"num={arguments.num}: expected a whole number from 1 to {_MOST:,}, steps between counted")
     if arguments.interpolate < 0 or arguments.interpolate == 1:
         raise ConfigError(f"interpolate={arguments.interpolate}: expected 0, or a whole number of at least 2")
     if out.suffix not in (".png", ".npz", ""):

@@ -37,16 +37,25 @@ def _paths(start: Tensor, end: Tensor, steps: int, prior: str) -> Tensor:
     if prior == "uniform":
         return torch.lerp(start, end, t).flatten(0, 1)
     cosine = torch.cosine_similarity(start, end, dim=-1).clamp(-1, 1)[..., None]
-    angle = cosine.acos().clamp(min=1e-6)
-    return ((((1 - t) * angle).sin() * start + (t * angle).sin() * end) / angle.sin()).flatten(0, 1)
+    angle = cosine.acos()
+    circle = (((1 - t) * angle).sin() * start + (t * angle).sin() * end) / angle.sin()
+    # no one circle goes through a latent and its opposite, and next to itself the line is as good
+    return torch.where(angle.sin() < 1e-3, torch.lerp(start, end, t), circle).flatten(0, 1)
 
 
 def write(samples: Tensor, out: Path, columns: int | None) -> None:
     """One picture of all for ``.png``, the array ``samples`` for ``.npz``, a folder of single PNGs for no suffix.
 
     Raises:
-        ConfigError: for single PNGs of samples that are not images.
+        ConfigError: for single PNGs of samples that are not images, or if the place cannot be written.
     """
+    try:
+        _write(samples, out, columns)
+    except OSError as error:
+        raise ConfigError(f"out={out}: it cannot be written: {error.strerror}") from error
+
+
+def _write(samples: Tensor, out: Path, columns: int | None) -> None:
     images = samples.ndim == 4
     if out.suffix == ".png":
         save_png(out, draw_grid(samples, columns) if images else draw_points(samples))

@@ -82,7 +82,7 @@ class TrainConfig:
     trainer: Any = MISSING
     optimizer: NetworksConfig = field(default_factory=NetworksConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
-    seed: int = _at_least(0, default=MISSING)
+    seed: int = field(metadata={"at_least": 0, "at_most": 2**32 - 1}, default=MISSING)
     iterations: int = _at_least(1, default=MISSING)
     batch_size: int = _at_least(1, default=MISSING)
     n_critic: int = _at_least(1, default=MISSING)
@@ -100,6 +100,18 @@ class TrainConfig:
     pictures: PicturesConfig = field(default_factory=PicturesConfig)
 
 
+_BLOCKS = (
+    "model.generator",
+    "model.discriminator",
+    "loss.objective",
+    "optimizer.generator",
+    "optimizer.discriminator",
+    "dataset",
+    "trainer",
+)
+# what of Lightning's trainer a run can be given: steps, clipping, logging and checkpoints are keys of the root
+_TRAINER_KEYS = ("_target_", "accelerator", "devices", "precision", "deterministic", "benchmark", "detect_anomaly")
+
 ConfigStore.instance().store(name="schema", node=TrainConfig)
 
 
@@ -115,10 +127,19 @@ def check(config: DictConfig) -> None:
         kind = "a whole number" if isinstance(value, int) else "a number"
         if "at_least" in rule and not value >= rule["at_least"]:
             raise ConfigError(f"{key}={value}: expected {kind} of at least {rule['at_least']}")
+        if "at_most" in rule and not value <= rule["at_most"]:
+            raise ConfigError(f"{key}={value}: expected {kind} of at most {rule['at_most']}")
         if "above" in rule and not value > rule["above"]:
             raise ConfigError(f"{key}={value}: expected {kind} above {rule['above']}")
         if "one_of" in rule and value not in rule["one_of"]:
             raise ConfigError(f"{key}={value}: expected one of {', '.join(rule['one_of'])}")
+    for key in _BLOCKS:
+        block = OmegaConf.select(config, key)
+        if not isinstance(block, DictConfig) or "_target_" not in block:
+            raise ConfigError(f"{key}={block}: expected a block with a _target_, or an option of its group")
+    for key in map(str, config.trainer):
+        if key not in _TRAINER_KEYS:
+            raise ConfigError(f"trainer.{key}: there is no key '{key}' in trainer; {closest(key, _TRAINER_KEYS)}")
     if config.ema_decay is not None and config.ema_decay >= 1:
         raise ConfigError(f"ema_decay={config.ema_decay}: expected null or a number from 0 to below 1")
     for player in ("generator", "discriminator"):

@@ -3,7 +3,6 @@
 torch and Lightning take seconds to import, so nothing here does before a run begins.
 """
 
-import os
 import sys
 import traceback
 
@@ -12,8 +11,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from gan_lab.errors import USER_ERRORS, Diverged, exit_with, one_sentence
-from gan_lab.run_folder import RunFolder, config_hash
+from gan_lab.errors import USER_ERRORS, ConfigError, one_sentence, sentence
+from gan_lab.run_folder import RunFolder
 from gan_lab.schema import check
 
 
@@ -21,32 +20,30 @@ from gan_lab.schema import check
 def run(config: DictConfig) -> float:
     """One run, whose outcome is in its folder; returns the final Fréchet distance.
 
-    In a sweep a failure is recorded and the sweep goes on: NaN is returned.
+    In a sweep a failure is recorded, and NaN returned, so that the sweep goes on. The exception is a folder that
+    holds another run: there is nowhere to record it.
     """
     job = HydraConfig.get()
     folder = RunFolder(job.runtime.output_dir)
     names = {group: str(job.runtime.choices[group]) for group in ("loss", "model", "dataset", "protocol")}
-    in_sweep = job.mode == RunMode.MULTIRUN
+    if folder.status_file.exists():
+        raise ConfigError(f"{folder.path}: the folder already holds a run; give every run a folder of its own")
     try:
-        with folder.recorded(config_hash(config)):
+        with folder.recorded(config):
             check(config)
             from gan_lab.training import train
 
             return train(config, folder, names)
-    except USER_ERRORS as error:
-        if not in_sweep:
-            if not isinstance(error, Diverged):
-                folder.discard()
-            exit_with(error)  # SystemExit passes through Hydra, which would print more
-        print(f"gan-lab: {folder.path.name}: {error}", file=sys.stderr)
-    except Exception:
-        if not in_sweep:
-            raise
-        traceback.print_exc()
-    return float("nan")
+    except Exception as error:
+        if job.mode == RunMode.RUN:
+            raise  # `gan_lab.launch` says it
+        if isinstance(error, USER_ERRORS):
+            print(f"gan-lab: {folder.path.name}: {sentence(error)}", file=sys.stderr)
+        else:
+            traceback.print_exc()
+        return float("nan")
 
 
 def main() -> None:
     """The command."""
-    sys.path.append(os.getcwd())  # where users keep the classes that their own YAML names
     one_sentence(run)

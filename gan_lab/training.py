@@ -49,9 +49,15 @@ def train(config: DictConfig, folder: RunFolder, names: dict[str, str]) -> float
     """
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # its hints concern what is decided here
     warnings.filterwarnings("ignore", message=".*isinstance\\(treespec, LeafSpec\\)", module="pytorch_lightning")
-    if config.threads is not None:
-        torch.set_num_threads(config.threads)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(config.threads or threads)
+    try:
+        return _train(config, folder, names)
+    finally:
+        torch.set_num_threads(threads)  # the next run of a sweep in this process chooses for itself
 
+
+def _train(config: DictConfig, folder: RunFolder, names: dict[str, str]) -> float:
     dataset = build_dataset(config)
     module = build_module(config, dataset.sample_shape)
     evaluator = build_evaluator(config, dataset)
@@ -75,6 +81,8 @@ def train(config: DictConfig, folder: RunFolder, names: dict[str, str]) -> float
     ]
     trainer = build_trainer(config, callbacks)
     trainer.fit(module, InMemoryData(dataset, config.batch_size, config.n_critic, config.iterations, config.seed))
+    if trainer.global_step != config.iterations:
+        raise RuntimeError(f"training ended after {trainer.global_step} of {config.iterations} iterations")
 
     result = {
         "schema": 1,
@@ -106,11 +114,13 @@ def build_module(config: DictConfig, sample_shape: tuple[int, ...]) -> Adversari
     generator = build_generator(config, sample_shape)
     discriminator = build(config, "model.discriminator", sample_shape=sample_shape)
     loss = build(config, "loss")
-    check_networks(loss, generator, discriminator, config.latent_dim, sample_shape)
+    check_networks(loss, generator, discriminator, config.latent_dim, sample_shape, config.batch_size)
     optimizers = {player: build(config, f"optimizer.{player}") for player in ("generator", "discriminator")}
     for player, network in (("generator", generator), ("discriminator", discriminator)):
         with blame(f"optimizer.{player}"):
             optimizer = optimizers[player](network.parameters())  # a bad setting is known by its key here
+        if not isinstance(optimizer, torch.optim.Optimizer):
+            raise ConfigError(f"optimizer.{player}: it makes a {type(optimizer).__name__}: expected an Optimizer")
     for oddity in check_combination(
         loss, discriminator, optimizer, config.trainer.precision, config.allow_batchnorm_penalty
     ):
@@ -153,6 +163,8 @@ def build_trainer(config: DictConfig, callbacks: list[pl.Callback]) -> pl.Traine
         enable_progress_bar=False,
         enable_model_summary=False,
     )
+    if not isinstance(trainer, pl.Trainer):
+        raise ConfigError(f"trainer: {config.trainer._target_} makes a {type(trainer).__name__}: expected a Trainer")
     if trainer.world_size != 1:
         raise ConfigError(f"trainer.devices={config.trainer.devices}: expected 1, a run trains on one device")
     return trainer

@@ -24,14 +24,22 @@ from tqdm import tqdm
 
 ROOT = Path(__file__).parent.parent
 TESTS = {  # of each file, those likeliest to notice first
-    "objectives": ["objectives", "dirac", "distributed"],
+    "objectives": ["objectives", "dirac", "distributed", "penalties"],
     "penalties": ["penalties", "dirac"],
     "constraints": ["recipe"],
     "means": ["distributed", "objectives"],
 }
 FILES = [ROOT / "gan_lab" / "losses" / f"{name}.py" for name in TESTS]
 
-EQUIVALENT: dict[str, str] = {}
+_EPSILON = "penalties.py: epsilon = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device, dtype=real.dty"
+EQUIVALENT: dict[str, str] = {
+    f"{_EPSILON}: real -> fake": "both batches have the same size, dimensions, device and type",
+    "penalties.py: return torch.where(zero, 0.0, torch.where(zero, 1.0, squares).sqrt()): 1.0 -> 2.0": (
+        "any positive number keeps the root's slope finite there; the outer choice discards its value"
+    ),
+    "penalties.py: around = real + 0.5 * real.std(correction=0) * torch.rand_like(real): "
+    "torch.rand_like(real) -> torch.rand_like(fake)": "both batches have the same shape, device and type",
+}
 """Mutants, as printed, that compute the same: why."""
 
 OPERATORS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult}
@@ -81,6 +89,8 @@ def _mathematics(tree: ast.AST) -> Iterator[ast.expr]:
             return
         if isinstance(node, ast.expr):
             yield node
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "rand_like":
+            return
         for name, child in ast.iter_fields(node):
             if name in ("annotation", "returns", "decorator_list", "args") and not isinstance(node, ast.Call):
                 continue
@@ -121,6 +131,8 @@ def _changes(node: ast.expr) -> Iterator[ast.expr]:
             yield ast.BinOp(ast.Constant(0.5), ast.Mult(), node)
         case ast.UnaryOp(ast.USub(), operand):
             yield operand
+        case ast.Call(ast.Attribute(_, "rand_like"), [ast.Name(name)]):
+            yield ast.Call(node.func, [ast.Name(NAMES[name], ast.Load())], [])
         case ast.Name(name) if name in NAMES and isinstance(node.ctx, ast.Load):
             yield ast.Name(NAMES[name], ast.Load())
         case ast.Constant(float() | int() as value) if not isinstance(value, bool):

@@ -366,3 +366,101 @@ def test_fifty_iterations_of_every_recipe_on_every_model_move_all_weights(compos
     # a shift of all logits changes no relativistic loss: the critic's bias is free of gradient there
     still = [key for key in start if key.endswith(("weight", "original")) and torch.equal(start[key], end[key])]
     assert still == []
+
+
+def test_the_relativistic_generator_compares_fake_with_real_samples(composed, tmp_path, monkeypatch):
+    """In G's update D is what it is after the run's only D update: its logits can be had again from the checkpoint."""
+    from gan_lab.datasets import BatchStream, digits
+    from gan_lab.losses import Relativistic
+
+    seen = []
+    original = Relativistic.generator
+
+    def spy(self, real, fake):
+        seen.append((real.detach().clone(), fake.detach().clone()))
+        return original(self, real, fake)
+
+    monkeypatch.setattr(Relativistic, "generator", spy)
+    config = composed(*SMALL, "loss=rsgan", "iterations=1")
+    state = weights_of(train_in(tmp_path / "run", config))
+    module = build_module(config, (1, 8, 8))
+    prefix = "discriminator."
+    module.discriminator.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
+    (batch,) = BatchStream(digits().train, 8, 1, config.seed)
+    module.on_fit_start()
+    module.draw_latents(8)  # D's
+    with torch.no_grad():
+        assert torch.allclose(seen[0][0], module.discriminator(batch), atol=1e-6)
+        assert torch.allclose(seen[0][1], module.discriminator(module.generator(module.draw_latents(8))), atol=1e-6)
+
+
+def test_latents_leave_the_global_generator_alone(composed):
+    module = module_after_start(composed)
+    module.on_fit_start()
+    before = torch.random.get_rng_state()
+    module.draw_latents(5)
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_best_is_kept_beside_final_and_the_floor_is_real_against_real(composed, tmp_path):
+    folder = train_in(tmp_path / "run", composed(*SMALL, "dataset=ring8", "iterations=12", "evaluation.every=2"))
+    result = folder.result()
+    curves: dict[str, dict[int, float]] = {}
+    for line in folder.metrics_file.read_text().splitlines()[1:]:
+        iteration, name, value = line.split(",")
+        curves.setdefault(name, {})[int(iteration)] = float(value)
+    for name, better in (("fd", min), ("reverse_kl", min), ("modes", max), ("high_quality", max)):
+        curve = curves[f"metric/{name}"]
+        assert list(curve) == [2, 4, 6, 8, 10, 12]
+        assert result["metrics"][name] == curve[12]
+        best = better(curve.values())
+        assert result["best"][name] == {"value": best, "iteration": next(i for i in curve if curve[i] == best)}
+    from gan_lab.datasets import ring
+    from gan_lab.metrics import Gaussian, frechet_distance
+
+    data = ring()
+    expected = frechet_distance(Gaussian.fit(data.train[:100]), Gaussian.fit(data.test[:100]))
+    assert result["floor"]["fd"] == pytest.approx(expected, rel=1e-9)
+
+
+def test_hyperparameters_are_entered_with_the_final_metrics(composed, tmp_path):
+    folder = train_in(tmp_path / "run", composed(*SMALL, "iterations=2", "seed=7"))
+    events = EventAccumulator(str(folder.path)).Reload()
+    entry = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
+    assert b"some_loss" in entry
+    assert b"seed" in entry
+    assert "_hparams_/session_end_info" in events.summary_metadata
+
+
+def test_training_seconds_leave_out_evaluation(composed, tmp_path, monkeypatch):
+    """A clock that moves by itself only inside evaluation shows none of it."""
+    from gan_lab.callbacks import stopwatch
+    from gan_lab.metrics import Evaluator
+
+    now = [0.0]
+    monkeypatch.setattr(stopwatch.time, "perf_counter", lambda: now.__setitem__(0, now[0] + 1e-6) or now[0])
+    original = Evaluator.evaluate
+
+    def slow(self, generator):
+        now[0] += 1000
+        return original(self, generator)
+
+    monkeypatch.setattr(Evaluator, "evaluate", slow)
+    result = train_in(tmp_path / "run", composed(*SMALL, "iterations=4", "evaluation.every=1")).result()
+    assert 0 < result["budget"]["train_seconds"] < 1
+
+
+@pytest.mark.parametrize("rate", [1e30, 1e20])
+def test_a_generator_that_explodes_has_diverged(composed, tmp_path, rate):
+    config = composed(*SMALL, "dataset=ring8", "model=mlp", "iterations=30", "evaluation.every=1")
+    config.optimizer.generator = {"_target_": "torch.optim.SGD", "_partial_": True, "lr": rate}
+    with pytest.raises(Diverged):
+        train_in(tmp_path / "run", config)
+    assert RunFolder(tmp_path / "run").status()["state"] == "diverged"
+
+
+def test_threads_are_those_of_the_run_alone(composed, tmp_path):
+    before = torch.get_num_threads()
+    result = train_in(tmp_path / "run", composed(*SMALL, "iterations=1", f"threads={before + 1}")).result()
+    assert result["environment"]["threads"] == before + 1
+    assert torch.get_num_threads() == before

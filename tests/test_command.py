@@ -1,7 +1,6 @@
 """gan-lab as a person uses it: a process of its own, an empty folder, right and wrong lines."""
 
 import json
-import os
 import subprocess
 import sys
 import textwrap
@@ -11,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from gan_lab.sample import main as sample_main
 from gan_lab.train import main
 
 HAS_GPU = torch.cuda.is_available() or torch.backends.mps.is_available()
@@ -19,6 +19,21 @@ TINY = ["trainer=debug", "evaluation.samples=50", "pictures.samples=9"]
 
 def files_in(folder):
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def refusal(monkeypatch, folder, command, *words):
+    """The one sentence with which a command ends; SystemExit with a text is status 1, the text on stderr.
+
+    In this process, as importing torch for each would take minutes.
+    """
+    with monkeypatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", list(words))
+        patch.setenv("HYDRA_FULL_ERROR", "0")
+        with pytest.raises(SystemExit) as stop:
+            command()
+    assert len(stop.value.code.splitlines()) == 1
+    return stop.value.code
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--cfg", "job"], ["--info", "defaults"]])
@@ -40,7 +55,7 @@ def test_it_answers_without_importing_torch(arguments, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_run_leaves_its_folder_complete_and_is_sampled_and_evaluated(gan_lab, tmp_path):
+def test_a_run_leaves_its_folder_complete_and_is_sampled_and_evaluated(gan_lab, tmp_path, monkeypatch):
     done = gan_lab(*TINY, "hydra.run.dir=run", "ema_decay=0.9")
     assert done.returncode == 0, done.stderr
     assert "tensorboard --logdir" in done.stdout
@@ -83,23 +98,25 @@ def test_a_run_leaves_its_folder_complete_and_is_sampled_and_evaluated(gan_lab, 
         (["run=run", "out=grid.png"], "out=grid.png: it exists"),
         (["run=run", "out=x.gif"], "out=x.gif: expected NAME.png"),
         (["run=run", "num=0", "out=y.png"], "num=0: expected a whole number"),
+        (["run=run", "num=100000000000", "out=y.png"], "num=100000000000: expected a whole number"),
+        (["run=run", "out=/proc/y.png"], "out=/proc/y.png: it cannot be written"),
+        (["run=run", "out={y.png"], "while parsing a flow mapping"),
         (["run=run", "num=abc"], "num: Value 'abc'"),
         (["run=run", "weights=best", "out=y.png"], "weights=best: expected one of auto, generator, ema"),
         (["run=nowhere"], "run=nowhere: not a run folder"),
         (["rum=run"], "rum: there is no such key; did you mean 'run'"),
         ([], "run=...: missing"),
     ]:
-        refused = gan_lab(*arguments, module="sample")
-        assert refused.returncode == 1
-        assert len(refused.stderr.splitlines()) == 1
-        assert words in refused.stderr
+        assert words in refusal(monkeypatch, tmp_path, sample_main, "gan-lab-sample", *arguments)
+    broken = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    content = broken.read_bytes()
+    broken.write_bytes(content[: len(content) // 2])
+    assert "not a checkpoint of gan-lab" in refusal(monkeypatch, tmp_path, sample_main, "gan-lab-sample", "run=run")
+    broken.write_bytes(content)
 
     again = gan_lab(*TINY, "hydra.run.dir=run")
     assert again.returncode == 1
-    assert (
-        again.stderr
-        == "gan-lab: hydra.run.dir=run: the folder already holds a run (status.json); name another folder\n"
-    )
+    assert again.stderr == "gan-lab: hydra.run.dir=run: the folder already holds a run; name another folder\n"
     assert files_in(tmp_path / "run") == names
 
 
@@ -131,7 +148,49 @@ def test_a_run_leaves_its_folder_complete_and_is_sampled_and_evaluated(gan_lab, 
             ["+loss.objective.foo=1"],
             "loss.objective: NonSaturating.__init__() got an unexpected keyword argument 'foo'",
         ),
-        (["loss.objective=3"], "loss: loss.objective is a int: expected a gan_lab.losses.Objective"),
+        (["loss.objective=3"], "loss.objective=3: expected a block with a _target_, or an option of its group"),
+        (
+            ["loss.objective._target_=torch.nn.Identity", "~loss.objective.label_smoothing"],
+            "loss: loss.objective is a Identity",
+        ),
+        (
+            ["loss=null"],
+            "Config group override must be a string or a list. Got NoneType: name an option, such as loss=lsgan",
+        ),
+        (["=3"], "Config group override must be a string or a list. Got int: name an option, such as loss=lsgan"),
+        (["model.generator=null"], "model.generator=None: expected a block with a _target_"),
+        (["dataset._target_=builtins.dict"], "dataset: builtins.dict makes a dict: expected a Dataset"),
+        (["model.discriminator={_target_:builtins.dict}"], "model.discriminator: "),
+        (["seed=4294967296"], "seed=4294967296: expected a whole number of at most 4294967295"),
+        (
+            ["dataset.max_samples=1", "batch_size=1"],
+            "dataset: max_samples=1: expected null or a whole number from 2 to",
+        ),
+        (["+trainer.max_time=00:00:00:03"], "trainer.max_time: there is no key 'max_time' in trainer; Allowed: "),
+        (["+trainer.max_steps=3"], "trainer.max_steps: there is no key 'max_steps' in trainer"),
+        (["+trainer.gradient_clip_val=1"], "trainer.gradient_clip_val: there is no key"),
+        (["batch_size=1"], "batch_size=1: expected at least 2, as model.generator has BatchNorm"),
+        (
+            ["loss=wgan_gp", "model.discriminator.norm=batch"],
+            "loss.penalties (gradient_penalty) look at each sample's own",
+        ),
+        (
+            ["loss=ragan_attention", "model.discriminator.attention=false"],
+            "model.discriminator: it gives logits [B], and",
+        ),
+        (["penalty=r3"], "penalty=r3: there is no such file in the group; Allowed: dragan, gradient_penalty"),
+        (
+            ["penalty=r1", "loss.penalties.r1.weight=-1"],
+            "loss.penalties.r1: R1.weight=-1: expected a number of at least 0",
+        ),
+        (["loss=lsgan", "loss.objective.b=abc"], "loss.objective: LeastSquares.b='abc': expected a finite number"),
+        (["loss=rsgan", "loss.objective.pairing=all"], "loss.objective: Relativistic.pairing='all': expected one of"),
+        (
+            ["dataset=mnist", "dataset.root=x", "dataset.download=maybe"],
+            "dataset: download='maybe': expected true or false",
+        ),
+        (["--config-dir", "nowhere"], "Additional config directory"),
+        (["-m", "seed=0,1", "hydra.sweep.dir=/proc/none"], "hydra.sweep.dir=/proc/none: the folder cannot be made: "),
         (["trainer.precision=16-mixed", "trainer=cpu"], "trainer.precision=16-mixed: expected on a GPU alone"),
         (["trainer.devices=2", "trainer=cpu"], "trainer.devices=2: expected 1, a run trains on one device"),
         (["model.generator._target_=gan_lab.models.Foo"], "model.generator._target_=gan_lab.models.Foo: "),
@@ -145,17 +204,9 @@ def test_a_run_leaves_its_folder_complete_and_is_sampled_and_evaluated(gan_lab, 
     ],
 )
 def test_bad_input_is_one_sentence_and_leaves_nothing(tmp_path, monkeypatch, capsys, arguments, sentence):
-    """In this process, as importing torch for each would take minutes; SystemExit with a text is status 1 on stderr."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["gan-lab", *arguments])
-    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
-    with pytest.raises(SystemExit) as stop:
-        main()
-    os.environ.pop("HYDRA_FULL_ERROR", None)
-    assert stop.value.code.startswith(f"gan-lab: {sentence}")
-    assert len(stop.value.code.splitlines()) == 1
+    assert refusal(monkeypatch, tmp_path, main, "gan-lab", *arguments).startswith(f"gan-lab: {sentence}")
     assert capsys.readouterr() == ("", "")
-    assert not files_in(tmp_path)
+    assert not any(tmp_path.iterdir())
 
 
 def test_the_sentence_is_all_there_is_on_stderr(gan_lab, tmp_path):
@@ -173,25 +224,59 @@ def test_full_errors_can_be_asked_for(gan_lab, monkeypatch):
 
 
 def test_a_sweep_outlives_a_bad_job_and_says_so(gan_lab, tmp_path):
-    done = gan_lab("-m", *TINY, "dataset=ring8", "loss=glob(ws*)", "hydra.sweep.dir=none")
+    done = gan_lab("-m", *TINY, "dataset=ring8", "loss=glob(zz*)", "hydra.sweep.dir=none")
     assert done.returncode == 1
     assert "the sweep has no runs" in done.stderr
-    done = gan_lab("-m", *TINY, "dataset=ring8", "batch_size=100001,8", "loss=rsgan", "hydra.sweep.dir=sweep")
+    own = tmp_path / "own" / "loss"
+    own.mkdir(parents=True)
+    (own / "broken.yaml").write_text(
+        "# @package _global_\nloss:\n  objective:\n    _target_: gan_lab.losses.LeastSquares\n"
+        "    a: ${oc.env:NOPE_NOPE}\n"
+    )
+    jobs = ["dataset=ring8", "batch_size=100001,8", "loss=rsgan,broken", "hydra.sweep.dir=sweep"]
+    done = gan_lab("--config-dir", "own", "-m", *TINY, *jobs)
     assert done.returncode == 1
     states = {path.parent.name: json.loads(path.read_text()) for path in (tmp_path / "sweep").glob("*/status.json")}
-    assert [states[name]["state"] for name in sorted(states)] == ["failed", "done"]
+    assert [states[name]["state"] for name in sorted(states)] == ["failed", "failed", "done", "failed"]
     assert "batch_size=100001: the dataset has 100000 training samples" in done.stderr
-    assert "1 of 2 runs done" in done.stdout
+    assert "NOPE_NOPE" in done.stderr
+    assert "1 of 4 runs done" in done.stdout
     again = gan_lab("-m", *TINY, "dataset=ring8", "loss=rsgan,lsgan", "hydra.sweep.dir=sweep")
     assert again.returncode == 1
-    assert "the folder already holds a sweep" in again.stderr
+    assert "hydra.sweep.dir=sweep: the folder is not empty" in again.stderr
+    same = gan_lab("-m", *TINY, "dataset=ring8", "seed=0,1", "hydra.sweep.dir=s", "hydra.sweep.subdir=same")
+    assert same.returncode == 1
+    assert "same: the folder already holds a run" in same.stderr
 
 
-def test_users_extend_it_with_their_own_loss(gan_lab, tmp_path):
+@pytest.mark.parametrize("arguments", [["batch_size=99999"], ["iterations=0"], ["loss=wgann"]])
+@pytest.mark.parametrize("where", [".", "mine", "mine/deeper"])
+def test_a_users_files_are_never_touched(tmp_path, monkeypatch, arguments, where):
+    work = tmp_path / "work"
+    (work / "mine" / ".hydra").mkdir(parents=True)
+    for name in ("notes.txt", "gan-lab.log", "mine/.hydra/note.txt", "mine/gan-lab.log"):
+        (work / name).write_text("precious")
+    before = {path: path.is_file() and path.read_text() for path in work.rglob("*")}
+    assert refusal(monkeypatch, work, main, "gan-lab", f"hydra.run.dir={where}", *arguments).startswith("gan-lab: ")
+    assert {path: path.is_file() and path.read_text() for path in work.rglob("*")} == before
+
+
+def test_an_empty_folder_of_the_users_stays(tmp_path, monkeypatch):
+    (tmp_path / "empty").mkdir()
+    assert "batch_size=99999" in refusal(
+        monkeypatch, tmp_path, main, "gan-lab", "hydra.run.dir=empty", "batch_size=99999"
+    )
+    assert list(tmp_path.iterdir()) == [tmp_path / "empty"]
+    assert not any((tmp_path / "empty").iterdir())
+
+
+def test_users_extend_it_with_their_own_loss_and_model(gan_lab, tmp_path):
     """Their class, in a module of the working directory; their YAML, in a folder given by --config-dir."""
     (tmp_path / "my_losses.py").write_text(
         textwrap.dedent(
             """
+            import math
+            import torch
             from gan_lab.losses import Objective
 
             class Cubic(Objective):
@@ -201,6 +286,11 @@ def test_users_extend_it_with_their_own_loss(gan_lab, tmp_path):
                     return (fake - real).mean() + 1e-3 * (real.abs() ** self.power + fake.abs() ** self.power).mean()
                 def generator(self, real, fake):
                     return (real - fake).mean()
+
+            class Tiny(torch.nn.Sequential):
+                def __init__(self, latent_dim, sample_shape):
+                    linear = torch.nn.Linear(latent_dim, math.prod(sample_shape))
+                    super().__init__(linear, torch.nn.Tanh(), torch.nn.Unflatten(1, tuple(sample_shape)))
             """
         )
     )
@@ -208,9 +298,14 @@ def test_users_extend_it_with_their_own_loss(gan_lab, tmp_path):
     (tmp_path / "their_conf" / "loss" / "cubic.yaml").write_text(
         "# @package _global_\nloss:\n  objective:\n    _target_: my_losses.Cubic\n    power: 3\nn_critic: 2\n"
     )
-    done = gan_lab("--config-dir", "their_conf", *TINY, "loss=cubic", "hydra.run.dir=run")
+    (tmp_path / "their_conf" / "model").mkdir()
+    (tmp_path / "their_conf" / "model" / "tiny.yaml").write_text(
+        "generator:\n  _target_: my_losses.Tiny\n"
+        "discriminator:\n  _target_: gan_lab.models.MLPDiscriminator\n  hidden: [8]\n"
+    )
+    done = gan_lab("--config-dir", "their_conf", *TINY, "loss=cubic", "model=tiny", "hydra.run.dir=run")
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     assert (result["loss"], result["budget"]["discriminator_updates"]) == ("cubic", 20)
-    shipped = gan_lab("--config-dir", "their_conf", *TINY, "loss=lsgan", "hydra.run.dir=shipped")
-    assert shipped.returncode == 0, shipped.stderr
+    sampled = gan_lab("run=run", "out=x.png", module="sample")
+    assert sampled.returncode == 0, sampled.stderr

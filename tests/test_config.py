@@ -32,7 +32,7 @@ RECIPES = {  # LITERATURE.md §2 and §3: (optimizer, rate, further settings), n
 }
 
 
-@pytest.mark.parametrize("loss", options("loss"))
+@pytest.mark.parametrize("loss", RECIPES)
 def test_a_recipe_alone_runs_as_published(composed, loss):
     (name, rate, settings), n_critic, penalties, constraint = RECIPES[loss]
     config = composed(f"loss={loss}")

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from omegaconf import DictConfig
 
-from gan_lab.run_folder import RunFolder, config_hash
+from gan_lab.run_folder import RunFolder
 from gan_lab.training import train
 
 NAMES = {"loss": "some_loss", "model": "some_model", "dataset": "some_dataset", "protocol": "paper"}
@@ -15,7 +15,7 @@ def train_in(path: Path, config: DictConfig) -> RunFolder:
     """Train as configured; the folder, complete but for what Hydra writes."""
     folder = RunFolder(path)
     folder.create()
-    with folder.recorded(config_hash(config)):
+    with folder.recorded(config):
         train(config, folder, NAMES)
     return folder
 

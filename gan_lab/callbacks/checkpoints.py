@@ -40,6 +40,7 @@ class Checkpoints(Periodic):
         super().__init__(every, curves, stopwatch)
         self.folder = folder
         self.sample_shape = sample_shape
+        self.previous: Path | None = None
 
     def act(self, trainer: pl.Trainer, module: AdversarialModule, iteration: int) -> None:
         file = self.folder.checkpoints / f"iteration_{iteration:07d}.ckpt"
@@ -48,8 +49,9 @@ class Checkpoints(Periodic):
         link.unlink(missing_ok=True)
         link.symlink_to(file.name)
         link.replace(self.folder.last_checkpoint)
-        for old in sorted(file.parent.glob("iteration_*.ckpt"))[:-1]:
-            old.unlink()
+        if self.previous is not None:
+            self.previous.unlink()
+        self.previous = file
         self.folder.update_status(iteration=iteration)
 
     def on_save_checkpoint(

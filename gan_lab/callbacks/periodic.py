@@ -1,5 +1,6 @@
 """What happens every so many iterations and at the last, outside training time."""
 
+import math
 from abc import abstractmethod
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytorch_lightning as pl
 from gan_lab.adversary import AdversarialModule
 from gan_lab.callbacks.curves import Curves
 from gan_lab.callbacks.stopwatch import Stopwatch
+from gan_lab.errors import Diverged, NotFinite
 
 
 class Periodic(pl.Callback):
@@ -36,4 +38,7 @@ class Periodic(pl.Callback):
         if iteration % self.every == 0 or iteration == trainer.max_steps:
             with self.stopwatch.stopped():
                 self.curves.flush(trainer)
-                self.act(trainer, pl_module, iteration)
+                try:
+                    self.act(trainer, pl_module, iteration)
+                except NotFinite as error:
+                    raise Diverged(iteration, "a generated sample", math.nan) from error

@@ -8,6 +8,8 @@ from tqdm import tqdm
 
 from gan_lab.callbacks.curves import Curves
 
+_LOSSES = {"D": "discriminator", "G": "generator"}
+
 
 class ProgressBar(pl.Callback):
     """Iterations done, both losses, speed and time left, on stderr.
@@ -41,6 +43,3 @@ class ProgressBar(pl.Callback):
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         self.bar.close()
-
-
-_LOSSES = {"D": "discriminator", "G": "generator"}

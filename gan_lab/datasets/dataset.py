@@ -61,10 +61,10 @@ def first(limit: int | None, samples: Tensor, labels: Tensor | None = None) -> t
     """The first ``limit`` samples and labels, or all for None.
 
     Raises:
-        ValueError: if ``limit`` is not between 1 and the number of samples.
+        ValueError: if ``limit`` is not between 2 and the number of samples.
     """
     if limit is None:
         return samples, labels
-    if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= len(samples):
-        raise ValueError(f"max_samples={limit!r}: expected null or a whole number from 1 to {len(samples)}")
+    if isinstance(limit, bool) or not isinstance(limit, int) or not 2 <= limit <= len(samples):
+        raise ValueError(f"max_samples={limit!r}: expected null or a whole number from 2 to {len(samples)}")
     return samples[:limit], None if labels is None else labels[:limit]

@@ -72,42 +72,46 @@ def _load(
     download: bool,
     max_samples: int | None,
 ) -> Dataset:
+    if not isinstance(download, bool):
+        raise ValueError(f"download={download!r}: expected true or false")
     raw = Path(root).expanduser() / source.__name__ / "raw"
-    if download and _missing(raw):
+    if download and _faults(raw):
         _download(source, raw)
-    if missing := _missing(raw):
+    faults = _faults(raw)
+    if missing := [name for name, fault in faults.items() if fault == "missing"]:
         raise ConfigError(
             f"dataset={dataset}: the folder {raw} lacks {', '.join(missing)}; put the decompressed files there "
             "(dataset.root=FOLDER names another place), or fetch them with dataset.download=true"
         )
-    digests = [
-        _verify(raw / name, size, published[source.__name__], dataset) for name, (size, published) in _FILES.items()
-    ]
+    for name, fault in faults.items():
+        raise ConfigError(
+            f"dataset={dataset}: {raw / name} is not the published file: it has {fault}; replace it, or fetch it again "
+            "with dataset.download=true"
+        )
     train = source(raw.parent.parent, train=True, download=False)
     test = source(raw.parent.parent, train=False, download=False)
     return Dataset(
         *first(max_samples, train.data.unsqueeze(1), train.targets),
         test.data.unsqueeze(1),
         test.targets,
-        hashlib.sha256("".join(digests).encode()).hexdigest(),
+        hashlib.sha256("".join(published[source.__name__] for _, published in _FILES.values()).encode()).hexdigest(),
     )
 
 
-def _missing(raw: Path) -> list[str]:
-    return [name for name in _FILES if not (raw / name).is_file()]
-
-
-def _verify(file: Path, size: int, digest: str, dataset: str) -> str:
-    found = file.stat().st_size
-    if found != size:
-        raise ConfigError(f"dataset={dataset}: {file} has {found} bytes, expected {size}; fetch it again")
-    content = hashlib.sha256(file.read_bytes()).hexdigest()
-    if content != digest:
-        raise ConfigError(
-            f"dataset={dataset}: {file} is not the published file: its SHA-256 starts {content[:12]}, "
-            f"expected {digest[:12]}; fetch it again"
-        )
-    return content
+def _faults(raw: Path) -> dict[str, str]:
+    """What is wrong with each file that is not the published one, byte for byte."""
+    faults = {}
+    for name, (size, published) in _FILES.items():
+        file = raw / name
+        if not file.is_file():
+            faults[name] = "missing"
+        elif file.stat().st_size != size:
+            faults[name] = f"{file.stat().st_size} bytes, expected {size}"
+        else:
+            digest, expected = hashlib.sha256(file.read_bytes()).hexdigest(), published[raw.parent.name]
+            if digest != expected:
+                faults[name] = f"a SHA-256 that starts {digest[:12]}, expected {expected[:12]}"
+    return faults
 
 
 def _download(source: type[torchvision.datasets.MNIST], raw: Path) -> None:
@@ -117,7 +121,7 @@ def _download(source: type[torchvision.datasets.MNIST], raw: Path) -> None:
     """
     raw.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(raw.parent / ".download.lock"):
-        if not _missing(raw):
+        if not _faults(raw):
             return
         with tempfile.TemporaryDirectory(prefix=".download-", dir=raw.parent) as scratch:
             try:

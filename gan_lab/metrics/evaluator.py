@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_lab.datasets.dataset import Dataset, to_pixels
+from gan_lab.errors import NotFinite
 from gan_lab.metrics.frechet import Gaussian, frechet_distance
 from gan_lab.metrics.modes import mode_coverage
 
@@ -19,13 +20,14 @@ class Evaluator:
 
     Args:
         dataset: the real samples.
-        latents: the fixed latents, ``[N, latent_dim]``; as many held-out samples are the reference, or all if fewer.
+        latents: the fixed latents, ``[N, latent_dim]``, at most as many as samples are held out; as many of these are
+            the reference, and as many training samples, if there are, measure the floor.
     """
 
     def __init__(self, dataset: Dataset, latents: Tensor) -> None:
-        count = min(len(latents), len(dataset.test), len(dataset.train))
+        count = len(latents)
         self.dataset = dataset
-        self.latents = latents[:count]
+        self.latents = latents
         self._reference = Gaussian.fit(_raw_features(dataset.test[:count]))
         self.floor = self._measure(dataset.train[:count])
         """Each metric of real training samples, as many, against the same reference: what a perfect model scores."""
@@ -41,7 +43,7 @@ class Evaluator:
         """The metrics of the generator, which is left in the mode it came in.
 
         Raises:
-            ValueError: if a sample is not finite.
+            NotFinite: if a sample is not finite.
         """
         return self._measure(generate(generator, self.latents))
 
@@ -54,14 +56,20 @@ class Evaluator:
 
 @torch.no_grad()
 def generate(generator: nn.Module, latents: Tensor) -> Tensor:
-    """Samples for the latents, on the CPU, images as uint8 pixels; G in eval mode, torch's global RNG untouched."""
+    """Samples for the latents, on the CPU, images as uint8 pixels; G in eval mode, torch's global RNG untouched.
+
+    Raises:
+        NotFinite: if a sample is not finite.
+    """
     weights = next(generator.parameters())
     was_training = generator.training
     generator.eval()
     with torch.random.fork_rng([weights.device] if weights.is_cuda else []):
-        chunks = [to_pixels(generator(chunk.to(weights)).float()).cpu() for chunk in latents.split(_CHUNK)]
+        samples = torch.cat([generator(chunk.to(weights)).float().cpu() for chunk in latents.split(_CHUNK)])
     generator.train(was_training)
-    return torch.cat(chunks)
+    if not samples.isfinite().all():
+        raise NotFinite("the generator draws samples that are not finite")
+    return to_pixels(samples)
 
 
 def _raw_features(samples: Tensor) -> Tensor:

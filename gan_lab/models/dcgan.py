@@ -81,7 +81,7 @@ class DCGANDiscriminator(nn.Sequential):
     """Image → strided convolutions with LeakyReLU → logit.
 
     The paper normalises every block but the first with BatchNorm (``norm=batch``). That makes each logit depend on
-    the whole batch, which forbids per-sample gradient penalties; so the default of the configuration is ``none``.
+    the whole batch, which forbids per-sample gradient penalties; so the configuration's default is ``layer``.
 
     Args:
         sample_shape: ``(C, H, W)``; see the module for the sides allowed.

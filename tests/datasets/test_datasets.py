@@ -61,10 +61,15 @@ def test_pixels_make_the_round_trip():
     assert to_pixels(points) is points
 
 
-@pytest.mark.parametrize("limit", [0, -1, 1298, 2.5, "x", True])
+@pytest.mark.parametrize("limit", [0, 1, -1, 1298, 2.5, "x", True])
 def test_max_samples_says_its_range(limit):
-    with pytest.raises(ValueError, match=r"max_samples=.*from 1 to 1297"):
+    with pytest.raises(ValueError, match=r"max_samples=.*from 2 to 1297"):
         digits(max_samples=limit)
+
+
+def test_download_is_yes_or_no(tmp_path):
+    with pytest.raises(ValueError, match=r"download='maybe': expected true or false"):
+        mnist(str(tmp_path), download="maybe")
 
 
 @pytest.mark.parametrize("make", [mnist, fashion_mnist])
@@ -96,7 +101,10 @@ def test_wrong_files_are_named(tmp_path, data_root):
     content = truncated.read_bytes()
     truncated.unlink()
     truncated.write_bytes(content[:1000])
-    with pytest.raises(ConfigError, match=r"t10k-images-idx3-ubyte has 1000 bytes, expected 7840016"):
+    with pytest.raises(
+        ConfigError,
+        match=r"t10k-images-idx3-ubyte is not the published file: it has 1000 bytes, expected 7840016; replace",
+    ):
         mnist(str(tmp_path))
     truncated.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(ConfigError, match=r"t10k-images-idx3-ubyte is not the published file"):
@@ -124,6 +132,10 @@ def test_download_fetches_what_is_missing_and_leaves_no_scraps(tmp_path, data_ro
     assert len(mnist(str(root), download=True).train) == 60_000
     assert sorted(path.name for path in (root / "MNIST").iterdir() if not path.name.endswith(".lock")) == ["raw"]
     assert len(list((root / "MNIST" / "raw").iterdir())) == 4
+
+    truncated = root / "MNIST" / "raw" / "train-labels-idx1-ubyte"
+    truncated.write_bytes(b"short")
+    assert len(mnist(str(root), download=True).train) == 60_000
 
     broken = tmp_path / "broken"
     (mirror / resources[0][0]).write_bytes(b"not the file")

@@ -111,6 +111,14 @@ def test_relativistic_by_hand(criterion, pairing, scale):
     assert objective.generator(REAL, FAKE).item() == pytest.approx(scale * expected_g, rel=1e-5)
 
 
+def test_least_squares_labels_by_hand():
+    # labels a = −1, b = 1, c = 0.5: (r − 1)² = 0.25, 9; (f + 1)² = 1.5625, 4; (f − 0.5)² = 0.0625, 12.25
+    real, fake = torch.tensor([0.5, -2.0]), torch.tensor([0.25, -3.0])
+    objective = LeastSquares(a=-1.0, b=1.0, c=0.5)
+    assert objective.discriminator(real, fake).item() == pytest.approx(9.25 / 2 + 5.5625 / 2)
+    assert objective.generator(None, fake).item() == pytest.approx(12.3125 / 2)
+
+
 def test_hinge_by_hand():
     # relu(1 − r) = 0, 0, 0, 0 but for r = (0.5, −2): 0.5, 3; relu(1 + f) for f = (0.25, −3): 1.25, 0
     real, fake = torch.tensor([0.5, -2.0]), torch.tensor([0.25, -3.0])

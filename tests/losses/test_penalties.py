@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from gan_lab.losses import DRAGAN, R1, R2, GradientPenalty, LipschitzPenalty, ZeroCentered
+from gan_lab.losses import DRAGAN, R1, R2, GradientPenalty, LipschitzPenalty, Penalty, ZeroCentered
 from gan_lab.losses.penalties import gradient_norms, interpolate, squared_gradient_norms
 
 ALL = [GradientPenalty, LipschitzPenalty, DRAGAN, R1, R2, ZeroCentered]
@@ -28,7 +28,7 @@ def linear(weights: torch.Tensor):
         (R2(), lambda length: length**2 / 2),
         (ZeroCentered(), lambda length: length**2),
     ],
-    ids=repr,
+    ids=lambda value: repr(value) if isinstance(value, Penalty) else "closed_form",
 )
 def test_linear_discriminator_has_the_closed_form(penalty, closed_form, length):
     torch.manual_seed(0)
@@ -52,18 +52,23 @@ def test_where_each_penalty_looks():
     assert ZeroCentered()(quadratic, real, fake).item() == pytest.approx(14 / 3, rel=0.05)
     # ‖x̂‖ = √2 |4ε − 1|: E(‖x̂‖ − 1)² = 14/3 − 2√2 E|4ε − 1| + 1, with E|4ε − 1| = (1 + 9)/8
     assert GradientPenalty()(quadratic, real, fake).item() == pytest.approx(17 / 3 - 2 * 2**0.5 * 1.25, rel=0.05)
-    assert LipschitzPenalty()(quadratic, real, fake).item() < GradientPenalty()(quadratic, real, fake).item()
+    # with t = 4ε − 1 uniform on [−1, 3]: ∫ max(0, √2|t| − 1)² dt / 4, and ∫ (√2t − 1)² dt = (√2t − 1)³ / 3√2
+    expected = ((3 * 2**0.5 - 1) ** 3 + (2**0.5 - 1) ** 3) / (3 * 2**0.5) / 4
+    assert LipschitzPenalty()(quadratic, real, fake).item() == pytest.approx(expected, rel=0.05)
     # around real samples of no spread: the real samples themselves, ‖x‖ = 3√2
     assert DRAGAN()(quadratic, real, fake).item() == pytest.approx((3 * 2**0.5 - 1) ** 2, rel=1e-5)
 
 
-def test_dragan_perturbs_by_half_a_deviation_times_uniform_noise():
-    """C(x) = ½‖x‖² on 1-D samples ±2: std 2, so x̂ = x + U(0, 1); target 0 gives E x̂²."""
-    real = torch.tensor([[2.0], [-2.0]]).repeat(20_000, 1)
+def test_dragan_perturbs_real_samples_by_half_a_deviation_times_uniform_noise():
+    """C(x) = ½x² at x = 1 and 5, of population deviation 2: x̂ = x + U(0, 1), and target 0 gives E x̂².
+
+    Four thousand batches of two, in which the deviation of a sample would be 2.8; the fake samples have another.
+    """
     torch.manual_seed(0)
-    value = DRAGAN(target=0.0)(lambda x: x.square().sum(1) / 2, real, real)
-    # E (2 + u)² = 4 + 2 + 1/3 and E (−2 + u)² = 4 − 2 + 1/3: mean 13/3
-    assert value.item() == pytest.approx(13 / 3, rel=0.01)
+    real, fake = torch.tensor([[1.0], [5.0]]), torch.tensor([[100.0], [-70.0]])
+    values = [DRAGAN(target=0.0)(lambda x: x.square().sum(1) / 2, real, fake).item() for _ in range(4000)]
+    # E (1 + u)² = 1 + 1 + 1/3 and E (5 + u)² = 25 + 5 + 1/3: mean 49/3
+    assert sum(values) / len(values) == pytest.approx(49 / 3, rel=0.01)
 
 
 @pytest.mark.parametrize("penalty", [GradientPenalty(), DRAGAN(), LipschitzPenalty()], ids=repr)
