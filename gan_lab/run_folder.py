@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import shutil
+import signal
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -126,7 +127,7 @@ class RunFolder:
             self.update_status(state="failed", error=reason, ended=_now())
             raise
         except BaseException as error:
-            self.update_status(state="interrupted", error=f"stopped by {type(error).__name__}", ended=_now())
+            self.update_status(state="interrupted", error=_how_stopped(error), ended=_now())
             raise
         self.update_status(state="done", ended=_now())
 
@@ -135,6 +136,12 @@ def config_hash(config: DictConfig) -> str:
     """A hash of everything that was asked for, after interpolation."""
     text = json.dumps(OmegaConf.to_container(config, resolve=True), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _how_stopped(error: BaseException) -> str:
+    if isinstance(error, SystemExit) and isinstance(error.code, int) and error.code > 128:
+        return f"stopped by {signal.Signals(error.code - 128).name}"
+    return f"stopped by {type(error).__name__}"
 
 
 def _now() -> str:

@@ -21,6 +21,7 @@ from gan_lab.callbacks import (
     Evaluation,
     Pictures,
     ProgressBar,
+    Signals,
     Stopwatch,
 )
 from gan_lab.datasets.data_module import InMemoryData
@@ -64,6 +65,7 @@ def _train(config: DictConfig, folder: RunFolder, names: dict[str, str]) -> floa
     stopwatch = Stopwatch()
     curves = Curves(folder, config.log_every, stopwatch)
     evaluation = Evaluation(evaluator, config.evaluation.every, curves, stopwatch)
+    checkpoints = Checkpoints(folder, config.checkpoint.every, dataset.sample_shape, curves, stopwatch)
     callbacks = [
         stopwatch,
         curves,
@@ -76,7 +78,8 @@ def _train(config: DictConfig, folder: RunFolder, names: dict[str, str]) -> floa
             curves,
             stopwatch,
         ),
-        Checkpoints(folder, config.checkpoint.every, dataset.sample_shape, curves, stopwatch),
+        checkpoints,
+        Signals(checkpoints),
         ProgressBar(f"{names['dataset']} {names['loss']}", curves),
     ]
     trainer = build_trainer(config, callbacks)

@@ -1,15 +1,18 @@
 """gan-lab as a person uses it: a process of its own, an empty folder, right and wrong lines."""
 
 import json
+import signal
 import subprocess
 import sys
 import textwrap
+import time
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from gan_lab.run_folder import RunFolder
 from gan_lab.sample import main as sample_main
 from gan_lab.train import main
 
@@ -309,3 +312,26 @@ def test_users_extend_it_with_their_own_loss_and_model(gan_lab, tmp_path):
     assert (result["loss"], result["budget"]["discriminator_updates"]) == ("cubic", 20)
     sampled = gan_lab("run=run", "out=x.png", module="sample")
     assert sampled.returncode == 0, sampled.stderr
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_being_stopped_ends_the_iteration_and_saves(tmp_path, number, status):
+    program = "import sys; sys.argv[0] = 'gan-lab'; from gan_lab.train import main; main()"
+    overrides = ["dataset=ring8", "iterations=1000000", "log_every=1", "threads=1", "hydra.run.dir=run", "trainer=cpu"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, *overrides], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    metrics = tmp_path / "run" / "metrics.csv"
+    deadline = time.monotonic() + 300
+    while not metrics.exists() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    process.send_signal(number)
+    assert process.wait(timeout=120) == status
+    folder = RunFolder(tmp_path / "run")
+    record = folder.status()
+    assert record["state"] == "interrupted"
+    assert record["error"] == f"stopped by {number.name}"
+    last = int(metrics.read_text().splitlines()[-1].split(",")[0])
+    assert record["iteration"] == last > 0
+    assert folder.last_checkpoint.resolve().name == f"iteration_{last:07d}.ckpt"
+    assert "Traceback" not in process.stderr.read()

@@ -44,6 +44,8 @@ class Checkpoints(Periodic):
 
     def act(self, trainer: pl.Trainer, module: AdversarialModule, iteration: int) -> None:
         file = self.folder.checkpoints / f"iteration_{iteration:07d}.ckpt"
+        if file == self.previous:
+            return
         trainer.save_checkpoint(file)
         link = file.with_name(".last.ckpt")
         link.unlink(missing_ok=True)
