@@ -20,6 +20,22 @@ def train_in(path: Path, config: DictConfig) -> RunFolder:
     return folder
 
 
+SMALL = [
+    "model=mlp",
+    "model.generator.hidden=[16]",
+    "model.discriminator.hidden=[16]",
+    "batch_size=8",
+    "evaluation.samples=100",
+    "pictures.samples=4",
+    "trainer=cpu",
+]
+
+
 def checkpoint(folder: RunFolder) -> dict:
     """The last checkpoint, loaded the safe way."""
     return torch.load(folder.last_checkpoint, weights_only=True)
+
+
+def weights_of(folder: RunFolder) -> dict[str, torch.Tensor]:
+    """The weights and buffers of the last checkpoint."""
+    return checkpoint(folder)["state_dict"]

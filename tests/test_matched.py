@@ -1,0 +1,113 @@
+"""Matched randomness: what two runs share that differ in loss alone, and two that do not differ at all."""
+
+import pytest
+import torch
+from conftest import options
+from training_runs import SMALL, train_in, weights_of
+
+from gan_lab.training import build_module
+
+
+def module_after_start(composed, *overrides):
+    config = composed(*SMALL, *overrides)
+    return build_module(config, (1, 8, 8))
+
+
+@pytest.mark.parametrize("loss", options("loss"))
+def test_equal_seeds_share_initial_weights(composed, loss):
+    """Up to what a recipe adds: a second head's weights; the names that PyTorch's parametrization gives."""
+
+    def weights(*overrides):
+        state = module_after_start(composed, *overrides).named_parameters()
+        return {name.replace("parametrizations.", "").replace(".original", ""): p for name, p in state}
+
+    first, second, other = weights(), weights(f"loss={loss}"), weights(f"loss={loss}", "seed=1")
+    assert first.keys() <= second.keys()
+    assert all(torch.equal(p, second[name]) for name, p in first.items())
+    assert any(not torch.equal(p, other[name]) for name, p in first.items())
+
+
+def recorded_inputs(composed, tmp_path, monkeypatch, loss):
+    """Real batches, evaluation latents and training noise of a short run."""
+    from gan_lab import adversary
+    from gan_lab.metrics import evaluator
+
+    real, latents, noise = [], [], []
+    update, generate, draw = (
+        adversary.AdversarialModule.update_discriminator,
+        evaluator.generate,
+        adversary.draw_latents,
+    )
+
+    def spy_update(self, batch):
+        real.append(batch.clone())
+        return update(self, batch)
+
+    def spy_generate(generator, z):
+        latents.append(z.clone())
+        return generate(generator, z)
+
+    def spy_draw(*arguments):
+        noise.append(draw(*arguments))
+        return noise[-1]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(adversary.AdversarialModule, "update_discriminator", spy_update)
+        patch.setattr(evaluator, "generate", spy_generate)
+        patch.setattr(adversary, "draw_latents", spy_draw)
+        train_in(
+            tmp_path / loss, composed(*SMALL, f"loss={loss}", "protocol=paper", "iterations=10", "evaluation.every=5")
+        )
+    return real, latents, noise
+
+
+@pytest.mark.parametrize("loss", options("loss"))
+def test_equal_seeds_share_batches_and_evaluation_noise(composed, tmp_path, monkeypatch, loss):
+    if loss == "non_saturating":
+        pytest.skip("the one compared with")
+    real, latents, noise = recorded_inputs(composed, tmp_path, monkeypatch, "non_saturating")
+    other_real, other_latents, _ = recorded_inputs(composed, tmp_path, monkeypatch, loss)
+    assert len(real) == 10
+    assert all(torch.equal(a, b) for a, b in zip(real, other_real, strict=False))  # n_critic may draw more
+    assert len(latents) == len(other_latents) == 2
+    assert all(torch.equal(a, latents[0]) for a in latents + other_latents)
+    assert len({z.sum().item() for z in noise}) == len(noise) == 20  # fresh for every update of either player
+
+
+@pytest.mark.parametrize(
+    "overrides", [["model=dcgan", "model.generator.channels=4"], ["loss=wgan_gp", "ema_decay=0.9"]]
+)
+def test_equal_everything_is_bit_equal_and_evaluation_changes_nothing(composed, tmp_path, overrides):
+    setups = {
+        "once": [],
+        "again": [],
+        "evaluated": ["evaluation.every=2", "pictures.every=3", "checkpoint.every=4", "log_every=1"],
+    }
+    small = [word for word in SMALL if "hidden" not in word] if "model=dcgan" in overrides else SMALL
+    small = [word for word in small if word != "model=mlp" or "model=dcgan" not in overrides]
+    once, again, evaluated = (
+        weights_of(train_in(tmp_path / name, composed(*small, *overrides, "iterations=12", *extra)))
+        for name, extra in setups.items()
+    )
+    assert once.keys() == again.keys() == evaluated.keys()
+    assert all(torch.equal(once[key], again[key]) for key in once)
+    assert all(torch.equal(once[key], evaluated[key]) for key in once)
+
+
+def test_latents_leave_the_global_generator_alone(composed):
+    module = module_after_start(composed)
+    module.on_fit_start()
+    before = torch.random.get_rng_state()
+    module.draw_latents(5)
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+@pytest.mark.parametrize("prior", ["normal", "uniform"])
+def test_latent_prior(composed, prior):
+    module = module_after_start(composed, f"latent_prior={prior}")
+    module.on_fit_start()
+    latents = module.draw_latents(2000)
+    assert latents.shape == (2000, 100)
+    assert (latents.abs().max() <= 1) == (prior == "uniform")
+    # 200 000 draws: the sample deviation is within 1 % of 1, or of √(1/3)
+    assert latents.std().item() == pytest.approx(1.0 if prior == "normal" else 3**-0.5, rel=0.01)

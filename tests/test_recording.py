@@ -1,0 +1,139 @@
+"""What a run records of itself, and how one ends that is no longer finite."""
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from training_runs import SMALL, train_in, weights_of
+
+from gan_lab.errors import Diverged
+from gan_lab.run_folder import RunFolder
+
+
+def test_divergence_ends_the_run_at_its_iteration_with_the_last_finite_checkpoint(composed, tmp_path):
+    config = composed(
+        *SMALL, "loss=lsgan", "iterations=400", "checkpoint.every=5", "log_every=50", "evaluation.every=400"
+    )
+    for player in ("generator", "discriminator"):
+        config.optimizer[player] = {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 300.0}
+    with pytest.raises(Diverged) as error:
+        train_in(tmp_path / "run", config)
+    folder = RunFolder(tmp_path / "run")
+    status = folder.status()
+    assert status["state"] == "diverged"
+    assert status["iteration"] == error.value.iteration > 1
+    assert f"diverged at iteration {error.value.iteration}: {error.value.term} is" in status["error"]
+    assert not folder.result_file.exists()
+    if folder.last_checkpoint.exists():
+        assert all(value.isfinite().all() for value in weights_of(folder).values())
+
+
+def test_the_first_value_that_is_not_finite_is_named(composed, tmp_path, monkeypatch):
+    from gan_lab.losses import NonSaturating
+
+    calls = []
+    original = NonSaturating.generator
+
+    def generator(self, real, fake):
+        calls.append(1)
+        return original(self, real, fake) * (float("nan") if len(calls) == 4 else 1.0)
+
+    monkeypatch.setattr(NonSaturating, "generator", generator)
+    with pytest.raises(Diverged, match=r"diverged at iteration 4: (loss/generator|grad_norm/generator) is nan"):
+        train_in(tmp_path / "run", composed(*SMALL, "iterations=20", "checkpoint.every=2", "log_every=10"))
+    folder = RunFolder(tmp_path / "run")
+    assert folder.last_checkpoint.resolve().name == "iteration_0000002.ckpt"
+
+
+@pytest.mark.parametrize("rate", [1e30, 1e20])
+def test_a_generator_that_explodes_has_diverged(composed, tmp_path, rate):
+    config = composed(*SMALL, "dataset=ring8", "model=mlp", "iterations=30", "evaluation.every=1")
+    config.optimizer.generator = {"_target_": "torch.optim.SGD", "_partial_": True, "lr": rate}
+    with pytest.raises(Diverged):
+        train_in(tmp_path / "run", config)
+    assert RunFolder(tmp_path / "run").status()["state"] == "diverged"
+
+
+def test_curves_are_means_over_all_iterations_since_the_point_before(composed, tmp_path):
+    every = train_in(tmp_path / "every", composed(*SMALL, "iterations=6", "log_every=1"))
+    third = train_in(tmp_path / "third", composed(*SMALL, "iterations=6", "log_every=3"))
+
+    def values(folder):
+        rows = [line.split(",") for line in folder.metrics_file.read_text().splitlines()]
+        return {int(row[0]): float(row[2]) for row in rows if row[1] == "loss/generator"}
+
+    single = values(every)
+    assert values(third) == pytest.approx(
+        {3: sum(single[i] for i in (1, 2, 3)) / 3, 6: sum(single[i] for i in (4, 5, 6)) / 3}
+    )
+
+
+def test_curves_tags(composed, tmp_path):
+    folder = train_in(tmp_path / "run", composed(*SMALL, "loss=wgan_gp", "iterations=2"))
+    tags = set(EventAccumulator(str(folder.path)).Reload().Tags()["scalars"])
+    assert tags >= {
+        "loss/discriminator",
+        "loss/generator",
+        "loss/gradient_penalty",
+        "logits/real",
+        "logits/fake",
+        "grad_norm/discriminator",
+        "grad_norm/generator",
+        "metric/fd",
+        "time/iterations_per_second",
+    }
+    assert "samples" in EventAccumulator(str(folder.path)).Reload().Tags()["images"]
+
+
+def test_best_is_kept_beside_final_and_the_floor_is_real_against_real(composed, tmp_path):
+    folder = train_in(tmp_path / "run", composed(*SMALL, "dataset=ring8", "iterations=12", "evaluation.every=2"))
+    result = folder.result()
+    curves: dict[str, dict[int, float]] = {}
+    for line in folder.metrics_file.read_text().splitlines()[1:]:
+        iteration, name, value = line.split(",")
+        curves.setdefault(name, {})[int(iteration)] = float(value)
+    for name, better in (("fd", min), ("reverse_kl", min), ("modes", max), ("high_quality", max)):
+        curve = curves[f"metric/{name}"]
+        assert list(curve) == [2, 4, 6, 8, 10, 12]
+        assert result["metrics"][name] == curve[12]
+        best = better(curve.values())
+        assert result["best"][name] == {"value": best, "iteration": next(i for i in curve if curve[i] == best)}
+    from gan_lab.datasets import ring
+    from gan_lab.metrics import Gaussian, frechet_distance
+
+    data = ring()
+    expected = frechet_distance(Gaussian.fit(data.train[:100]), Gaussian.fit(data.test[:100]))
+    assert result["floor"]["fd"] == pytest.approx(expected, rel=1e-9)
+
+
+def test_hyperparameters_are_entered_with_the_final_metrics(composed, tmp_path):
+    folder = train_in(tmp_path / "run", composed(*SMALL, "iterations=2", "seed=7"))
+    events = EventAccumulator(str(folder.path)).Reload()
+    entry = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
+    assert b"some_loss" in entry
+    assert b"seed" in entry
+    assert "_hparams_/session_end_info" in events.summary_metadata
+
+
+def test_training_seconds_leave_out_evaluation(composed, tmp_path, monkeypatch):
+    """A clock that moves by itself only inside evaluation shows none of it."""
+    from gan_lab.callbacks import stopwatch
+    from gan_lab.metrics import Evaluator
+
+    now = [0.0]
+    monkeypatch.setattr(stopwatch.time, "perf_counter", lambda: now.__setitem__(0, now[0] + 1e-6) or now[0])
+    original = Evaluator.evaluate
+
+    def slow(self, generator):
+        now[0] += 1000
+        return original(self, generator)
+
+    monkeypatch.setattr(Evaluator, "evaluate", slow)
+    result = train_in(tmp_path / "run", composed(*SMALL, "iterations=4", "evaluation.every=1")).result()
+    assert 0 < result["budget"]["train_seconds"] < 1
+
+
+def test_threads_are_those_of_the_run_alone(composed, tmp_path):
+    before = torch.get_num_threads()
+    result = train_in(tmp_path / "run", composed(*SMALL, "iterations=1", f"threads={before + 1}")).result()
+    assert result["environment"]["threads"] == before + 1
+    assert torch.get_num_threads() == before
