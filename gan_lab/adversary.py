@@ -18,7 +18,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from gan_lab.latents import Prior, draw_latents
-from gan_lab.losses import Recipe, critic
+from gan_lab.losses import Recipe, first_head
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 
@@ -118,8 +118,8 @@ class AdversarialModule(pl.LightningModule):
             self.loss.constraint.project(self.discriminator)
         self.curves |= {
             "loss/discriminator": loss.detach(),
-            "logits/real": critic(real_logits).detach().mean(),
-            "logits/fake": critic(fake_logits).detach().mean(),
+            "logits/real": first_head(real_logits).detach().mean(),
+            "logits/fake": first_head(fake_logits).detach().mean(),
         }
 
     def update_generator(self, real: Tensor) -> None:

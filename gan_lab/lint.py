@@ -8,7 +8,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
 from gan_lab.errors import ConfigError
-from gan_lab.losses import Recipe, Wasserstein, WeightClip
+from gan_lab.losses import Recipe, SpectralNorm, Wasserstein, WeightClip
+
+_NORMS = (_BatchNorm, nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
 
 
 def check_networks(
@@ -58,7 +60,7 @@ def check_combination(
     Raises:
         ConfigError: for what is ill-defined.
     """
-    penalties = ", ".join(loss.penalties)
+    penalties = ", ".join(name for name, penalty in loss.penalties.items() if penalty.weight > 0)
     if penalties and _has_batchnorm(discriminator) and not allow_batchnorm_penalty:
         raise ConfigError(
             f"loss.penalties ({penalties}) look at each sample's own gradient, which BatchNorm in the discriminator "
@@ -69,10 +71,16 @@ def check_combination(
             "loss.objective=Wasserstein has no penalty and no constraint: nothing bounds the discriminator, "
             "and it will run away; add penalty=gradient_penalty or constraint=weight_clip"
         )
-    if isinstance(loss.constraint, WeightClip) and optimizer.defaults.get("betas", (0.0,))[0] > 0:
+    momentum = optimizer.defaults.get("momentum", 0.0) or optimizer.defaults.get("betas", (0.0,))[0]
+    if isinstance(loss.constraint, WeightClip) and momentum > 0:
         yield (
-            f"loss.constraint=WeightClip with {type(optimizer).__name__}, beta1 {optimizer.defaults['betas'][0]}: "
+            f"loss.constraint=WeightClip with {type(optimizer).__name__} of momentum {momentum}: "
             "clipped weights and momentum are known to be unstable (WGAN, §4); optimizer=rmsprop has none"
+        )
+    if isinstance(loss.constraint, SpectralNorm) and any(isinstance(m, _NORMS) for m in discriminator.modules()):
+        yield (
+            "loss.constraint=SpectralNorm with normalised layers in the discriminator, which scale up again what it "
+            "bounds: model.discriminator.norm=none leaves it Lipschitz"
         )
     if penalties and precision == "16-mixed":
         yield (

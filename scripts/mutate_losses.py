@@ -15,6 +15,7 @@ import copy
 import importlib.abc
 import importlib.util
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ EQUIVALENT: dict[str, str] = {
 OPERATORS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult}
 NAMES = {  # each read as the other
     "real": "fake", "fake": "real", "better": "worse", "worse": "better", "softplus": "relu", "relu": "softplus",
-    "above": "below", "below": "above", "critic_real": "critic_fake", "critic_fake": "critic_real",
+    "above": "below", "below": "above", "first_real": "first_fake", "first_fake": "first_real",
     "attention_real": "attention_fake", "attention_fake": "attention_real",
     "gradient_norms": "squared_gradient_norms", "squared_gradient_norms": "gradient_norms",
 }  # fmt: skip
@@ -102,6 +103,10 @@ def _mathematics(tree: ast.AST) -> Iterator[ast.expr]:
         if isinstance(node, ast.FunctionDef) and node.name not in ("__post_init__", "check_logits", "_check_numbers"):
             for statement in node.body:
                 yield from walk(statement)
+        elif isinstance(node, ast.ClassDef):
+            for statement in node.body:
+                if isinstance(statement, ast.AnnAssign) and isinstance(statement.value, ast.Constant):
+                    yield from walk(statement.value)
         elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "_CRITERIA":
             for value in node.value.values:  # type: ignore[attr-defined]
                 yield from walk(value.body)
@@ -135,10 +140,21 @@ def _changes(node: ast.expr) -> Iterator[ast.expr]:
             yield ast.Call(node.func, [ast.Name(NAMES[name], ast.Load())], [])
         case ast.Name(name) if name in NAMES and isinstance(node.ctx, ast.Load):
             yield ast.Name(NAMES[name], ast.Load())
-        case ast.Constant(float() | int() as value) if not isinstance(value, bool):
+        case ast.Constant(bool() as value):
+            yield ast.Constant(not value)
+        case ast.Constant(float() | int() as value):
             yield ast.Constant(value + 1)
+        case ast.BinOp(left, ast.BitOr(), right):
+            yield left
+            yield right
+        case ast.Call(ast.Attribute(value, "detach"), []):
+            yield value
         case ast.Call(ast.Attribute(value, method), arguments) if method in METHODS:
             yield ast.Call(ast.Attribute(value, METHODS[method], ast.Load()), arguments, node.keywords)
+            if method in ("mean", "sum"):
+                yield ast.BinOp(ast.Constant(0.5), ast.Mult(), node)
+            if method == "std":  # per feature instead of the whole batch
+                yield ast.Call(node.func, [ast.Constant(0)], node.keywords)
             if arguments:  # over the whole batch instead of each sample
                 yield ast.Call(ast.Attribute(value, method, ast.Load()), [], node.keywords)
             if method in ("square", "relu", "sqrt"):
@@ -197,6 +213,7 @@ def start(mutant: Mutant) -> int:
     import pytest
 
     files = [f"tests/losses/test_{name}.py" for name in TESTS[mutant.file.stem]]
+    signal.alarm(600)  # a mutant that hangs is noticed too
     status = pytest.main([*files, "-x", "-q", "-n", "0", "-p", "no:cacheprovider"])
     os._exit(0 if status == 0 else 1)
 
@@ -234,6 +251,9 @@ def main() -> None:
     import torch.distributed.nn.functional
 
     torch.set_num_threads(1)
+    untouched = [Mutant(file, 0, "nothing changed", file.read_text()) for file in FILES]
+    if len(list(surviving(untouched, arguments.jobs))) != len(untouched):
+        sys.exit("mutate_losses: the tests fail without any mutant; mend that first")
     survivors = list(surviving(every, arguments.jobs))
     explained = [mutant for mutant in survivors if str(mutant) in EQUIVALENT]
     for mutant in survivors:

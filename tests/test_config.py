@@ -6,43 +6,71 @@ from hydra.errors import ConfigCompositionException
 from hydra.utils import instantiate
 
 from gan_lab.errors import ConfigError
+from gan_lab.losses import (
+    DRAGAN,
+    R1,
+    R2,
+    GradientPenalty,
+    Hinge,
+    LeastSquares,
+    LipschitzPenalty,
+    Minimax,
+    NonSaturating,
+    Recipe,
+    Relativistic,
+    RelativisticAttention,
+    SpectralNorm,
+    Wasserstein,
+    WeightClip,
+)
 from gan_lab.schema import check
 
 ADAM, ADAM_BETA0 = ("Adam", 2e-4, {"betas": [0.5, 0.999]}), ("Adam", 1e-4, {"betas": [0.0, 0.9]})
-RECIPES = {  # LITERATURE.md §2 and §3: (optimizer, rate, further settings), n_critic, {penalty: weight}, constraint
-    "minimax": (ADAM, 1, {}, None),
-    "non_saturating": (ADAM, 1, {}, None),
-    "lsgan": (ADAM, 1, {}, None),
-    "hinge": (ADAM, 1, {}, None),
-    "rsgan": (ADAM, 1, {}, None),
-    "rasgan": (ADAM, 1, {}, None),
-    "ralsgan": (ADAM, 1, {}, None),
-    "rahinge": (ADAM, 1, {}, None),
-    "ragan_attention": (ADAM, 1, {}, None),
-    "dragan": (ADAM, 1, {"dragan": 10}, None),
-    "rsgan_gp": (ADAM, 1, {"gradient_penalty": 10}, None),
-    "rasgan_gp": (ADAM, 1, {"gradient_penalty": 10}, None),
-    "wgan": (("RMSprop", 5e-5, {}), 5, {}, {"_target_": "gan_lab.losses.WeightClip", "bound": 0.01}),
-    "wgan_gp": (ADAM_BETA0, 5, {"gradient_penalty": 10}, None),
-    "wgan_lp": (ADAM_BETA0, 5, {"lipschitz_penalty": 10}, None),
-    "sngan": (("Adam", 2e-4, {"betas": [0.0, 0.9]}), 5, {}, {"_target_": "gan_lab.losses.SpectralNorm"}),
-    "r3gan": (("Adam", 2e-4, {"betas": [0.0, 0.99]}), 1, {"r1": 10, "r2": 10}, None),
+GP = {"gradient_penalty": GradientPenalty(weight=10.0, every=1, target=1.0)}
+RECIPES = {  # LITERATURE.md §1 to §3: the mathematics; the optimizer, its rate and further settings; n_critic
+    "minimax": (Recipe(Minimax(0.0)), ADAM, 1),
+    "non_saturating": (Recipe(NonSaturating(0.0)), ADAM, 1),
+    "lsgan": (Recipe(LeastSquares(0.0, 1.0, 1.0, 1.0)), ADAM, 1),
+    "hinge": (Recipe(Hinge()), ADAM, 1),
+    "wgan": (Recipe(Wasserstein(), {}, WeightClip(0.01)), ("RMSprop", 5e-5, {}), 5),
+    "wgan_gp": (Recipe(Wasserstein(), GP), ADAM_BETA0, 5),
+    "wgan_lp": (Recipe(Wasserstein(), {"lipschitz_penalty": LipschitzPenalty(10.0, 1, 1.0)}), ADAM_BETA0, 5),
+    "dragan": (Recipe(NonSaturating(0.0), {"dragan": DRAGAN(10.0, 1, 1.0)}), ADAM, 1),
+    "sngan": (Recipe(Hinge(), {}, SpectralNorm()), ("Adam", 2e-4, {"betas": [0.0, 0.9]}), 5),
+    "rsgan": (Recipe(Relativistic("logistic", "paired", 1.0)), ADAM, 1),
+    "rasgan": (Recipe(Relativistic("logistic", "average", 1.0)), ADAM, 1),
+    "ralsgan": (Recipe(Relativistic("least_squares", "average", 1.0)), ADAM, 1),
+    "rahinge": (Recipe(Relativistic("hinge", "average", 1.0)), ADAM, 1),
+    "rsgan_gp": (Recipe(Relativistic("logistic", "paired", 1.0), GP), ADAM, 1),
+    "rasgan_gp": (Recipe(Relativistic("logistic", "average", 1.0), GP), ADAM, 1),
     # the authors' code: RMSprop at 1e-4 with alpha 0.99 and γ = 10
-    "nsgan_r1": (("RMSprop", 1e-4, {"alpha": 0.99}), 1, {"r1": 10}, None),
+    "nsgan_r1": (Recipe(NonSaturating(0.0), {"r1": R1(10.0, 1)}), ("RMSprop", 1e-4, {"alpha": 0.99}), 1),
+    "r3gan": (
+        Recipe(Relativistic("logistic", "paired", 1.0), {"r1": R1(10.0, 1), "r2": R2(10.0, 1)}),
+        ("Adam", 2e-4, {"betas": [0.0, 0.99]}),
+        1,
+    ),
+    "ragan_attention": (Recipe(RelativisticAttention(1.0)), ADAM, 1),
 }
 
 
 @pytest.mark.parametrize("loss", RECIPES)
 def test_a_recipe_alone_runs_as_published(composed, loss):
-    (name, rate, settings), n_critic, penalties, constraint = RECIPES[loss]
+    recipe, (name, rate, settings), n_critic = RECIPES[loss]
     config = composed(f"loss={loss}")
+    assert instantiate(config.loss) == recipe
     for player in ("generator", "discriminator"):
         optimizer = config.optimizer[player]
         assert (optimizer._target_, optimizer.lr) == (f"torch.optim.{name}", rate)
         assert settings.items() <= dict(optimizer).items()
     assert (config.n_critic, config.n_generator) == (n_critic, 1)
-    assert {name: penalty.weight for name, penalty in config.loss.penalties.items()} == penalties
-    assert config.loss.constraint == constraint
+
+
+@pytest.mark.parametrize("loss", options("loss"))
+def test_a_recipe_does_not_lean_on_the_defaults_of_the_root(loss):
+    text = (CONF / "loss" / f"{loss}.yaml").read_text()
+    assert "override /optimizer: " in text
+    assert "\nn_critic: " in text
 
 
 @pytest.mark.parametrize("loss", options("loss"))
@@ -108,7 +136,7 @@ def test_penalties_and_constraint_are_choices_of_their_own_on_any_recipe(compose
 
     assert list(recipe("penalty=[r1,dragan]").penalties) == ["r1", "dragan"]
     assert list(recipe("penalty=zero_centered").penalties) == ["zero_centered"]
-    assert recipe("penalty=[]").penalties == {}
+    assert recipe("penalty=[]").penalties == recipe("penalty=none").penalties == {}
     assert recipe("penalty=r2", "loss.penalties.r2.weight=3").penalties["r2"].weight == 3
     assert recipe("constraint=weight_clip").constraint.bound == 0.01
     assert type(recipe("constraint=spectral_norm").constraint).__name__ == "SpectralNorm"

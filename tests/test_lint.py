@@ -38,13 +38,23 @@ def test_unbounded_wasserstein(composed, caplog):
     (sentence,) = warnings_of(composed, caplog, "loss=wgan", "constraint=none")
     assert "loss.objective=Wasserstein has no penalty and no constraint" in sentence
     assert warnings_of(composed, caplog, "loss=wgan", "constraint=none", "penalty=r1") == []
-    assert warnings_of(composed, caplog, "loss=wgan", "constraint=spectral_norm") == []
+    without_weight = ["loss=wgan_gp", "loss.penalties.gradient_penalty.weight=0"]
+    assert len(warnings_of(composed, caplog, *without_weight)) == 1
+    assert warnings_of(composed, caplog, "loss=wgan", "constraint=spectral_norm", "model.discriminator.norm=none") == []
 
 
 def test_clipping_with_momentum(composed, caplog):
     (sentence,) = warnings_of(composed, caplog, "loss=wgan", "optimizer=adam")
-    assert "loss.constraint=WeightClip with Adam, beta1 0.5" in sentence
+    assert "loss.constraint=WeightClip with Adam of momentum 0.5" in sentence
     assert warnings_of(composed, caplog, "loss=wgan", "optimizer=adam_beta0") == []
+    (sentence,) = warnings_of(composed, caplog, "loss=wgan", "++optimizer.discriminator.momentum=0.9")
+    assert "loss.constraint=WeightClip with RMSprop of momentum 0.9" in sentence
+
+
+@pytest.mark.parametrize("norm", ["batch", "layer", "instance"])
+def test_spectral_norm_with_normalised_layers(composed, caplog, norm):
+    (sentence,) = warnings_of(composed, caplog, "loss=sngan", f"model.discriminator.norm={norm}")
+    assert "loss.constraint=SpectralNorm with normalised layers" in sentence
 
 
 def test_half_precision_with_a_penalty(composed, caplog):

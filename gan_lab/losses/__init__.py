@@ -10,7 +10,7 @@ from gan_lab.losses.objectives import (
     Relativistic,
     RelativisticAttention,
     Wasserstein,
-    critic,
+    first_head,
 )
 from gan_lab.losses.penalties import (
     DRAGAN,
@@ -43,5 +43,5 @@ __all__ = [
     "Wasserstein",
     "WeightClip",
     "ZeroCentered",
-    "critic",
+    "first_head",
 ]

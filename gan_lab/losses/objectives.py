@@ -24,7 +24,7 @@ class Objective(ABC):
     """Whether L_G depends on the real logits. If not, they are never computed for it, and ``real`` is None there."""
 
     heads: ClassVar[int] = 1
-    """Logits the discriminator gives a sample: with more than one, logits are ``[B, heads]``, the critic's first."""
+    """Logits the discriminator gives a sample: with more than one, logits are ``[B, heads]``."""
 
     @abstractmethod
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -43,8 +43,8 @@ class Objective(ABC):
         """L_G, a scalar; the same shapes and errors as `discriminator`."""
 
 
-def critic(logits: Tensor) -> Tensor:
-    """The critic's logits ``[B]``, of a discriminator with one head or more."""
+def first_head(logits: Tensor) -> Tensor:
+    """The logits ``[B]`` of the discriminator's first or only head."""
     return logits if logits.ndim == 1 else logits[:, 0]
 
 
@@ -59,6 +59,8 @@ def _check_numbers(objective: Objective, **numbers: float) -> None:
     for name, value in numbers.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise ValueError(f"{type(objective).__name__}.{name}={value!r}: expected a finite number")
+        if name in ("scale", "attention_weight") and value <= 0:
+            raise ValueError(f"{type(objective).__name__}.{name}={value!r}: expected a number above 0")
 
 
 @dataclass(frozen=True)
@@ -284,16 +286,16 @@ class RelativisticAttention(Objective):
         _check_numbers(self, attention_weight=self.attention_weight)
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        (critic_real, attention_real), (critic_fake, attention_fake) = self._heads(real=real, fake=fake)
+        (first_real, attention_real), (first_fake, attention_fake) = self._heads(real=real, fake=fake)
         attention = self._average.discriminator(attention_real, attention_fake)
-        return self._average.discriminator(critic_real, critic_fake) + self.attention_weight * attention
+        return self._average.discriminator(first_real, first_fake) + self.attention_weight * attention
 
     def generator(self, real: Tensor | None, fake: Tensor) -> Tensor:
         if real is None:
             raise ValueError("real logits are missing: the generator's relativistic loss compares fake with real")
-        (critic_real, attention_real), (critic_fake, attention_fake) = self._heads(real=real, fake=fake)
+        (first_real, attention_real), (first_fake, attention_fake) = self._heads(real=real, fake=fake)
         attention = -softplus(attention_fake - global_mean(attention_real)).mean()
-        return self._average.generator(critic_real, critic_fake) + self.attention_weight * attention
+        return self._average.generator(first_real, first_fake) + self.attention_weight * attention
 
     @staticmethod
     def _heads(**logits: Tensor) -> list[tuple[Tensor, ...]]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gan_lab.losses.objectives import critic
+from gan_lab.losses.objectives import first_head
 
 Discriminator = Callable[[Tensor], Tensor]
 
@@ -44,7 +44,7 @@ class Penalty(ABC):
 
         Args:
             discriminator: maps samples ``[B, …]`` to logits ``[B]``, each logit of its own sample alone; of several
-                heads ``[B, heads]`` the first is the critic.
+                heads ``[B, heads]`` the first counts.
             real: real samples, ``[B, …]``.
             fake: generated samples of the same shape, detached from the generator.
         """
@@ -54,7 +54,7 @@ def squared_gradient_norms(discriminator: Discriminator, samples: Tensor) -> Ten
     """‖∇ₓC(x)‖₂² of every sample, shape ``[B]``, differentiable in D's weights; autocast is off inside."""
     with torch.autocast(samples.device.type, enabled=False):
         samples = samples.detach().requires_grad_()
-        logits = critic(discriminator(samples))
+        logits = first_head(discriminator(samples))
         (gradients,) = torch.autograd.grad(logits.sum(), samples, create_graph=True)
         return gradients.flatten(1).square().sum(1)
 

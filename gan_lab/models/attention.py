@@ -27,23 +27,23 @@ class SelfAttention(nn.Module):
 
 
 class Heads(nn.Module):
-    """The last layers of a discriminator: the critic's logit, and with attention a second one.
+    """The last layers of a discriminator: its logit, and with attention a second one.
 
     Args:
-        critic: features ``[B, …]`` → ``[B, 1, …]``, the critic's logit.
+        first: features ``[B, …]`` → ``[B, 1, …]``, a logit.
         attention: applied to the features before either head, or None for none.
-        second: the second head, as ``critic``; only with attention.
+        second: the second head, as ``first``; only with attention.
     """
 
-    def __init__(self, critic: nn.Module, attention: nn.Module | None, second: nn.Module | None) -> None:
+    def __init__(self, first: nn.Module, attention: nn.Module | None, second: nn.Module | None) -> None:
         super().__init__()
-        self.critic = critic
+        self.first = first
         self.attention = attention
         self.second = second
 
     def forward(self, features: Tensor) -> Tensor:
         """Features → logits ``[B]``, or ``[B, 2]`` with attention."""
         if self.attention is None or self.second is None:
-            return self.critic(features).flatten()
+            return self.first(features).flatten()
         features = self.attention(features)
-        return torch.cat([self.critic(features).flatten(1), self.second(features).flatten(1)], 1)
+        return torch.cat([self.first(features).flatten(1), self.second(features).flatten(1)], 1)

@@ -101,12 +101,12 @@ class DCGANDiscriminator(nn.Sequential):
             block_norm = norm if i else "none"
             layers.append(nn.Conv2d(fan_in, fan_out, 4, stride=2, padding=1, bias=block_norm == "none"))
             layers += [_NORMS[block_norm](fan_out), nn.LeakyReLU(0.2)]
-        critic = nn.Conv2d(widths[-1], 1, sample_shape[1] >> blocks)
-        super().__init__(*layers, critic)
+        first = nn.Conv2d(widths[-1], 1, sample_shape[1] >> blocks)
+        super().__init__(*layers, first)
         _initialise(self)  # before there is attention, so that it leaves the other weights as they are without it
         second = nn.Conv2d(widths[-1], 1, sample_shape[1] >> blocks) if attention else None
         block = SelfAttention(widths[-1]) if attention else None
-        self[-1] = Heads(critic, block, second)
+        self[-1] = Heads(first, block, second)
         for added in (block, second):
             if added is not None:
                 _initialise(added)

@@ -57,8 +57,8 @@ class MLPDiscriminator(nn.Sequential):
         check_choice("MLPDiscriminator.attention", attention, (False, True))
         layers = _hidden_layers([math.prod(sample_shape), *hidden], norm)
         width = hidden[-1]
-        critic = nn.Linear(width, 1)
-        super().__init__(nn.Flatten(), *layers, Heads(critic, *(_attention(width) if attention else (None, None))))
+        first = nn.Linear(width, 1)
+        super().__init__(nn.Flatten(), *layers, Heads(first, *(_attention(width) if attention else (None, None))))
 
 
 def _attention(width: int) -> tuple[nn.Module, nn.Module]:

@@ -260,6 +260,12 @@ def test_pairs_need_as_many_real_as_fake_samples_and_averages_do_not():
         ),
         (lambda: Relativistic(pairing="mean"), r"Relativistic.pairing='mean': expected one of paired, average"),
         (lambda: Relativistic(scale="x"), r"Relativistic.scale='x': expected a finite number"),
+        (lambda: Relativistic(scale=0), r"Relativistic.scale=0: expected a number above 0"),
+        (lambda: LeastSquares(scale=-1.0), r"LeastSquares.scale=-1.0: expected a number above 0"),
+        (
+            lambda: RelativisticAttention(-7.0),
+            r"RelativisticAttention.attention_weight=-7.0: expected a number above 0",
+        ),
         (lambda: RelativisticAttention("x"), r"RelativisticAttention.attention_weight='x': expected a finite number"),
     ],
 )

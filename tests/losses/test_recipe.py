@@ -34,12 +34,33 @@ def test_the_bound_names_itself(bound):
 
 def test_spectral_norm_divides_every_weight_by_its_largest_singular_value():
     torch.manual_seed(0)
-    net = nn.Sequential(nn.Conv2d(2, 5, 3), nn.Flatten(), nn.Linear(20, 4), nn.Linear(4, 1))
+    net = nn.Sequential(
+        nn.Conv2d(2, 5, 3), nn.Flatten(2), nn.Conv1d(5, 3, 1), nn.Flatten(), nn.Linear(12, 4), nn.Linear(4, 1)
+    )
     original = [p.detach().clone() for p in net.parameters() if p.ndim > 1]
     SpectralNorm().attach(net)
     for _ in range(100):  # power iteration, a step each
         net(torch.randn(1, 2, 4, 4))
-    for layer, before in zip((net[0], net[2], net[3]), original, strict=True):
+    for layer, before in zip((net[0], net[2], net[4], net[5]), original, strict=True):
         top = torch.linalg.svdvals(before.flatten(1))[0]
         assert torch.allclose(layer.weight, before / top, atol=1e-4)
         assert torch.linalg.svdvals(layer.weight.detach().flatten(1))[0].item() == pytest.approx(1, abs=1e-3)
+
+
+def test_a_spectrally_normed_discriminator_is_lipschitz_as_shipped():
+    """Each layer's slope is at most about 1, LeakyReLU's is 1: gradients stay bounded near 0, where norms scale up."""
+    from gan_lab.losses.penalties import gradient_norms
+    from gan_lab.models import DCGANDiscriminator
+
+    torch.manual_seed(0)
+    net = DCGANDiscriminator((1, 8, 8), 16, "none")
+    SpectralNorm().attach(net)
+    for _ in range(50):
+        net(torch.randn(4, 1, 8, 8))
+    # the norm of a convolution's matrix of weights bounds its slope up to √(4·4 / 2·2) = 2 overlapping windows
+    for scale in (1e-3, 1e-1, 1.0):
+        assert gradient_norms(net, scale * torch.randn(64, 1, 8, 8)).max() < 2**2
+
+
+def test_default_bound_of_the_paper():
+    assert WeightClip().bound == 0.01
