@@ -3,6 +3,7 @@
 import difflib
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -82,6 +83,8 @@ def one_sentence(command: Callable[[], None]) -> None:
         command()
     except USER_ERRORS as error:
         exit_with(error)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
     except ValueError as error:
         if not str(error).startswith("Config group override"):  # the one bad input that Hydra has no exception for
             raise

@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import sys
 from collections import defaultdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +37,19 @@ def read(sweep: Path) -> tuple[dict[str, list[dict[str, Any]]], dict[str, int]]:
     lost: dict[str, int] = defaultdict(int)
     for status in sorted(sweep.glob("*/status.json")):
         file = status.with_name("result.json")
+        named = re.search(r"(?:_|,)loss=(\w+)", status.parent.name)
         if file.is_file():
             result = json.loads(file.read_text())
             results[result["loss"]].append(result)
         else:
-            (loss,) = re.findall(r"(?:_|,)loss=(\w+)", status.parent.name)
-            lost[loss] += 1
+            lost[named[1] if named else status.parent.name] += 1
+    if not results:
+        sys.exit(f"loss_table: {sweep}: no finished run in it")
+    budgets = {
+        (run["budget"]["iterations"], run["dataset"], run["protocol"]) for runs in results.values() for run in runs
+    }
+    if len(budgets) > 1:
+        sys.exit(f"loss_table: {sweep}: its runs differ in iterations, dataset or protocol: {sorted(budgets)}")
     return results, lost
 
 
@@ -54,8 +62,6 @@ def spread(values: list[float], digits: int) -> str:
 def table(sweep: Path) -> str:
     """The Markdown table, best reverse KL first; the last row is what real data scores."""
     results, lost = read(sweep)
-    if not results:
-        sys.exit(f"loss_table: {sweep}: no finished run in it")
     lines = [
         "| `loss=` | modes of 8 | high quality, % | reverse KL, nats | Fréchet distance | runs |",
         "| --- | --- | --- | --- | --- | --- |",
@@ -91,7 +97,7 @@ def main() -> None:
     arguments = parser.parse_args()
     sweep = arguments.sweep
     if sweep is None:
-        sweep = Path("outputs") / "loss_table"
+        sweep = Path("outputs") / f"loss_table_{datetime.now():%Y-%m-%d_%H-%M-%S}"  # never one that was run before
         command = [sys.executable, "-c", "from gan_lab.train import main; main()", "-m", *OVERRIDES]
         subprocess.run([*command, f"hydra.sweep.dir={sweep}"], check=False)  # lost runs are counted in the table
     text = table(sweep)

@@ -208,7 +208,7 @@ class Relativistic(Objective):
     - ``average`` (RaSGAN, RaLSGAN, RaHingeGAN), with r̃ = r − E f and f̃ = f − E r over the global batch:
       L_D = E φ(r̃) + E φ(−f̃), L_G = E φ(f̃) + E φ(−r̃).
 
-    The author's code halves the average form's sums, which changes what a penalty's weight means; here they are whole,
+    The author's code halves the average form's sums, which doubles what a penalty's weight means; here they are whole,
     and ``scale=0.5`` gives the halved form.
 
     The relativistic article this project began from prints ``L_D = −E log(1 + e^(−D(x) + D(G(z))))``, whose sign makes

@@ -10,15 +10,23 @@ import pytest
 SCRIPTS = Path(__file__).parent.parent.parent / "scripts"
 
 
-def plant(sweep, name, loss, modes, kl):
+def plant(sweep, name, loss, modes, kl, iterations=1000):
     folder = sweep / name
     folder.mkdir(parents=True)
     (folder / "status.json").write_text("{}")
     if modes is not None:
         metrics = {"modes": modes, "high_quality": 0.5, "reverse_kl": kl, "fd": 0.25}
-        budget = {"iterations": 1000, "train_seconds": 2.0, "real_images": 64000}
+        budget = {"iterations": iterations, "train_seconds": 2.0, "real_images": 64000}
         environment = {"torch": "9.9", "threads": 1}
-        result = {"loss": loss, "metrics": metrics, "floor": metrics, "budget": budget, "environment": environment}
+        result = {
+            "loss": loss,
+            "dataset": "ring8",
+            "protocol": "matched",
+            "metrics": metrics,
+            "floor": metrics,
+            "budget": budget,
+            "environment": environment,
+        }
         (folder / "result.json").write_text(json.dumps(result))
 
 
@@ -39,6 +47,14 @@ def test_means_errors_order_and_lost_runs(tmp_path):
     assert rows[1].startswith("| `worse` | 4.0 ± nan |")
     assert rows[1].endswith("| 1, 1 lost |")
     assert rows[2] == "| `gone` | | | | | 0, 1 lost |"
+
+
+def test_runs_of_another_budget_are_not_mixed(tmp_path):
+    plant(tmp_path, "000_loss=one,seed=0", "one", 4.0, 0.7)
+    plant(tmp_path, "001_loss=two,seed=0", "two", 4.0, 0.7, iterations=2000)
+    done = run("--sweep", tmp_path)
+    assert done.returncode == 1
+    assert "its runs differ in iterations, dataset or protocol" in done.stderr
 
 
 def test_an_empty_folder_is_said(tmp_path):
