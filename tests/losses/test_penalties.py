@@ -196,4 +196,4 @@ def test_the_interval_is_a_whole_number(every):
 
 
 def test_published_default_weights():
-    assert [penalty().weight for penalty in ALL] == [10.0] * 6
+    assert [(penalty().weight, penalty().every) for penalty in ALL] == [(10.0, 1)] * 6

@@ -62,5 +62,11 @@ def test_a_spectrally_normed_discriminator_is_lipschitz_as_shipped():
         assert gradient_norms(net, scale * torch.randn(64, 1, 8, 8)).max() < 2**2
 
 
+def test_spectral_norm_reaches_every_kind_of_layer_with_weights():
+    net = nn.Sequential(nn.Linear(2, 2), nn.Conv1d(2, 2, 1), nn.Conv2d(2, 2, 1), nn.Conv3d(2, 2, 1), nn.LeakyReLU())
+    SpectralNorm().attach(net)
+    assert [hasattr(layer, "parametrizations") for layer in net] == [True, True, True, True, False]
+
+
 def test_default_bound_of_the_paper():
     assert WeightClip().bound == 0.01
