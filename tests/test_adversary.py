@@ -65,14 +65,7 @@ def test_ema_is_the_recursion_on_the_generator(composed, tmp_path):
 
 def test_clipping_limits_the_step_of_its_network_alone(composed, tmp_path):
     """With SGD at rate 1 a step is as long as the gradient."""
-    sgd = "{_target_:torch.optim.SGD,_partial_:true,lr:1.0}"
-    config = composed(
-        *SMALL,
-        "iterations=1",
-        f"++optimizer.generator={sgd}",
-        f"++optimizer.discriminator={sgd}",
-        "clip_grad.generator=1e-3",
-    )
+    config = composed(*SMALL, "iterations=1", "clip_grad.generator=1e-3")
     for player in ("generator", "discriminator"):
         config.optimizer[player] = {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 1.0}
     start = build_module(config, (1, 8, 8)).state_dict()

@@ -11,7 +11,7 @@ from gan_lab.run_folder import RunFolder
 
 def test_divergence_ends_the_run_at_its_iteration_with_the_last_finite_checkpoint(composed, tmp_path):
     config = composed(
-        *SMALL, "loss=lsgan", "iterations=400", "checkpoint.every=5", "log_every=50", "evaluation.every=400"
+        *SMALL, "loss=lsgan", "iterations=400", "checkpoint.every=1", "log_every=50", "evaluation.every=400"
     )
     for player in ("generator", "discriminator"):
         config.optimizer[player] = {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 300.0}
@@ -23,8 +23,8 @@ def test_divergence_ends_the_run_at_its_iteration_with_the_last_finite_checkpoin
     assert status["iteration"] == error.value.iteration > 1
     assert f"diverged at iteration {error.value.iteration}: {error.value.term} is" in status["error"]
     assert not folder.result_file.exists()
-    if folder.last_checkpoint.exists():
-        assert all(value.isfinite().all() for value in weights_of(folder).values())
+    assert folder.last_checkpoint.resolve().name == f"iteration_{error.value.iteration - 1:07d}.ckpt"
+    assert all(value.isfinite().all() for value in weights_of(folder).values())
 
 
 def test_the_first_value_that_is_not_finite_is_named(composed, tmp_path, monkeypatch):
