@@ -116,10 +116,13 @@ class AdversarialModule(pl.LightningModule):
             self.descend(loss, optimizer)
         if self.loss.constraint is not None:
             self.loss.constraint.project(self.discriminator)
+        real_logits, fake_logits = first_head(real_logits).detach(), first_head(fake_logits).detach()
         self.curves |= {
             "loss/discriminator": loss.detach(),
-            "logits/real": first_head(real_logits).detach().mean(),
-            "logits/fake": first_head(fake_logits).detach().mean(),
+            "logits/real": real_logits.mean(),
+            "logits/fake": fake_logits.mean(),
+            # of pairs in which the real sample has the higher logit, ties half: defined for every objective
+            "accuracy/discriminator": ((real_logits - fake_logits).sign().mean() + 1) / 2,
         }
 
     def update_generator(self, real: Tensor) -> None:

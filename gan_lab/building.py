@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from gan_lab.datasets import Dataset
 from gan_lab.errors import ConfigError, blame
 from gan_lab.latents import draw_latents
-from gan_lab.metrics import Evaluator
+from gan_lab.metrics import Comparison, Evaluator, Measures, as_extractor
 from gan_lab.seeds import derive
 
 
@@ -49,4 +49,14 @@ def fixed_latents(config: DictConfig, purpose: str, count: int) -> torch.Tensor:
 def build_evaluator(config: DictConfig, dataset: Dataset) -> Evaluator:
     """The evaluator, on latents that depend on the seed alone."""
     count = min(config.evaluation.samples, len(dataset.test))
-    return Evaluator(dataset, fixed_latents(config, "evaluation", count))
+    return Evaluator(dataset, build_comparison(config.evaluation, dataset), fixed_latents(config, "evaluation", count))
+
+
+def build_comparison(evaluation: DictConfig, dataset: Dataset) -> Comparison:
+    """What is measured, on the GPU if there is one that knows float64."""
+    extractor = build(OmegaConf.create({"evaluation": evaluation}), "evaluation.extractor")
+    if not isinstance(extractor, torch.nn.Module):
+        raise ConfigError(f"evaluation.extractor: it is a {type(extractor).__name__}: expected a torch.nn.Module")
+    measures = Measures(tuple(evaluation.metrics), evaluation.k, evaluation.kid_subsets, evaluation.kid_subset_size)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return Comparison(dataset, as_extractor(extractor), measures, device)

@@ -1,6 +1,7 @@
 """``key=value`` arguments of the commands that need no composed configuration."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import MISSING, fields
 from typing import TypeVar
 
@@ -12,15 +13,14 @@ from gan_lab.errors import ConfigError, closest
 Arguments = TypeVar("Arguments")
 
 
-def parse(command: str, schema: type[Arguments]) -> Arguments:
-    """The command's arguments as an instance of its dataclass, whose fields carry a ``help`` text.
+def parse(command: str, schema: type[Arguments], words: Sequence[str]) -> Arguments:
+    """The words of the command line as an instance of the command's dataclass, whose fields carry a ``help`` text.
 
     ``--help`` prints them and ends the program.
 
     Raises:
         ConfigError: for an unknown key, a value of the wrong type, or a missing one.
     """
-    words = sys.argv[1:]
     if "--help" in words or "-h" in words:
         print(f"{command} key=value ...\n\n{schema.__doc__}\n")
         for entry in fields(schema):  # type: ignore[arg-type]
@@ -39,6 +39,6 @@ def parse(command: str, schema: type[Arguments]) -> Arguments:
         if name not in given:
             raise ConfigError(f"{name}=...: missing; {command} --help explains it")
     try:
-        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.from_dotlist(words)))  # type: ignore[return-value]
+        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.from_dotlist(list(words))))  # type: ignore[return-value]
     except OmegaConfBaseException as error:
         raise ConfigError(f"{error.full_key}: {str(error).splitlines()[0]}") from error

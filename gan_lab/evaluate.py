@@ -1,21 +1,34 @@
-"""``gan-lab-evaluate``: the metrics of a run's generator, computed again."""
+"""``gan-lab-evaluate``: metrics of finished runs computed again or otherwise, or of any two sets of samples."""
 
 import json
+import sys
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from gan_lab.command_line import parse
-from gan_lab.errors import one_sentence
+from gan_lab.errors import ConfigError, one_sentence
 from gan_lab.run_folder import RunFolder
 
 
 @dataclass
 class EvaluateArguments:
-    """Compute the metrics of a run's last checkpoint, and print them with floor and fingerprint as JSON."""
+    """Metrics of runs, or of two sets of samples; one JSON object each, with floor and fingerprint.
 
-    run: str = field(metadata={"help": "the run's folder"})
+    gan-lab-evaluate FOLDER ...                      runs or sweeps, from their last checkpoints, added to result.json
+    gan-lab-evaluate FOLDER evaluation/extractor=pixels evaluation.samples=2500 'evaluation.metrics=[fd]'
+    gan-lab-evaluate real=FOLDER fake=FILE.npz       folders of images or .npz files of any tool
+
+    evaluation/extractor=... and evaluation.KEY=... mean what they mean to gan-lab; without them a run is measured as
+    it was in training, and files with random_conv.
+    """
+
+    run: str = field(default="", metadata={"help": "a run's or sweep's folder; plain words are folders as well"})
     weights: str = field(
         default="auto", metadata={"help": "generator, ema (its moving average) or auto (the average if there is one)"}
     )
+    real: str = field(default="", metadata={"help": "real samples: a folder of images or an .npz file"})
+    fake: str = field(default="", metadata={"help": "generated samples, in the same form"})
 
 
 def main() -> None:
@@ -24,16 +37,24 @@ def main() -> None:
 
 
 def _evaluate() -> None:
-    arguments = parse("gan-lab-evaluate", EvaluateArguments)
-    folder = RunFolder.existing(arguments.run)
+    words = sys.argv[1:]
+    overrides = [word for word in words if word.startswith(("evaluation.", "evaluation/"))]
+    folders = [word for word in words if "=" not in word and not word.startswith("-")]
+    arguments = parse(
+        "gan-lab-evaluate", EvaluateArguments, [word for word in words if word not in (*overrides, *folders)]
+    )
+    folders += [arguments.run] if arguments.run else []
+    if bool(arguments.real) != bool(arguments.fake) or bool(arguments.real) == bool(folders):
+        raise ConfigError("expected folders of runs, or real=... and fake=...; gan-lab-evaluate --help explains it")
+    runs = [run for folder in folders for run in RunFolder.all_in(folder)]
 
-    from gan_lab.building import build_dataset, build_evaluator
-    from gan_lab.saved import load_generator
+    from gan_lab.evaluating import evaluate_files, evaluate_run
 
-    generator = load_generator(folder, arguments.weights)
-    config = folder.config()
-    evaluator = build_evaluator(config, build_dataset(config))
-    metrics = evaluator.evaluate(generator)
-    ema = config.ema_decay is not None and arguments.weights != "generator"
-    fingerprint = evaluator.fingerprint | {"ema": ema}
-    print(json.dumps({"metrics": metrics, "floor": evaluator.floor, "fingerprint": fingerprint}, indent=2))
+    if not runs:
+        _print(evaluate_files(Path(arguments.real), Path(arguments.fake), overrides))
+    for run in runs:
+        _print(evaluate_run(run, arguments.weights, overrides))
+
+
+def _print(evaluation: dict[str, Any]) -> None:
+    print(json.dumps(evaluation, indent=2), flush=True)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from omegaconf import DictConfig, OmegaConf
 
 from gan_lab.errors import USER_ERRORS, ConfigError, Diverged, sentence
@@ -30,6 +31,7 @@ class RunFolder:
         self.status_file = self.path / "status.json"
         self.result_file = self.path / "result.json"
         self.metrics_file = self.path / "metrics.csv"
+        self.times_file = self.path / "times.csv"
         self.samples = self.path / "samples"
         self.checkpoints = self.path / "checkpoints"
         self._config_file = self.path / ".hydra" / "config.yaml"
@@ -46,6 +48,19 @@ class RunFolder:
         if not folder.status_file.is_file():
             raise ConfigError(f"run={path}: not a run folder (it has no status.json); expected one made by gan-lab")
         return folder
+
+    @classmethod
+    def all_in(cls, path: str | Path) -> "list[RunFolder]":
+        """The run in a folder, or, if it is a sweep's, all runs below it.
+
+        Raises:
+            ConfigError: if there is none.
+        """
+        if (Path(path) / "status.json").is_file():
+            return [cls(path)]
+        if runs := [cls(file.parent) for file in sorted(Path(path).rglob("status.json"))]:
+            return runs
+        return [cls.existing(path)]
 
     def create(self) -> list[Path]:
         """Make the folder, which may exist but must be empty: nothing is ever overwritten.
@@ -98,14 +113,27 @@ class RunFolder:
     def result(self) -> dict[str, Any]:
         return json.loads(self.result_file.read_text())
 
-    def append_metrics(self, iteration: int, values: dict[str, float]) -> None:
-        """Add rows ``iteration,name,value`` to metrics.csv, in one write."""
-        new = not self.metrics_file.exists()
-        with self.metrics_file.open("a", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            if new:
-                writer.writerow(["iteration", "name", "value"])
-            writer.writerows([iteration, name, repr(value)] for name, value in values.items())
+    def add_evaluation(self, evaluation: dict[str, Any]) -> bool:
+        """Add metrics to result.json under ``evaluations``, unless they are there; whether they were added."""
+        with FileLock(self.path / ".result.lock"):
+            result = self.result()
+            known = [result, *result["evaluations"]]
+            if any(
+                entry["fingerprint"] == evaluation["fingerprint"]
+                and entry["metrics"].keys() >= evaluation["metrics"].keys()
+                for entry in known
+            ):
+                return False
+            write_json(self.result_file, result | {"evaluations": [*result["evaluations"], evaluation]})
+        return True
+
+    def curves(self) -> dict[str, dict[int, float]]:
+        """The curves in metrics.csv: by name, each value by its iteration."""
+        curves: dict[str, dict[int, float]] = {}
+        with self.metrics_file.open(newline="") as file:
+            for row in csv.DictReader(file):
+                curves.setdefault(row["name"], {})[int(row["iteration"])] = float(row["value"])
+        return curves
 
     def update_status(self, **changes: Any) -> None:
         """Change some entries of status.json, atomically."""
@@ -130,6 +158,16 @@ class RunFolder:
             self.update_status(state="interrupted", error=_how_stopped(error), ended=_now())
             raise
         self.update_status(state="done", ended=_now())
+
+
+def append_points(file: Path, iteration: int, values: dict[str, float]) -> None:
+    """Add rows ``iteration,name,value`` to a file of curves, in one write."""
+    new = not file.exists()
+    with file.open("a", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        if new:
+            writer.writerow(["iteration", "name", "value"])
+        writer.writerows([iteration, name, repr(value)] for name, value in values.items())
 
 
 def config_hash(config: DictConfig) -> str:

@@ -1,5 +1,6 @@
 """``gan-lab-sample``: samples from a run's generator, as pictures or as an array."""
 
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def main() -> None:
 
 
 def _sample() -> None:
-    arguments = parse("gan-lab-sample", SampleArguments)
+    arguments = parse("gan-lab-sample", SampleArguments, sys.argv[1:])
     out = Path(arguments.out)
     folder = RunFolder.existing(arguments.run)
     if not 1 <= arguments.num * max(1, arguments.interpolate) <= _MOST:

@@ -50,11 +50,30 @@ class ClipGradConfig:
 
 
 @dataclass
-class EvaluationConfig:
-    """When and on how many samples metrics are computed."""
+class VerdictConfig:
+    """From where on a sign is a verdict (`gan_lab.verdict.Thresholds`)."""
 
+    weight_growth: float = _above(1, default=MISSING)
+    still: float = _at_least(0, default=MISSING)
+    accuracy: float = _at_least(0, default=MISSING)
+    realistic: float = _at_least(0, default=MISSING)
+    diversity: float = _at_least(0, default=MISSING)
+    duplicates: float = _at_least(0, default=MISSING)
+    modes: float = _at_least(0, default=MISSING)
+
+
+@dataclass
+class EvaluationConfig:
+    """What is measured, when, and on how many samples."""
+
+    extractor: Any = MISSING
+    metrics: list[str] = MISSING
     every: int = _at_least(1, default=MISSING)
     samples: int = _at_least(2, default=MISSING)
+    k: int = _at_least(1, default=MISSING)
+    kid_subsets: int = _at_least(1, default=MISSING)
+    kid_subset_size: int = _at_least(2, default=MISSING)
+    verdict: VerdictConfig = field(default_factory=VerdictConfig)
 
 
 @dataclass
@@ -107,6 +126,7 @@ _BLOCKS = (
     "optimizer.generator",
     "optimizer.discriminator",
     "dataset",
+    "evaluation.extractor",
     "trainer",
 )
 # what of Lightning's trainer a run can be given: steps, clipping, logging and checkpoints are keys of the root
@@ -121,18 +141,7 @@ def check(config: DictConfig) -> None:
     for key in map(str, config):
         if key not in known and key != "hydra":
             raise ConfigError(f"{key}: there is no key '{key}' in the configuration; {closest(key, known)}")
-    for key, value, rule in _ruled(config, TrainConfig):
-        if value is None:
-            continue
-        kind = "a whole number" if isinstance(value, int) else "a number"
-        if "at_least" in rule and not value >= rule["at_least"]:
-            raise ConfigError(f"{key}={value}: expected {kind} of at least {rule['at_least']}")
-        if "at_most" in rule and not value <= rule["at_most"]:
-            raise ConfigError(f"{key}={value}: expected {kind} of at most {rule['at_most']}")
-        if "above" in rule and not value > rule["above"]:
-            raise ConfigError(f"{key}={value}: expected {kind} above {rule['above']}")
-        if "one_of" in rule and value not in rule["one_of"]:
-            raise ConfigError(f"{key}={value}: expected one of {', '.join(rule['one_of'])}")
+    check_ranges(config, TrainConfig)
     for key in _BLOCKS:
         block = OmegaConf.select(config, key)
         if not isinstance(block, DictConfig) or "_target_" not in block:
@@ -147,6 +156,22 @@ def check(config: DictConfig) -> None:
     precisions = ("32-true", "64-true", "bf16-mixed", "16-mixed")
     if config.trainer.precision not in precisions:
         raise ConfigError(f"trainer.precision={config.trainer.precision}: expected one of {', '.join(precisions)}")
+
+
+def check_ranges(config: DictConfig, schema: type, prefix: str = "") -> None:
+    """Raise ConfigError for the first value outside the range its dataclass states."""
+    for key, value, rule in _ruled(config, schema, prefix):
+        if value is None:
+            continue
+        kind = "a whole number" if isinstance(value, int) else "a number"
+        if "at_least" in rule and not value >= rule["at_least"]:
+            raise ConfigError(f"{key}={value}: expected {kind} of at least {rule['at_least']}")
+        if "at_most" in rule and not value <= rule["at_most"]:
+            raise ConfigError(f"{key}={value}: expected {kind} of at most {rule['at_most']}")
+        if "above" in rule and not value > rule["above"]:
+            raise ConfigError(f"{key}={value}: expected {kind} above {rule['above']}")
+        if "one_of" in rule and value not in rule["one_of"]:
+            raise ConfigError(f"{key}={value}: expected one of {', '.join(rule['one_of'])}")
 
 
 def _check_learning_rate(key: str, rate: Any) -> None:

@@ -12,7 +12,14 @@ def print_summary(result: dict[str, Any], folder: RunFolder) -> None:
     """Print final metrics beside their best and floor, the budget, and where things are."""
     console = Console(soft_wrap=True)
     console.print(metrics_table(result))
+    verdict, signs = result["verdict"], result["signals"]
+    console.print(
+        f"verdict  [bold]{verdict['verdict']}[/bold]: {verdict['rule']} "
+        f"({', '.join(f'{name} {value:.3g}' for name, value in signs.items())})",
+        highlight=False,
+    )
     budget = result["budget"]
+    console.print(f"measured on {samples_and_extractor(result['fingerprint'])}", highlight=False)
     console.print(
         f"{budget['iterations']:,} iterations in {budget['train_seconds']:.1f} s of training: "
         f"{budget['discriminator_updates']:,} discriminator and {budget['generator_updates']:,} generator updates, "
@@ -24,14 +31,27 @@ def print_summary(result: dict[str, Any], folder: RunFolder) -> None:
     console.print(f"curves   tensorboard --logdir {folder.path}", highlight=False)
 
 
+def samples_and_extractor(fingerprint: dict[str, Any]) -> str:
+    """The gist of a fingerprint, in words."""
+    weights = f" {fingerprint['weights']}" if fingerprint["weights"] else ""
+    return (
+        f"{fingerprint['samples']:,} samples{' of the moving average' if fingerprint['ema'] else ''} against "
+        f"{fingerprint['reference_samples']:,} held-out ones, features by {fingerprint['extractor']}{weights}"
+    )
+
+
 def metrics_table(result: dict[str, Any]) -> Table:
-    """Each metric of a result: final, best with its iteration, floor."""
+    """Each metric of a result: final, best, floor (real data's), and ceiling (a perfect sampler's) where known."""
     table = Table(title=f"{result['dataset']} · {result['model']} · {result['loss']} · seed {result['seed']}")
-    for heading in ("metric", "final", "best", "at iteration", "floor (real data)"):
+    headings = ["metric", "final", "best", "at iteration", "floor"]
+    if result["ceiling"]:
+        headings.append("ceiling")
+    for heading in headings:
         table.add_column(heading, justify="left" if heading == "metric" else "right")
     for name, value in result["metrics"].items():
         best = result["best"][name]
-        table.add_row(
-            name, f"{value:.4g}", f"{best['value']:.4g}", str(best["iteration"]), f"{result['floor'][name]:.4g}"
-        )
+        row = [name, f"{value:.4g}", f"{best['value']:.4g}", str(best["iteration"]), f"{result['floor'][name]:.4g}"]
+        if result["ceiling"]:
+            row.append(f"{result['ceiling'][name]:.4g}" if name in result["ceiling"] else "")
+        table.add_row(*row)
     return table

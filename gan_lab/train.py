@@ -18,7 +18,7 @@ from gan_lab.schema import check
 
 @hydra.main(config_path="pkg://gan_lab.conf", config_name="train", version_base="1.3")
 def run(config: DictConfig) -> float:
-    """One run, whose outcome is in its folder; returns the final Fréchet distance.
+    """One run, whose outcome is in its folder; returns the final value of its first metric.
 
     In a sweep a failure is recorded, and NaN returned, so that the sweep goes on. The exception is a folder that
     holds another run: there is nowhere to record it.

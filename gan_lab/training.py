@@ -32,12 +32,13 @@ from gan_lab.run_folder import RunFolder, config_hash
 from gan_lab.schedules import Schedule
 from gan_lab.seeds import derive
 from gan_lab.summary import print_summary
+from gan_lab.verdict import Thresholds, verdict
 
 log = logging.getLogger(__name__)
 
 
 def train(config: DictConfig, folder: RunFolder, names: dict[str, str]) -> float:
-    """Train as configured, write the run's folder, and return the final Fréchet distance.
+    """Train as configured, write the run's folder, and return the final value of its first metric.
 
     Args:
         config: the composed ``train.yaml``, checked by `gan_lab.schema.check`.
@@ -102,13 +103,17 @@ def _train(config: DictConfig, folder: RunFolder, names: dict[str, str]) -> floa
         "metrics": evaluation.final,
         "best": evaluation.best,
         "floor": evaluator.floor,
+        "ceiling": evaluator.ceiling,
+        "signals": evaluation.signals,
+        "verdict": verdict(folder.curves(), evaluator.floor, Thresholds(**config.evaluation.verdict)),
         "fingerprint": evaluator.fingerprint | {"ema": module.ema is not None},
+        "evaluations": [],
         "environment": environment(trainer),
     }
     curves.write_hyperparameters(_hyperparameters(config, names), evaluation.final)
     write_json(folder.result_file, result)
     print_summary(result, folder)
-    return evaluation.final["fd"]
+    return next(iter(evaluation.final.values()))
 
 
 def build_module(config: DictConfig, sample_shape: tuple[int, ...]) -> AdversarialModule:

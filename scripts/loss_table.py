@@ -76,13 +76,13 @@ def table(sweep: Path) -> str:
         finished = f"{len(runs)}" + (f", {lost[loss]} lost" if lost[loss] else "")
         lines.append(
             f"| `{loss}` | {spread(column('modes'), 1)} | {spread(column('high_quality', 100), 1)} "
-            f"| {spread(column('reverse_kl'), 3)} | {spread(column('fd'), 4)} | {finished} |"
+            f"| {spread(column('reverse_kl'), 3)} | {spread(column('fd_points'), 4)} | {finished} |"
         )
     lines += [f"| `{loss}` | | | | | 0, {lost[loss]} lost |" for loss in sorted(lost.keys() - results.keys())]
     floor = results[order[0]][0]["floor"]
     lines.append(
         f"| *real data* | {floor['modes']:.1f} | {100 * floor['high_quality']:.1f} | {floor['reverse_kl']:.4f} "
-        f"| {floor['fd']:.4f} | |"
+        f"| {floor['fd_points']:.4f} | |"
     )
     one = results[order[0]][0]
     budget = f"{one['budget']['iterations']:,} iterations, {one['budget']['real_images']:,} real samples a run"

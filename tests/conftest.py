@@ -1,5 +1,6 @@
 """What every test shares: one CPU thread each, as the tests run side by side, and ways to compose and to run."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported anywhere
+os.environ.setdefault("GAN_LAB_CACHE", str(Path(__file__).parent.parent / ".pytest_cache" / "gan_lab"))
 
 import pytest
 from hydra import compose, initialize_config_module
@@ -42,6 +44,21 @@ def gan_lab(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+@pytest.fixture
+def inception_weights(tmp_path: Path) -> tuple[Path, str]:
+    """A file in the form of the FID's weights, with random ones, and its SHA-256."""
+    import torch
+    import torch_fidelity.feature_extractor_inceptionv3 as fidelity
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fidelity, "load_state_dict_from_url", lambda *_, **__: {})
+        patch.setattr(fidelity.FeatureExtractorInceptionV3, "load_state_dict", lambda *_: None)
+        network = fidelity.FeatureExtractorInceptionV3("inception", ["2048"])
+    file = tmp_path / "weights.pth"
+    torch.save(network.state_dict(), file)
+    return file, hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 @pytest.fixture

@@ -172,7 +172,12 @@ def test_fifty_iterations_of_every_recipe_on_every_model_move_all_weights(compos
     small["dcgan"] = ["model.generator.channels=8", "model.discriminator.channels=8"]
     overrides = [f"dataset={dataset}", f"model={model}", f"loss={loss}", *small[model], "trainer=cpu", "iterations=50"]
     config = composed(
-        *overrides, "batch_size=16", "evaluation.samples=100", "pictures.samples=4", "dataset.max_samples=500"
+        *overrides,
+        "batch_size=16",
+        "evaluation.samples=100",
+        "evaluation.kid_subset_size=50",
+        "pictures.samples=4",
+        "dataset.max_samples=500",
     )
     start = build_module(config, (2,) if dataset == "ring8" else (1, 8, 8)).state_dict()
     end = weights_of(train_in(tmp_path / "run", config))

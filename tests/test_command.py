@@ -15,7 +15,7 @@ from PIL import Image
 from gan_lab.run_folder import RunFolder
 from gan_lab.sample import main as sample_main
 
-TINY = ["trainer=debug", "evaluation.samples=50", "pictures.samples=9"]
+TINY = ["trainer=debug", "evaluation.samples=50", "evaluation.kid_subset_size=20", "pictures.samples=9"]
 
 
 def files_in(folder):
@@ -49,7 +49,7 @@ def test_a_run_leaves_its_folder_complete_and_is_sampled_and_evaluated(gan_lab, 
     names = files_in(tmp_path / "run")
     assert {name for name in names if not name.startswith("events.out.")} == {
         ".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml", "gan-lab.log", "metrics.csv", "result.json",
-        "status.json", "checkpoints/iteration_0000010.ckpt", "checkpoints/last.ckpt", "samples/final.png",
+        "status.json", "times.csv", "checkpoints/iteration_0000010.ckpt", "checkpoints/last.ckpt", "samples/final.png",
         "samples/iteration_0000005.png", "samples/iteration_0000010.png",
     }  # fmt: skip
     assert sum(name.startswith("events.out.") for name in names) == 1
@@ -58,19 +58,21 @@ def test_a_run_leaves_its_folder_complete_and_is_sampled_and_evaluated(gan_lab, 
     assert (status["state"], status["iteration"], status["error"]) == ("done", 10, None)
     assert result.keys() == {
         "schema", "config_hash", "loss", "model", "dataset", "protocol", "seed", "budget", "metrics", "best", "floor",
-        "fingerprint", "environment",
+        "ceiling", "signals", "verdict", "fingerprint", "evaluations", "environment",
     }  # fmt: skip
     assert result["config_hash"] == status["config_hash"]
     assert (result["loss"], result["model"], result["dataset"]) == ("non_saturating", "dcgan", "digits")
-    assert result["floor"]["fd"] > 0
+    assert result["floor"]["fd_classifier"] > 0
     assert result["fingerprint"]["ema"] is True
     header, *rows = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
     assert header == "iteration,name,value"
-    assert sum(row.startswith("10,metric/fd,") for row in rows) == 1
-    assert float(next(row for row in rows if row.startswith("10,metric/fd,")).split(",")[2]) == result["metrics"]["fd"]
+
+    (row,) = (row for row in rows if row.startswith("10,metric/fd_classifier,"))
+    assert float(row.split(",")[2]) == result["metrics"]["fd_classifier"]
 
     evaluated = gan_lab("run=run", module="evaluate")
-    assert json.loads(evaluated.stdout)["metrics"]["fd"] == pytest.approx(result["metrics"]["fd"], rel=1e-9)
+    assert json.loads(evaluated.stdout)["metrics"] == pytest.approx(result["metrics"], rel=1e-6)
+    assert evaluated.stderr == "run: result.json has these metrics already\n"
 
     assert gan_lab("run=run", "num=5", "out=grid.png", module="sample").returncode == 0
     assert Image.open(tmp_path / "grid.png").size[0] > 100

@@ -6,20 +6,33 @@ import pytest
 from conftest import CONF, options
 from training_runs import train_in
 
-GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir() and not folder.name.startswith("_"))
-TINY = ["iterations=2", "batch_size=4", "evaluation.samples=20", "pictures.samples=4", "trainer.accelerator=cpu"]
+GROUPS = sorted({str(file.parent.relative_to(CONF)) for file in CONF.glob("*/**/*.yaml")})
+TINY = ["iterations=2", "batch_size=4", "evaluation.samples=20", "evaluation.kid_subset_size=10", "pictures.samples=4"]
 
 
 def test_no_group_is_empty():
-    assert {"dataset", "evaluation", "experiment", "loss", "model", "optimizer", "protocol", "trainer"} <= set(GROUPS)
+    assert {
+        "dataset",
+        "evaluation",
+        "evaluation/extractor",
+        "experiment",
+        "loss",
+        "model",
+        "optimizer",
+        "protocol",
+        "trainer",
+    } <= set(GROUPS)
     assert all(options(group) for group in GROUPS)
 
 
 @pytest.mark.parametrize("choice", [f"{group}={name}" for group in GROUPS for name in options(group)])
 def test_two_iterations(composed, tmp_path, choice, request):
-    if choice == "model=mlp_2d":
+    if choice in ("model=mlp_2d", "evaluation/extractor=points"):
         choice = "dataset=ring8"
-    config = composed(choice, *TINY)
+    config = composed(choice, *TINY, "trainer.accelerator=cpu")
+    if choice == "evaluation/extractor=inception":
+        file, sha256 = request.getfixturevalue("inception_weights")
+        config.evaluation.extractor.weights, config.evaluation.extractor.sha256 = str(file), sha256
     if "root" in config.dataset:
         config.dataset.root = str(request.getfixturevalue("data_root"))
     result = train_in(tmp_path / "run", config).result()

@@ -78,7 +78,15 @@ def test_curves_tags(composed, tmp_path):
         "logits/fake",
         "grad_norm/discriminator",
         "grad_norm/generator",
-        "metric/fd",
+        "metric/fd_classifier",
+        "signal/diversity",
+        "signal/duplicates",
+        "signal/realistic",
+        "logits/gap",
+        "accuracy/discriminator",
+        "weight_norm/discriminator",
+        "weight_norm/generator",
+        "time/train_seconds",
         "time/iterations_per_second",
     }
     assert "samples" in EventAccumulator(str(folder.path)).Reload().Tags()["images"]
@@ -91,18 +99,18 @@ def test_best_is_kept_beside_final_and_the_floor_is_real_against_real(composed, 
     for line in folder.metrics_file.read_text().splitlines()[1:]:
         iteration, name, value = line.split(",")
         curves.setdefault(name, {})[int(iteration)] = float(value)
-    for name, better in (("fd", min), ("reverse_kl", min), ("modes", max), ("high_quality", max)):
+    for name, better in (("fd_points", min), ("reverse_kl", min), ("modes", max), ("high_quality", max)):
         curve = curves[f"metric/{name}"]
         assert list(curve) == [2, 4, 6, 8, 10, 12]
         assert result["metrics"][name] == curve[12]
         best = better(curve.values())
         assert result["best"][name] == {"value": best, "iteration": next(i for i in curve if curve[i] == best)}
     from gan_lab.datasets import ring
-    from gan_lab.metrics import Gaussian, frechet_distance
+    from gan_lab.metrics import Moments, frechet_distance
 
     data = ring()
-    expected = frechet_distance(Gaussian.fit(data.train[:100]), Gaussian.fit(data.test[:100]))
-    assert result["floor"]["fd"] == pytest.approx(expected, rel=1e-9)
+    expected = frechet_distance(Moments.of(data.train[:100]), Moments.of(data.test[:100]))
+    assert result["floor"]["fd_points"] == pytest.approx(expected, rel=1e-9)
 
 
 def test_hyperparameters_are_entered_with_the_final_metrics(composed, tmp_path):

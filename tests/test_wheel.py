@@ -44,7 +44,7 @@ def test_the_wheel_trains_from_an_empty_folder(tmp_path):
         "gan_lab.train.main()"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program, "trainer=debug", "evaluation.samples=50"],
+        [sys.executable, "-c", program, "trainer=debug", "evaluation.samples=50", "evaluation.kid_subset_size=20"],
         cwd=empty,
         capture_output=True,
         text=True,

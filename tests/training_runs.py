@@ -26,6 +26,7 @@ SMALL = [
     "model.discriminator.hidden=[16]",
     "batch_size=8",
     "evaluation.samples=100",
+    "evaluation.kid_subset_size=50",
     "pictures.samples=4",
     "trainer=cpu",
 ]

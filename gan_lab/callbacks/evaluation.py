@@ -8,6 +8,7 @@ from gan_lab.adversary import AdversarialModule
 from gan_lab.callbacks.curves import Curves
 from gan_lab.callbacks.periodic import Periodic
 from gan_lab.callbacks.stopwatch import Stopwatch
+from gan_lab.metric_names import higher_is_better
 from gan_lab.metrics import Evaluator
 
 
@@ -17,7 +18,7 @@ class Evaluation(Periodic):
     Args:
         evaluator: what measures.
         every: iterations between evaluations.
-        curves: where ``metric/<name>`` goes.
+        curves: where ``metric/<name>`` and ``signal/<name>`` go.
         stopwatch: stopped meanwhile.
     """
 
@@ -25,15 +26,17 @@ class Evaluation(Periodic):
         super().__init__(every, curves, stopwatch)
         self.evaluator = evaluator
         self.final: dict[str, float] = {}
+        self.signals: dict[str, float] = {}
         self.best: dict[str, dict[str, Any]] = {}
 
     def act(self, trainer: pl.Trainer, module: AdversarialModule, iteration: int) -> None:
-        self.final = self.evaluator.evaluate(module.sampler)
+        self.final, self.signals = self.evaluator.evaluate(module.sampler)
         for name, value in self.final.items():
             if name not in self.best or _better(name, value, self.best[name]["value"]):
                 self.best[name] = {"value": value, "iteration": iteration}
-        self.curves.write(iteration, {f"metric/{name}": value for name, value in self.final.items()})
+        points = {f"metric/{name}": value for name, value in self.final.items()}
+        self.curves.write(iteration, points | {f"signal/{name}": value for name, value in self.signals.items()})
 
 
 def _better(name: str, value: float, than: float) -> bool:
-    return value > than if name in ("modes", "high_quality") else value < than
+    return value > than if higher_is_better(name) else value < than

@@ -13,7 +13,7 @@ class Dataset:
 
     Args:
         train: samples to train on, ``[N, C, H, W]`` uint8 pixels or ``[N, D]`` float points.
-        train_labels: class of every training sample, ``[N]`` int64, or None.
+        train_labels: class of every training sample, ``[N]`` int64, or of its every channel, ``[N, C]``, or None.
         test: held-out samples of the same kind.
         test_labels: class of every held-out sample, or None.
         checksum: SHA-256 of the raw data, for the run's record.

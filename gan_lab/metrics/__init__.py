@@ -1,7 +1,47 @@
-"""How good generated samples are: pure functions on features, and the evaluator that feeds them."""
+"""How good generated samples are: pure functions on features, extractors that make them, and what brings both together.
 
-from gan_lab.metrics.evaluator import Evaluator
-from gan_lab.metrics.frechet import Gaussian, frechet_distance
-from gan_lab.metrics.modes import mode_coverage
+The functions: `frechet` and `kernel` distances, `neighbours` (precision, recall, density, coverage), `classes`
+(classifier score and histograms), `modes` (of mixtures), `signals` (of collapse). A metric is named after the extractor
+of its features: ``fd_pixels``, ``fd_classifier``; ``fid`` is Inception's alone.
+"""
 
-__all__ = ["Evaluator", "Gaussian", "frechet_distance", "mode_coverage"]
+from gan_lab.metrics.classes import class_histogram, classifier_score, predicted_classes
+from gan_lab.metrics.classifier import Classifier
+from gan_lab.metrics.comparison import Comparison, Measures, Side
+from gan_lab.metrics.evaluator import Evaluated, Evaluator, generate
+from gan_lab.metrics.extractors import Extractor, Inception, Pixels, Points, RandomConv, as_extractor, weights_hash
+from gan_lab.metrics.frechet import Moments, frechet_distance
+from gan_lab.metrics.kernel import kernel_distance, squared_mmd
+from gan_lab.metrics.modes import class_ceiling, mixture_ceiling, mode_coverage
+from gan_lab.metrics.neighbours import neighbour_radii, precision_recall_density_coverage
+from gan_lab.metrics.signals import signals
+
+__all__ = [
+    "Classifier",
+    "Comparison",
+    "Evaluated",
+    "Evaluator",
+    "Extractor",
+    "Inception",
+    "Measures",
+    "Moments",
+    "Pixels",
+    "Points",
+    "RandomConv",
+    "Side",
+    "as_extractor",
+    "class_ceiling",
+    "class_histogram",
+    "classifier_score",
+    "frechet_distance",
+    "generate",
+    "kernel_distance",
+    "mixture_ceiling",
+    "mode_coverage",
+    "neighbour_radii",
+    "precision_recall_density_coverage",
+    "predicted_classes",
+    "signals",
+    "squared_mmd",
+    "weights_hash",
+]

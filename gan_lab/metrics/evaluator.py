@@ -1,57 +1,88 @@
 """Scores a generator on fixed latents against the held-out samples, the same way every time."""
 
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from gan_lab.cache import cached, code_hash
 from gan_lab.datasets.dataset import Dataset, to_pixels
 from gan_lab.errors import NotFinite
-from gan_lab.metrics.frechet import Gaussian, frechet_distance
-from gan_lab.metrics.modes import mode_coverage
+from gan_lab.metrics.comparison import Comparison, Side
+from gan_lab.metrics.signals import signals
 
 _CHUNK = 1000  # samples generated at a time: bounds memory, does not change a value
 
 
-class Evaluator:
-    """The Fréchet distance of generated to held-out samples in raw space, and for mixtures the modes reached.
+class Evaluated(NamedTuple):
+    """Metrics, and signs of collapse."""
 
-    Raw space is pixels / 255 for images, points as they are.
+    metrics: dict[str, float]
+    signals: dict[str, float]
+
+
+class Evaluator:
+    """Compares generated samples with as many held-out ones.
+
+    What concerns the real samples alone, their features and what real data scores, is made once and kept in the cache.
 
     Args:
         dataset: the real samples.
+        comparison: what is measured.
         latents: the fixed latents, ``[N, latent_dim]``, at most as many as samples are held out; as many of these are
             the reference, and as many training samples, if there are, measure the floor.
+
+    Raises:
+        ConfigError: if there are too few samples for what is measured.
     """
 
-    def __init__(self, dataset: Dataset, latents: Tensor) -> None:
+    def __init__(self, dataset: Dataset, comparison: Comparison, latents: Tensor) -> None:
         count = len(latents)
-        self.dataset = dataset
+        self.comparison = comparison
         self.latents = latents
-        self._reference = Gaussian.fit(_raw_features(dataset.test[:count]))
-        self.floor = self._measure(dataset.train[:count])
-        """Each metric of real training samples, as many, against the same reference: what a perfect model scores."""
         self.fingerprint: dict[str, Any] = {
-            "extractor": "pixels" if dataset.train.dtype == torch.uint8 else "points",
+            **comparison.extractor.fingerprint(),
             "samples": count,
             "reference": "test",
             "reference_samples": count,
             "data": dataset.checksum,
+            **comparison.measures.fingerprint(),
         }
+        self._code = code_hash(*Path(__file__).parent.glob("*.py"), comparison.extractor.source)
+        comparison.check_sizes(count, min(count, len(dataset.train)))
+        self._reference = self._reference_side(dataset.test[:count])
+        key = self._key | {"metrics": list(comparison.measures.metrics), "train": len(dataset.train)}
+        self.floor: dict[str, float] = cached(
+            "floors", key, lambda: comparison.compare(self._reference, comparison.look(dataset.train[:count]))
+        )
+        """Each metric of real training samples, as many, against the same reference."""
+        self.ceiling = comparison.ceiling(count)
+        """Each metric of a perfect sampler of a known distribution, in expectation."""
 
-    def evaluate(self, generator: nn.Module) -> dict[str, float]:
+    @property
+    def _key(self) -> dict[str, Any]:
+        return {"fingerprint": self.fingerprint, "code": self._code}
+
+    def _reference_side(self, samples: Tensor) -> Side:
+        def make() -> dict[str, Tensor]:
+            side = self.comparison.look(samples)
+            return {"features": side.features.cpu()} | ({} if side.logits is None else {"logits": side.logits.cpu()})
+
+        made = cached("references", self._key, make)
+        made = {name: tensor.to(self.comparison.device) for name, tensor in made.items()}
+        return Side(samples, made["features"], made.get("logits"), self.comparison.measures.k)
+
+    def evaluate(self, generator: nn.Module) -> Evaluated:
         """The metrics of the generator, which is left in the mode it came in.
 
         Raises:
-            NotFinite: if a sample is not finite.
+            NotFinite: if a sample or a feature is not finite.
         """
-        return self._measure(generate(generator, self.latents))
-
-    def _measure(self, samples: Tensor) -> dict[str, float]:
-        metrics = {"fd": frechet_distance(Gaussian.fit(_raw_features(samples)), self._reference)}
-        if self.dataset.modes is not None:
-            metrics |= mode_coverage(samples, self.dataset.modes, self.dataset.mode_std)
-        return metrics
+        fake = self.comparison.look(generate(generator, self.latents))
+        return Evaluated(
+            self.comparison.compare(self._reference, fake), signals(self._reference.features, fake.features)
+        )
 
 
 @torch.no_grad()
@@ -70,9 +101,3 @@ def generate(generator: nn.Module, latents: Tensor) -> Tensor:
     if not samples.isfinite().all():
         raise NotFinite("the generator draws samples that are not finite")
     return to_pixels(samples)
-
-
-def _raw_features(samples: Tensor) -> Tensor:
-    if samples.dtype == torch.uint8:
-        return samples.flatten(1).double() / 255
-    return samples.double()

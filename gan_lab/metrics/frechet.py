@@ -3,32 +3,83 @@
 from dataclasses import dataclass
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
+
+_ROWS = 4096  # features taken in at a time: bounds the float64 copy
 
 
 @dataclass(frozen=True, eq=False)
-class Gaussian:
-    """Mean ``[d]`` and unbiased covariance ``[d, d]`` of a set of features, in float64 on the CPU."""
+class Moments:
+    """Count, mean and scatter of a set of features, in float64: all a Fréchet distance needs, in O(d²) memory.
 
+    The moments of two sets add up to those of both (``a + b``), and those of all processes to those of the whole
+    (`reduced`), so a set can be taken in by pieces, wherever they lie. Sums run about the pieces' own means (Chan et
+    al. 1979), so no digits are lost where means are large and deviations small.
+
+    Args:
+        count: number of features.
+        mean: ``[d]``.
+        scatter: Σ (x − mean)(x − mean)ᵀ, ``[d, d]``.
+    """
+
+    count: int
     mean: Tensor
-    covariance: Tensor
+    scatter: Tensor
 
     @classmethod
-    def fit(cls, features: Tensor) -> "Gaussian":
-        """Fit to features ``[N, d]``.
+    def of(cls, features: Tensor) -> "Moments":
+        """Of features ``[N, d]``, on their device.
 
         Raises:
-            ValueError: for fewer than two rows, which have no covariance, or for values that are not finite.
+            ValueError: for no rows, or for values that are not finite.
         """
-        if features.ndim != 2 or len(features) < 2:
-            raise ValueError(f"features have shape {list(features.shape)}: expected [N, d] with N of at least 2")
-        features = features.to("cpu", torch.float64)
-        if not features.isfinite().all():
+        if features.ndim != 2 or len(features) == 0:
+            raise ValueError(f"features have shape {list(features.shape)}: expected [N, d] with N of at least 1")
+        total = None
+        for rows in features.split(_ROWS):
+            rows = rows.double()
+            mean = rows.mean(0)
+            centred = rows - mean
+            piece = cls(len(rows), mean, centred.T @ centred)
+            total = piece if total is None else total + piece
+        assert total is not None
+        if not total.mean.isfinite().all():
             raise ValueError("features hold values that are not finite")
-        return cls(features.mean(0), torch.cov(features.T).reshape(features.shape[1], features.shape[1]))
+        return total
+
+    def __add__(self, other: "Moments") -> "Moments":
+        count = self.count + other.count
+        shift = other.mean - self.mean
+        mean = self.mean + shift * (other.count / count)
+        between = torch.outer(shift, shift) * (self.count * other.count / count)
+        return Moments(count, mean, self.scatter + other.scatter + between)
+
+    def reduced(self) -> "Moments":
+        """The moments of the features of all processes of the default process group."""
+        count = torch.tensor(float(self.count), dtype=torch.float64, device=self.mean.device)
+        mean = self.mean * self.count
+        dist.all_reduce(count)
+        dist.all_reduce(mean)
+        mean /= count
+        shift = self.mean - mean
+        scatter = self.scatter + self.count * torch.outer(shift, shift)
+        dist.all_reduce(scatter)
+        return Moments(int(count.item()), mean, scatter)
+
+    @property
+    def covariance(self) -> Tensor:
+        """The unbiased covariance, ``[d, d]``.
+
+        Raises:
+            ValueError: for fewer than two features, which have none.
+        """
+        if self.count < 2:
+            raise ValueError("a covariance takes at least 2 features")
+        return self.scatter / (self.count - 1)
 
 
-def frechet_distance(first: Gaussian, second: Gaussian) -> float:
+def frechet_distance(first: Moments, second: Moments) -> float:
     """‖μ₁ − μ₂‖² + tr(Σ₁ + Σ₂ − 2(Σ₁Σ₂)^½), the squared 2-Wasserstein distance of the Gaussians.
 
     The trace of the root is the sum of the roots of the eigenvalues of Σ₁^½Σ₂Σ₁^½, which is symmetric. On Inception's
@@ -37,9 +88,10 @@ def frechet_distance(first: Gaussian, second: Gaussian) -> float:
     References:
         Dowson and Landau 1982, J. Multivariate Analysis 12; Heusel et al. 2017 (arXiv 1706.08500).
     """
-    values, vectors = torch.linalg.eigh(first.covariance)
+    covariance, other = first.covariance, second.covariance
+    values, vectors = torch.linalg.eigh(covariance)
     root = vectors * values.clamp(min=0).sqrt() @ vectors.T
-    cross = torch.linalg.eigvalsh(root @ second.covariance @ root).clamp(min=0).sqrt().sum()
+    cross = torch.linalg.eigvalsh(root @ other @ root).clamp(min=0).sqrt().sum()
     shift = (first.mean - second.mean).square().sum()
-    distance = shift + first.covariance.trace() + second.covariance.trace() - 2 * cross
+    distance = shift + covariance.trace() + other.trace() - 2 * cross
     return max(distance.item(), 0.0)  # rounding can leave −1e-15 for equal sets

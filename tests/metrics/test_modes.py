@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gan_lab.datasets import grid, ring
-from gan_lab.metrics import mode_coverage
+from gan_lab.metrics import class_ceiling, mixture_ceiling, mode_coverage
 
 
 @pytest.mark.parametrize("make", [ring, grid])
@@ -39,3 +39,28 @@ def test_three_standard_deviations_is_the_border():
     mode = torch.zeros(1, 2)
     samples = torch.tensor([[0.0299, 0.0], [0.0301, 0.0]])
     assert mode_coverage(samples, mode, 0.01)["high_quality"] == 0.5
+
+
+@pytest.mark.parametrize("make", [ring, grid])
+def test_the_ceiling_is_what_a_perfect_sampler_scores(make):
+    """LITERATURE.md §5: high quality 98.89 %; reverse KL 0.0014 for the ring and 0.0048 for the grid at 2 500."""
+    data = make()
+    ceiling = mixture_ceiling(len(data.modes), 2, 2500)
+    assert ceiling["modes"] == len(data.modes)
+    assert ceiling["high_quality"] == pytest.approx(0.98889, abs=1e-5)
+    assert ceiling["reverse_kl"] == pytest.approx({ring: 0.0014, grid: 0.0048}[make], rel=0.02)
+    scores = [mode_coverage(rows, data.modes, data.mode_std) for rows in data.train.split(2500)]
+    degrees = len(data.modes) - 1
+    for name, deviation in (("high_quality", (0.0109 / 2500) ** 0.5), ("reverse_kl", (2 * degrees) ** 0.5 / 5000)):
+        mean = sum(score[name] for score in scores) / len(scores)
+        assert mean == pytest.approx(ceiling[name], abs=4 * deviation / len(scores) ** 0.5)
+
+
+def test_the_ceiling_of_stacked_digits():
+    """LITERATURE.md §5: KL ≈ 999/(2·26 000) = 0.019; at 2 000 samples, 1 000(1 − e⁻²) modes."""
+    assert class_ceiling(1000, 26_000)["reverse_kl"] == pytest.approx(0.0192, abs=1e-4)
+    assert class_ceiling(1000, 26_000)["modes"] == pytest.approx(1000, abs=1e-6)
+    drawn = torch.randint(1000, (2000,), generator=torch.Generator().manual_seed(0)).unique()
+    ceiling = class_ceiling(1000, 2000)["modes"]
+    assert ceiling == pytest.approx(1000 * (1 - math.exp(-2)), abs=0.5)
+    assert len(drawn) == pytest.approx(ceiling, abs=4 * 10)

@@ -15,7 +15,7 @@ def plant(sweep, name, loss, modes, kl, iterations=1000):
     folder.mkdir(parents=True)
     (folder / "status.json").write_text("{}")
     if modes is not None:
-        metrics = {"modes": modes, "high_quality": 0.5, "reverse_kl": kl, "fd": 0.25}
+        metrics = {"modes": modes, "high_quality": 0.5, "reverse_kl": kl, "fd_points": 0.25}
         budget = {"iterations": iterations, "train_seconds": 2.0, "real_images": 64000}
         environment = {"torch": "9.9", "threads": 1}
         result = {

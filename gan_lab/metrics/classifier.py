@@ -1,0 +1,130 @@
+"""A small classifier of the dataset's own classes, trained once, whose features and logits judge generated samples."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from gan_lab.cache import cached, code_hash
+from gan_lab.datasets.dataset import Dataset
+from gan_lab.errors import ConfigError
+from gan_lab.metrics.extractors import Extractor
+
+_BATCH, _FEATURES = 128, 64
+
+
+class Classifier(Extractor):
+    """A convolutional network for images with labels; the features are its last hidden layer.
+
+    It is trained on the dataset's training split, on one CPU thread and from a fixed seed, so that it comes out the
+    same for everyone with the same machine and libraries; then kept in the cache under a hash of data, code and
+    settings. Where labels name every channel, as in Stacked MNIST, it sees the channels one by one; features are those
+    of all channels in a row, logits ``[B, C, K]``. It runs in float64, so that a metric does not depend on the sizes of
+    batches.
+
+    Args:
+        steps: training steps, of 128 samples each.
+        seed: of weights and batches.
+    """
+
+    name = "classifier"
+
+    def __init__(self, steps: int = 2000, seed: int = 0) -> None:
+        super().__init__()
+        self.steps = steps
+        self.seed = seed
+
+    def prepare(self, dataset: Dataset) -> None:
+        if dataset.train_labels is None or dataset.test_labels is None or len(dataset.sample_shape) != 3:
+            raise ConfigError(
+                "evaluation/extractor=classifier: it learns from images with labels, which the dataset lacks; "
+                "evaluation/extractor=random_conv needs none"
+            )
+        if min(dataset.sample_shape[1:]) < 4:
+            raise ConfigError(
+                f"evaluation/extractor=classifier: the images are {list(dataset.sample_shape)}, expected at least 4x4"
+            )
+        self.per_channel = dataset.train_labels.ndim == 2
+        classes = int(dataset.train_labels.max()) + 1
+        images, labels = _split_channels(dataset.train, dataset.train_labels)
+        self.network = _network(images.shape[1:], classes)
+        key = {
+            "data": dataset.checksum,
+            "samples": len(dataset.train),
+            "code": code_hash(Path(__file__)),
+            "steps": self.steps,
+            "seed": self.seed,
+            "torch": torch.__version__,
+        }
+        made: dict[str, Any] = cached("classifiers", key, lambda: self._train(images, labels, dataset))
+        self.network.load_state_dict(made["weights"])
+        self.accuracy: float = made["accuracy"]
+        self.double()
+
+    def forward(self, samples: Tensor) -> tuple[Tensor, Tensor]:
+        images = samples.flatten(0, 1)[:, None] if self.per_channel else samples
+        features = self.network[:-1](images.double() / 255)
+        logits = self.network[-1](features)
+        if self.per_channel:
+            return features.unflatten(0, samples.shape[:2]).flatten(1), logits.unflatten(0, samples.shape[:2])
+        return features, logits
+
+    def fingerprint(self) -> dict[str, Any]:
+        return super().fingerprint() | {"accuracy": self.accuracy}
+
+    def _train(self, images: Tensor, labels: Tensor, dataset: Dataset) -> dict[str, Any]:
+        print(f"gan-lab: training the classifier that judges samples ({self.steps:,} steps, once)", file=sys.stderr)
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # sums in an order of their own for every number of threads
+        try:
+            with torch.random.fork_rng([]):
+                torch.manual_seed(self.seed)
+                network = _network(images.shape[1:], int(labels.max()) + 1)
+                _fit(network, images, labels, self.steps)
+        finally:
+            torch.set_num_threads(threads)
+        assert dataset.test_labels is not None
+        held_out, truth = _split_channels(dataset.test, dataset.test_labels)
+        with torch.no_grad():
+            guesses = torch.cat([network(rows.float() / 255).argmax(1) for rows in held_out.split(1000)])
+        return {"weights": network.state_dict(), "accuracy": (guesses == truth).double().mean().item()}
+
+
+def _split_channels(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Where every channel has a label, the channels as grey images; otherwise the images as they are."""
+    if labels.ndim == 1:
+        return images, labels
+    return images.flatten(0, 1)[:, None], labels.flatten()
+
+
+def _network(shape: torch.Size, classes: int) -> nn.Sequential:
+    channels, height, width = shape
+    return nn.Sequential(
+        *_block(channels, 16),
+        *_block(16, 32),
+        nn.Flatten(),
+        nn.Linear(32 * (height // 4) * (width // 4), _FEATURES, bias=False),
+        nn.BatchNorm1d(_FEATURES),
+        nn.ReLU(),
+        nn.Linear(_FEATURES, classes),
+    )
+
+
+def _block(inputs: int, outputs: int) -> list[nn.Module]:
+    return [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(), nn.MaxPool2d(2)]
+
+
+def _fit(network: nn.Module, images: Tensor, labels: Tensor, steps: int) -> None:
+    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=3e-3, total_steps=steps)
+    for _ in range(steps):
+        chosen = torch.randint(len(images), (_BATCH,))
+        loss = cross_entropy(network(images[chosen].float() / 255), labels[chosen])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    network.eval()

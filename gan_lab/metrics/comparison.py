@@ -1,0 +1,225 @@
+"""Generated samples against real ones: features of both, and every metric that is asked for."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from gan_lab.datasets.dataset import Dataset
+from gan_lab.errors import ConfigError, NotFinite, closest
+from gan_lab.metric_names import feature_metric
+from gan_lab.metrics.classes import class_histogram, classifier_score, predicted_classes
+from gan_lab.metrics.extractors import Extractor
+from gan_lab.metrics.frechet import Moments, frechet_distance
+from gan_lab.metrics.kernel import kernel_distance
+from gan_lab.metrics.modes import class_ceiling, mixture_ceiling, mode_coverage
+from gan_lab.metrics.neighbours import neighbour_radii, precision_recall_density_coverage
+
+_CHUNK = 500  # samples that an extractor sees at a time: bounds memory, does not change a value
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What is measured, and how.
+
+    Args:
+        metrics: ``fd``, ``kid``, ``prdc``, ``score``, ``classes``, ``modes``.
+        k: neighbours of precision, recall, density and coverage.
+        kid_subsets: pairs of subsets that the kernel distance is a mean over.
+        kid_subset_size: samples in a subset.
+    """
+
+    metrics: Sequence[str]
+    k: int = 5
+    kid_subsets: int = 100
+    kid_subset_size: int = 1000
+
+    def fingerprint(self) -> dict[str, int]:
+        """What of it the values depend on."""
+        used: dict[str, int] = {"k": self.k} if "prdc" in self.metrics else {}
+        if "kid" in self.metrics:
+            used |= {"kid_subsets": self.kid_subsets, "kid_subset_size": self.kid_subset_size}
+        return used
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One of the two sets of a comparison: samples, their features ``[N, d]``, and logits if the extractor has any."""
+
+    samples: Tensor
+    features: Tensor
+    logits: Tensor | None
+    k: int
+
+    @cached_property
+    def moments(self) -> Moments:
+        return Moments.of(self.features)
+
+    @cached_property
+    def radii(self) -> Tensor:
+        return neighbour_radii(self.features, self.k)
+
+
+class Comparison:
+    """Measures sets of samples of a dataset's kind.
+
+    Args:
+        dataset: tells modes and classes.
+        extractor: makes the features; it gets prepared for the dataset.
+        measures: what is measured.
+        device: where features are made and compared.
+
+    Raises:
+        ConfigError: for metrics that the dataset or the extractor has no grounds for.
+    """
+
+    def __init__(self, dataset: Dataset, extractor: Extractor, measures: Measures, device: torch.device) -> None:
+        self.dataset = dataset
+        self.extractor = extractor
+        self.measures = measures
+        self.device = device
+        if not measures.metrics:
+            raise ConfigError(f"evaluation.metrics=[]: expected some of {', '.join(_METRICS)}")
+        for name in measures.metrics:
+            if name not in _METRICS:
+                raise ConfigError(f"evaluation.metrics: there is no metric '{name}'; {closest(name, _METRICS)}")
+        with torch.random.fork_rng():  # training's randomness is not the evaluation's to shift
+            extractor.prepare(dataset)
+        extractor.to(device).eval().requires_grad_(False)
+        logits = self.look(dataset.test[:2]).logits
+        needing_logits = {"score", "classes"} | ({"modes"} if dataset.modes is None else set())
+        for name in needing_logits.intersection(measures.metrics):
+            if logits is None:
+                raise ConfigError(
+                    f"evaluation.metrics: {name} takes an extractor that classifies, not {extractor.name}"
+                )
+        if "classes" in measures.metrics:
+            assert logits is not None
+            self._check_classes(logits)
+        if "modes" in measures.metrics and dataset.modes is None and self._stacked is None:
+            raise ConfigError("evaluation.metrics: modes takes a mixture, or images with a label for every channel")
+
+    def look(self, samples: Tensor, chunk: int = _CHUNK) -> Side:
+        """The features of samples, ``chunk`` at a time.
+
+        Raises:
+            NotFinite: if a feature is not finite.
+            ConfigError: if the extractor's features are not ``[B, d]``.
+        """
+        with torch.no_grad(), torch.random.fork_rng():
+            pieces = [self.extractor(rows.to(self.device)) for rows in samples.split(chunk)]
+        pairs = [piece if isinstance(piece, tuple) else (piece, None) for piece in pieces]
+        features = torch.cat([features for features, _ in pairs])
+        if features.ndim != 2 or len(features) != len(samples):
+            raise ConfigError(
+                f"evaluation.extractor: {self.extractor.name} makes features of shape {list(features.shape)} for "
+                f"{len(samples)} samples, expected [{len(samples)}, d]"
+            )
+        if not features.isfinite().all():
+            raise NotFinite(f"the features that evaluation/extractor={self.extractor.name} makes are not finite")
+        logits = None if pairs[0][1] is None else torch.cat([logits for _, logits in pairs if logits is not None])
+        return Side(samples, features, logits, self.measures.k)
+
+    def check_sizes(self, *sizes: int) -> None:
+        """Raise ConfigError unless sets of these sizes are large enough for what is measured."""
+        size, measures = min(sizes), self.measures
+        if "kid" in measures.metrics and size < measures.kid_subset_size:
+            raise ConfigError(
+                f"evaluation.kid_subset_size={measures.kid_subset_size}: expected at most the number of samples "
+                f"compared, {size}"
+            )
+        if "prdc" in measures.metrics and size <= measures.k:
+            raise ConfigError(f"evaluation.k={measures.k}: expected less than the number of samples compared, {size}")
+
+    def compare(self, real: Side, fake: Side) -> dict[str, float]:
+        """Every metric of ``fake`` against ``real``."""
+        scores: dict[str, float] = {}
+        for name in self.measures.metrics:
+            scores |= _METRICS[name](self, real, fake)
+        return scores
+
+    def ceiling(self, count: int) -> dict[str, float]:
+        """What ``count`` samples of a perfect sampler score in expectation, where that is known."""
+        if "modes" not in self.measures.metrics:
+            return {}
+        if self.dataset.modes is not None:
+            modes, dimensions = self.dataset.modes.shape
+            return mixture_ceiling(modes, dimensions, count)
+        assert self._stacked is not None
+        return class_ceiling(self._stacked, count)
+
+    # ---- the metrics ----
+
+    def _named(self, scores: dict[str, float]) -> dict[str, float]:
+        return {feature_metric(name, self.extractor.name): value for name, value in scores.items()}
+
+    def _fd(self, real: Side, fake: Side) -> dict[str, float]:
+        return self._named({"fd": frechet_distance(real.moments, fake.moments)})
+
+    def _kid(self, real: Side, fake: Side) -> dict[str, float]:
+        subsets, size = self.measures.kid_subsets, self.measures.kid_subset_size
+        return self._named({"kid": kernel_distance(real.features, fake.features, subsets, size)})
+
+    def _prdc(self, real: Side, fake: Side) -> dict[str, float]:
+        return self._named(precision_recall_density_coverage(real.features, fake.features, self.measures.k, real.radii))
+
+    def _score(self, real: Side, fake: Side) -> dict[str, float]:
+        assert fake.logits is not None
+        return self._named({"score": classifier_score(fake.logits)})
+
+    def _classes(self, real: Side, fake: Side) -> dict[str, float]:
+        assert fake.logits is not None
+        guesses = fake.logits.argmax(-1).flatten().cpu()
+        number, divergence = class_histogram(guesses, len(self._expected), self._expected)
+        return {"classes": float(number), "class_kl": divergence}
+
+    def _modes(self, real: Side, fake: Side) -> dict[str, float]:
+        if self.dataset.modes is not None:
+            return mode_coverage(fake.samples, self.dataset.modes, self.dataset.mode_std)
+        assert fake.logits is not None
+        assert self._stacked is not None
+        uniform = torch.full((self._stacked,), 1 / self._stacked, dtype=torch.float64)
+        number, divergence = class_histogram(predicted_classes(fake.logits).cpu(), self._stacked, uniform)
+        return {"modes": float(number), "reverse_kl": divergence}
+
+    # ---- what they lean on ----
+
+    @cached_property
+    def _expected(self) -> Tensor:
+        """Share of each class among the held-out labels."""
+        assert self.dataset.test_labels is not None
+        counts = torch.bincount(self.dataset.test_labels.flatten()).double()
+        return counts / counts.sum()
+
+    @property
+    def _stacked(self) -> int | None:
+        """Number of combinations of the channels' classes, where every channel has one."""
+        labels = self.dataset.test_labels
+        if labels is None or labels.ndim != 2:
+            return None
+        return (int(labels.max()) + 1) ** labels.shape[1]
+
+    def _check_classes(self, logits: Tensor) -> None:
+        if self.dataset.test_labels is None:
+            raise ConfigError("evaluation.metrics: classes takes a dataset with labels")
+        if logits.shape[-1] != len(self._expected):
+            raise ConfigError(
+                "evaluation.metrics: classes takes an extractor that knows the dataset's "
+                f"{len(self._expected)} classes, and {self.extractor.name} has {logits.shape[-1]} of its own"
+            )
+        for missing in (self._expected == 0).nonzero().flatten().tolist():
+            raise ConfigError(
+                f"evaluation.metrics: classes takes held-out samples of every class, class {missing} has none"
+            )
+
+
+_METRICS: dict[str, Callable[[Comparison, Side, Side], dict[str, float]]] = {
+    "fd": Comparison._fd,
+    "kid": Comparison._kid,
+    "prdc": Comparison._prdc,
+    "score": Comparison._score,
+    "classes": Comparison._classes,
+    "modes": Comparison._modes,
+}

@@ -1,0 +1,70 @@
+"""Samples out of other tools' files, and what is wrong with the files that are refused."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gan_lab.datasets.files import read_samples
+from gan_lab.errors import ConfigError
+
+PIXELS = np.random.RandomState(0).randint(0, 256, (5, 6, 4, 3)).astype(np.uint8)
+
+
+def written(folder, **arrays):
+    np.savez(folder / "x.npz", **arrays)
+    return folder / "x.npz"
+
+
+@pytest.mark.parametrize("array", [PIXELS, PIXELS.transpose(0, 3, 1, 2)])
+@pytest.mark.parametrize("name", ["samples", "images", "arr_0"])
+def test_archives_of_images(tmp_path, array, name):
+    samples, labels = read_samples("real", written(tmp_path, **{name: array}))
+    assert torch.equal(samples, torch.from_numpy(PIXELS.transpose(0, 3, 1, 2).copy()))
+    assert labels is None
+
+
+def test_grey_points_and_labels(tmp_path):
+    samples, labels = read_samples(
+        "real", written(tmp_path, images=PIXELS[..., 0], labels=np.arange(5, dtype=np.uint8))
+    )
+    assert samples.shape == (5, 1, 6, 4)
+    assert labels.tolist() == [0, 1, 2, 3, 4]
+    points, _ = read_samples("real", written(tmp_path, samples=np.eye(5)))
+    assert (points.shape, points.dtype) == ((5, 5), torch.float32)
+
+
+def test_folders(tmp_path):
+    for number, image in enumerate(PIXELS):
+        (tmp_path / "deep").mkdir(exist_ok=True)
+        Image.fromarray(image).save(tmp_path / "deep" / f"{number}.png")
+    samples, _ = read_samples("real", tmp_path)
+    assert torch.equal(samples, torch.from_numpy(PIXELS.transpose(0, 3, 1, 2).copy()))
+
+
+def test_refused_files(tmp_path):
+    def refused(path, words):
+        with pytest.raises(ConfigError, match=words):
+            read_samples("fake", path)
+
+    refused(tmp_path / "nope.npz", r"^fake=\S*nope.npz: there is no such file or folder")
+    refused(tmp_path, r"it holds 0 images, expected at least 2")
+    (tmp_path / "x.txt").write_text("x")
+    refused(tmp_path / "x.txt", r"expected a folder of images or a file NAME.npz")
+    (tmp_path / "bad.npz").write_text("x")
+    refused(tmp_path / "bad.npz", r"bad.npz: not an archive that NumPy can read")
+    refused(written(tmp_path, other=PIXELS), r"it holds other, expected one of samples, images, arr_0")
+    refused(written(tmp_path, samples=PIXELS[:1]), r"it holds 1 samples, expected at least 2")
+    refused(written(tmp_path, samples=PIXELS.astype(np.int32)), r"its array is int32 \[5, 6, 4, 3\], expected uint8")
+    refused(written(tmp_path, samples=PIXELS[..., :2]), r"its array is uint8 \[5, 6, 4, 2\]")
+    refused(written(tmp_path, samples=np.array([[1.0], [np.nan]])), r"sample 1 is not finite")
+    refused(written(tmp_path, samples=PIXELS, labels=np.arange(4)), r"its labels are \(4,\), expected one whole number")
+    refused(written(tmp_path, samples=np.array([object()] * 3)), r"not an archive that NumPy can read")
+    for number, image in enumerate(PIXELS[:3]):
+        Image.fromarray(image).save(tmp_path / f"{number}.png")
+    Image.fromarray(PIXELS[3, :, :, 0]).save(tmp_path / "3.png")
+    refused(tmp_path, r"3.png is 4x6 with 1 channel, and 0.png is 4x6 with 3 channels: expected all alike")
+    Image.fromarray(PIXELS[3, :3]).save(tmp_path / "3.png")
+    refused(tmp_path, r"3.png is 4x3 with 3 channels, and 0.png is 4x6")
+    (tmp_path / "3.png").write_bytes((tmp_path / "2.png").read_bytes()[:60])
+    refused(tmp_path, r"3.png is not an image that can be read")

@@ -1,0 +1,160 @@
+"""Extractors: what they give, what their fingerprints hold, and what they refuse."""
+
+import pytest
+import torch
+from torch import nn
+
+from gan_lab.datasets import Dataset, digits, mnist, ring
+from gan_lab.errors import ConfigError, NotFinite
+from gan_lab.metrics import (
+    Classifier,
+    Comparison,
+    Inception,
+    Measures,
+    Pixels,
+    Points,
+    RandomConv,
+    as_extractor,
+    classifier,
+)
+
+CPU = torch.device("cpu")
+FD = Measures(("fd",))
+
+
+def images(count=6, channels=3, size=9, labels=None):
+    pixels = torch.randint(256, (count, channels, size, size), generator=torch.Generator().manual_seed(0))
+    return Dataset(pixels.to(torch.uint8), labels, pixels.to(torch.uint8), labels, "some-checksum")
+
+
+@pytest.mark.parametrize(("source", "accuracy"), [("digits", 0.97), ("mnist", 0.99)])
+def test_the_classifier_is_accurate_and_says_how_much(source, accuracy, request):
+    dataset = digits() if source == "digits" else mnist(str(request.getfixturevalue("data_root")))
+    extractor = Classifier()
+    before = torch.get_rng_state()
+    Comparison(dataset, extractor, FD, CPU)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert extractor.fingerprint()["accuracy"] == extractor.accuracy
+    _, logits = extractor(dataset.test)
+    found = (logits.argmax(1) == dataset.test_labels).double().mean().item()
+    assert found == pytest.approx(extractor.accuracy, abs=1e-3)
+    assert found >= accuracy
+
+
+def test_the_classifier_is_trained_once_and_again_only_for_other_data(tmp_path, monkeypatch):
+    monkeypatch.setenv("GAN_LAB_CACHE", str(tmp_path))
+    trained = []
+    fit = classifier._fit
+    monkeypatch.setattr(classifier, "_fit", lambda *arguments: (trained.append(1), fit(*arguments)))
+
+    def prepared(**changes):
+        extractor = Classifier(**{"steps": 3} | changes)
+        extractor.prepare(digits())
+        return extractor.fingerprint()
+
+    first = prepared()
+    assert (prepared(), len(trained)) == (first, 1)
+    assert prepared(seed=1) != first
+    other = Classifier(steps=3)
+    other.prepare(digits(max_samples=500))
+    assert len(trained) == 3
+    (file, *_) = (tmp_path / "classifiers").glob("*.pt")
+    for broken in (tmp_path / "classifiers").glob("*.pt"):
+        broken.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(ConfigError, match=r"this file of the cache is broken; delete it"):
+        prepared()
+
+
+def test_stacked_channels_are_classified_one_by_one():
+    labels = torch.tensor([[0, 1, 2]] * 6)
+    extractor = Classifier(steps=1)
+    extractor.prepare(images(labels=labels))
+    extractor.eval()
+    samples = images().train
+    features, logits = extractor(samples)
+    assert (features.shape, logits.shape) == ((6, 3 * 64), (6, 3, 3))
+    alone, alone_logits = extractor(samples[2:3, 1:2])
+    assert torch.allclose(features[2, 64:128], alone[0])
+    assert torch.allclose(logits[2, 1], alone_logits[0, 0])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_random_convolutions_are_the_same_everywhere_for_a_seed(channels):
+    made = [Comparison(images(channels=channels), RandomConv(4, seed), FD, CPU) for seed in (0, 0, 1)]
+    first, second, other = (one.look(images(channels=channels).test).features for one in made)
+    assert torch.equal(first, second)
+    assert not torch.allclose(first, other)
+    hashes = [one.extractor.fingerprint()["weights"] for one in made]
+    assert hashes[0] == hashes[1] != hashes[2]
+    assert first.shape == (6, (4 + 8 + 16) * (2 + 4))
+
+
+class TwoNumbers(nn.Module):
+    """A user's own, named for its class."""
+
+    def forward(self, samples):
+        return samples.double().flatten(1)[:, :2]
+
+
+class Bad(nn.Module):
+    def __init__(self, features):
+        super().__init__()
+        self.features = features
+
+    def forward(self, samples):
+        return self.features[: len(samples)]
+
+
+def test_any_module_serves_under_its_own_name():
+    comparison = Comparison(images(), as_extractor(TwoNumbers()), FD, CPU)
+    side = comparison.look(images().train)
+    assert list(comparison.compare(side, side)) == ["fd_two_numbers"]
+    assert comparison.extractor.fingerprint() == {"extractor": "two_numbers", "weights": None, "resize": None}
+    for features, error, words in [
+        (
+            torch.zeros(6, 2, 2),
+            ConfigError,
+            r"bad makes features of shape \[2, 2, 2\] for 2 samples, expected \[2, d\]",
+        ),
+        (
+            torch.full((6, 2), float("nan")),
+            NotFinite,
+            r"the features that evaluation/extractor=bad makes are not finite",
+        ),
+    ]:
+        with pytest.raises(error, match=words):
+            Comparison(images(), as_extractor(Bad(features)), FD, CPU)
+
+
+@pytest.mark.parametrize(
+    ("extractor", "dataset", "metrics", "words"),
+    [
+        (Points(), images, ["fd"], r"evaluation/extractor=points: the dataset's samples are of shape \[3, 9, 9\]"),
+        (Pixels(), ring, ["fd"], r"evaluation/extractor=pixels: .* of shape \[2\], expected images of 1 or 3"),
+        (RandomConv(), lambda: images(channels=2), ["fd"], r"of shape \[2, 9, 9\], expected images of 1 or 3 channels"),
+        (Classifier(), images, ["fd"], r"learns from images with labels, which the dataset lacks; .*random_conv"),
+        (Pixels(), images, ["score"], r"evaluation.metrics: score takes an extractor that classifies, not pixels"),
+        (Pixels(), images, ["modes"], r"evaluation.metrics: modes takes an extractor that classifies, not pixels"),
+        (Pixels(), images, ["fdd"], r"there is no metric 'fdd'; did you mean 'fd'\? Allowed: classes, fd, kid,"),
+        (Pixels(), images, [], r"evaluation.metrics=\[\]: expected some of fd, kid"),
+        (Classifier(1), digits, ["modes"], r"modes takes a mixture, or images with a label for every channel"),
+    ],
+)
+def test_refusals(extractor, dataset, metrics, words):
+    with pytest.raises(ConfigError, match=words):
+        Comparison(dataset(), extractor, Measures(metrics), CPU)
+
+
+def test_inception_alone_gives_the_established_names(inception_weights):
+    file, sha256 = inception_weights
+    for channels in (1, 3):
+        dataset = images(channels=channels)
+        extractor = Inception(str(file), sha256=sha256)
+        comparison = Comparison(dataset, extractor, Measures(("fd", "kid", "score"), kid_subset_size=3), CPU)
+        side = comparison.look(dataset.train, chunk=4)
+        assert (side.features.shape, side.logits.shape) == ((6, 2048), (6, 1008))
+        assert list(comparison.compare(side, side)) == ["fid", "kid_inception", "inception_score"]
+    with pytest.raises(ConfigError, match=r"its SHA-256 starts \w{8}, expected 6726825d: not the weights of the FID"):
+        Inception(str(file)).prepare(images())
+    with pytest.raises(ConfigError, match=r"the weights are not at \S*nope.pth; put weights-inception-2015-12-05-67"):
+        Inception("nope.pth").prepare(images())

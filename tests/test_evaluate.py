@@ -1,0 +1,120 @@
+"""gan-lab-evaluate: finished runs measured again, and any two sets of samples."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from command_runs import refusal
+from omegaconf import OmegaConf
+from PIL import Image
+from training_runs import SMALL, train_in
+
+from gan_lab.evaluate import main
+from gan_lab.evaluating import evaluate_files, evaluate_run
+
+
+@pytest.fixture
+def run(composed, tmp_path):
+    config = composed(*SMALL, "iterations=3", "ema_decay=0.5")
+    folder = train_in(tmp_path / "run", config)
+    (folder.path / ".hydra").mkdir()
+    OmegaConf.save(config, folder.path / ".hydra" / "config.yaml")
+    return folder
+
+
+def test_metrics_are_added_and_nothing_is_touched(run):
+    before = run.result()
+    assert before["evaluations"] == []
+    same = evaluate_run(run, "auto", [])
+    assert same["metrics"] == pytest.approx(before["metrics"], rel=1e-9)
+    assert run.result() == before
+    evaluate_run(run, "auto", ["evaluation/extractor=pixels", "evaluation.samples=60", "evaluation.k=3"])
+    evaluate_run(run, "generator", [])
+    evaluate_run(run, "generator", [])
+    after = run.result()
+    pixels, plain = after.pop("evaluations")
+    assert after | {"evaluations": []} == before
+    assert pixels["metrics"].keys() == pixels["floor"].keys()
+    assert pixels["metrics"].keys() == {
+        "fd_pixels", "kid_pixels", "precision_pixels", "recall_pixels", "density_pixels", "coverage_pixels",
+    }  # fmt: skip
+    assert pixels["fingerprint"] == {
+        "extractor": "pixels", "weights": None, "resize": None, "samples": 60, "reference": "test",
+        "reference_samples": 60, "data": before["fingerprint"]["data"], "k": 3, "kid_subsets": 100,
+        "kid_subset_size": 50, "ema": True,
+    }  # fmt: skip
+    assert plain["fingerprint"] == before["fingerprint"] | {"ema": False}
+    assert plain["metrics"] != before["metrics"]
+
+
+def test_an_unfinished_run_is_measured_but_not_recorded(run, caplog):
+    run.result_file.unlink()
+    assert evaluate_run(run, "auto", ["evaluation.metrics=[fd]"])["metrics"].keys() == {"fd_classifier"}
+    assert "not recorded, as the run is not finished" in caplog.text
+    assert not run.result_file.exists()
+
+
+def test_the_command_takes_folders_sweeps_and_files(run, monkeypatch, tmp_path, capsys):
+    np.savez(tmp_path / "a.npz", samples=np.random.RandomState(0).randint(0, 256, (80, 8, 8, 1)).astype(np.uint8))
+    for words in (["run"], ["."], ["run=run"], ["real=a.npz", "fake=a.npz", "evaluation.kid_subset_size=20"]):
+        with monkeypatch.context() as patch:
+            patch.chdir(tmp_path)
+            patch.setattr("sys.argv", ["gan-lab-evaluate", *words])
+            main()
+        found = json.loads(capsys.readouterr().out)
+        assert found["metrics"].keys() == found["floor"].keys()
+    assert found["metrics"]["fd_random_conv"] == pytest.approx(0, abs=1e-9)
+    for words, sentence in [
+        (["nowhere"], "run=nowhere: not a run folder"),
+        ([], "expected folders of runs, or real=... and fake=..."),
+        (["run", "real=a.npz", "fake=a.npz"], "expected folders of runs, or real=... and fake=..."),
+        (["real=a.npz"], "expected folders of runs, or real=... and fake=..."),
+        (["run", "weights=best"], "weights=best: expected one of auto, generator, ema"),
+        (["run", "wieghts=ema"], "wieghts: there is no such key; did you mean 'weights'"),
+        (["run", "evaluation.foo=1"], "evaluation.foo: Key 'foo' not in 'EvaluationConfig'"),
+        (["run", "evaluation.k=x"], "evaluation.k: Value 'x'"),
+        (["run", "evaluation.k=0"], "evaluation.k=0: expected a whole number of at least 1"),
+        (["run", "evaluation.k=100"], "evaluation.k=100: expected less than the number of samples compared, 100"),
+        (["run", "evaluation.kid_subset_size=101"], "evaluation.kid_subset_size=101: expected at most"),
+        (["run", "evaluation/extractor=pixel"], "evaluation/extractor=pixel: there is no such file in the group; did"),
+        (["run", "evaluation/extractor=points"], "evaluation/extractor=points: the dataset's samples are of shape"),
+        (["run", "evaluation/extractor=inception"], "evaluation/extractor=inception: the weights are not at "),
+        (["run", "evaluation.metrics=[is]"], "evaluation.metrics: there is no metric 'is'"),
+        (["real=a.npz", "fake=b.npz"], "fake=b.npz: there is no such file or folder"),
+        (
+            ["real=a.npz", "fake=a.npz"],
+            "evaluation.kid_subset_size=1000: expected at most the number of samples compar",
+        ),
+        (["real=a.npz", "fake=a.npz", "evaluation.samples=3"], "evaluation.samples: files are compared whole"),
+        (["real=a.npz", "fake=a.npz", "evaluation/extractor=classifier"], "evaluation/extractor=classifier: it learns"),
+    ]:
+        assert refusal(monkeypatch, tmp_path, main, "gan-lab-evaluate", *words).startswith(f"gan-lab: {sentence}"), (
+            words
+        )
+
+
+def test_two_sets_of_files(tmp_path):
+    """Folder against archive; the floor is one half of the real samples against the other."""
+    pixels = np.random.RandomState(0).randint(0, 256, (60, 9, 7, 3)).astype(np.uint8)
+    (tmp_path / "real").mkdir()
+    for number, image in enumerate(pixels):
+        Image.fromarray(image).save(tmp_path / "real" / f"{number:03d}.png")
+    np.savez(tmp_path / "fake.npz", pixels // 2)
+    small = ["evaluation/extractor=pixels", "evaluation.kid_subset_size=20"]
+    found = evaluate_files(tmp_path / "real", tmp_path / "fake.npz", small)
+    from gan_lab.metrics import Moments, frechet_distance
+
+    features = torch.from_numpy(pixels.transpose(0, 3, 1, 2).reshape(60, -1).copy()).double() / 255
+    halved = torch.from_numpy((pixels // 2).transpose(0, 3, 1, 2).reshape(60, -1).copy()).double() / 255
+    expected = frechet_distance(Moments.of(features), Moments.of(halved))
+    floor = frechet_distance(Moments.of(features[1::2]), Moments.of(features[::2]))
+    assert found["metrics"]["fd_pixels"] == pytest.approx(expected, rel=1e-9)
+    assert found["floor"]["fd_pixels"] == pytest.approx(floor, rel=1e-9)
+    np.savez(tmp_path / "points.npz", np.random.RandomState(0).randn(50, 2))
+    points = evaluate_files(tmp_path / "points.npz", tmp_path / "points.npz", ["evaluation.k=3"])
+    assert points["metrics"]["precision_points"] == 1
+    np.savez(tmp_path / "labelled.npz", images=pixels, labels=np.arange(60) % 3)
+    short = ["evaluation/extractor=classifier", "evaluation.extractor.steps=2", "evaluation.kid_subset_size=20"]
+    judged = evaluate_files(tmp_path / "labelled.npz", tmp_path / "fake.npz", short)
+    assert 1 <= judged["metrics"]["classes"] <= 3
