@@ -115,7 +115,7 @@ class RunFolder:
 
     def add_evaluation(self, evaluation: dict[str, Any]) -> bool:
         """Add metrics to result.json under ``evaluations``, unless they are there; whether they were added."""
-        with FileLock(self.path / ".result.lock"):
+        with FileLock(self.path / ".lock"):
             result = self.result()
             known = [result, *result["evaluations"]]
             if any(

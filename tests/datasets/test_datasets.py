@@ -143,3 +143,26 @@ def test_download_fetches_what_is_missing_and_leaves_no_scraps(tmp_path, data_ro
         mnist(str(broken), download=True)
     assert not list((broken / "MNIST").glob("**/*-ubyte"))
     server.shutdown()
+
+
+def test_stacked_mnist(data_root):
+    """Every channel a digit of its own split, drawn once and for all; 26 000 and 128 000 as PacGAN has them."""
+    from gan_lab.datasets import mnist, stacked_mnist
+
+    data = stacked_mnist(str(data_root))
+    digits = mnist(str(data_root))
+    assert data.train.shape == (128_000, 3, 28, 28)
+    assert data.test.shape == (26_000, 3, 28, 28)
+    assert (data.train.dtype, data.train_labels.shape) == (torch.uint8, (128_000, 3))
+    again = stacked_mnist(str(data_root), max_samples=100)
+    assert torch.equal(again.train, data.train[:100])
+    assert again.checksum == data.checksum != digits.checksum
+    for stacks, stack_labels, singles, labels in (
+        (data.train, data.train_labels, digits.train, digits.train_labels),
+        (data.test, data.test_labels, digits.test, digits.test_labels),
+    ):
+        known = {image.numpy().tobytes(): label for image, label in zip(singles, labels.tolist(), strict=True)}
+        for stack, three in zip(stacks[:50], stack_labels[:50].tolist(), strict=True):
+            assert [known[channel[None].numpy().tobytes()] for channel in stack] == three
+        modes = (stack_labels * torch.tensor([100, 10, 1])).sum(1)
+        assert modes.unique().numel() == 1000
