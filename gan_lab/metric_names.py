@@ -1,0 +1,53 @@
+"""What each metric is called for people, and which way it is better. Imports nothing, so that anything may ask."""
+
+# the part of a metric's name before its extractor: (title, higher is better)
+_KINDS = {
+    "fid": ("FID", False),
+    "fd": ("Fréchet distance", False),
+    "kid": ("Kernel distance", False),
+    "precision": ("Precision", True),
+    "recall": ("Recall", True),
+    "density": ("Density", True),  # ideally 1; above it the samples crowd where real ones are dense
+    "coverage": ("Coverage", True),
+    "score": ("Classifier score", True),
+    "inception_score": ("Inception score", True),
+    "classes": ("Classes drawn", True),
+    "class_kl": ("Class KL, nats", False),
+    "modes": ("Modes reached", True),
+    "high_quality": ("High-quality share", True),
+    "reverse_kl": ("Reverse KL, nats", False),
+}
+
+
+def higher_is_better(name: str) -> bool:
+    """Whether more of the metric is better.
+
+    Args:
+        name: as in ``result.json``: a kind (``modes``), or a kind and its extractor (``fd_pixels``).
+
+    Raises:
+        KeyError: if the kind is not known: a direction is never guessed.
+    """
+    return _KINDS[_kind(name)][1]
+
+
+def title(name: str) -> str:
+    """The metric's name for people, such as ``Fréchet distance (pixels)``; an unknown name stays as it is."""
+    if not known(name):
+        return name
+    kind = _kind(name)
+    extractor = name[len(kind) + 1 :]
+    return f"{_KINDS[kind][0]} ({extractor.replace('_', ' ')})" if extractor else _KINDS[kind][0]
+
+
+def known(name: str) -> bool:
+    """Whether the metric's direction is known."""
+    return any(name == kind or name.startswith(f"{kind}_") for kind in _KINDS)
+
+
+def _kind(name: str) -> str:
+    # the longest kind wins: class_kl is no classifier score called "class"
+    kinds = [kind for kind in _KINDS if name == kind or name.startswith(f"{kind}_")]
+    if not kinds:
+        raise KeyError(f"{name}: no metric of this name is known; known kinds: {', '.join(_KINDS)}")
+    return max(kinds, key=len)
