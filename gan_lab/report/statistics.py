@@ -84,7 +84,8 @@ def probability_of_improvement(x: Sequence[float] | Array, y: Sequence[float] | 
 
     The interval is Newcombe's score interval (2006, Statistics in Medicine 25:559, method 5), with Student's quantile
     for the normal one where a group has but three seeds: three that beat three others without exception leave ½
-    possible, as the exact test does (p = 0.1), where the bootstrap would say [1, 1]; four settle it (p = 0.029). Infinite values are allowed: a lost run can be made to lose against all others.
+    possible, as the exact test does (p = 0.1), where the bootstrap would say [1, 1]; four settle it (p = 0.029).
+    Infinite values are allowed: a lost run can be made to lose against all others.
 
     Args:
         x: values of one group, ``[n]``. y: of the other, ``[m]``.
