@@ -12,10 +12,10 @@ _KINDS = {
     "score": ("Classifier score", True),
     "inception_score": ("Inception score", True),
     "classes": ("Classes drawn", True),
-    "class_kl": ("Class KL, nats", False),
+    "class_kl": ("Class KL (nats)", False),
     "modes": ("Modes reached", True),
     "high_quality": ("High-quality share", True),
-    "reverse_kl": ("Reverse KL, nats", False),
+    "reverse_kl": ("Reverse KL (nats)", False),
 }
 
 
@@ -38,6 +38,14 @@ def title(name: str) -> str:
     kind = _kind(name)
     extractor = name[len(kind) + 1 :]
     return f"{_KINDS[kind][0]} ({extractor.replace('_', ' ')})" if extractor else _KINDS[kind][0]
+
+
+def bounds(name: str) -> tuple[float, float]:
+    """The least and the largest value the metric can take, infinite where it knows none; unknown metrics know none."""
+    kind = _kind(name) if known(name) else "kid"
+    if kind == "kid":  # its unbiased estimate goes below zero
+        return -float("inf"), float("inf")
+    return 0.0, 1.0 if kind in ("precision", "recall", "coverage", "high_quality") else float("inf")
 
 
 def known(name: str) -> bool:

@@ -47,6 +47,8 @@ def _standing(board: Board, leader: Row, others: list[Row], worth: str) -> str:
         if chance.interval
         else ""
     )
+    if chance.value < 0.5:
+        odds += ", so the means and the single runs disagree"
     if len(beaten) == len(others):
         rest = f" and each of the {len(others) - 1} others" if len(others) > 1 else ""
         return f"{leader.label} is better than {second.label}{rest} on {board.dataset}: {worth}{margin}; {odds}."
@@ -59,7 +61,7 @@ def _standing(board: Board, leader: Row, others: list[Row], worth: str) -> str:
 
 
 def _value(board: Board, row: Row) -> str:
-    mean = row.mean(board.primary)
+    mean = board.mean(row, board.primary)
     note = "" if mean is None or mean.interval else " (no interval: fewer than 3 seeds)"
     return f"{estimate(mean)}{note}"
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gan_lab.errors import ConfigError, closest
-from gan_lab.metric_names import higher_is_better, known
+from gan_lab.metric_names import bounds, higher_is_better, known
 from gan_lab.report import statistics
 from gan_lab.report.axes import Axes
 from gan_lab.report.reading import Measurement, Run
@@ -56,10 +56,6 @@ class Row:
         """How often each verdict was given, lost and unfinished runs with what became of them."""
         return Counter(run.verdict for run in self.runs)
 
-    def mean(self, metric: str) -> Estimate | None:
-        values = list(self.values.get(metric, {}).values())
-        return statistics.mean(values) if values else None
-
     def budget(self, key: str) -> tuple[float, float, float] | None:
         """Mean, least and most over the finished runs."""
         spent = [float(run.result["budget"][key]) for run in self.finished]
@@ -91,6 +87,25 @@ class Board:
         valueless = sum(run.done for run in row.runs) - len(finite)
         return finite + [math.inf] * (len(row.lost) + valueless)
 
+    def mean(self, row: Row, metric: str) -> Estimate | None:
+        """The mean over finished seeds; its interval ends where the metric does, which costs it no coverage."""
+        values = list(row.values[metric].values())
+        if not values:
+            return None
+        estimate = statistics.mean(values)
+        if estimate.interval is None:
+            return estimate
+        low, high = self.bounds(metric)
+        return Estimate(estimate.value, (max(low, estimate.interval[0]), min(high, estimate.interval[1])))
+
+    def bounds(self, metric: str) -> tuple[float, float]:
+        """What the metric can be here: no generator reaches more modes or classes than the data have."""
+        low, high = bounds(metric)
+        if metric in ("modes", "classes"):
+            known_values = [values[metric] for values in (self.floor, self.ceiling) if metric in values]
+            high = max([*known_values, *(v for row in self.rows for v in row.values[metric].values())])
+        return low, high
+
     def improvement(self, one: Row, other: Row) -> Estimate:
         """The probability that a run of one is better than a run of the other, lost runs counted as the worst."""
         return statistics.probability_of_improvement([-v for v in self.losses(one)], [-v for v in self.losses(other)])
@@ -121,8 +136,8 @@ def boards(runs: list[Run], axes: Axes, metric: str | None) -> list[Board]:
             names = json.dumps(sorted(measurement.metrics))
             cells[run.choices["dataset"], fingerprint, names].append((run, measurement, number > 0))
     _check(metric, {name for run in runs for entry in run.measurements for name in entry.metrics})
-    made = [_board(dataset, members, axes, colours, metric) for (dataset, _, _), members in cells.items()]
-    made = [board for board in made if board is not None]
+    tried = [_board(dataset, members, axes, colours, metric) for (dataset, _, _), members in cells.items()]
+    made = [board for board in tried if board is not None]
     made.sort(key=lambda board: (board.dataset, board.again, -sum(len(row.runs) for row in board.rows)))
     _place_unfinished(made, runs, axes, colours)
     for board in made:

@@ -113,9 +113,7 @@ def content(sweep: Sweep, metric: str | None) -> Content:
     axes = axes_.find(sweep.runs)
     boards = comparison.boards(sweep.runs, axes, metric)
     done = [run for run in sweep.runs if run.done]
-    states = {
-        state: sum(run.state == state for run in sweep.runs) for state in dict.fromkeys(r.state for r in sweep.runs)
-    }
+    states = Counter(run.state for run in sweep.runs)
     folders = listed([folder.resolve().name for folder in sweep.folders], 3)
     return Content(
         title=folders,
@@ -149,7 +147,7 @@ def _section(board: Board, place: int, boards: list[Board], runs: list[Run], axe
         if values
     ]
     seed, pictures = _pictures(board)
-    probabilities = statistics.rank_probabilities([board.losses(row) for row in board.ranked]) if board.ranked else []
+    probabilities = statistics.rank_probabilities([board.losses(row) for row in board.ranked])
     return Section(
         board=board,
         slug=f"{place}_" if len(boards) > 1 else "",
@@ -174,7 +172,7 @@ def _section(board: Board, place: int, boards: list[Board], runs: list[Run], axe
 
 
 def _ranked(board: Board, row: Row, rank: int, others: list[str]) -> Ranked:
-    mean = row.mean(board.primary)
+    mean = board.mean(row, board.primary)
     values = list(row.values[board.primary].values())
     budgets = [row.budget(key) for key in BUDGET]
     counted = len(row.finished) + len(row.lost)
@@ -195,7 +193,7 @@ def _ranked(board: Board, row: Row, rank: int, others: list[str]) -> Ranked:
         lost=lost,
         verdicts=", ".join(f"{count} {verdict.replace('_', ' ')}" for verdict, count in row.verdicts.most_common()),
         standing=_standing(board, row),
-        metrics=[estimate(row.mean(name)) for name in others],
+        metrics=[estimate(board.mean(row, name)) for name in others],
         budget=[_range(budget) for budget in budgets],
     )
 

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes as Panel
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from gan_lab.metric_names import title
 from gan_lab.report import statistics
@@ -39,12 +40,13 @@ def figures(board: Board, axes: Axes) -> dict[str, Figure]:
     made: dict[str, Figure] = {}
     if any(row.values[board.primary] for row in board.rows):
         made["ranking"] = _ranking(board)
-        made["best_of_budget"] = _best_of_budget(board)
     for clock in ("iterations", "seconds"):
         if not board.again and (curves := group_curves(board, clock)):
             made[f"curves_{clock}"] = _curves(board, curves, clock)
     if (key := axes.numeric()) and (figure := _numeric(board, axes, key)):
         made["axis"] = figure
+    if "ranking" in made:
+        made["best_of_budget"] = _best_of_budget(board)
     return made
 
 
@@ -107,7 +109,8 @@ def _ranking(board: Board) -> Figure:
                     0.01, place, "no finished run", color=FAINT, va="center", transform=panel.get_yaxis_transform()
                 )
                 continue
-            estimate = statistics.mean(values)
+            estimate = board.mean(row, board.primary)
+            assert estimate is not None  # as there are values
             shade = colour(row.colour)
             panel.plot(values, [place] * len(values), "o", ms=4, color=shade, alpha=0.45, mew=0)
             if estimate.interval:
@@ -137,7 +140,7 @@ def _curves(board: Board, curves: list[GroupCurve], clock: str) -> Figure:
                 for other in shown:
                     panel.plot(other.x, other.mean, color=GRID, lw=0.9)
                 panel.set_title(_short(curve.row.label, 24), loc="left", fontsize=8.5)
-            _draw(panel, curve)
+            _draw(panel, curve, board.bounds(board.primary))
         everything = [float(v) for curve in shown for v in curve.mean]
         for panel in panels:
             _scale(panel, "y", everything)
@@ -153,11 +156,11 @@ def _curves(board: Board, curves: list[GroupCurve], clock: str) -> Figure:
         return figure
 
 
-def _draw(panel: Panel, curve: GroupCurve) -> None:
+def _draw(panel: Panel, curve: GroupCurve, bounds: tuple[float, float]) -> None:
     shade = colour(curve.row.colour)
     dash = _DASHES[curve.row.colour // len(COLOURS) % len(_DASHES)]
     if curve.low is not None and curve.high is not None:
-        panel.fill_between(curve.x, curve.low, curve.high, color=shade, alpha=0.18, lw=0)
+        panel.fill_between(curve.x, *np.clip((curve.low, curve.high), *bounds), color=shade, alpha=0.15, lw=0)
     else:
         for x, y in curve.seeds:
             panel.plot(x, y, color=shade, lw=0.7, alpha=0.5)
@@ -183,7 +186,7 @@ def _numeric(board: Board, axes: Axes, key: str) -> Figure | None:
         for index, (label, points) in enumerate(lines.items()):
             points.sort(key=lambda point: point[0])
             x = np.array([value for value, _ in points])
-            estimates = [statistics.mean(list(row.values[board.primary].values())) for _, row in points]
+            estimates = [found for _, row in points if (found := board.mean(row, board.primary))]
             marker = _MARKERS[index % len(_MARKERS)]
             panel.plot(x, [e.value for e in estimates], marker=marker, color=colour(index), lw=1.9, label=label or None)
             ends = [e.interval or (e.value, e.value) for e in estimates]
@@ -221,9 +224,9 @@ def _best_of_budget(board: Board) -> Figure:
             panel.plot(range(1, len(best) + 1), best, dash, marker=marker, ms=4.5, mec=PAPER, color=colour(row.colour),
                        lw=1.7, label=row.label)  # fmt: skip
         _scale(panel, "y", everything)
-        panel.xaxis.get_major_locator().set_params(integer=True)
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.set_xlabel("seeds tried")
-        panel.set_ylabel(f"expected best · {_with_arrow(board)}")
+        panel.set_ylabel(f"expected best {title(board.primary)}")
         _reference(panel, board, "h")
         _legend(figure, panel)
         return figure

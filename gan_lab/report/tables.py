@@ -45,7 +45,7 @@ def table_csv(content: Content) -> str:
 
 
 def _cells(table: int, board: Board, rank: int, row: Row, metric: str) -> list[object]:
-    mean = row.mean(metric)
+    mean = board.mean(row, metric)
     low, high = mean.interval if mean and mean.interval else (None, None)
     values = list(row.values[metric].values())
     primary = metric == board.primary
@@ -84,7 +84,7 @@ def table_tex(content: Content) -> str:
             r"\midrule",
         ]
         for row in board.rows:
-            cells = [_tex_estimate(row, name) for name in names]
+            cells = [_tex_estimate(board, row, name) for name in names]
             lines.append(" & ".join([tex(row.label), *cells, str(len(row.finished)), str(len(row.lost))]) + r" \\")
         for name, values in section.references:
             lines.append(" & ".join([rf"\emph{{{name}}}", *(tex(value) for value in values), "", ""]) + r" \\")
@@ -92,8 +92,8 @@ def table_tex(content: Content) -> str:
     return "\n".join(lines)
 
 
-def _tex_estimate(row: Row, name: str) -> str:
-    mean = row.mean(name)
+def _tex_estimate(board: Board, row: Row, name: str) -> str:
+    mean = board.mean(row, name)
     if mean is None:
         return "--"
     ends = mean.interval
