@@ -49,9 +49,11 @@ def _standing(board: Board, leader: Row, others: list[Row], worth: str) -> str:
     )
     if chance.value < 0.5:
         odds += ", so the means and the single runs disagree"
-    if len(beaten) == len(others):
-        rest = f" and each of the {len(others) - 1} others" if len(others) > 1 else ""
-        return f"{leader.label} is better than {second.label}{rest} on {board.dataset}: {worth}{margin}; {odds}."
+    unsure = [row for row in others if row not in beaten]
+    if second in beaten:
+        rest = f" and {len(beaten) - 1} others" if len(beaten) > 2 else f" and {beaten[1].label}" if beaten[1:] else ""
+        doubt = f" Against {listed([row.label for row in unsure])} it is not settled." if unsure else ""
+        return f"{leader.label} is better than {second.label}{rest} on {board.dataset}: {worth}{margin}; {odds}.{doubt}"
     text = f"Which is best on {board.dataset} is not settled. {leader.label} is ahead, {worth}{margin}; {odds}."
     if beaten:
         text += f" It is better, beyond that doubt, than {listed([row.label for row in beaten])}."
@@ -91,8 +93,9 @@ def _cost(leader: Row, second: Row) -> str:
     if not ours or not theirs or not updates[0] or not updates[1]:
         return ""
     ratio = ours[0] / theirs[0] if theirs[0] else math.nan
+    pace = f"as long as {second.label}" if 0.95 < ratio < 1.05 else f"{number(ratio)} times that of {second.label}"
     return (
-        f"Its cost: {number(ours[0])} s of training a run, {number(ratio)} times that of {second.label}, and "
+        f"Its cost: {number(ours[0])} s of training a run, {pace}, and "
         f"{number(updates[0][0])} discriminator updates against {number(updates[1][0])}."
     )
 

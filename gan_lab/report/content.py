@@ -44,6 +44,7 @@ class Ranked:
     best: str
     finished: str
     lost: str
+    lost_share: str
     verdicts: str
     standing: str
     metrics: list[str]
@@ -176,11 +177,11 @@ def _ranked(board: Board, row: Row, rank: int, others: list[str]) -> Ranked:
     values = list(row.values[board.primary].values())
     budgets = [row.budget(key) for key in BUDGET]
     counted = len(row.finished) + len(row.lost)
-    lost = "0"
+    lost, share = "0", ""
     if row.lost:
         rate = statistics.failure_rate(len(row.lost), counted)
         ends = f" [{percent(rate.interval[0])}, {percent(rate.interval[1])}]" if rate.interval else ""
-        lost = f"{len(row.lost)} of {counted}: {percent(rate.value)}{ends}"
+        lost, share = f"{len(row.lost)} of {counted}", f"{percent(rate.value)}{ends}"
     return Ranked(
         rank=str(rank) if board.losses(row) else "–",
         label=row.label,
@@ -191,6 +192,7 @@ def _ranked(board: Board, row: Row, rank: int, others: list[str]) -> Ranked:
         best=number(sum(row.best) / len(row.best)) if row.best else "–",
         finished=f"{len(row.finished)} of {len(row.runs)}",
         lost=lost,
+        lost_share=share,
         verdicts=", ".join(f"{count} {verdict.replace('_', ' ')}" for verdict, count in row.verdicts.most_common()),
         standing=_standing(board, row),
         metrics=[estimate(board.mean(row, name)) for name in others],

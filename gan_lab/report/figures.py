@@ -40,11 +40,11 @@ def figures(board: Board, axes: Axes) -> dict[str, Figure]:
     made: dict[str, Figure] = {}
     if any(row.values[board.primary] for row in board.rows):
         made["ranking"] = _ranking(board)
+    if (key := axes.numeric()) and (figure := _numeric(board, axes, key)):
+        made["axis"] = figure
     for clock in ("iterations", "seconds"):
         if not board.again and (curves := group_curves(board, clock)):
             made[f"curves_{clock}"] = _curves(board, curves, clock)
-    if (key := axes.numeric()) and (figure := _numeric(board, axes, key)):
-        made["axis"] = figure
     if "ranking" in made:
         made["best_of_budget"] = _best_of_budget(board)
     return made

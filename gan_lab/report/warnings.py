@@ -55,7 +55,8 @@ def _budgets(board: Board) -> list[str]:
             if means and max(means.values()) > _TIME_RATIO * min(means.values()):
                 least, most = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
                 sentences.append(
-                    f"Budgets differ in {name}: {number(means[most])} for {most}, {number(means[least])} for {least}."
+                    f"Budgets differ in {name}: from {number(means[least])} a run ({least}) to "
+                    f"{number(means[most])} ({most})."
                 )
         elif len(spent) > 1:
             parts = [f"{value:,} for {listed(labels)}" for value, labels in sorted(spent.items())]
@@ -71,7 +72,9 @@ def _seeds(board: Board) -> list[str]:
         sentences.append(f"No interval for {listed(few)}: fewer than {FEWEST} seeds have finished.")
     if len(set(counts.values())) > 1:
         parts = [f"{label} {count}" for label, count in counts.items()]
-        sentences.append(f"Groups have unequal numbers of finished seeds: {listed(parts, 30)}.")
+        least, most = min(counts.values()), max(counts.values())
+        told = listed(parts) if len(parts) <= 8 else f"from {least} to {most}"
+        sentences.append(f"Groups have unequal numbers of finished seeds: {told}.")
     return sentences
 
 
