@@ -30,6 +30,8 @@ def _report() -> None:
     named = [word for word in words if word.partition("=")[0] in keys or ("=" in word and not Path(word).is_dir())]
     folders = [word for word in words if word not in named]
     sys.argv[1:] = named
+    if empty := [word for word in named if word in ("out=", "metric=")]:
+        raise ConfigError(f"{empty[0]}: the value is missing; leave the key out for its default")
     arguments = parse("gan-lab-report FOLDER...", ReportArguments)
     if not folders:
         raise ConfigError("FOLDER: missing; name a run, a sweep, or a folder that holds some")

@@ -84,8 +84,11 @@ class Board:
         """The row's values of the primary metric turned so that lower is better, a lost run as infinite."""
         sign = -1.0 if self.higher else 1.0
         finite = [sign * value for value in row.values[self.primary].values()]
-        valueless = sum(run.done for run in row.runs) - len(finite)
-        return finite + [math.inf] * (len(row.lost) + valueless)
+        return finite + [math.inf] * (len(row.lost) + self.valueless(row))
+
+    def valueless(self, row: Row) -> int:
+        """Finished runs whose primary metric is not a number: lost, for all that can be said of them."""
+        return len(row.finished) - len(row.values[self.primary])
 
     def mean(self, row: Row, metric: str) -> Estimate | None:
         """The mean over finished seeds; its interval ends where the metric does, which costs it no coverage."""

@@ -69,7 +69,7 @@ class Run:
 
     @property
     def verdict(self) -> str:
-        return self.result["verdict"].get("verdict", "not judged") if self.done else self.state
+        return str(self.result["verdict"].get("verdict") or "not judged") if self.done else self.state
 
     @property
     def picture(self) -> Path:
@@ -99,7 +99,7 @@ def read(folders: list[Path]) -> Sweep:
     seen: set[Path] = set()
     base = Path(os.path.commonpath([folder.resolve() for folder in folders]))
     for folder in folders:
-        runs, foreign = _walk(folder.resolve())
+        runs, foreign, closed = _walk(folder.resolve())
         for path in runs:
             if path not in seen:
                 seen.add(path)
@@ -109,27 +109,30 @@ def read(folders: list[Path]) -> Sweep:
             sweep.skipped.append(
                 Skipped(str(path.relative_to(base)), "not a run folder: no status.json in or below it")
             )
+        sweep.skipped += [Skipped(str(error.filename), f"cannot be opened: {error.strerror}") for error in closed]
     sweep.runs.sort(key=lambda run: run.name)
     _drop_repetitions(sweep)
     return sweep
 
 
-def _walk(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Run folders at or below a folder, and the topmost folders that hold none."""
+def _walk(folder: Path) -> tuple[list[Path], list[Path], list[OSError]]:
+    """Run folders at or below a folder, the topmost folders that hold none, and what could not be opened."""
     runs: list[Path] = []
-    for path, below, files in os.walk(folder):
-        is_run = "status.json" in files or "result.json" in files or (Path(path) / ".hydra" / "overrides.yaml").exists()
-        if is_run:
+    closed: list[OSError] = []
+    for path, below, files in os.walk(folder, onerror=closed.append):
+        # a job that was killed before it began has left but what Hydra wrote
+        if "status.json" in files or "result.json" in files or os.path.exists(f"{path}/.hydra/overrides.yaml"):
             runs.append(Path(path))
             below.clear()
-        below[:] = sorted(name for name in below if not name.startswith(".") and name != "report")
+        below[:] = sorted(name for name in below if not name.startswith("."))
     inside = {parent for run in runs for parent in (run, *run.parents)}
     foreign: list[Path] = []
     for parent in sorted(path for path in inside if path not in set(runs) and path.is_relative_to(folder)):
         for child in sorted(parent.iterdir()):
-            if child.is_dir() and child not in inside and not child.name.startswith(".") and child.name != "report":
+            is_report = (child / "report.md").exists() and (child / "table.csv").exists()
+            if child.is_dir() and child not in inside and not child.name.startswith(".") and not is_report:
                 foreign.append(child)
-    return runs, foreign
+    return runs, foreign, closed
 
 
 def _read_run(path: Path, name: str) -> Run:
@@ -168,7 +171,8 @@ def _add_result(run: Run) -> None:
     run.result = result
     run.choices = {key: str(result[key]) for key in _CHOICES}
     # evaluated again later: the newest of equal fingerprints counts, the first is that of the run itself
-    measured = [entry for entry in (result, *result.get("evaluations", [])) if isinstance(entry, dict)]
+    later = result.get("evaluations")
+    measured = [entry for entry in (result, *(later if isinstance(later, list) else [])) if isinstance(entry, dict)]
     newest = {json.dumps(entry.get("fingerprint"), sort_keys=True): entry for entry in measured}
     run.measurements = [
         Measurement(

@@ -85,6 +85,8 @@ def _lost(board: Board) -> list[str]:
             f"Runs were lost ({listed(lost)}): the means are of the finished runs alone; the ranking and the "
             "probabilities count a lost run as worse than any finished one."
         )
+    if blank := [f"{count} of {row.label}" for row in board.rows if (count := board.valueless(row))]:
+        sentences.append(f"Runs finished without a value of {board.primary} ({listed(blank)}): they count as lost.")
     if open_ := [f"{len(row.unfinished)} of {row.label}" for row in board.rows if row.unfinished]:
         sentences.append(
             f"Runs have no result yet, or were stopped from outside ({listed(open_)}): they count neither for nor "

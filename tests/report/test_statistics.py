@@ -73,7 +73,7 @@ def test_coverage_of_the_mean(kind, n, monkeypatch):
     values, truth = draws(kind, n)
     intervals = np.array([st.mean_interval(row) for row in values])
     covered = ((intervals[:, 0] <= truth) & (truth <= intervals[:, 1])).mean()
-    assert 0.925 <= covered <= 0.97  # 93-97 %, less one standard error of the simulation (0.5 %) below
+    assert 0.93 <= covered <= 0.97
 
 
 def test_coverage_of_the_stratified_mean(monkeypatch):
@@ -82,8 +82,8 @@ def test_coverage_of_the_stratified_mean(monkeypatch):
     intervals = np.array(
         [st.mean_interval(rng.normal(0, 1, 5), rng.normal(4, 3, 6)) for _ in range(2000)]
     )  # strata of unlike mean and spread; the mean over both is 2
-    covered = ((intervals[:, 0] <= 2) & (2 <= intervals[:, 1])).mean()
-    assert 0.925 <= covered <= 0.97
+    covered = ((intervals[:, 0] <= 2) & (intervals[:, 1] >= 2)).mean()
+    assert 0.93 <= covered <= 0.97
 
 
 @pytest.mark.parametrize(("n", "shift"), [(3, 0.0), (4, 0.0), (5, 0.0), (5, 1.0), (10, 0.5)])
