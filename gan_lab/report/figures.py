@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import matplotlib
@@ -101,7 +101,8 @@ def _ranking(board: Board) -> Figure:
         rows = board.rows
         figure, (panel,) = _canvas(1.0 + 0.34 * len(rows))
         everything = [value for row in rows for value in row.values[board.primary].values()]
-        _scale(panel, "x", everything)
+        means = [found for row in rows if (found := board.mean(row, board.primary))]
+        _scale(panel, "x", everything, [end for found in means for end in found.interval or ()])
         for place, row in enumerate(rows):
             values = list(row.values[board.primary].values())
             if not values:
@@ -112,10 +113,10 @@ def _ranking(board: Board) -> Figure:
             estimate = board.mean(row, board.primary)
             assert estimate is not None  # as there are values
             shade = colour(row.colour)
-            panel.plot(values, [place] * len(values), "o", ms=4, color=shade, alpha=0.45, mew=0)
             if estimate.interval:
-                panel.plot(estimate.interval, [place, place], color=shade, lw=2.2, solid_capstyle="butt")
-            panel.plot([estimate.value], [place], _MARKERS[row.colour % len(_MARKERS)], ms=7.5, color=shade, mec=PAPER)
+                panel.plot(estimate.interval, [place, place], color=shade, lw=1.8, solid_capstyle="butt")
+            panel.plot(values, [place] * len(values), "o", ms=5, mfc=PAPER, mec=shade, mew=1)
+            panel.plot([estimate.value], [place], _MARKERS[row.colour % len(_MARKERS)], ms=8.5, color=shade, mec=PAPER)
         _reference(panel, board, "v")
         panel.set_yticks(range(len(rows)), [_short(row.label, 34) for row in rows])
         panel.set_ylim(len(rows) - 0.4, -0.6)
@@ -160,7 +161,7 @@ def _draw(panel: Panel, curve: GroupCurve, bounds: tuple[float, float]) -> None:
     shade = colour(curve.row.colour)
     dash = _DASHES[curve.row.colour // len(COLOURS) % len(_DASHES)]
     if curve.low is not None and curve.high is not None:
-        panel.fill_between(curve.x, *np.clip((curve.low, curve.high), *bounds), color=shade, alpha=0.15, lw=0)
+        panel.fill_between(curve.x, *np.clip((curve.low, curve.high), *bounds), color=shade, alpha=0.11, lw=0)
     else:
         for x, y in curve.seeds:
             panel.plot(x, y, color=shade, lw=0.7, alpha=0.5)
@@ -232,10 +233,19 @@ def _best_of_budget(board: Board) -> Figure:
         return figure
 
 
-def _scale(panel: Panel, which: str, values: list[float]) -> None:
-    """Limits from the values themselves, lest a wide band flatten them; logarithmic where they span 30-fold."""
+def _scale(panel: Panel, which: str, values: list[float], also: Sequence[float] = ()) -> None:
+    """Limits from the values, logarithmic where they span 30-fold.
+
+    What is also to be seen, such as intervals, stretches them threefold at most, lest it flatten the values.
+    """
     low, high = min(values), max(values)
     logarithmic = low > 0 and high > 30 * low
+    if logarithmic:
+        reach = high / low
+        low, high = max(low / reach, min([low, *(v for v in also if v > 0)])), min(high * reach, max([high, *also]))
+    else:
+        reach = high - low
+        low, high = max(low - reach, min([low, *also])), min(high + reach, max([high, *also]))
     if logarithmic:
         room = (high / low) ** 0.08
         ends = (low / room, high * room)
@@ -265,8 +275,10 @@ def _reference(panel: Panel, board: Board, way: str) -> None:
 def _legend(figure: Figure, panel: Panel) -> None:
     handles, labels = panel.get_legend_handles_labels()
     if handles:
+        letters = sum(min(len(label), 30) + 6 for label in labels)
+        columns = len(labels) if letters < 80 else 3 if max(map(len, labels)) < 22 else 2
         figure.legend(handles, [_short(label, 30) for label in labels], loc="outside lower center", fontsize=8.5,
-                      ncols=3 if max(map(len, labels)) < 22 else 2)  # fmt: skip
+                      ncols=columns)  # fmt: skip
 
 
 def _with_arrow(board: Board) -> str:

@@ -25,6 +25,7 @@ _TEX = {
     ">": r"\textgreater{}",
     "·": r"\textperiodcentered{}",
     "–": "--",
+    "−": "$-$",
 }
 
 _COLUMNS = ("table", "dataset", "rank", "group", "metric", "ranked_by", "mean", "low", "high", "iqm", "best",

@@ -10,6 +10,8 @@ def number(value: float | None) -> str:
     """Three significant digits; whole numbers of up to five places stay whole; a dash for what is not there."""
     if value is None or not math.isfinite(value):
         return "–"
+    if value < 0:
+        return f"−{number(-value)}"
     if value == int(value) and abs(value) < 1e15:
         return f"{int(value):,}"
     if abs(value) >= 1000:

@@ -18,7 +18,7 @@ def warnings(boards: list[Board], runs: list[Run]) -> list[str]:
         where = f"{board.dataset}: " if len(boards) > 1 else ""
         if not board.again:
             found += [where + sentence for sentence in (*_budgets(board), *_seeds(board), *_lost(board))]
-    return found + _unknown_metrics(boards, runs) + _environments(runs)
+    return found + _untabled(boards, runs) + _environments(runs)
 
 
 def _not_comparable(boards: list[Board]) -> list[str]:
@@ -95,9 +95,14 @@ def _lost(board: Board) -> list[str]:
     return sentences
 
 
-def _unknown_metrics(boards: list[Board], runs: list[Run]) -> list[str]:
-    unranked = {run.choices["dataset"] for run in runs if run.done} - {board.dataset for board in boards}
-    return [f"{dataset}: none of its metrics has a known direction; nothing is ranked." for dataset in sorted(unranked)]
+def _untabled(boards: list[Board], runs: list[Run]) -> list[str]:
+    """Datasets that are in no table."""
+    finished = {run.choices["dataset"] for run in runs if run.done}
+    sentences = []
+    for dataset in sorted({run.choices["dataset"] for run in runs} - {board.dataset for board in boards}):
+        why = "none of its metrics has a known direction" if dataset in finished else "none of its runs has finished"
+        sentences.append(f"Dataset {dataset} is in no table: {why}.")
+    return sentences
 
 
 def _environments(runs: list[Run]) -> list[str]:

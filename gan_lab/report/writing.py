@@ -21,7 +21,7 @@ _MARK = '<meta name="generator" content="gan-lab-report">'
 _LARGEST = 480  # pixels a side of an embedded picture
 _MOST_PICTURES = 24
 _CAPTIONS = {
-    "ranking": "Final {metric} by group: mean (marker), 95 % interval (bar), every seed (dots).",
+    "ranking": "Final {metric} by group: mean (marker), 95 % interval (bar), every seed (circles).",
     "curves_iterations": "{metric} against iterations: mean over seeds, with its pointwise 95 % interval or, below "
     "three seeds, each seed. Dotted lines that end in × are lost runs.",
     "curves_seconds": "{metric} against seconds of training, evaluation not counted.",
@@ -156,10 +156,13 @@ def _embedded(section: Section) -> list[dict[str, str]]:
     for label, run in section.pictures[:_MOST_PICTURES]:
         try:
             with Image.open(run.picture) as picture:
+                small = max(picture.size) <= _LARGEST // 2  # its pixels are to be seen
                 picture.thumbnail((_LARGEST, _LARGEST))
                 buffer = io.BytesIO()
                 picture.save(buffer, "PNG", optimize=True)
-            made.append({"label": label, "uri": _uri(buffer.getvalue(), "png"), "note": "", "path": str(run.picture)})
+            made.append(
+                {"label": label, "uri": _uri(buffer.getvalue(), "png"), "note": "", "kind": "pixels" if small else ""}
+            )
         except (OSError, SyntaxError) as error:  # what Pillow raises for a file that is no whole picture
-            made.append({"label": label, "uri": "", "note": f"cannot be read: {error}", "path": str(run.picture)})
+            made.append({"label": label, "uri": "", "note": f"cannot be read: {error}"})
     return made

@@ -272,6 +272,12 @@ def test_values_that_are_null_count_as_lost(tmp_path, sweep):
     assert "without a value of reverse_kl (1 of lsgan)" in page(tmp_path)
 
 
+def test_a_dataset_without_a_finished_run_is_missed_aloud(tmp_path, run):
+    run(tmp_path / "a", {"loss": "lsgan", "dataset": "ring8"})
+    run(tmp_path / "b", {"loss": "lsgan", "dataset": "grid25"}, state="failed", error="boom")
+    assert "Dataset grid25 is in no table: none of its runs has finished." in page(tmp_path)
+
+
 def test_an_unknown_metric_has_no_direction(tmp_path, run):
     run(tmp_path / "a", {"loss": "lsgan"}, {"beauty": 1.0})
     assert "none of its metrics has a known direction" in page(tmp_path)
