@@ -54,8 +54,7 @@ def known(name: str) -> bool:
 
 
 def _kind(name: str) -> str:
-    # the longest kind wins: class_kl is no classifier score called "class"
-    kinds = [kind for kind in _KINDS if name == kind or name.startswith(f"{kind}_")]
-    if not kinds:
-        raise KeyError(f"{name}: no metric of this name is known; known kinds: {', '.join(_KINDS)}")
-    return max(kinds, key=len)
+    for kind in _KINDS:  # none of them begins with another and an underscore
+        if name == kind or name.startswith(f"{kind}_"):
+            return kind
+    raise KeyError(f"{name}: no metric of this name is known; known kinds: {', '.join(_KINDS)}")

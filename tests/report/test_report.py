@@ -116,9 +116,26 @@ def test_more_than_a_quarter_lost_ranks_after_all_that_finish(tmp_path, run, swe
 def test_a_torn_curve_and_a_torn_picture_do_no_harm(tmp_path, sweep):
     runs = sweep(tmp_path, {"lsgan": 0.5, "rsgan": 0.2}, 2, picture=True)
     curve = runs[0] / "metrics.csv"
-    curve.write_text(curve.read_text() + "1100,metric/rev")
+    curve.write_text(curve.read_text() + "1100,metric/reverse_kl,9")  # of 9.5e-05, say
     (runs[0] / "samples" / "final.png").write_bytes((runs[0] / "samples" / "final.png").read_bytes()[:200])
     assert "cannot be read" in page(tmp_path)
+    assert read([tmp_path]).runs[0].curves["metric/reverse_kl"][0][-1] == 1000
+
+
+def test_intervals_end_where_the_metric_does(tmp_path, sweep):
+    """Student's t of 0.4, 0.8, 1.2 reaches to −0.19; the reverse KL does not, and no ninth mode is there."""
+    sweep(tmp_path, {"lsgan": 0.8}, 3, spread=0.4)
+    page(tmp_path)
+    by_metric = {row["metric"]: row for row in rows(tmp_path)}
+    assert float(by_metric["reverse_kl"]["low"]) == 0
+    assert float(by_metric["reverse_kl"]["high"]) == pytest.approx(0.8 + 4.302653 * 0.4 / 3**0.5, abs=1e-5)
+    assert float(by_metric["modes"]["high"]) == 8
+
+
+def test_a_name_is_no_formula_of_a_spreadsheet(tmp_path, run):
+    run(tmp_path / "a", {"loss": "=1+1"})
+    page(tmp_path)
+    assert {row["group"] for row in rows(tmp_path)} == {"'=1+1"}
 
 
 def test_mixed_fingerprints_are_refused_in_one_table_with_the_reason(tmp_path, run, sweep):
