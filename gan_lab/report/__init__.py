@@ -1,0 +1,1 @@
+"""Reads run folders and writes what they say: statistics, tables, figures, one page."""

@@ -1,0 +1,289 @@
+"""The figures, as matplotlib objects: one colour a group everywhere, told apart without colour vision too."""
+
+import io
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes as Panel
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from gan_lab.metric_names import title
+from gan_lab.report import statistics
+from gan_lab.report.axes import Axes
+from gan_lab.report.comparison import Board, Row
+from gan_lab.report.curves import GroupCurve, group_curves
+from gan_lab.report.statistics import Array
+
+# Okabe & Ito's colours, less black and yellow, which vanish on dark and on light paper
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+_DASHES = ("-", "--", ":", "-.")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+# each stands for a role, so that the page can give the role another colour at night
+INK, FAINT, GRID, PAPER = "#1c2127", "#69727d", "#e1e5ea", "#fdfdfe"
+_TOGETHER = 6  # groups drawn into one panel; more get a panel each
+_PANELS = 24  # the most panels
+_WIDTH = 6.4  # inches, for every figure
+
+
+def colour(index: int) -> str:
+    """A group's colour; from the seventh on they come again, with other dashes and markers."""
+    return COLOURS[index % len(COLOURS)]
+
+
+def figures(board: Board, axes: Axes) -> dict[str, Figure]:
+    """The board's figures by name."""
+    made: dict[str, Figure] = {}
+    if any(row.values[board.primary] for row in board.rows):
+        made["ranking"] = _ranking(board)
+    if (key := axes.numeric()) and (figure := _numeric(board, axes, key)):
+        made["axis"] = figure
+    for clock in ("iterations", "seconds"):
+        if not board.again and (curves := group_curves(board, clock)):
+            made[f"curves_{clock}"] = _curves(board, curves, clock)
+    if "ranking" in made:
+        made["best_of_budget"] = _best_of_budget(board)
+    return made
+
+
+def encode(figure: Figure, kind: str) -> bytes:
+    """The figure as ``png`` or ``svg``; the same figure gives the same bytes."""
+    FigureCanvasAgg(figure)
+    buffer = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "gan_lab"}):
+        figure.savefig(buffer, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else {"Software": None})
+    return buffer.getvalue()
+
+
+@contextmanager
+def _style() -> Iterator[None]:
+    with matplotlib.rc_context(
+        {
+            "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere
+            "font.size": 9.5,
+            "text.color": INK,
+            "axes.labelcolor": INK,
+            "axes.edgecolor": FAINT,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "axes.axisbelow": True,
+            "axes.titlesize": 9.5,
+            "axes.formatter.useoffset": False,
+            "grid.color": GRID,
+            "grid.linewidth": 0.8,
+            "xtick.color": FAINT,
+            "ytick.color": FAINT,
+            "xtick.labelcolor": INK,
+            "ytick.labelcolor": INK,
+            "figure.facecolor": PAPER,
+            "axes.facecolor": PAPER,
+            "legend.frameon": False,
+            "text.parse_math": False,  # a name may hold a dollar sign
+        }
+    ):
+        yield
+
+
+def _canvas(height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, list[Panel]]:
+    figure = Figure((_WIDTH, height), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False, sharex=rows * columns > 1, sharey=rows * columns > 1)
+    return figure, list(panels.flat)
+
+
+def _ranking(board: Board) -> Figure:
+    """Mean and interval of every group, its seeds as dots, real data as a line; the best on top."""
+    with _style():
+        rows = board.rows
+        figure, (panel,) = _canvas(1.0 + 0.34 * len(rows))
+        everything = [value for row in rows for value in row.values[board.primary].values()]
+        means = [found for row in rows if (found := board.mean(row, board.primary))]
+        _scale(panel, "x", everything, [end for found in means for end in found.interval or ()])
+        for place, row in enumerate(rows):
+            values = list(row.values[board.primary].values())
+            if not values:
+                panel.text(
+                    0.01, place, "no finished run", color=FAINT, va="center", transform=panel.get_yaxis_transform()
+                )
+                continue
+            estimate = board.mean(row, board.primary)
+            assert estimate is not None  # as there are values
+            shade = colour(row.colour)
+            if estimate.interval:
+                panel.plot(estimate.interval, [place, place], color=shade, lw=1.8, solid_capstyle="butt")
+            panel.plot(values, [place] * len(values), "o", ms=5, mfc=PAPER, mec=shade, mew=1)
+            panel.plot([estimate.value], [place], _MARKERS[row.colour % len(_MARKERS)], ms=8.5, color=shade, mec=PAPER)
+        _reference(panel, board, "v")
+        panel.set_yticks(range(len(rows)), [_short(row.label, 34) for row in rows])
+        panel.set_ylim(len(rows) - 0.4, -0.6)
+        panel.grid(axis="y", visible=False)
+        panel.tick_params(axis="y", length=0)
+        panel.set_xlabel(_with_arrow(board))
+        return figure
+
+
+def _curves(board: Board, curves: list[GroupCurve], clock: str) -> Figure:
+    with _style():
+        alone = len(curves) > _TOGETHER
+        shown = curves[:_PANELS]
+        columns = 3 if alone else 1
+        rows = math.ceil(len(shown) / columns) if alone else 1
+        figure, panels = _canvas(0.5 + 1.35 * rows if alone else 3.5, rows, columns)
+        for panel in panels[len(shown) :] if alone else []:
+            panel.set_visible(False)
+        for place, curve in enumerate(shown):
+            panel = panels[place if alone else 0]
+            if alone:
+                for other in shown:
+                    panel.plot(other.x, other.mean, color=GRID, lw=0.9)
+                panel.set_title(_short(curve.row.label, 24), loc="left", fontsize=8.5)
+            _draw(panel, curve, board.bounds(board.primary))
+        everything = [float(v) for curve in shown for v in curve.mean]
+        for panel in panels:
+            _scale(panel, "y", everything)
+        label = "iterations" if clock == "iterations" else "seconds of training"
+        if alone:
+            figure.supxlabel(label, fontsize=9.5)
+            figure.supylabel(_with_arrow(board), fontsize=9.5)
+        else:
+            _reference(panels[0], board, "h")
+            panels[0].set_xlabel(label)
+            panels[0].set_ylabel(_with_arrow(board))
+            _legend(figure, panels[0])
+        return figure
+
+
+def _draw(panel: Panel, curve: GroupCurve, bounds: tuple[float, float]) -> None:
+    shade = colour(curve.row.colour)
+    dash = _DASHES[curve.row.colour // len(COLOURS) % len(_DASHES)]
+    if curve.low is not None and curve.high is not None:
+        panel.fill_between(curve.x, *np.clip((curve.low, curve.high), *bounds), color=shade, alpha=0.11, lw=0)
+    else:
+        for x, y in curve.seeds:
+            panel.plot(x, y, color=shade, lw=0.7, alpha=0.5)
+    for x, y in curve.lost:
+        panel.plot(x, y, ":", color=shade, lw=1)
+        panel.plot(x[-1:], y[-1:], "x", color=shade, ms=6)
+    marker = _MARKERS[curve.row.colour % len(_MARKERS)]
+    panel.plot(curve.x, curve.mean, dash, color=shade, lw=1.9, marker=marker, ms=4.5, mec=PAPER, label=curve.row.label,
+               markevery=max(1, len(curve.x) // 8))  # fmt: skip
+
+
+def _numeric(board: Board, axes: Axes, key: str) -> Figure | None:
+    """The primary metric along an axis of numbers; one line for each place on the other axes."""
+    lines: dict[str, list[tuple[float, Row]]] = {}
+    for row in board.rows:
+        if row.finished and row.values[board.primary]:
+            rest = axes.label(row.finished[0], ("dataset", key)) if len(axes.keys) > 1 else ""
+            lines.setdefault(rest, []).append((float(axes.values[row.finished[0].name][key]), row))
+    if not any(len(points) > 1 for points in lines.values()):
+        return None
+    with _style():
+        figure, (panel,) = _canvas(3.4)
+        for index, (label, points) in enumerate(lines.items()):
+            points.sort(key=lambda point: point[0])
+            x = np.array([value for value, _ in points])
+            estimates = [found for _, row in points if (found := board.mean(row, board.primary))]
+            marker = _MARKERS[index % len(_MARKERS)]
+            panel.plot(x, [e.value for e in estimates], marker=marker, color=colour(index), lw=1.9, label=label or None)
+            ends = [e.interval or (e.value, e.value) for e in estimates]
+            if any(e.interval for e in estimates):
+                panel.fill_between(x, *np.array(ends).T, color=colour(index), alpha=0.18, lw=0)
+            for value, row in points:
+                seeds = list(row.values[board.primary].values())
+                panel.plot([value] * len(seeds), seeds, "o", ms=3, color=colour(index), alpha=0.45, mew=0)
+        numbers = axes.numbers(key)
+        if numbers[0] > 0 and numbers[-1] >= 20 * numbers[0]:
+            panel.set_xscale("log")
+        _scale(panel, "y", [v for row in board.rows for v in row.values[board.primary].values()])
+        _reference(panel, board, "h")
+        panel.set_xlabel(key)
+        panel.set_ylabel(_with_arrow(board))
+        _legend(figure, panel)
+        return figure
+
+
+def _best_of_budget(board: Board) -> Figure:
+    """The expected best of k seeds: what trying again buys."""
+    with _style():
+        figure, (panel,) = _canvas(3.5)
+        shown = [row for row in board.rows if row.values[board.primary]][: 2 * _TOGETHER]
+        sign = -1.0 if board.higher else 1.0
+        worst = max(v for row in shown for v in board.losses(row) if math.isfinite(v))
+        everything: list[float] = []
+        for row in shown:
+            # a lost run leaves nothing to choose: it counts as the worst value that anyone finished with
+            values = [v if math.isfinite(v) else worst for v in board.losses(row)]
+            best: Array = sign * statistics.best_of_budget(values)
+            everything += best.tolist()
+            dash = _DASHES[row.colour // len(COLOURS) % len(_DASHES)]
+            marker = _MARKERS[row.colour % len(_MARKERS)]
+            panel.plot(range(1, len(best) + 1), best, dash, marker=marker, ms=4.5, mec=PAPER, color=colour(row.colour),
+                       lw=1.7, label=row.label)  # fmt: skip
+        _scale(panel, "y", everything)
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+        panel.set_xlabel("seeds tried")
+        panel.set_ylabel(f"expected best {title(board.primary)}")
+        _reference(panel, board, "h")
+        _legend(figure, panel)
+        return figure
+
+
+def _scale(panel: Panel, which: str, values: list[float], also: Sequence[float] = ()) -> None:
+    """Limits from the values, logarithmic where they span 30-fold.
+
+    What is also to be seen, such as intervals, stretches them threefold at most, lest it flatten the values.
+    """
+    low, high = min(values), max(values)
+    logarithmic = low > 0 and high > 30 * low
+    if logarithmic:
+        reach = high / low
+        low, high = max(low / reach, min([low, *(v for v in also if v > 0)])), min(high * reach, max([high, *also]))
+    else:
+        reach = high - low
+        low, high = max(low - reach, min([low, *also])), min(high + reach, max([high, *also]))
+    if logarithmic:
+        room = (high / low) ** 0.08
+        ends = (low / room, high * room)
+    else:
+        room = 0.12 * (high - low) or 0.1 * abs(high) or 1.0
+        ends = (low - room, high + room)
+    if which == "x":
+        panel.set(xscale="log" if logarithmic else "linear", xlim=ends)
+    else:
+        panel.set(yscale="log" if logarithmic else "linear", ylim=ends)
+
+
+def _reference(panel: Panel, board: Board, way: str) -> None:
+    """A line where real data lie, if that is in sight; the axis grows a little for it, but not for a far one."""
+    floor = board.floor.get(board.primary, math.nan)
+    if not math.isfinite(floor):
+        return
+    low, high = panel.get_xlim() if way == "v" else panel.get_ylim()
+    logarithmic = (panel.get_xscale() if way == "v" else panel.get_yscale()) == "log"
+    if not logarithmic and low - (high - low) <= floor <= high + (high - low):
+        ends = (min(low, floor - 0.05 * (high - low)), max(high, floor + 0.05 * (high - low)))
+        _ = panel.set_xlim(ends) if way == "v" else panel.set_ylim(ends)
+    line = panel.axvline if way == "v" else panel.axhline
+    line(floor, color=FAINT, lw=1.1, dashes=(4, 3), zorder=1, label="real data" if way == "h" else None)
+
+
+def _legend(figure: Figure, panel: Panel) -> None:
+    handles, labels = panel.get_legend_handles_labels()
+    if handles:
+        letters = sum(min(len(label), 30) + 6 for label in labels)
+        columns = len(labels) if letters < 80 else 3 if max(map(len, labels)) < 22 else 2
+        figure.legend(handles, [_short(label, 30) for label in labels], loc="outside lower center", fontsize=8.5,
+                      ncols=columns)  # fmt: skip
+
+
+def _with_arrow(board: Board) -> str:
+    return f"{title(board.primary)} ({'higher' if board.higher else 'lower'} is better)"
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"

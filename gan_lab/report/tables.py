@@ -1,0 +1,106 @@
+"""The ranking as CSV and as LaTeX."""
+
+import csv
+import io
+import math
+
+from gan_lab.metric_names import title
+from gan_lab.report import statistics
+from gan_lab.report.comparison import BUDGET, Board, Row
+from gan_lab.report.content import Content
+from gan_lab.report.text import number
+
+_TEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "·": r"\textperiodcentered{}",
+    "–": "--",
+    "−": "$-$",
+}
+
+_COLUMNS = ("table", "dataset", "rank", "group", "metric", "ranked_by", "mean", "low", "high", "iqm", "best",
+            "runs", "finished", "lost", "unfinished", "verdicts", "floor", "ceiling")  # fmt: skip
+
+
+def table_csv(content: Content) -> str:
+    """One row for each table, group and metric, with full precision; what is not there is empty."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([*_COLUMNS, *BUDGET])
+    for table, section in enumerate(content.sections, 1):
+        board = section.board
+        for rank, row in enumerate(board.rows, 1):
+            for metric in board.metrics:
+                writer.writerow([_spreadsheet(cell) for cell in _cells(table, board, rank, row, metric)])
+    return buffer.getvalue()
+
+
+def _cells(table: int, board: Board, rank: int, row: Row, metric: str) -> list[object]:
+    mean = board.mean(row, metric)
+    low, high = mean.interval if mean and mean.interval else (None, None)
+    values = list(row.values[metric].values())
+    primary = metric == board.primary
+    budget = [spent[0] if (spent := row.budget(key)) else None for key in BUDGET]
+    return [
+        table, board.dataset, rank if board.losses(row) else None, row.label, metric, primary,
+        mean.value if mean else None, low, high, statistics.interquartile_mean(values) if values else None,
+        sum(row.best) / len(row.best) if primary and row.best else None,
+        len(row.runs), len(row.finished), len(row.lost), len(row.unfinished),
+        "; ".join(f"{verdict} {count}" for verdict, count in row.verdicts.most_common()),
+        _finite(board.floor.get(metric)), _finite(board.ceiling.get(metric)), *budget,
+    ]  # fmt: skip
+
+
+def _spreadsheet(cell: object) -> object:
+    """Text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@")) else cell
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def table_tex(content: Content) -> str:
+    r"""One ``tabular`` for each table; needs ``\usepackage{booktabs}``."""
+    lines = [r"% written by gan-lab-report; needs \usepackage{booktabs}"]
+    for section in content.sections:
+        board = section.board
+        names = [board.primary, *(name for name in board.metrics if name != board.primary)]
+        titles = [tex(title(name)) for name in names]
+        lines += [
+            f"% {tex(section.heading)}: mean and 95\\,\\% interval over finished seeds",
+            r"\begin{tabular}{l" + "r" * (len(names) + 2) + "}",
+            r"\toprule",
+            " & ".join(["group", *titles, "finished", "lost"]) + r" \\",
+            r"\midrule",
+        ]
+        for row in board.rows:
+            cells = [_tex_estimate(board, row, name) for name in names]
+            lines.append(" & ".join([tex(row.label), *cells, str(len(row.finished)), str(len(row.lost))]) + r" \\")
+        for name, values in section.references:
+            lines.append(" & ".join([rf"\emph{{{name}}}", *(tex(value) for value in values), "", ""]) + r" \\")
+        lines += [r"\bottomrule", r"\end{tabular}", ""]
+    return "\n".join(lines)
+
+
+def _tex_estimate(board: Board, row: Row, name: str) -> str:
+    mean = board.mean(row, name)
+    if mean is None:
+        return "--"
+    ends = mean.interval
+    return tex(number(mean.value)) + (rf" {{\small [{tex(number(ends[0]))}, {tex(number(ends[1]))}]}}" if ends else "")
+
+
+def tex(text: str) -> str:
+    """Text with LaTeX's special characters escaped."""
+    return "".join(_TEX.get(character, character) for character in text)

@@ -1,0 +1,48 @@
+"""Numbers and lists as the report writes them."""
+
+import math
+from collections.abc import Sequence
+
+from gan_lab.report.statistics import Estimate
+
+
+def number(value: float | None) -> str:
+    """Three significant digits; whole numbers of up to five places stay whole; a dash for what is not there."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if value < 0:
+        return f"−{number(-value)}"
+    if value == int(value) and abs(value) < 1e15:
+        return f"{int(value):,}"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if abs(value) >= 1e-4 else f"{value:.1e}"
+
+
+def interval(ends: tuple[float, float] | None) -> str:
+    """``[low, high]``, or nothing where there is none."""
+    return f"[{number(ends[0])}, {number(ends[1])}]" if ends else ""
+
+
+def estimate(value: Estimate | None) -> str:
+    """A value with its interval."""
+    if value is None:
+        return "–"
+    return f"{number(value.value)} {interval(value.interval)}".strip()
+
+
+def percent(value: float) -> str:
+    """A probability in per cent; neither 0 nor 100 unless it is."""
+    if 0 < value < 0.005:
+        return "<1 %"
+    if 0.995 < value < 1:
+        return ">99 %"
+    return f"{100 * value:.0f} %"
+
+
+def listed(words: Sequence[str], most: int = 8) -> str:
+    """``a, b and c``; of many the first and how many more."""
+    words = list(words)
+    if len(words) > most:
+        words = [*words[: most - 1], f"{len(words) - most + 1} more"]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
