@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
+from pathlib import Path
 from typing import TypeVar
 
 from omegaconf import OmegaConf
@@ -11,6 +12,15 @@ from omegaconf.errors import OmegaConfBaseException
 from gan_lab.errors import ConfigError, closest
 
 Arguments = TypeVar("Arguments")
+
+
+def folders_and_rest(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Plain words, which name folders, and the ``key=value`` and ``--option`` ones.
+
+    A run of a sweep has an equals sign in its folder's name: what is a folder on the disk is taken for one.
+    """
+    rest = [word for word in words if word.startswith("-") or ("=" in word and not Path(word).is_dir())]
+    return [word for word in words if word not in rest], rest
 
 
 def parse(command: str, schema: type[Arguments], words: Sequence[str]) -> Arguments:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gan_lab.command_line import parse
+from gan_lab.command_line import folders_and_rest, parse
 from gan_lab.errors import ConfigError, one_sentence
 from gan_lab.run_folder import RunFolder
 
@@ -37,12 +37,9 @@ def main() -> None:
 
 
 def _evaluate() -> None:
-    words = sys.argv[1:]
-    overrides = [word for word in words if word.startswith(("evaluation.", "evaluation/"))]
-    folders = [word for word in words if "=" not in word and not word.startswith("-")]
-    arguments = parse(
-        "gan-lab-evaluate", EvaluateArguments, [word for word in words if word not in (*overrides, *folders)]
-    )
+    folders, rest = folders_and_rest(sys.argv[1:])
+    overrides = [word for word in rest if word.startswith(("evaluation.", "evaluation/"))]
+    arguments = parse("gan-lab-evaluate", EvaluateArguments, [word for word in rest if word not in overrides])
     folders += [arguments.run] if arguments.run else []
     if bool(arguments.real) != bool(arguments.fake) or bool(arguments.real) == bool(folders):
         raise ConfigError("expected folders of runs, or real=... and fake=...; gan-lab-evaluate --help explains it")

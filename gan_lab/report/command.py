@@ -2,9 +2,8 @@
 
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from gan_lab.command_line import parse
+from gan_lab.command_line import folders_and_rest, parse
 from gan_lab.errors import ConfigError, one_sentence
 
 
@@ -24,19 +23,14 @@ def main() -> None:
 
 
 def _report() -> None:
-    words = sys.argv[1:]
-    keys = ("metric", "out", "--help", "-h")
-    # a folder of a sweep may well hold an equals sign: what is no key of ours is a folder if there is one of its name
-    named = [word for word in words if word.partition("=")[0] in keys or ("=" in word and not Path(word).is_dir())]
-    folders = [word for word in words if word not in named]
-    sys.argv[1:] = named
+    folders, named = folders_and_rest(sys.argv[1:])
     if empty := [word for word in named if word in ("out=", "metric=")]:
         raise ConfigError(f"{empty[0]}: the value is missing; leave the key out for its default")
-    arguments = parse("gan-lab-report FOLDER...", ReportArguments)
+    if unknown := [word for word in named if word.startswith("-") and word not in ("--help", "-h")]:
+        raise ConfigError(f"{unknown[0]}: there is no such option; gan-lab-report --help lists what there is")
+    arguments = parse("gan-lab-report FOLDER...", ReportArguments, named)
     if not folders:
         raise ConfigError("FOLDER: missing; name a run, a sweep, or a folder that holds some")
-    if unknown := [folder for folder in folders if folder.startswith("-")]:
-        raise ConfigError(f"{unknown[0]}: there is no such option; gan-lab-report --help lists what there is")
 
     from gan_lab.report.writing import write_report  # matplotlib takes a second, which --help need not wait for
 
