@@ -1,6 +1,12 @@
 """The configuration of gan_lab, installed as ``gan_lab.conf``.
 
-Hydra imports this package before it composes: here the root schema and the folder names' resolver come to be.
+Hydra imports this package before it composes: here the root schema, the folder names' resolver and the sweeper come to
+be. An editable install hides the sweeper from Hydra's search for plugins, so it is introduced by name.
 """
 
+from hydra.core.plugins import Plugins
+from hydra_plugins.gan_lab.tuned_sweeper import TunedSweeper
+
 import gan_lab.launch  # noqa: F401
+
+Plugins.instance().register(TunedSweeper)

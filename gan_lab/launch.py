@@ -1,4 +1,4 @@
-"""Around Hydra's jobs: what is checked before a folder is made, and how a sweep's folders are named."""
+"""Around Hydra's jobs: what is checked before a folder is made, how a sweep's folders are named, how a sweep ends."""
 
 import hashlib
 import re
@@ -6,30 +6,43 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, flag_override
 
 from gan_lab.errors import USER_ERRORS, ConfigError, Diverged, exit_with
 from gan_lab.run_folder import RunFolder
 from gan_lab.schema import check
+from gan_lab.sweep import SweepFolder
 
 _LONGEST_NAME = 80  # characters of a job's folder; file systems allow 255 bytes
 
 
 def job_folder(number: int, overrides: str) -> str:
-    """A short, unique, readable folder name: the job's number and its overrides, less what folders dislike."""
-    slug = re.sub(r"[^\w=.,+-]+", "-", overrides)
-    if len(slug) > _LONGEST_NAME:
-        slug = f"{slug[:_LONGEST_NAME]}-{hashlib.sha256(overrides.encode()).hexdigest()[:8]}"
-    return f"{number:03d}_{slug}" if slug else f"{number:03d}"
+    """A short, unique, readable folder name: the job's overrides, less what folders dislike; without any, its number."""
+    slug = re.sub(r"[^\w=.,+-]+", "-", overrides)[:_LONGEST_NAME]
+    if slug != overrides:  # two overrides may look the same now
+        slug = f"{slug}-{hashlib.sha256(overrides.encode()).hexdigest()[:8]}"
+    return slug or f"{number:03d}"
 
 
 OmegaConf.register_new_resolver("job_folder", job_folder, replace=True)
+OmegaConf.register_new_resolver("product", lambda *factors: _product(factors), replace=True)
+
+
+def _product(factors: tuple[float, ...]) -> float:
+    result: float = 1
+    for factor in factors:
+        result *= factor
+    return result
 
 
 class Launch(Callback):
-    """Stops a bad single run before Hydra makes its folder, takes back one that never began, and sums up a sweep.
+    """Stops a bad single run before Hydra makes its folder, takes back one that never began, and keeps a sweep's index.
 
     Hydra turns an Exception of a callback into a warning; SystemExit is none, and ends the program with its sentence.
     """
@@ -53,29 +66,59 @@ class Launch(Callback):
             exit_with(error)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        folder = Path(config.hydra.sweep.dir)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            if any(folder.iterdir()):
-                raise ConfigError(f"hydra.sweep.dir={folder}: the folder is not empty; name another folder")
-        except OSError as error:
-            exit_with(ConfigError(f"hydra.sweep.dir={folder}: the folder cannot be made: {error.strerror}"))
-        except ConfigError as error:
+            overrides = sweep_overrides(config)
+            swept = {one.get_key_element(): sweep_values(one) for one in overrides if one.is_sweep_override()}
+            held = [one.input_line or "" for one in overrides if not one.is_sweep_override()]
+            if empty := [key for key, values in swept.items() if not values]:
+                raise ConfigError(f"{empty[0]}: the sweep has no runs, its glob matches nothing")
+            SweepFolder(config.hydra.sweep.dir).open(held, swept, _planned(config, overrides))
+        except USER_ERRORS as error:
             exit_with(error)
+        # what all runs share is not in their folders' names; Hydra composes every job anew from these overrides
+        shared = ",".join(one.get_key_element() for one in overrides if not one.is_sweep_override())
+        with flag_override(config, "readonly", False):
+            config.hydra.overrides.hydra.append(f"hydra.job.config.override_dirname.exclude_keys=[{shared}]")
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        folder = Path(config.hydra.sweep.dir)
-        # Hydra writes the overrides of every job before it starts: no job is missed, whatever became of it
-        runs = [RunFolder(file.parent.parent) for file in sorted(folder.rglob(".hydra/overrides.yaml"))]
-        if not runs:
-            exit_with(ConfigError("the sweep has no runs: its glob or choice matches nothing"))
-        states = [
-            (run, run.status() if run.status_file.exists() else {"state": "failed", "error": None}) for run in runs
-        ]
-        print(f"\n{sum(status['state'] == 'done' for _, status in states)} of {len(runs)} runs done, in {folder}")
-        failures = [(run, status) for run, status in states if status["state"] != "done"]
-        for run, status in failures:
+        sweep = SweepFolder(config.hydra.sweep.dir)
+        summary = sweep.update()
+        from gan_lab.report.writing import write_report
+
+        tuned = sweep.path / "replicates"  # what was tuned is compared on fresh seeds alone
+        page = write_report([tuned if tuned.is_dir() else sweep.path], out=sweep.path / "report")
+        print(f"\n{summary}\nsweep   {sweep.path}\nreport  {page}")
+        lost = {run: status for run, status in sweep.states().items() if status["state"] != "done"}
+        for run, status in lost.items():
             reason = (status["error"] or "it left no word").strip().splitlines()[-1]
-            print(f"  {status['state']}: {run.path.relative_to(folder)}: {reason}", file=sys.stderr)
-        if failures:
+            print(f"  {status['state']}: {run.path.relative_to(sweep.path)}: {reason}", file=sys.stderr)
+        if lost:
             sys.exit(1)
+
+
+def sweep_overrides(config: DictConfig) -> list[Override]:
+    """What the command line and the sweeper's ``params`` say, the former with the last word."""
+    params = config.hydra.sweeper.get("params") or {}
+    lines = [f"{key}={value}" for key, value in params.items()] + list(config.hydra.overrides.task)
+    parsed = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader()).parse_overrides(lines)
+    return list({one.get_key_element(): one for one in parsed}.values())
+
+
+def sweep_values(override: Override) -> list[str]:
+    """The values an override sweeps, or its one value."""
+    return (
+        list(override.sweep_string_iterator())
+        if override.is_discrete_sweep()
+        else [override.get_value_element_as_str()]
+    )
+
+
+def _planned(config: DictConfig, overrides: list[Override]) -> int:
+    """How many runs there will be."""
+    sweeper = config.hydra.sweeper
+    if "n_trials" in sweeper:  # Optuna's
+        return sweeper.n_trials
+    combinations = len(BasicSweeper.split_arguments(overrides, None)[0])
+    if "trials" in sweeper:
+        return combinations * (sweeper.trials * len(sweeper.tuning_seeds) + len(sweeper.seeds))
+    return combinations

@@ -18,6 +18,8 @@ from omegaconf import DictConfig, OmegaConf
 from gan_lab.errors import USER_ERRORS, ConfigError, Diverged, sentence
 from gan_lab.files import write_json
 
+_UNTOLD = {"state": "failed", "config_hash": None, "iteration": 0, "error": None, "started": None, "ended": None}
+
 
 class RunFolder:
     """Paths and records of one run.
@@ -136,14 +138,14 @@ class RunFolder:
         return curves
 
     def update_status(self, **changes: Any) -> None:
-        """Change some entries of status.json, atomically."""
-        write_json(self.status_file, self.status() | changes)
+        """Change some entries of status.json, atomically; without one, start it."""
+        before = self.status() if self.status_file.exists() else _UNTOLD
+        write_json(self.status_file, before | changes)
 
     @contextmanager
     def recorded(self, config: DictConfig) -> Iterator[None]:
         """Keep status.json true of what happens inside, whatever it is; exceptions go on to the caller."""
-        start = {"state": "running", "config_hash": None, "iteration": 0, "error": None}
-        write_json(self.status_file, start | {"started": _now(), "ended": None})
+        write_json(self.status_file, _UNTOLD | {"state": "running", "started": _now()})
         try:
             self.update_status(config_hash=config_hash(config))
             yield

@@ -50,6 +50,14 @@ class ClipGradConfig:
 
 
 @dataclass
+class BudgetConfig:
+    """Limits of training besides ``iterations``."""
+
+    updates: int | None = _at_least(1, default=None)
+    seconds: float | None = _above(0, default=None)
+
+
+@dataclass
 class VerdictConfig:
     """From where on a sign is a verdict (`gan_lab.verdict.Thresholds`)."""
 
@@ -104,6 +112,7 @@ class TrainConfig:
     seed: int = field(metadata={"at_least": 0, "at_most": 2**32 - 1}, default=MISSING)
     iterations: int = _at_least(1, default=MISSING)
     batch_size: int = _at_least(1, default=MISSING)
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
     n_critic: int = _at_least(1, default=MISSING)
     n_generator: int = _at_least(1, default=MISSING)
     latent_dim: int = _at_least(1, default=MISSING)
@@ -151,6 +160,16 @@ def check(config: DictConfig) -> None:
             raise ConfigError(f"trainer.{key}: there is no key '{key}' in trainer; {closest(key, _TRAINER_KEYS)}")
     if config.ema_decay is not None and config.ema_decay >= 1:
         raise ConfigError(f"ema_decay={config.ema_decay}: expected null or a number from 0 to below 1")
+    if config.budget.seconds is not None and config.lr_schedule != "constant":
+        raise ConfigError(
+            f"budget.seconds={config.budget.seconds}: expected null with lr_schedule={config.lr_schedule}, "
+            "which must know its last iteration"
+        )
+    updates = config.n_critic + config.n_generator
+    if config.budget.updates is not None and config.budget.updates < updates:
+        raise ConfigError(
+            f"budget.updates={config.budget.updates}: expected at least {updates}, the updates of one iteration"
+        )
     for player in ("generator", "discriminator"):
         _check_learning_rate(f"optimizer.{player}.lr", OmegaConf.select(config, f"optimizer.{player}.lr"))
     precisions = ("32-true", "64-true", "bf16-mixed", "16-mixed")

@@ -13,11 +13,13 @@ import torchvision
 from omegaconf import DictConfig
 
 from gan_lab.adversary import AdversarialModule
+from gan_lab.budget import within_budget
 from gan_lab.building import build, build_dataset, build_evaluator, build_generator, fixed_latents
 from gan_lab.callbacks import (
     AtomicCheckpointIO,
     Checkpoints,
     Curves,
+    Deadline,
     Evaluation,
     Pictures,
     ProgressBar,
@@ -31,7 +33,6 @@ from gan_lab.lint import check_combination, check_networks
 from gan_lab.run_folder import RunFolder, config_hash
 from gan_lab.schedules import Schedule
 from gan_lab.seeds import derive
-from gan_lab.summary import print_summary
 from gan_lab.verdict import Thresholds, verdict
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,8 @@ def train(config: DictConfig, folder: RunFolder, names: dict[str, str]) -> float
 
 
 def _train(config: DictConfig, folder: RunFolder, names: dict[str, str]) -> float:
+    asked = config
+    config = within_budget(asked)
     dataset = build_dataset(config)
     module = build_module(config, dataset.sample_shape)
     evaluator = build_evaluator(config, dataset)
@@ -69,6 +72,7 @@ def _train(config: DictConfig, folder: RunFolder, names: dict[str, str]) -> floa
     checkpoints = Checkpoints(folder, config.checkpoint.every, dataset.sample_shape, curves, stopwatch)
     callbacks = [
         stopwatch,
+        Deadline(config.budget.seconds, stopwatch),
         curves,
         evaluation,
         Pictures(
@@ -85,12 +89,12 @@ def _train(config: DictConfig, folder: RunFolder, names: dict[str, str]) -> floa
     ]
     trainer = build_trainer(config, callbacks)
     trainer.fit(module, InMemoryData(dataset, config.batch_size, config.n_critic, config.iterations, config.seed))
-    if trainer.global_step != config.iterations:
-        raise RuntimeError(f"training ended after {trainer.global_step} of {config.iterations} iterations")
+    if trainer.global_step != trainer.max_steps:
+        raise RuntimeError(f"training ended after {trainer.global_step} of {trainer.max_steps} iterations")
 
     result = {
         "schema": 1,
-        "config_hash": config_hash(config),
+        "config_hash": config_hash(asked),
         **names,
         "seed": config.seed,
         "budget": {
@@ -112,7 +116,6 @@ def _train(config: DictConfig, folder: RunFolder, names: dict[str, str]) -> floa
     }
     curves.write_hyperparameters(_hyperparameters(config, names), evaluation.final)
     write_json(folder.result_file, result)
-    print_summary(result, folder)
     return next(iter(evaluation.final.values()))
 
 

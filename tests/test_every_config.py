@@ -29,6 +29,8 @@ def test_no_group_is_empty():
 def test_two_iterations(composed, tmp_path, choice, request):
     if choice in ("model=mlp_2d", "evaluation/extractor=points"):
         choice = "dataset=ring8"
+    if choice == "hydra/launcher=ray_local":
+        pytest.importorskip("hydra_plugins.hydra_ray_launcher", reason="hydra-ray-launcher is not installed")
     config = composed(choice, *TINY, "trainer.accelerator=cpu")
     if choice == "evaluation/extractor=inception":
         file, sha256 = request.getfixturevalue("inception_weights")

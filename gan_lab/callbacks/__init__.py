@@ -2,6 +2,7 @@
 
 from gan_lab.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
 from gan_lab.callbacks.curves import Curves
+from gan_lab.callbacks.deadline import Deadline
 from gan_lab.callbacks.evaluation import Evaluation
 from gan_lab.callbacks.pictures import Pictures
 from gan_lab.callbacks.progress import ProgressBar
@@ -12,6 +13,7 @@ __all__ = [
     "AtomicCheckpointIO",
     "Checkpoints",
     "Curves",
+    "Deadline",
     "Evaluation",
     "Pictures",
     "ProgressBar",

@@ -1,5 +1,6 @@
 """The progress bar."""
 
+import multiprocessing
 import sys
 from typing import Any
 
@@ -12,7 +13,7 @@ _LOSSES = {"D": "discriminator", "G": "generator"}
 
 
 class ProgressBar(pl.Callback):
-    """Iterations done, both losses, speed and time left, on stderr.
+    """Iterations done, both losses, speed and time left, on stderr; in a sweep, the sweep's own lines tell.
 
     Args:
         title: what is being trained.
@@ -30,6 +31,7 @@ class ProgressBar(pl.Callback):
             desc=self.title,
             unit="it",
             dynamic_ncols=True,
+            disable=multiprocessing.parent_process() is not None,
             mininterval=0.2 if sys.stderr.isatty() else 10.0,  # a log file wants a line now and then, not a film
         )
 

@@ -54,18 +54,19 @@ class Axes:
 def find(runs: list[Run]) -> Axes:
     """The axes of runs: the keys users gave (``loss``), not what followed from them (``optimizer.generator.lr``).
 
-    Where the overrides do not tell runs apart whose configurations differ, their groups' options do, or else the
+    A key that differs only where an earlier one does, such as a learning rate tuned for each loss, is no axis of its
+    own. Where the overrides do not tell runs apart whose configurations differ, their groups' options do, or else the
     configuration keys themselves.
     """
     asked = {key for run in runs for key in run.overrides if key.partition(".")[0] not in _NOT_AXES}
-    keys = [key for key in _ordered(asked) if len({_value(run, key) for run in runs}) > 1]
-    for candidate in (*_GROUPS, *_config_keys(runs)):
-        if candidate in keys or candidate.partition(".")[0] in _NOT_AXES:
+    keys: list[str] = []
+    for candidate in dict.fromkeys((*_ordered(asked), *_GROUPS, *_config_keys(runs))):
+        if candidate.partition(".")[0] in _NOT_AXES:
             continue
         cells: dict[tuple[str, ...], set[str]] = {}
         for run in runs:
             known = run.choices[candidate] != "unknown" if candidate in _GROUPS else bool(run.config)
-            if known:
+            if known or candidate in run.overrides:
                 cells.setdefault(tuple(_value(run, key) for key in keys), set()).add(_value(run, candidate))
         if any(len(values) > 1 for values in cells.values()):
             keys.append(candidate)

@@ -1,0 +1,106 @@
+"""The folder of a sweep: what it was asked for, and how far its runs are, for whoever looks."""
+
+import json
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from gan_lab.errors import ConfigError
+from gan_lab.files import write_json
+from gan_lab.run_folder import RunFolder
+
+FINISHED = ("done", "diverged")
+"""States in which a run has said its last: run again, it would end the same."""
+
+
+class SweepFolder:
+    """``sweep.json``, a live index: states of all runs, how many are planned, time left.
+
+    Args:
+        path: the sweep's folder.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.index_file = self.path / "sweep.json"
+
+    def open(self, held: list[str], swept: dict[str, list[str]], runs: int) -> None:
+        """Make the folder, or open it again for the same sweep, whose finished runs then stay as they are.
+
+        Args:
+            held: the overrides that all runs share.
+            swept: the values of each swept key; a sweep may be opened again with more of them.
+            runs: how many runs that makes.
+
+        Raises:
+            ConfigError: if the folder cannot be made, or holds something else.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"hydra.sweep.dir={self.path}: the folder cannot be made: {error.strerror}") from error
+        if self.index_file.is_file():
+            before = self.index()
+            for name, then, now in (("holds", before["held"], held), ("sweeps", list(before["swept"]), list(swept))):
+                if sorted(then) != sorted(now):
+                    raise ConfigError(
+                        f"hydra.sweep.dir={self.path}: the sweep in it {name} {', '.join(then) or 'nothing'}, and this "
+                        f"one {', '.join(now) or 'nothing'}; name another folder"
+                    )
+        elif inside := next(self.path.iterdir(), None):
+            raise ConfigError(
+                f"hydra.sweep.dir={self.path}: the folder is not empty ({inside.name}); name another folder"
+            )
+        plan = {"held": held, "swept": swept, "planned": runs, "opened": time.time(), "before": len(self.finished())}
+        write_json(self.index_file, plan)
+        self.update()
+
+    def index(self) -> dict[str, Any]:
+        return json.loads(self.index_file.read_text())
+
+    def runs(self) -> list[RunFolder]:
+        """Every run there is a folder of: Hydra makes one, with the overrides, before a run begins."""
+        return [RunFolder(file.parent.parent) for file in sorted(self.path.rglob(".hydra/overrides.yaml"))]
+
+    def states(self) -> dict[RunFolder, dict[str, Any]]:
+        """The status of every run; one that has not said a word yet is starting, or was killed at its start."""
+        silent = {"state": "starting", "iteration": 0, "error": None, "config_hash": None}
+        return {run: run.status() if run.status_file.exists() else silent for run in self.runs()}
+
+    def finished(self) -> list[RunFolder]:
+        return [run for run, status in self.states().items() if status["state"] in FINISHED]
+
+    def update(self) -> str:
+        """Bring the index up to date; a line that sums it up."""
+        with FileLock(self.path / ".sweep.lock"):
+            index = self.index()
+            states = self.states()
+            counts = Counter(status["state"] for status in states.values())
+            ended = sum(counts[state] for state in (*FINISHED, "failed"))
+            elapsed = time.time() - index["opened"]
+            newly = ended - index["before"]
+            left = elapsed / newly * (index["planned"] - ended) if newly > 0 and ended < index["planned"] else None
+            index |= {
+                "counts": dict(counts),
+                "seconds": elapsed,
+                "seconds_left": left,
+                "runs": {
+                    str(run.path.relative_to(self.path)): {
+                        name: status[name] for name in ("state", "iteration", "error", "config_hash")
+                    }
+                    for run, status in states.items()
+                },
+            }
+            write_json(self.index_file, index)
+        others = ", ".join(f"{counts[state]} {state}" for state in sorted(counts) if state != "done")
+        words = f"{counts['done']} of {index['planned']} done" + (f", {others}" if others else "")
+        return words + ("" if left is None else f"; about {_duration(left)} left")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,90 @@
+"""One run of a sweep, in a process of its own: whatever kills it, the sweep goes on."""
+
+import logging.config
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import traceback
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from gan_lab.errors import USER_ERRORS, ConfigError, sentence
+from gan_lab.run_folder import RunFolder, config_hash
+from gan_lab.sweep import FINISHED, SweepFolder
+
+_INTERRUPTED = 128 + signal.SIGINT
+
+
+def run_apart(config: DictConfig, folder: RunFolder, names: dict[str, str], sweep: SweepFolder, logs: Any) -> float:
+    """Run, unless the run is there and finished; one that was interrupted or failed goes on from its last checkpoint.
+
+    Args:
+        config: the composed configuration.
+        folder: the run's.
+        names: the options chosen in the groups.
+        sweep: kept up to date.
+        logs: what Python's logging is to be configured with.
+
+    Returns:
+        The final value of the run's first metric, or NaN if it has none.
+
+    Raises:
+        ConfigError: if the folder holds a run of another configuration.
+        KeyboardInterrupt: if the run was stopped by SIGINT: so is the sweep.
+    """
+    asked = config_hash(config)
+    status = folder.status() if folder.status_file.exists() else None
+    if status is not None and status["config_hash"] not in (asked, None):
+        raise ConfigError(f"{folder.path}: the folder holds a run of another configuration; name another folder")
+    if status is None or status["state"] not in FINISHED:
+        code = _run_in_child(config, folder, names, logs)
+        if code == _INTERRUPTED:
+            sweep.update()
+            raise KeyboardInterrupt
+        if code < 0:  # killed: it could not say so itself
+            folder.update_status(state="failed", error=f"killed by {signal.Signals(-code).name}")
+    state = folder.status()["state"]
+    print(f"gan-lab: {folder.path.name}: {state} ({sweep.update()})", flush=True)
+    return next(iter(folder.result()["metrics"].values())) if state == "done" else float("nan")
+
+
+def _run_in_child(config: DictConfig, folder: RunFolder, names: dict[str, str], logs: Any) -> int:
+    # the fork server imports torch once for all runs, and has no threads that a fork could catch in the middle
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["gan_lab.training"])
+    child = context.Process(target=_child, args=(OmegaConf.to_yaml(config), str(folder.path), names, logs, sys.path))
+    child.start()
+    try:
+        child.join()
+    except KeyboardInterrupt:
+        assert child.pid is not None
+        os.kill(child.pid, signal.SIGTERM)  # it ends its iteration and saves
+        child.join()
+        raise
+    assert child.exitcode is not None
+    return child.exitcode
+
+
+def _child(config: str, folder: str, names: dict[str, str], logs: Any, path: list[str]) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    sys.path[:] = path  # users' modules lie in the working directory
+    logging.config.dictConfig(logs)
+    from gan_lab.train import execute
+
+    run = RunFolder(folder)
+    try:
+        execute(OmegaConf.create(config), run, names, resume=run.status_file.exists())
+    except USER_ERRORS as error:
+        print(f"gan-lab: {run.path.name}: {sentence(error)}", file=sys.stderr)
+    except Exception:
+        traceback.print_exc()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,248 @@
+"""Sweeps: whatever becomes of one run, the others finish, and the same line again does what is missing alone."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+from command_runs import refusal
+
+from gan_lab.launch import job_folder
+from gan_lab.run_folder import RunFolder
+from gan_lab.sweep import SweepFolder
+from gan_lab.train import main
+
+RING = ["dataset=ring8", "trainer=cpu", "threads=1", "log_every=5", "evaluation.every=20", "checkpoint.every=10"]
+RING += ["evaluation.samples=200", "pictures.samples=20", "pictures.every=1000"]
+
+FAULTS = """
+    import os, signal
+    from gan_lab.losses import NonSaturating
+
+    class Raises(NonSaturating):
+        def generator(self, real, fake):
+            raise RuntimeError("planted: this loss raises")
+
+    class Nan(NonSaturating):
+        def generator(self, real, fake):
+            return super().generator(real, fake) * float("nan")
+
+    class Killed(NonSaturating):
+        updates = 0
+        def generator(self, real, fake):
+            Killed.updates += 1
+            if Killed.updates == 15 and not os.path.exists("spared"):
+                os.kill(os.getpid(), signal.SIGKILL)
+            return super().generator(real, fake)
+"""
+
+
+@pytest.fixture
+def faults(tmp_path):
+    """Losses that raise, give NaN, and kill their process, in a user's own files."""
+    (tmp_path / "faults.py").write_text(textwrap.dedent(FAULTS))
+    (tmp_path / "own" / "loss").mkdir(parents=True)
+    for name in ("Raises", "Nan", "Killed"):
+        (tmp_path / "own" / "loss" / f"{name.lower()}.yaml").write_text(
+            f"# @package _global_\nloss:\n  objective:\n    _target_: faults.{name}\n"
+        )
+    return ["--config-dir", "own"]
+
+
+def states(folder):
+    return {run.path.name: run.status()["state"] for run in SweepFolder(folder).runs()}
+
+
+def figures(folder):
+    """What must not depend on how often a sweep was disturbed."""
+    return {
+        run.path.name: (run.result()["metrics"], run.result()["best"], run.metrics_file.read_text())
+        for run in SweepFolder(folder).runs()
+        if run.result_file.exists()
+    }
+
+
+@pytest.mark.parametrize("launcher", ["basic", "parallel"])
+def test_planted_failures(gan_lab, tmp_path, faults, launcher):
+    line = [*faults, "-m", *RING, "iterations=30", f"hydra/launcher={launcher}"]
+    sweep = ["loss=raises,nan,killed,lsgan", "seed=0,1", "hydra.sweep.dir=sweep"]
+    done = gan_lab(*line, *sweep)
+    assert done.returncode == 1, done.stderr
+    found = states(tmp_path / "sweep")
+    assert found == {
+        f"loss={loss},seed={seed}": state
+        for loss, state in (("raises", "failed"), ("nan", "diverged"), ("killed", "failed"), ("lsgan", "done"))
+        for seed in (0, 1)
+    }
+    assert "2 of 8 done, 2 diverged, 4 failed" in done.stdout
+    for reason in ("RuntimeError: planted: this loss raises", "loss/generator is nan", "killed by SIGKILL"):
+        assert done.stderr.count(reason) >= 2, reason
+        assert reason in (tmp_path / "sweep" / "report" / "index.html").read_text()
+    index = json.loads((tmp_path / "sweep" / "sweep.json").read_text())
+    assert index["counts"] == {"failed": 4, "diverged": 2, "done": 2}
+    assert index["runs"]["loss=killed,seed=1"]["error"] == "killed by SIGKILL"
+    assert index["seconds_left"] is None
+
+    before = {run.path.name: run.result_file.stat().st_mtime_ns for run in SweepFolder(tmp_path / "sweep").finished()
+              if run.result_file.exists()}  # fmt: skip
+    (tmp_path / "spared").touch()
+    again = gan_lab(*line, *sweep)
+    assert again.returncode == 1
+    assert "4 of 8 done, 2 diverged, 2 failed" in again.stdout
+    for name, written in before.items():
+        assert (tmp_path / "sweep" / name / "result.json").stat().st_mtime_ns == written
+    undisturbed = gan_lab(*line, "loss=killed,lsgan", "seed=0,1", "hydra.sweep.dir=undisturbed")
+    assert undisturbed.returncode == 0, undisturbed.stderr
+    assert figures(tmp_path / "sweep") == figures(tmp_path / "undisturbed")
+
+
+def start(tmp_path, *arguments):
+    program = "import sys; sys.argv[0] = 'gan-lab'; from gan_lab.train import main; main()"
+    return subprocess.Popen(
+        [sys.executable, "-c", program, *arguments], cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+
+
+def wait_until(condition, seconds=200):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_sweep_that_is_killed_goes_on_where_it_was(gan_lab, tmp_path):
+    line = ["-m", *RING, "iterations=1500", "loss=lsgan,rsgan", "seed=0"]
+    process = start(tmp_path, *line, "hydra.sweep.dir=sweep")
+    second = RunFolder(tmp_path / "sweep" / "loss=rsgan,seed=0")
+    wait_until(second.last_checkpoint.exists)
+    assert states(tmp_path / "sweep") == {"loss=lsgan,seed=0": "done", "loss=rsgan,seed=0": "running"}
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    # the run notices that its sweep is gone, and saves
+    wait_until(lambda: second.status()["state"] == "interrupted")
+    iteration = second.status()["iteration"]
+    assert 0 < iteration < 1500
+    written = (tmp_path / "sweep" / "loss=lsgan,seed=0" / "result.json").stat().st_mtime_ns
+    again = gan_lab(*line, "hydra.sweep.dir=sweep")
+    assert again.returncode == 0, again.stderr
+    assert (tmp_path / "sweep" / "loss=lsgan,seed=0" / "result.json").stat().st_mtime_ns == written
+    assert gan_lab(*line, "hydra.sweep.dir=undisturbed").returncode == 0
+    assert figures(tmp_path / "sweep") == figures(tmp_path / "undisturbed")
+
+
+def test_ctrl_c_ends_the_sweep_and_finished_runs_stay(tmp_path):
+    process = start(tmp_path, "-m", *RING, "iterations=100000", "loss=lsgan,rsgan", "seed=0", "hydra.sweep.dir=sweep")
+    first = RunFolder(tmp_path / "sweep" / "loss=lsgan,seed=0")
+    wait_until(first.metrics_file.exists)
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert states(tmp_path / "sweep") == {"loss=lsgan,seed=0": "interrupted"}
+
+
+def test_a_sweep_may_grow_but_not_change(gan_lab, tmp_path, monkeypatch):
+    line = ["-m", *RING, "iterations=10", "hydra.sweep.dir=sweep"]
+    assert gan_lab(*line, "loss=lsgan", "seed=0,1").returncode == 0
+    grown = gan_lab(*line, "loss=lsgan", "seed=0,1,2")
+    assert grown.returncode == 0, grown.stderr
+    assert "3 of 3 done" in grown.stdout
+    assert list(states(tmp_path / "sweep")) == ["seed=0", "seed=1", "seed=2"]
+    for change, words in [
+        (["loss=rsgan", "seed=0,1"], "the sweep in it holds dataset=ring8, "),
+        (["loss=lsgan,rsgan", "seed=0"], "the sweep in it holds dataset=ring8, "),
+    ]:
+        sentence = refusal(monkeypatch, tmp_path, main, "gan-lab", *line, *change)
+        assert sentence.startswith(f"gan-lab: hydra.sweep.dir=sweep: {words}")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("precious")
+    sentence = refusal(monkeypatch, tmp_path, main, "gan-lab", "-m", "seed=0,1", "hydra.sweep.dir=mine")
+    assert sentence == "gan-lab: hydra.sweep.dir=mine: the folder is not empty (notes.txt); name another folder"
+    sentence = refusal(monkeypatch, tmp_path, main, "gan-lab", "-m", "loss=glob(zz*)", "hydra.sweep.dir=none")
+    assert sentence == "gan-lab: loss: the sweep has no runs, its glob matches nothing"
+    assert not (tmp_path / "none").exists()
+
+
+def test_folder_names_are_short_and_unique():
+    assert job_folder(3, "loss=wgan,seed=0") == "loss=wgan,seed=0"
+    assert job_folder(3, "") == "003"
+    one, other = job_folder(0, "model.generator.hidden=[1,2]"), job_folder(0, "model.generator.hidden=(1,2)")
+    assert one != other
+    assert one.startswith("model.generator.hidden=-1,2-")
+    long = [job_folder(0, "x" * 300 + end) for end in "ab"]
+    assert long[0] != long[1]
+    assert max(map(len, long)) < 100
+
+
+def test_tuning_gives_every_loss_the_same_trials_and_fresh_seeds(gan_lab, tmp_path):
+    line = ["-m", "protocol=tuned", *RING, "iterations=10", "loss=lsgan,nsgan_r1", "hydra.sweep.dir=sweep"]
+    small = ["hydra.sweeper.trials=2", "hydra.sweeper.seeds=[0,1]", "hydra.sweeper.tuning_seeds=[7,8]"]
+    done = gan_lab(*line, *small)
+    assert done.returncode == 0, done.stderr
+    assert "12 of 12 done" in done.stdout
+    record = json.loads((tmp_path / "sweep" / "tuning.json").read_text())
+    assert (record["metric"], record["seeds"]) == ("reverse_kl", [7, 8])
+    lsgan, r1 = record["combinations"]
+    for trial, with_penalty in zip(lsgan["trials"], r1["trials"], strict=True):
+        *same, weight = with_penalty["settings"]
+        assert same == trial["settings"]
+        assert weight.startswith("loss.penalties.r1.weight=")
+        assert 0.1 <= float(weight.partition("=")[2]) <= 10
+    assert lsgan["trials"][0]["settings"] != lsgan["trials"][1]["settings"]
+    for entry, loss in ((lsgan, "lsgan"), (r1, "nsgan_r1")):
+        means = [sum(trial["values"]) for trial in entry["trials"]]
+        assert entry["best"] == means.index(min(means))
+        chosen = entry["trials"][entry["best"]]["settings"]
+        for seed in (0, 1):
+            folder = tmp_path / "sweep" / "replicates" / f"loss={loss},seed={seed}"
+            assert set(chosen) <= set((folder / ".hydra" / "overrides.yaml").read_text().replace("- ", "").splitlines())
+        for number, trial in enumerate(entry["trials"]):
+            runs = [
+                RunFolder(tmp_path / "sweep" / "tuning" / f"loss={loss},trial={number},seed={seed}") for seed in (7, 8)
+            ]
+            assert [run.result()["metrics"]["reverse_kl"] for run in runs] == trial["values"]
+    page = (tmp_path / "sweep" / "report" / "report.md").read_text()
+    assert "4 runs: 4 done · protocol tuned" in page
+    assert "| 1 | lsgan |" in page or "| 1 | nsgan\\_r1 |" in page
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["seed=0,1"], "seed: protocol=tuned has seeds of its own; expected hydra.sweeper.seeds=[...] instead"),
+        (["hydra.sweeper.trials=0"], "hydra.sweeper.trials=0: expected a whole number of at least 1"),
+        (["hydra.sweeper.seeds=[1000]"], "hydra.sweeper.seeds=[1000]: expected some, and none of tuning_seeds=[1000]"),
+        (["hydra.sweeper.metric=fdd"], "hydra.sweeper.metric=fdd: there is no metric of this name"),
+        (["hydra.sweeper.space.n_critic=3"], "hydra.sweeper.space.n_critic: expected interval(a, b), tag(log, "),
+    ],
+)
+def test_bad_tuning(monkeypatch, tmp_path, words, sentence):
+    line = ["gan-lab", "-m", "protocol=tuned", "dataset=ring8", "loss=lsgan,rsgan", "hydra.sweep.dir=sweep"]
+    assert refusal(monkeypatch, tmp_path, main, *line, *words).startswith(f"gan-lab: {sentence}")
+
+
+def test_submitit_runs_without_a_cluster(gan_lab, tmp_path):
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+    done = gan_lab("-m", *RING, "iterations=10", "seed=0,1", "hydra/launcher=slurm_local", "hydra.sweep.dir=sweep")
+    assert done.returncode == 0, done.stderr
+    assert states(tmp_path / "sweep") == {"seed=0": "done", "seed=1": "done"}
+
+
+def test_optuna_searches(gan_lab, tmp_path):
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    space = ["optimizer.generator.lr=tag(log,interval(1e-4,1e-3))", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=3"]
+    done = gan_lab("-m", *RING, "iterations=10", *space, "hydra.sweeper.n_jobs=1", "hydra.sweep.dir=sweep")
+    assert done.returncode == 0, done.stderr
+    assert "3 of 3 done" in done.stdout
+    assert (tmp_path / "sweep" / "optimization_results.yaml").exists()
+
+
+def test_ray_runs_on_this_machine(gan_lab, tmp_path):
+    pytest.importorskip("hydra_plugins.hydra_ray_launcher", reason="hydra-ray-launcher is not installed")
+    done = gan_lab("-m", *RING, "iterations=10", "seed=0,1", "hydra/launcher=ray_local", "hydra.sweep.dir=sweep")
+    assert done.returncode == 0, done.stderr
+    assert states(tmp_path / "sweep") == {"seed=0": "done", "seed=1": "done"}
