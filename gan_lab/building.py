@@ -54,9 +54,13 @@ def build_evaluator(config: DictConfig, dataset: Dataset) -> Evaluator:
 
 def build_comparison(evaluation: DictConfig, dataset: Dataset) -> Comparison:
     """What is measured, on the GPU if there is one that knows float64."""
-    extractor = build(OmegaConf.create({"evaluation": evaluation}), "evaluation.extractor")
-    if not isinstance(extractor, torch.nn.Module):
-        raise ConfigError(f"evaluation.extractor: it is a {type(extractor).__name__}: expected a torch.nn.Module")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)  # a user's extractor draws its weights here: always the same, and not out of training's
+        module = build(OmegaConf.create({"evaluation": evaluation}), "evaluation.extractor")
+    if not isinstance(module, torch.nn.Module):
+        raise ConfigError(f"evaluation.extractor: it is a {type(module).__name__}: expected a torch.nn.Module")
+    settings = OmegaConf.to_container(evaluation.extractor, resolve=True)
+    assert isinstance(settings, dict)
     measures = Measures(tuple(evaluation.metrics), evaluation.k, evaluation.kid_subsets, evaluation.kid_subset_size)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return Comparison(dataset, as_extractor(extractor), measures, device)
+    return Comparison(dataset, as_extractor(module, settings), measures, device)

@@ -19,7 +19,15 @@ class ConfigError(Exception):
 
 
 class NotFinite(ConfigError):
-    """A generator drew samples that are not finite."""
+    """A generated sample, or a feature of one, is not finite.
+
+    Args:
+        what: is not finite.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} is not finite")
+        self.what = what
 
 
 class Diverged(Exception):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_lab.command_line import folders_and_rest, parse
-from gan_lab.errors import ConfigError, one_sentence
+from gan_lab.errors import ConfigError, one_sentence, sentence
 from gan_lab.run_folder import RunFolder
 
 
@@ -43,14 +43,25 @@ def _evaluate() -> None:
     folders += [arguments.run] if arguments.run else []
     if bool(arguments.real) != bool(arguments.fake) or bool(arguments.real) == bool(folders):
         raise ConfigError("expected folders of runs, or real=... and fake=...; gan-lab-evaluate --help explains it")
+    if arguments.real and arguments.weights != "auto":
+        raise ConfigError(f"weights={arguments.weights}: files have no weights to choose; expected none")
     runs = [run for folder in folders for run in RunFolder.all_in(folder)]
 
     from gan_lab.evaluating import evaluate_files, evaluate_run
 
     if not runs:
         _print(evaluate_files(Path(arguments.real), Path(arguments.fake), overrides))
+    lost = 0
     for run in runs:
-        _print(evaluate_run(run, arguments.weights, overrides))
+        try:
+            _print(evaluate_run(run, arguments.weights, overrides))
+        except ConfigError as error:
+            if len(runs) == 1:
+                raise
+            print(f"gan-lab: {run.path}: {sentence(error)}", file=sys.stderr)
+            lost += 1
+    if lost:
+        raise ConfigError(f"{lost} of {len(runs)} runs could not be measured")
 
 
 def _print(evaluation: dict[str, Any]) -> None:

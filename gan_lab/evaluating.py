@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import torch
 from hydra import compose, initialize_config_module
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
@@ -38,6 +39,10 @@ def evaluate_run(run: RunFolder, weights: str, overrides: list[str]) -> dict[str
     config = run.config()
     config.evaluation = _overridden(config.evaluation, overrides)
     evaluator = build_evaluator(config, build_dataset(config))
+    if any(word.startswith("evaluation.samples=") for word in overrides) and len(evaluator.latents) < (
+        asked := config.evaluation.samples
+    ):
+        log.warning("evaluation.samples=%d: as many as are held out, %d, are compared", asked, len(evaluator.latents))
     try:
         metrics, signs = evaluator.evaluate(generator)
     except NotFinite as error:
@@ -70,8 +75,10 @@ def evaluate_files(real: Path, fake: Path, overrides: list[str]) -> dict[str, An
             f"fake={fake}: its samples are {list(fake_samples.shape[1:])}, and those of real={real} are "
             f"{list(real_samples.shape[1:])}: expected the same"
         )
-    first_half = (real_samples[::2], None if labels is None else labels[::2])
-    second_half = (real_samples[1::2], None if labels is None else labels[1::2])
+    shuffled = torch.randperm(len(real_samples), generator=torch.Generator().manual_seed(0))
+    first_half, second_half = (
+        (real_samples[half], None if labels is None else labels[half]) for half in shuffled.tensor_split(2)
+    )
     dataset = Dataset(*first_half, *second_half, checksum(real_samples))
     default = "points" if real_samples.ndim == 2 else "random_conv"
     if any(override.startswith("evaluation.samples=") for override in overrides):
@@ -83,6 +90,7 @@ def evaluate_files(real: Path, fake: Path, overrides: list[str]) -> dict[str, An
     comparison = build_comparison(evaluation, dataset)
     comparison.check_sizes(len(second_half[0]), len(fake_samples))
     real_side, fake_side = comparison.look(real_samples), comparison.look(fake_samples)
+    comparison.check_reference(real_side)
     return {
         "real": str(real),
         "fake": str(fake),
@@ -116,6 +124,16 @@ def _overridden(evaluation: DictConfig, overrides: list[str]) -> DictConfig:
     config = OmegaConf.create({"evaluation": OmegaConf.merge(OmegaConf.structured(EvaluationConfig), evaluation)})
     OmegaConf.set_struct(config, True)
     for override in OverridesParser.create().parse_overrides([word for word in overrides if word not in groups]):
-        OmegaConf.update(config, override.key_or_group, override.value())
+        key = override.key_or_group
+        if override.is_sweep_override():
+            raise ConfigError(f"{override.input_line}: expected one value, nothing is swept here")
+        if key.split(".")[1] in ("every", "verdict"):
+            raise ConfigError(f"{key}: it concerns training, and has no effect here; expected none")
+        OmegaConf.update(config, key, override.value(), force_add=override.is_add())
+    if "_target_" not in config.evaluation.extractor:
+        raise ConfigError(
+            f"evaluation.extractor={config.evaluation.extractor}: expected a block with a _target_; "
+            "evaluation/extractor=NAME chooses one"
+        )
     check_ranges(config.evaluation, EvaluationConfig, "evaluation.")
     return config.evaluation

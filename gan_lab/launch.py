@@ -23,7 +23,7 @@ _LONGEST_NAME = 80  # characters of a job's folder; file systems allow 255 bytes
 
 
 def job_folder(number: int, overrides: str) -> str:
-    """A short, unique, readable folder name: the job's overrides, less what folders dislike; without any, its number."""
+    """A short, unique, readable folder name: the job's overrides, less what folders dislike; without any, a number."""
     slug = re.sub(r"[^\w=.,+-]+", "-", overrides)[:_LONGEST_NAME]
     if slug != overrides:  # two overrides may look the same now
         slug = f"{slug}-{hashlib.sha256(overrides.encode()).hexdigest()[:8]}"

@@ -75,8 +75,10 @@ def _child(config: str, folder: str, names: dict[str, str], logs: Any, path: lis
     from gan_lab.train import execute
 
     run = RunFolder(folder)
+    composed = OmegaConf.create(config)
+    assert isinstance(composed, DictConfig)
     try:
-        execute(OmegaConf.create(config), run, names, resume=run.status_file.exists())
+        execute(composed, run, names, resume=run.status_file.exists())
     except USER_ERRORS as error:
         print(f"gan-lab: {run.path.name}: {sentence(error)}", file=sys.stderr)
     except Exception:

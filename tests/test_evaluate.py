@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 from training_runs import SMALL, train_in
 
+from gan_lab.errors import ConfigError
 from gan_lab.evaluate import main
 from gan_lab.evaluating import evaluate_files, evaluate_run
 
@@ -108,7 +109,8 @@ def test_two_sets_of_files(tmp_path):
     features = torch.from_numpy(pixels.transpose(0, 3, 1, 2).reshape(60, -1).copy()).double() / 255
     halved = torch.from_numpy((pixels // 2).transpose(0, 3, 1, 2).reshape(60, -1).copy()).double() / 255
     expected = frechet_distance(Moments.of(features), Moments.of(halved))
-    floor = frechet_distance(Moments.of(features[1::2]), Moments.of(features[::2]))
+    halves = features[torch.randperm(60, generator=torch.Generator().manual_seed(0))].split(30)
+    floor = frechet_distance(*map(Moments.of, halves))
     assert found["metrics"]["fd_pixels"] == pytest.approx(expected, rel=1e-9)
     assert found["floor"]["fd_pixels"] == pytest.approx(floor, rel=1e-9)
     np.savez(tmp_path / "points.npz", np.random.RandomState(0).randn(50, 2))
@@ -118,3 +120,27 @@ def test_two_sets_of_files(tmp_path):
     short = ["evaluation/extractor=classifier", "evaluation.extractor.steps=2", "evaluation.kid_subset_size=20"]
     judged = evaluate_files(tmp_path / "labelled.npz", tmp_path / "fake.npz", short)
     assert 1 <= judged["metrics"]["classes"] <= 3
+
+
+def test_a_run_without_a_checkpoint_does_not_keep_a_sweep_from_being_measured(run, monkeypatch, tmp_path, capsys):
+    (tmp_path / "a_lost").mkdir()
+    (tmp_path / "a_lost" / "status.json").write_text('{"state": "diverged"}')
+    sentence = refusal(monkeypatch, tmp_path, main, "gan-lab-evaluate", ".", "evaluation.metrics=[fd]")
+    assert sentence == "gan-lab: 1 of 2 runs could not be measured"
+    found = capsys.readouterr()
+    assert json.loads(found.out)["run"] == "run"
+    assert found.err.startswith("gan-lab: a_lost: run=a_lost: it has no checkpoints/last.ckpt yet")
+
+
+def test_a_users_extractor_on_a_finished_run(run, caplog):
+    own = "evaluation.extractor={_target_: torch.nn.Flatten}"
+    found = evaluate_run(run, "auto", [own, "evaluation.metrics=[fd]", "evaluation.samples=100000"])
+    assert found["metrics"].keys() == {"fd_flatten"}
+    assert found["fingerprint"]["settings"] == '{"_target_": "torch.nn.Flatten"}'
+    assert "evaluation.samples=100000: as many as are held out, 500, are compared" in caplog.text
+
+
+def test_samples_that_are_all_alike_are_no_reference(tmp_path):
+    np.savez(tmp_path / "x.npz", np.ones((60, 2)))
+    with pytest.raises(ConfigError, match=r"the features of all held-out samples are the same"):
+        evaluate_files(tmp_path / "x.npz", tmp_path / "x.npz", [])

@@ -29,12 +29,13 @@ def test_no_group_is_empty():
 def test_two_iterations(composed, tmp_path, choice, request):
     if choice in ("model=mlp_2d", "evaluation/extractor=points"):
         choice = "dataset=ring8"
+    if choice == "evaluation/extractor=channel_classifier":
+        choice = "dataset=stacked_mnist"
     if choice == "hydra/launcher=ray_local":
         pytest.importorskip("hydra_plugins.hydra_ray_launcher", reason="hydra-ray-launcher is not installed")
     config = composed(choice, *TINY, "trainer.accelerator=cpu")
     if choice == "evaluation/extractor=inception":
-        file, sha256 = request.getfixturevalue("inception_weights")
-        config.evaluation.extractor.weights, config.evaluation.extractor.sha256 = str(file), sha256
+        config.evaluation.extractor.weights = str(request.getfixturevalue("inception_weights"))
     if "root" in config.dataset:
         config.dataset.root = str(request.getfixturevalue("data_root"))
     result = train_in(tmp_path / "run", config).result()

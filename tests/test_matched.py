@@ -111,3 +111,30 @@ def test_latent_prior(composed, prior):
     assert (latents.abs().max() <= 1) == (prior == "uniform")
     # 200 000 draws: the sample deviation is within 1 % of 1, or of √(1/3)
     assert latents.std().item() == pytest.approx(1.0 if prior == "normal" else 3**-0.5, rel=0.01)
+
+
+class Noisy(torch.nn.Linear):
+    """A user's extractor that draws weights when it is made and noise when it runs."""
+
+    def __init__(self):
+        super().__init__(64, 3)
+
+    def forward(self, samples):
+        return super().forward(samples.flatten(1) / 255 + torch.rand(64))
+
+
+def test_no_extractor_changes_training(composed, tmp_path):
+    """wgan_gp draws its interpolation from the global generator, which an extractor could shift."""
+    found = {}
+    for name in ("classifier", "pixels", "random_conv", "noisy"):
+        chosen = "pixels" if name == "noisy" else name
+        config = composed(
+            *SMALL, "loss=wgan_gp", "iterations=6", "evaluation.every=2", f"evaluation/extractor={chosen}"
+        )
+        if name == "noisy":
+            config.evaluation.extractor = {"_target_": "test_matched.Noisy"}
+        folder = train_in(tmp_path / name, config)
+        assert any(metric.endswith(f"_{name}") for metric in folder.result()["metrics"])
+        found[name] = weights_of(folder)
+    for name in ("pixels", "random_conv", "noisy"):
+        assert all(torch.equal(found["classifier"][key], found[name][key]) for key in found["classifier"]), name

@@ -85,6 +85,7 @@ def curves(**changes):
 
 
 LATE = {50: 0.5, 100: 0.5, 150: 1.0}  # the last quarter counts
+RISEN = dict.fromkeys(range(50, 400, 50), 0.9) | {400: 1.0}  # whose last quarter, of two points, is 0.95 in the mean
 
 
 @pytest.mark.parametrize(
@@ -94,19 +95,22 @@ LATE = {50: 0.5, 100: 0.5, 150: 1.0}  # the last quarter counts
         ({"weight_norm__generator": {0: 10.0, 50: 999.0}}, "healthy"),
         ({"weight_norm__generator": {0: 10.0, 50: 1001.0}}, "diverged"),
         ({"weight_norm__discriminator": {0: 0.0, 50: 101.0}}, "diverged"),
+        ({"weight_norm__discriminator": {0: 0.1, 50: 99.0}}, "healthy"),  # weights that began near 0 may grow
         ({"weight_norm__discriminator": {0: 1.0, 50: 2.0, 100: 2.0, 150: 2.0}}, "discriminator_frozen"),
         ({"weight_norm__generator": {0: 2.0, 50: 2.0, 100: 2.0, 150: 2.00001}}, "healthy"),
         ({"weight_norm__generator": {0: 0.0, 50: 0.0}}, "generator_frozen"),
         ({"signal__diversity": {150: 0.29}}, "collapsed"),
         ({"signal__diversity": {150: 0.31}}, "healthy"),
         ({"signal__duplicates": {150: 0.51}}, "collapsed"),
-        ({"signal__duplicates": {150: 0.49}}, "healthy"),
+        ({"signal__duplicates": {150: 0.5}}, "healthy"),
         ({"metric__modes": {150: 3.0}}, "collapsed"),
         ({"metric__modes": {150: 4.0}}, "healthy"),
         ({"metric__classes": {150: 4.0}}, "collapsed"),
         ({"accuracy__discriminator": LATE, "signal__realistic": {150: 0.04}}, "discriminator_won"),
         ({"accuracy__discriminator": {50: 0.5, 100: 0.5, 150: 0.98}, "signal__realistic": {150: 0.04}}, "healthy"),
         ({"accuracy__discriminator": {150: 1.0}, "signal__realistic": {150: 0.06}}, "healthy"),
+        ({"accuracy__discriminator": {150: 0.99}, "signal__realistic": {150: 0.05}}, "discriminator_won"),
+        ({"accuracy__discriminator": RISEN, "signal__realistic": {150: 0.0}}, "healthy"),
         (
             {"accuracy__discriminator": LATE, "signal__realistic": {150: 0.0}, "metric__modes": {1: 1.0}},
             "discriminator_won",

@@ -41,4 +41,4 @@ class Periodic(pl.Callback):
                 try:
                     self.act(trainer, pl_module, iteration)
                 except NotFinite as error:
-                    raise Diverged(iteration, "a generated sample", math.nan) from error
+                    raise Diverged(iteration, error.what, math.nan) from error

@@ -1,16 +1,20 @@
 """Samples out of files that other tools wrote: a folder of images, or a NumPy archive."""
 
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.lib.npyio import NpzFile
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from gan_lab.errors import ConfigError
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
+_MODES = {"L": "L", "1": "L", "RGB": "RGB", "P": "RGB"}  # of Pillow, and what each is read as without loss
+_FEWEST = 4  # samples: two halves that have covariances
 _ARRAYS = ("samples", "images", "arr_0")  # ours, the data sets', and what np.savez calls an array without a name
 
 
@@ -32,10 +36,13 @@ def read_samples(key: str, path: Path) -> tuple[Tensor, Tensor | None]:
     if path.suffix != ".npz":
         raise ConfigError(f"{key}={path}: expected a folder of images or a file NAME.npz")
     try:
-        with np.load(path) as archive:
+        archive = np.load(path)
+        if not isinstance(archive, NpzFile):
+            raise ConfigError(f"{key}={path}: it is a single array, expected an archive, as np.savez writes it")
+        with archive:
             arrays = {name: archive[name] for name in archive.files if name in (*_ARRAYS, "labels")}
             names = archive.files
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError, zipfile.BadZipFile, zlib.error) as error:
         raise ConfigError(f"{key}={path}: not an archive that NumPy can read: {error}") from error
     found = [name for name in _ARRAYS if name in arrays]
     if not found:
@@ -45,15 +52,19 @@ def read_samples(key: str, path: Path) -> tuple[Tensor, Tensor | None]:
     samples = _as_samples(key, path, arrays[found[0]])
     if "labels" not in arrays:
         return samples, None
-    if arrays["labels"].shape != (len(samples),) or arrays["labels"].dtype.kind not in "iu":
-        raise ConfigError(f"{key}={path}: its labels are {arrays['labels'].shape}, expected one whole number a sample")
-    return samples, torch.from_numpy(arrays["labels"].astype(np.int64))
+    labels = arrays["labels"]
+    if labels.shape != (len(samples),) or labels.dtype.kind not in "iu" or labels.min() < 0:
+        raise ConfigError(
+            f"{key}={path}: its labels are {labels.dtype} {list(labels.shape)}, expected a whole number from 0 a sample"
+        )
+    return samples, torch.from_numpy(labels.astype(np.int64))
 
 
 def _as_samples(key: str, path: Path, array: np.ndarray) -> Tensor:
-    if len(array) < 2:
-        raise ConfigError(f"{key}={path}: it holds {len(array)} samples, expected at least 2")
-    if array.dtype.kind == "f" and array.ndim == 2:
+    if array.ndim == 0 or len(array) < _FEWEST:
+        count = len(array) if array.ndim else 0
+        raise ConfigError(f"{key}={path}: it holds {count} samples, expected at least {_FEWEST}")
+    if array.dtype.kind == "f" and array.ndim == 2 and array.size:
         if not np.isfinite(array).all():
             raise ConfigError(f"{key}={path}: sample {int(np.argwhere(~np.isfinite(array))[0][0])} is not finite")
         return torch.from_numpy(array.astype(np.float32))
@@ -61,7 +72,7 @@ def _as_samples(key: str, path: Path, array: np.ndarray) -> Tensor:
         array = array[:, None]
     elif array.dtype == np.uint8 and array.ndim == 4 and array.shape[-1] in (1, 3):
         array = array.transpose(0, 3, 1, 2)
-    if array.dtype != np.uint8 or array.ndim != 4 or array.shape[1] not in (1, 3):
+    if array.dtype != np.uint8 or array.ndim != 4 or array.shape[1] not in (1, 3) or not array.size:
         raise ConfigError(
             f"{key}={path}: its array is {array.dtype} {list(array.shape)}, expected uint8 [N, H, W, C], [N, C, H, W] "
             "or [N, H, W] with 1 or 3 channels, or float [N, D]"
@@ -71,15 +82,19 @@ def _as_samples(key: str, path: Path, array: np.ndarray) -> Tensor:
 
 def _read_folder(key: str, folder: Path) -> Tensor:
     files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in _SUFFIXES)
-    if len(files) < 2:
-        raise ConfigError(f"{key}={folder}: it holds {len(files)} images, expected at least 2 ({', '.join(_SUFFIXES)})")
+    if len(files) < _FEWEST:
+        kinds = ", ".join(_SUFFIXES)
+        raise ConfigError(f"{key}={folder}: it holds {len(files)} images, expected at least {_FEWEST} ({kinds})")
     images: list[np.ndarray] = []
     for file in files:
         try:
             with Image.open(file) as opened:
-                image = np.asarray(opened if opened.mode in ("L", "RGB") else opened.convert("RGB"))
+                mode = opened.mode
+                image = np.asarray(opened.convert(_MODES.get(mode, mode)))
         except (UnidentifiedImageError, OSError, SyntaxError) as error:
             raise ConfigError(f"{key}={folder}: {file} is not an image that can be read: {error}") from error
+        if mode not in _MODES:
+            raise ConfigError(f"{key}={folder}: {file} is of Pillow's mode {mode}, expected 8-bit grey or RGB")
         image = image[:, :, None] if image.ndim == 2 else image
         if images and image.shape != images[0].shape:
             raise ConfigError(

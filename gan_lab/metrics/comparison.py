@@ -117,9 +117,9 @@ class Comparison:
                 f"evaluation.extractor: {self.extractor.name} makes features of shape {list(features.shape)} for "
                 f"{len(samples)} samples, expected [{len(samples)}, d]"
             )
-        if not features.isfinite().all():
-            raise NotFinite(f"the features that evaluation/extractor={self.extractor.name} makes are not finite")
         logits = None if pairs[0][1] is None else torch.cat([logits for _, logits in pairs if logits is not None])
+        if not features.isfinite().all() or (logits is not None and not logits.isfinite().all()):
+            raise NotFinite(f"a feature by evaluation/extractor={self.extractor.name}")
         return Side(samples, features, logits, self.measures.k)
 
     def check_sizes(self, *sizes: int) -> None:
@@ -132,6 +132,14 @@ class Comparison:
             )
         if "prdc" in measures.metrics and size <= measures.k:
             raise ConfigError(f"evaluation.k={measures.k}: expected less than the number of samples compared, {size}")
+
+    def check_reference(self, real: Side) -> None:
+        """Raise ConfigError if the real samples' features are all the same."""
+        if (real.features == real.features[0]).all():
+            raise ConfigError(
+                f"evaluation/extractor={self.extractor.name}: the features of all held-out samples are the same, "
+                "so nothing can be measured against them"
+            )
 
     def compare(self, real: Side, fake: Side) -> dict[str, float]:
         """Every metric of ``fake`` against ``real``."""

@@ -52,6 +52,7 @@ class Evaluator:
         self._code = code_hash(*Path(__file__).parent.glob("*.py"), comparison.extractor.source)
         comparison.check_sizes(count, min(count, len(dataset.train)))
         self._reference = self._reference_side(dataset.test[:count])
+        comparison.check_reference(self._reference)
         key = self._key | {"metrics": list(comparison.measures.metrics), "train": len(dataset.train)}
         self.floor: dict[str, float] = cached(
             "floors", key, lambda: comparison.compare(self._reference, comparison.look(dataset.train[:count]))
@@ -99,5 +100,5 @@ def generate(generator: nn.Module, latents: Tensor) -> Tensor:
         samples = torch.cat([generator(chunk.to(weights)).float().cpu() for chunk in latents.split(_CHUNK)])
     generator.train(was_training)
     if not samples.isfinite().all():
-        raise NotFinite("the generator draws samples that are not finite")
+        raise NotFinite("a generated sample")
     return to_pixels(samples)

@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from torch.nn.functional import adaptive_avg_pool2d, relu
 
 from gan_lab.datasets.dataset import Dataset
 from gan_lab.errors import ConfigError
+from gan_lab.models.checks import check_positive
 
+_OWN_NAMES = ("pixels", "points", "classifier", "random_conv", "inception")
 Features = Tensor | tuple[Tensor, Tensor]
 
 
@@ -92,6 +95,7 @@ class RandomConv(Extractor):
 
     def __init__(self, channels: int = 32, seed: int = 0) -> None:
         super().__init__()
+        check_positive("channels", channels)
         self.channels = channels
         self.seed = seed
 
@@ -123,7 +127,6 @@ class Inception(Extractor):
     Args:
         weights: the file ``weights-inception-2015-12-05-6726825d.pth``, or null to look for it in the cache folder.
         download: fetch the file into the cache folder if it is not there.
-        sha256: what the file's SHA-256 begins with.
 
     References:
         Heusel et al. 2017 (arXiv 1706.08500); Obukhov et al. 2020, torch-fidelity (github.com/toshas/torch-fidelity).
@@ -132,17 +135,16 @@ class Inception(Extractor):
     name = "inception"
     resize = "bilinear 299, as TensorFlow 1"
 
-    def __init__(self, weights: str | None = None, download: bool = False, sha256: str = "6726825d") -> None:
+    def __init__(self, weights: str | None = None, download: bool = False) -> None:
         super().__init__()
         self.weights = weights
         self.download = download
-        self.sha256 = sha256
 
     def prepare(self, dataset: Dataset) -> None:
         _check_images(self.name, dataset)
         from gan_lab.metrics.inception import load_inception
 
-        self.network = load_inception(None if self.weights is None else Path(self.weights), self.download, self.sha256)
+        self.network = load_inception(None if self.weights is None else Path(self.weights), self.download)
 
     def forward(self, samples: Tensor) -> tuple[Tensor, Tensor]:
         if samples.shape[1] == 1:
@@ -151,24 +153,48 @@ class Inception(Extractor):
 
 
 class _Plain(Extractor):
-    """A user's own module."""
+    """A user's own module; its values depend on its settings, of which its weights may tell nothing."""
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: nn.Module, settings: dict[Any, Any]) -> None:
         super().__init__()
         self.module = module
+        self.settings = settings
         self.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(module).__name__).lower()
+        if self.name in _OWN_NAMES:
+            raise ConfigError(
+                f"evaluation.extractor: {type(module).__name__} would be called {self.name}, as gan-lab's own; "
+                "rename the class"
+            )
 
     def forward(self, samples: Tensor) -> Features:
-        return self.module(samples)
+        try:
+            return self.module(samples)
+        except (RuntimeError, TypeError) as error:
+            kind = f"{samples.dtype} {list(samples.shape)}".removeprefix("torch.")
+            raise ConfigError(
+                f"evaluation.extractor: {self.name} cannot take samples as the dataset holds them, {kind}: "
+                f"{str(error).splitlines()[0]}"
+            ) from error
+
+    def fingerprint(self) -> dict[str, Any]:
+        return super().fingerprint() | {"settings": json.dumps(self.settings, sort_keys=True)}
 
     @property
     def source(self) -> Path:
         return Path(inspect.getfile(type(self.module)))
 
 
-def as_extractor(module: nn.Module) -> Extractor:
-    """The module itself if it is an `Extractor`; a user's own under the name of its class, in small letters."""
-    return module if isinstance(module, Extractor) else _Plain(module)
+def as_extractor(module: nn.Module, settings: dict[Any, Any]) -> Extractor:
+    """The module itself if it is an `Extractor`; a user's own under the name of its class, in small letters.
+
+    Args:
+        module: the extractor.
+        settings: what it was made from, for the fingerprint of a user's own.
+
+    Raises:
+        ConfigError: if it would have the name of one of gan-lab's.
+    """
+    return module if isinstance(module, Extractor) else _Plain(module, settings)
 
 
 def weights_hash(module: nn.Module) -> str | None:

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from gan_lab.cache import cache_folder
 from gan_lab.errors import ConfigError
 
-_NAME = "weights-inception-2015-12-05-6726825d.pth"
+_SHA256 = "6726825d"  # what that of the published file begins with
+_NAME = f"weights-inception-2015-12-05-{_SHA256}.pth"
 _URL = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{_NAME}"
 
 
@@ -28,7 +29,7 @@ class _PoolAndLogits(nn.Module):
         return self.network(images)
 
 
-def load_inception(weights: Path | None, download: bool, sha256: str) -> nn.Module:
+def load_inception(weights: Path | None, download: bool) -> nn.Module:
     """The network, from the weights file given or kept in the cache folder.
 
     Raises:
@@ -47,9 +48,9 @@ def load_inception(weights: Path | None, download: bool, sha256: str) -> nn.Modu
             "place with evaluation.extractor.weights=FILE, or fetch it with evaluation.extractor.download=true"
         )
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    if not digest.startswith(sha256):
+    if not digest.startswith(_SHA256):
         raise ConfigError(
-            f"evaluation.extractor.weights={file}: its SHA-256 starts {digest[:8]}, expected {sha256}: "
+            f"evaluation.extractor.weights={file}: its SHA-256 starts {digest[:8]}, expected {_SHA256}: "
             "not the weights of the FID"
         )
     return _PoolAndLogits(file)
@@ -60,7 +61,7 @@ def _download(file: Path) -> None:
     with FileLock(file.with_suffix(".lock")):
         if not file.is_file():
             try:
-                torch.hub.download_url_to_file(_URL, str(file), hash_prefix="6726825d", progress=False)
+                torch.hub.download_url_to_file(_URL, str(file), hash_prefix=_SHA256, progress=False)
             except (OSError, RuntimeError) as error:
                 raise ConfigError(
                     f"evaluation.extractor.download=true: {_URL} could not be fetched: {error}"

@@ -89,7 +89,7 @@ class Broken(nn.Module):
 
 def test_samples_that_are_not_finite():
     made = Evaluator(digits(), small(("fd",), Pixels()), torch.zeros(100, 4))
-    with pytest.raises(NotFinite, match="the generator draws samples that are not finite"):
+    with pytest.raises(NotFinite, match="a generated sample is not finite"):
         made.evaluate(Broken())
 
 

@@ -106,10 +106,12 @@ class Bad(nn.Module):
 
 
 def test_any_module_serves_under_its_own_name():
-    comparison = Comparison(images(), as_extractor(TwoNumbers()), FD, CPU)
+    comparison = Comparison(images(), as_extractor(TwoNumbers(), {"of": 2}), FD, CPU)
     side = comparison.look(images().train)
     assert list(comparison.compare(side, side)) == ["fd_two_numbers"]
-    assert comparison.extractor.fingerprint() == {"extractor": "two_numbers", "weights": None, "resize": None}
+    assert comparison.extractor.fingerprint() == {
+        "extractor": "two_numbers", "weights": None, "resize": None, "settings": '{"of": 2}',
+    }  # fmt: skip
     for features, error, words in [
         (
             torch.zeros(6, 2, 2),
@@ -119,11 +121,22 @@ def test_any_module_serves_under_its_own_name():
         (
             torch.full((6, 2), float("nan")),
             NotFinite,
-            r"the features that evaluation/extractor=bad makes are not finite",
+            r"a feature by evaluation/extractor=bad is not finite",
         ),
     ]:
         with pytest.raises(error, match=words):
-            Comparison(images(), as_extractor(Bad(features)), FD, CPU)
+            Comparison(images(), as_extractor(Bad(features), {}), FD, CPU)
+
+
+def test_established_names_are_not_for_users():
+    impostor = type("Inception", (nn.Module,), {})
+    with pytest.raises(ConfigError, match=r"Inception would be called inception, as gan-lab's own; rename the class"):
+        as_extractor(impostor(), {})
+
+
+def test_a_module_that_cannot_take_the_samples():
+    with pytest.raises(ConfigError, match=r"linear cannot take samples .* holds them, uint8 \[2, 3, 9, 9\]"):
+        Comparison(images(), as_extractor(nn.Linear(9, 2), {}), FD, CPU)
 
 
 @pytest.mark.parametrize(
@@ -146,15 +159,16 @@ def test_refusals(extractor, dataset, metrics, words):
 
 
 def test_inception_alone_gives_the_established_names(inception_weights):
-    file, sha256 = inception_weights
     for channels in (1, 3):
         dataset = images(channels=channels)
-        extractor = Inception(str(file), sha256=sha256)
+        extractor = Inception(str(inception_weights))
         comparison = Comparison(dataset, extractor, Measures(("fd", "kid", "score"), kid_subset_size=3), CPU)
         side = comparison.look(dataset.train, chunk=4)
         assert (side.features.shape, side.logits.shape) == ((6, 2048), (6, 1008))
         assert list(comparison.compare(side, side)) == ["fid", "kid_inception", "inception_score"]
-    with pytest.raises(ConfigError, match=r"its SHA-256 starts \w{8}, expected 6726825d: not the weights of the FID"):
-        Inception(str(file)).prepare(images())
-    with pytest.raises(ConfigError, match=r"the weights are not at \S*nope.pth; put weights-inception-2015-12-05-67"):
+    other = inception_weights.with_name("other.pth")
+    other.write_bytes(b"other")
+    with pytest.raises(ConfigError, match=r"its SHA-256 starts d9298a10, expected \w+: not the weights of the FID"):
+        Inception(str(other)).prepare(images())
+    with pytest.raises(ConfigError, match=r"are not at nope.pth; put weights-inception-2015-12-05-6726825d.pth"):
         Inception("nope.pth").prepare(images())

@@ -1,0 +1,43 @@
+"""Signs of collapse on sets that were made to show them."""
+
+import pytest
+import torch
+
+from gan_lab.metrics import signals
+
+
+def normal(count, seed, dimensions=3):
+    return torch.randn(count, dimensions, generator=torch.Generator().manual_seed(seed)).double()
+
+
+def test_equal_distributions():
+    found = signals(normal(900, 0), normal(900, 1))
+    assert found["diversity"] == pytest.approx(1, abs=0.03)
+    assert found["duplicates"] < 0.01
+    assert found["realistic"] > 0.95
+
+
+def test_diversity_is_a_ratio_of_mean_distances():
+    """Two points at distance 2: the mean distance of fakes is that between them times the share of unequal pairs."""
+    real = torch.tensor([[0.0], [1.0], [3.0], [7.0]])  # distances 1, 3, 7, 2, 6, 4: 23/6
+    fake = torch.tensor([[0.0], [0.0], [2.0], [2.0]])  # of six pairs, four at distance 2
+    assert signals(real, fake)["diversity"] == pytest.approx((4 * 2 / 6) / (23 / 6))
+
+
+def test_duplicates_lie_ten_times_closer_than_real_neighbours():
+    real = torch.arange(50.0)[:, None]  # neighbours at distance 1
+    pairs = torch.arange(25.0)[:, None] * 4
+    for gap, share in ((0.09, 1.0), (0.11, 0.0)):
+        assert signals(real, torch.cat([pairs, pairs + gap]))["duplicates"] == share
+    half = torch.cat([pairs[:12], pairs[:12] + 0.01, 200 + pairs[:24]])
+    assert signals(real, half)["duplicates"] == pytest.approx(24 / 48)
+
+
+def test_what_is_far_from_all_is_not_realistic():
+    assert signals(normal(300, 0), normal(300, 1) + 50)["realistic"] == 0
+
+
+def test_a_thousand_are_looked_at():
+    real, fake = normal(1000, 0), normal(1000, 1)
+    longer = torch.cat([fake, torch.zeros(5000, 3).double()])
+    assert signals(real, longer) == signals(real, fake)

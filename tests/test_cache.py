@@ -1,0 +1,61 @@
+"""The cache: made once, checked when read, and never in the way of what is already there."""
+
+import os
+
+import pytest
+import torch
+
+from gan_lab.cache import cached
+from gan_lab.errors import ConfigError
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("GAN_LAB_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "kind"
+
+
+def test_made_once_for_each_key(folder):
+    made = []
+
+    def make():
+        made.append(1)
+        return {"weights": torch.arange(3), "accuracy": 0.5}
+
+    first, again = cached("kind", {"a": 1}, make), cached("kind", {"a": 1}, make)
+    assert torch.equal(first["weights"], again["weights"])
+    assert (again["accuracy"], len(made)) == (0.5, 1)
+    cached("kind", {"a": 2}, make)
+    assert len(made) == 2
+
+
+@pytest.mark.parametrize("damage", ["cut", "other", "flipped", "empty"])
+def test_damage_is_seen(folder, damage):
+    cached("kind", {}, lambda: torch.zeros(100))
+    (file,) = folder.glob("*.pt")
+    whole = file.read_bytes()
+    flipped = whole[:200] + bytes([whole[200] ^ 1]) + whole[201:]
+    file.write_bytes({"cut": whole[:-1], "other": b"hello", "flipped": flipped, "empty": b""}[damage])
+    with pytest.raises(ConfigError, match=r"\.pt: this file of the cache is broken; delete it"):
+        cached("kind", {}, lambda: torch.zeros(100))
+
+
+def test_what_is_there_is_read_without_a_lock(folder):
+    cached("kind", {}, lambda: torch.ones(2))
+    for lock in folder.glob("*.lock"):
+        lock.unlink()
+    cached("kind", {}, lambda: torch.zeros(2))
+    assert not list(folder.glob("*.lock"))
+
+
+def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("x")
+    monkeypatch.setenv("GAN_LAB_CACHE", str(tmp_path / "file"))
+    with pytest.raises(ConfigError, match=r"^GAN_LAB_CACHE=\S*file: the cache cannot be written: "):
+        cached("kind", {}, lambda: 1)
+
+
+def test_an_error_of_the_making_is_its_own(folder):
+    with pytest.raises(FileNotFoundError, match="nope"):
+        cached("kind", {}, lambda: os.stat("nope"))
+    assert not list(folder.glob("*.pt"))
