@@ -114,6 +114,8 @@ def sentence(error: Exception) -> str:
     text = str(error)
     if isinstance(error, ConfigError | Diverged):
         return text
+    if isinstance(error, InstantiationException) and isinstance(error.__cause__, ConfigError):
+        return str(error.__cause__)
     if isinstance(error, MissingConfigException) and error.options is not None and error.missing_cfg_file:
         group, _, option = error.missing_cfg_file.rpartition("/")
         return f"{group}={option}: there is no such file in the group; {closest(option, error.options)}"

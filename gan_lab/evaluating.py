@@ -129,7 +129,7 @@ def _overridden(evaluation: DictConfig, overrides: list[str]) -> DictConfig:
             raise ConfigError(f"{override.input_line}: expected one value, nothing is swept here")
         if key.split(".")[1] in ("every", "verdict"):
             raise ConfigError(f"{key}: it concerns training, and has no effect here; expected none")
-        OmegaConf.update(config, key, override.value(), force_add=override.is_add())
+        OmegaConf.update(config, key, override.value(), merge=False, force_add=override.is_add())
     if "_target_" not in config.evaluation.extractor:
         raise ConfigError(
             f"evaluation.extractor={config.evaluation.extractor}: expected a block with a _target_; "

@@ -106,11 +106,9 @@ def sweep_overrides(config: DictConfig) -> list[Override]:
 
 def sweep_values(override: Override) -> list[str]:
     """The values an override sweeps, or its one value."""
-    return (
-        list(override.sweep_string_iterator())
-        if override.is_discrete_sweep()
-        else [override.get_value_element_as_str()]
-    )
+    if override.is_discrete_sweep():
+        return list(override.sweep_string_iterator())
+    return [(override.input_line or "").partition("=")[2]]
 
 
 def _planned(config: DictConfig, overrides: list[Override]) -> int:
