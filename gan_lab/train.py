@@ -12,6 +12,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from gan_lab.errors import USER_ERRORS, ConfigError, one_sentence, sentence
+from gan_lab.resuming import changes_since, goes_on, is_done, resumed_words
 from gan_lab.run_folder import RunFolder
 from gan_lab.schema import check
 
@@ -26,14 +27,22 @@ def run(config: DictConfig) -> float:
     job = HydraConfig.get()
     folder = RunFolder(job.runtime.output_dir)
     names = {group: str(job.runtime.choices[group]) for group in ("loss", "model", "dataset", "protocol")}
-    if folder.status_file.exists():
+    resume = goes_on(config, folder)
+    if folder.status_file.exists() and not resume:
         raise ConfigError(f"{folder.path}: the folder already holds a run; give every run a folder of its own")
+    config.resume = None  # how this process began is no part of what is run
     try:
+        changes = changes_since(folder, config) if resume else {}
+        if resume and is_done(folder, config):
+            print(f"{folder.path}: the run is done, nothing is left to do")
+            return next(iter(folder.result()["metrics"].values()))
         with folder.recorded(config):
             check(config)
+            if changes:
+                folder.change_config(config, [word for word in job.overrides.task if not word.startswith("resume=")])
             from gan_lab.training import train
 
-            return train(config, folder, names)
+            return train(config, folder, names, resume)
     except Exception as error:
         if job.mode == RunMode.RUN:
             raise  # `gan_lab.launch` says it
@@ -46,4 +55,9 @@ def run(config: DictConfig) -> float:
 
 def main() -> None:
     """The command."""
-    one_sentence(run)
+    one_sentence(_run)
+
+
+def _run() -> None:
+    sys.argv[1:] = resumed_words(sys.argv[1:])
+    run()

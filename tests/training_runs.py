@@ -11,12 +11,13 @@ from gan_lab.training import train
 NAMES = {"loss": "some_loss", "model": "some_model", "dataset": "some_dataset", "protocol": "paper"}
 
 
-def train_in(path: Path, config: DictConfig) -> RunFolder:
+def train_in(path: Path, config: DictConfig, resume: bool = False) -> RunFolder:
     """Train as configured; the folder, complete but for what Hydra writes."""
     folder = RunFolder(path)
-    folder.create()
+    if not resume:
+        folder.create()
     with folder.recorded(config):
-        train(config, folder, NAMES)
+        train(config, folder, NAMES, resume)
     return folder
 
 

@@ -5,6 +5,7 @@ from gan_lab.callbacks.curves import Curves
 from gan_lab.callbacks.evaluation import Evaluation
 from gan_lab.callbacks.pictures import Pictures
 from gan_lab.callbacks.progress import ProgressBar
+from gan_lab.callbacks.randomness import Randomness
 from gan_lab.callbacks.signals import Signals
 from gan_lab.callbacks.stopwatch import Stopwatch
 
@@ -15,6 +16,7 @@ __all__ = [
     "Evaluation",
     "Pictures",
     "ProgressBar",
+    "Randomness",
     "Signals",
     "Stopwatch",
 ]

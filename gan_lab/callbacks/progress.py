@@ -1,5 +1,6 @@
 """The progress bar."""
 
+import math
 import sys
 from typing import Any
 
@@ -37,7 +38,8 @@ class ProgressBar(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if trainer.global_step % self.curves.every == 0:
-            losses = {key: f"{self.curves.latest[f'loss/{name}']:.3f}" for key, name in _LOSSES.items()}
+            latest = {key: self.curves.latest.get(f"loss/{name}", math.nan) for key, name in _LOSSES.items()}
+            losses = {key: f"{value:.3f}" for key, value in latest.items()}  # nan: all its updates were skipped
             self.bar.set_postfix(losses, refresh=False)
         self.bar.update()
 
