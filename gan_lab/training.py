@@ -92,6 +92,7 @@ def _train(config: DictConfig, folder: RunFolder, names: dict[str, str], resume:
     ]
     trainer = build_trainer(config, callbacks)
     data = InMemoryData(dataset, config.batch_size, config.n_critic, config.iterations, config.seed)
+    trainer.precision_plugin.convert_module(module)  # Lightning loads a checkpoint before it does: float64 were rounded
     trainer.fit(module, data, ckpt_path=None if start in (None, -1) else folder.checkpoint(start))
     if trainer.global_step != config.iterations:
         raise RuntimeError(f"training ended after {trainer.global_step} of {config.iterations} iterations")

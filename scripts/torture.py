@@ -16,6 +16,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,6 @@ OVERRIDES = [
     "penalty=r1",
     "loss.penalties.r1.every=4",
     "lr_schedule=cosine",
-    "iterations=600",
     "log_every=7",
     "checkpoint.every=20",
     "pictures.every=50",
@@ -61,11 +61,17 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.keep or Path(temporary)
         calm = folder / "undisturbed"
+        # enough for the run not to end before its last kill
+        overrides = [f"iterations={400 + 90 * max(arguments.kills, arguments.signals)}", *arguments.overrides]
         began = time.monotonic()
-        if wait(start(calm, arguments.overrides)) != 0:
-            raise SystemExit("the undisturbed run failed")
+        child = start(calm, overrides)
+        while not (calm / "metrics.csv").exists() and time.monotonic() < began + 600:
+            time.sleep(0.01)
+        set_up = time.monotonic() - began
+        if wait(child) != 0:
+            raise SystemExit(f"the undisturbed run failed; see {calm}.log")
         seconds = time.monotonic() - began
-        print(f"undisturbed: {seconds:.1f} s", flush=True)
+        print(f"undisturbed: {seconds:.1f} s, {set_up:.1f} s of them before training", flush=True)
         failed = 0
         for number, times in [
             (signal.SIGKILL, arguments.kills),
@@ -73,7 +79,8 @@ def main() -> int:
             (signal.SIGINT, arguments.signals),
         ]:
             run = folder / number.name
-            tally = disturb(run, number, times, seconds, moments, arguments.overrides)
+            latest = set_up + 1.5 * (seconds - set_up) / max(times, 1)
+            tally = disturb(run, number, times, min(latest, 0.7 * seconds), moments, overrides)
             found = differences(calm, run)
             print(f"{number.name}: {tally}: {'; '.join(found) or 'bit-equal'}", flush=True)
             failed += bool(found)
@@ -81,17 +88,17 @@ def main() -> int:
 
 
 def disturb(
-    run: Path, number: signal.Signals, times: int, seconds: float, moments: random.Random, overrides: list[str]
+    run: Path, number: signal.Signals, times: int, latest: float, moments: random.Random, overrides: list[str]
 ) -> str:
-    """Stop the run so many times, go on each time, and let it end; how it went, in words."""
+    """Stop the run so many times, each within ``latest`` seconds, and let it end; what happened, in words."""
     ends: Counter[str] = Counter()
     stopped = 0
     while stopped < times:
         at_file = number == signal.SIGKILL and stopped % 2 == 1
-        child = start(run, overrides, die_at_event=moments.randint(1, 250) if at_file else None)
+        child = start(run, overrides, die_at_event=moments.randint(1, 60) if at_file else None)
         status = None
         if not at_file:
-            status = wait(child, moments.uniform(0, 0.6 * seconds))
+            status = wait(child, moments.uniform(0, latest))
             if status is None:
                 os.kill(child, number)
         status = wait(child) if status is None else status
@@ -126,6 +133,8 @@ def start(run: Path, overrides: list[str], die_at_event: int | None = None) -> i
         status = 0
     except SystemExit as stop:
         status = stop.code
+    except BaseException:
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         if not isinstance(status, int):
@@ -199,7 +208,9 @@ def _unequal(one: Any, other: Any, where: str = "") -> list[str]:
     if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
         return [place for key in one for place in _unequal(one[key], other[key], f"{where}.{key}")]
     if isinstance(one, list | tuple) and isinstance(other, list | tuple) and len(one) == len(other):
-        return [place for i, pair in enumerate(zip(one, other, strict=True)) for place in _unequal(*pair, f"{where}.{i}")]
+        return [
+            place for i, pair in enumerate(zip(one, other, strict=True)) for place in _unequal(*pair, f"{where}.{i}")
+        ]
     if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
         return [] if torch.equal(one, other) else [where]
     return [] if one == other else [where]

@@ -93,7 +93,7 @@ class Checkpoints(Periodic):
     ) -> None:
         if checkpoint["data"] != self.dataset.checksum:
             raise ConfigError(
-                f"dataset: its training samples (checksum {self.dataset.checksum}) are not those the run began with "
-                f"({checkpoint['data']})"
+                f"dataset: the checksum of its data is {self.dataset.checksum}: expected {checkpoint['data']}, "
+                "that of the data the run was begun with"
             )
         self._saved = checkpoint["global_step"]
