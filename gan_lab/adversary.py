@@ -188,7 +188,8 @@ class AdversarialModule(pl.LightningModule):
 
     def configure_optimizers(self) -> tuple[list[Optimizer], list[LambdaLR]]:
         optimizers = [self.optimizer_makers[name](getattr(self, name).parameters()) for name in self.updates]
-        return optimizers, [LambdaLR(optimizer, self.schedule) for optimizer in optimizers]
+        # a function of its own: LambdaLR would put the schedule's attributes, which are settings, into checkpoints
+        return optimizers, [LambdaLR(optimizer, lambda done: self.schedule(done)) for optimizer in optimizers]
 
     def on_fit_start(self) -> None:
         self.noise = torch.Generator(self.device).manual_seed(self.noise_seed)

@@ -27,6 +27,8 @@ _CHANGEABLE = (
 )
 """Keys, or blocks of them, that do not change what is trained: where, how often it is looked at, where the data lie."""
 
+_SAID = 4  # of many changes: one option of a group brings as many
+
 Changes = dict[str, tuple[Any, Any]]
 """By key, the value that was and the value that is."""
 
@@ -87,7 +89,9 @@ def changes_since(folder: RunFolder, config: DictConfig) -> Changes:
     }
     others = {key: change for key, change in changes.items() if not _harmless(key, change, config)}
     if others:
-        said = ", ".join(f"{key} was {was} and is {value}" for key, (was, value) in others.items())
+        said = ", ".join(f"{key} was {was} and is {value}" for key, (was, value) in list(others.items())[:_SAID])
+        if len(others) > _SAID:
+            said += f", and {len(others) - _SAID} more"
         raise ConfigError(
             f"resume={folder.path}: {said}: expected what the run was begun with, but for more iterations "
             f"(if lr_schedule=constant), {', '.join(_CHANGEABLE)}"

@@ -63,15 +63,9 @@ def main() -> int:
         calm = folder / "undisturbed"
         # enough for the run not to end before its last kill
         overrides = [f"iterations={400 + 90 * max(arguments.kills, arguments.signals)}", *arguments.overrides]
-        began = time.monotonic()
-        child = start(calm, overrides)
-        while not (calm / "metrics.csv").exists() and time.monotonic() < began + 600:
-            time.sleep(0.01)
-        set_up = time.monotonic() - began
-        if wait(child) != 0:
+        if wait(start(calm, overrides)) != 0:
             raise SystemExit(f"the undisturbed run failed; see {calm}.log")
-        seconds = time.monotonic() - began
-        print(f"undisturbed: {seconds:.1f} s, {set_up:.1f} s of them before training", flush=True)
+        print(f"undisturbed: {_last_iteration(calm)} iterations", flush=True)
         failed = 0
         for number, times in [
             (signal.SIGKILL, arguments.kills),
@@ -79,8 +73,9 @@ def main() -> int:
             (signal.SIGINT, arguments.signals),
         ]:
             run = folder / number.name
-            latest = set_up + 1.5 * (seconds - set_up) / max(times, 1)
-            tally = disturb(run, number, times, min(latest, 0.7 * seconds), moments, overrides)
+            if not times:
+                continue
+            tally = disturb(run, number, times, 2 * _last_iteration(calm) // times, moments, overrides)
             found = differences(calm, run)
             print(f"{number.name}: {tally}: {'; '.join(found) or 'bit-equal'}", flush=True)
             failed += bool(found)
@@ -88,9 +83,9 @@ def main() -> int:
 
 
 def disturb(
-    run: Path, number: signal.Signals, times: int, latest: float, moments: random.Random, overrides: list[str]
+    run: Path, number: signal.Signals, times: int, stride: int, moments: random.Random, overrides: list[str]
 ) -> str:
-    """Stop the run so many times, each within ``latest`` seconds, and let it end; what happened, in words."""
+    """Stop the run so many times, each within ``stride`` iterations, and let it end; what happened, in words."""
     ends: Counter[str] = Counter()
     stopped = 0
     while stopped < times:
@@ -98,7 +93,10 @@ def disturb(
         child = start(run, overrides, die_at_event=moments.randint(1, 60) if at_file else None)
         status = None
         if not at_file:
-            status = wait(child, moments.uniform(0, latest))
+            target = _last_iteration(run) + moments.randint(-stride // 2, stride)
+            status = wait(child, moments.uniform(0, 0.5))  # set-up takes about as long
+            while status is None and _last_iteration(run) < target:
+                status = wait(child, 0.02)
             if status is None:
                 os.kill(child, number)
         status = wait(child) if status is None else status
@@ -166,6 +164,13 @@ def _die_at_event(run: Path, event: int) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(count)
+
+
+def _last_iteration(run: Path) -> int:
+    """The iteration of the last row of metrics.csv; −1 if there is none yet."""
+    file = run / "metrics.csv"
+    rows = file.read_text().splitlines()[1:-1] if file.exists() else []  # the last may be half a row
+    return int(rows[-1].partition(",")[0]) if rows else -1
 
 
 def differences(expected: Path, actual: Path) -> list[str]:
