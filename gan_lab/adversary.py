@@ -42,6 +42,8 @@ class AdversarialModule(pl.LightningModule):
         clip_generator: largest norm of the generator's gradient, or None for no clipping.
         clip_discriminator: the same for the discriminator.
         ema_decay: decay of the moving average of the generator's weights, one step an update; None for no average.
+        skips_bad_updates: whether an update whose loss or gradient is not finite is left out and counted; otherwise
+            it is made, and ruins the model.
     """
 
     automatic_optimization = False
@@ -62,6 +64,7 @@ class AdversarialModule(pl.LightningModule):
         clip_generator: float | None = None,
         clip_discriminator: float | None = None,
         ema_decay: float | None = None,
+        skips_bad_updates: bool = False,
     ) -> None:
         super().__init__()
         self.generator = generator
@@ -80,7 +83,10 @@ class AdversarialModule(pl.LightningModule):
         self.noise_seed = noise_seed
         self.n_critic = n_critic
         self.n_generator = n_generator
+        self.skips_bad_updates = skips_bad_updates
         self.updates = {"generator": 0, "discriminator": 0}
+        self.skipped = {"generator": 0, "discriminator": 0}
+        self._loaded_noise: tuple[str, Tensor] | None = None
         self.curves: dict[str, Tensor] = {}
 
     # ---- the algorithm ----
@@ -113,7 +119,7 @@ class AdversarialModule(pl.LightningModule):
                     value = penalty(self.discriminator, real, fake)
                     loss = loss + penalty.weight * penalty.every * value
                     self.curves[f"loss/{name}"] = value.detach()
-            self.descend(loss, optimizer)
+            self.descend(loss, optimizer, "discriminator")
         if self.loss.constraint is not None:
             self.loss.constraint.project(self.discriminator)
         real_logits, fake_logits = first_head(real_logits).detach(), first_head(fake_logits).detach()
@@ -132,7 +138,7 @@ class AdversarialModule(pl.LightningModule):
             real_logits = self.discriminator(real).to(real.dtype) if self.loss.objective.generator_uses_real else None
             fake_logits = self.discriminator(fake).to(real.dtype)
             loss = self.loss.objective.generator(real_logits, fake_logits)
-            self.descend(loss, optimizer)
+            self.descend(loss, optimizer, "generator")
         if self.ema is not None:
             self.ema.update_parameters(self.generator)
         self.curves["loss/generator"] = loss.detach()
@@ -156,9 +162,17 @@ class AdversarialModule(pl.LightningModule):
             yield optimizer
         self.updates[name] += 1
 
-    def descend(self, loss: Tensor, optimizer: LightningOptimizer) -> None:
-        """One gradient step."""
+    def descend(self, loss: Tensor, optimizer: LightningOptimizer, name: str) -> None:
+        """One gradient step of the player, unless it is one to skip."""
         self.manual_backward(loss)
+        if self.skips_bad_updates:
+            gradients = [p.grad for p in getattr(self, name).parameters() if p.grad is not None]
+            bad = not (loss.isfinite() & get_total_norm(gradients).isfinite())
+            self.skipped[name] += bad
+            self.curves[f"skipped/{name}"] = loss.new_tensor(bad) + self.curves.get(f"skipped/{name}", 0)
+            if bad:
+                optimizer.zero_grad()
+                return
         optimizer.step()
         optimizer.zero_grad()
 
@@ -174,10 +188,18 @@ class AdversarialModule(pl.LightningModule):
 
     def configure_optimizers(self) -> tuple[list[Optimizer], list[LambdaLR]]:
         optimizers = [self.optimizer_makers[name](getattr(self, name).parameters()) for name in self.updates]
-        return optimizers, [LambdaLR(optimizer, self.schedule) for optimizer in optimizers]
+        # a function of its own: LambdaLR would put the schedule's attributes, which are settings, into checkpoints
+        return optimizers, [LambdaLR(optimizer, lambda done: self.schedule(done)) for optimizer in optimizers]
 
     def on_fit_start(self) -> None:
         self.noise = torch.Generator(self.device).manual_seed(self.noise_seed)
+        if self._loaded_noise is None:
+            return
+        device, state = self._loaded_noise
+        if device == self.device.type:
+            self.noise.set_state(state)
+        else:  # states of different devices are of different kinds: no noise is seen twice, at least
+            self.noise.manual_seed(self.noise_seed + self.updates["generator"])
 
     # ---- what others ask of it ----
 
@@ -188,7 +210,13 @@ class AdversarialModule(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["updates"] = dict(self.updates)
-        checkpoint["noise"] = self.noise.get_state()
+        checkpoint["skipped"] = dict(self.skipped)
+        checkpoint["noise"] = (self.device.type, self.noise.get_state())
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.updates = dict(checkpoint["updates"])
+        self.skipped = dict(checkpoint["skipped"])
+        self._loaded_noise = checkpoint["noise"]
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Files that are either the old version or the new one, never half of either."""
 
+import errno
 import json
 import os
 import tempfile
@@ -8,12 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+_HALF = ".half"  # ends the names of files that are being written
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}  # no space, quota, too large, failing, locked
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Write to a temporary file in the same folder; when the block ends well, flush it to disk and rename it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_HALF, dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
@@ -23,9 +27,33 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         os.umask(umask)
         os.chmod(temporary, 0o666 & ~umask)  # mkstemp makes files that only their owner may read
         os.replace(temporary, path)
+        sync(path.parent)  # the new name
     except BaseException:
-        os.unlink(temporary)
+        Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def remove_half_written(folder: Path) -> None:
+    """Remove, at any depth, what killed processes left of files that they were `replacing`."""
+    for file in folder.rglob(f".*{_HALF}"):
+        file.unlink()
+
+
+def sync(path: Path) -> None:
+    """Have what was written to a file, or the names in a folder, on the disk, should the power fail."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def concerns(error: OSError, folder: Path) -> bool:
+    """Whether an error is about writing into a folder: the disk is full or locked, or the file is in there."""
+    if error.errno in _DISK:
+        return True
+    named = isinstance(error.filename, str | bytes)
+    return named and Path(os.fsdecode(error.filename)).resolve().is_relative_to(folder.resolve())
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -15,6 +15,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, flag_override
 
 from gan_lab.errors import USER_ERRORS, ConfigError, Diverged, exit_with
+from gan_lab.resuming import goes_on
 from gan_lab.run_folder import RunFolder
 from gan_lab.schema import check
 from gan_lab.sweep import SweepFolder
@@ -48,12 +49,14 @@ class Launch(Callback):
     """
 
     def __init__(self) -> None:
-        self.made: list[Path] = []
+        self.made: list[Path] | None = None  # None: the run was begun before
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         try:
             check(config)
-            self.made = RunFolder(config.hydra.run.dir).create()
+            folder = RunFolder(config.hydra.run.dir)
+            if not goes_on(config, folder):
+                self.made = folder.create(again=config.resume is not None)
         except USER_ERRORS as error:
             exit_with(error)
 
@@ -61,7 +64,7 @@ class Launch(Callback):
         job_return: JobReturn = kwargs["job_return"]
         error = job_return._return_value if job_return.status == JobStatus.FAILED else None
         if isinstance(error, USER_ERRORS):
-            if not isinstance(error, Diverged):
+            if self.made is not None and not isinstance(error, Diverged):
                 RunFolder(config.hydra.run.dir).discard(self.made)
             exit_with(error)
 

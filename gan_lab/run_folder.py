@@ -3,20 +3,21 @@
 import csv
 import hashlib
 import json
+import os
 import shutil
 import signal
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 
 from gan_lab.errors import USER_ERRORS, ConfigError, Diverged, sentence
-from gan_lab.files import write_json
+from gan_lab.files import concerns, remove_half_written, replacing, write_json
 
 _UNTOLD = {"state": "failed", "config_hash": None, "iteration": 0, "error": None, "started": None, "ended": None}
 
@@ -37,18 +38,19 @@ class RunFolder:
         self.samples = self.path / "samples"
         self.checkpoints = self.path / "checkpoints"
         self._config_file = self.path / ".hydra" / "config.yaml"
+        self._lock_file = self.path / ".lock"
         self.last_checkpoint = self.checkpoints / "last.ckpt"
 
     @classmethod
-    def existing(cls, path: str | Path) -> "RunFolder":
-        """The folder of a run that was made before.
+    def existing(cls, path: str | Path, key: str = "run") -> "RunFolder":
+        """The folder of a run that was made before; ``key`` is where the user named it.
 
         Raises:
             ConfigError: if there is no run in it.
         """
         folder = cls(path)
         if not folder.status_file.is_file():
-            raise ConfigError(f"run={path}: not a run folder (it has no status.json); expected one made by gan-lab")
+            raise ConfigError(f"{key}={path}: not a run folder (it has no status.json); expected one made by gan-lab")
         return folder
 
     @classmethod
@@ -64,8 +66,11 @@ class RunFolder:
             return runs
         return [cls.existing(path)]
 
-    def create(self) -> list[Path]:
+    def create(self, again: bool = False) -> list[Path]:
         """Make the folder, which may exist but must be empty: nothing is ever overwritten.
+
+        Args:
+            again: leave out of account what there is of a run that was killed before its first record.
 
         Returns:
             The folders that were not there before, innermost first.
@@ -76,7 +81,8 @@ class RunFolder:
         made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            inside = next(self.path.iterdir(), None)
+            unborn = (".hydra", "gan-lab.log", self._lock_file.name, f".{self.status_file.name}.") if again else ()
+            inside = next((entry for entry in self.path.iterdir() if not entry.name.startswith(unborn)), None)
         except OSError as error:
             raise ConfigError(f"hydra.run.dir={self.path}: the folder cannot be made: {error.strerror}") from error
         if self.status_file.exists():
@@ -85,10 +91,23 @@ class RunFolder:
             raise ConfigError(
                 f"hydra.run.dir={self.path}: the folder is not empty ({inside.name}); name another folder"
             )
+        if not os.access(self.path, os.W_OK):
+            raise ConfigError(f"hydra.run.dir={self.path}: the folder cannot be written to; name another folder")
         return made
 
     def discard(self, made: list[Path]) -> None:
-        """Take back all there is of a run that never began to train, and the folders that `create` made for it."""
+        """Take back all there is of a run that never began to train, and the folders that `create` made for it.
+
+        Nothing happens if it did begin, or if it is another process's.
+        """
+        try:
+            with FileLock(self._lock_file, blocking=False):
+                if not self.metrics_file.exists():
+                    self._discard(made)
+        except Timeout:
+            return
+
+    def _discard(self, made: list[Path]) -> None:
         for entry in self.path.iterdir():
             if entry.is_dir():
                 shutil.rmtree(entry)
@@ -109,6 +128,62 @@ class RunFolder:
         assert isinstance(config, DictConfig)
         return config
 
+    def change_config(self, config: DictConfig, overrides: list[str]) -> None:
+        """Put a configuration, and the overrides that make it, in the place of the first; that one stays beside it."""
+        hydra = self._config_file.parent
+        for file in (self._config_file, hydra / "overrides.yaml"):
+            before = file.with_name(f"{file.stem}_until_{self.status()['iteration']:07d}.yaml")
+            if not before.exists():
+                shutil.copyfile(file, before)
+        # a process killed in between leaves what the next one completes
+        with replacing(hydra / "overrides.yaml") as stream:
+            stream.write(OmegaConf.to_yaml(OmegaConf.create(overrides)).encode())
+        with replacing(self._config_file) as stream:
+            stream.write(OmegaConf.to_yaml(config).encode())
+
+    def overrides(self) -> list[str]:
+        """The words of the command line that the run was made with, without Hydra's own."""
+        return list(OmegaConf.load(self._config_file.with_name("overrides.yaml")))
+
+    def config_folder(self) -> list[str]:
+        """``--config-dir FOLDER`` if the run was made with it."""
+        sources = OmegaConf.load(self._config_file.with_name("hydra.yaml")).hydra.runtime.config_sources
+        return [word for one in sources if one.provider == "command-line" for word in ("--config-dir", one.path)]
+
+    def checkpoint(self, iteration: int) -> Path:
+        """The checkpoint made after so many iterations."""
+        return self.checkpoints / f"iteration_{iteration:07d}.ckpt"
+
+    def saved_iterations(self) -> list[int]:
+        """The iterations of the checkpoints there are, in order."""
+        return sorted(int(file.stem.partition("_")[2]) for file in self.checkpoints.glob("iteration_*.ckpt"))
+
+    def point_last_checkpoint(self, iteration: int) -> None:
+        """Let ``last.ckpt`` be the checkpoint of an iteration; the link is relative, as folders move."""
+        link = self.checkpoints / ".last.ckpt.half"
+        link.unlink(missing_ok=True)
+        link.symlink_to(self.checkpoint(iteration).name)
+        link.replace(self.last_checkpoint)
+
+    def cut_back(self, iteration: int) -> None:
+        """Take back what was written after an iteration: rows of curves, pictures, half-written files.
+
+        Checkpoints of later iterations, which are broken, are renamed.
+        """
+        remove_half_written(self.path)
+        for file in (self.metrics_file, self.times_file):
+            if file.exists():
+                header, *rows = file.read_bytes().splitlines(keepends=True)
+                whole = [row for row in rows if row.endswith(b"\n") and int(row.partition(b",")[0]) <= iteration]
+                with replacing(file) as stream:
+                    stream.writelines([header, *whole])
+        for picture in self.samples.glob("iteration_*.png"):
+            if int(picture.stem.partition("_")[2]) > iteration:
+                picture.unlink()
+        for later in self.saved_iterations():
+            if later > iteration:
+                self.checkpoint(later).rename(self.checkpoint(later).with_suffix(".broken"))
+
     def status(self) -> dict[str, Any]:
         return json.loads(self.status_file.read_text())
 
@@ -117,7 +192,7 @@ class RunFolder:
 
     def add_evaluation(self, evaluation: dict[str, Any]) -> bool:
         """Add metrics to result.json under ``evaluations``, unless they are there; whether they were added."""
-        with FileLock(self.path / ".lock"):
+        with FileLock(self._lock_file):
             result = self.result()
             known = [result, *result["evaluations"]]
             if any(
@@ -144,22 +219,64 @@ class RunFolder:
 
     @contextmanager
     def recorded(self, config: DictConfig) -> Iterator[None]:
-        """Keep status.json true of what happens inside, whatever it is; exceptions go on to the caller."""
-        write_json(self.status_file, _UNTOLD | {"state": "running", "started": _now()})
+        """Keep status.json true of what happens inside, whatever it is; exceptions go on to the caller.
+
+        A run that goes on keeps when it started, and how far it came.
+
+        Raises:
+            ConfigError: if another process is at work on the run, or the folder takes no more.
+        """
+        with self._held():
+            before = self.status() if self.status_file.exists() else {"iteration": 0, "started": _now()}
+            kept = {key: before[key] for key in ("iteration", "started")}
+            try:
+                with self._disk_errors_named():
+                    write_json(self.status_file, _UNTOLD | {"state": "running"} | kept)
+                    self.update_status(config_hash=config_hash(config))
+                    yield
+                    self.update_status(state="done", ended=_now())
+            except Diverged as error:
+                self._record_end(state="diverged", error=str(error), iteration=error.iteration)
+                raise
+            except Exception as error:
+                reason = sentence(error) if isinstance(error, USER_ERRORS) else traceback.format_exc()
+                self._record_end(state="failed", error=reason)
+                raise
+            except BaseException as error:
+                self._record_end(state="interrupted", error=_how_stopped(error))
+                raise
+
+    def _record_end(self, **changes: Any) -> None:
+        with suppress(OSError):  # of a full disk, which is what ended the run; the record then stays "running"
+            self.update_status(**changes, ended=_now())
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        """Keep other processes off the run; the system lets go of it when this one ends, however it ends."""
+        lock = FileLock(self._lock_file, blocking=False)
         try:
-            self.update_status(config_hash=config_hash(config))
+            lock.acquire()
+        except Timeout as error:
+            raise ConfigError(f"{self.path}: another process is at work on this run; wait for it or stop it") from error
+        try:
             yield
-        except Diverged as error:
-            self.update_status(state="diverged", error=str(error), iteration=error.iteration, ended=_now())
-            raise
-        except Exception as error:
-            reason = sentence(error) if isinstance(error, USER_ERRORS) else traceback.format_exc()
-            self.update_status(state="failed", error=reason, ended=_now())
-            raise
-        except BaseException as error:
-            self.update_status(state="interrupted", error=_how_stopped(error), ended=_now())
-            raise
-        self.update_status(state="done", ended=_now())
+        finally:
+            lock.release()
+
+    @contextmanager
+    def _disk_errors_named(self) -> Iterator[None]:
+        """Say in one sentence that the folder takes no more, and what then."""
+        try:
+            yield
+        except OSError as error:
+            if not concerns(error, self.path):
+                raise
+            last = self.saved_iterations()[-1:]
+            then = f"goes on from iteration {last[0]}" if last else "starts over"
+            raise ConfigError(
+                f"{error.filename or self.path}: it cannot be written: {error.strerror}; "
+                f"resume={self.path} {then} once it can"
+            ) from error
 
 
 def append_points(file: Path, iteration: int, values: dict[str, float]) -> None:
@@ -174,8 +291,10 @@ def append_points(file: Path, iteration: int, values: dict[str, float]) -> None:
 
 def config_hash(config: DictConfig) -> str:
     """A hash of everything that was asked for, after interpolation."""
-    text = json.dumps(OmegaConf.to_container(config, resolve=True), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    asked = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(asked, dict)
+    asked.pop("resume", None)  # how a process began, not what is run
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _how_stopped(error: BaseException) -> str:

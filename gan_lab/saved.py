@@ -1,5 +1,8 @@
-"""A generator out of a run's folder."""
+"""Checkpoints out of a run's folder, and the generator out of them."""
 
+import logging
+import zipfile
+from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
@@ -11,6 +14,53 @@ from gan_lab.errors import ConfigError
 from gan_lab.run_folder import RunFolder
 
 WEIGHTS = ("auto", "generator", "ema")
+
+log = logging.getLogger(__name__)
+
+
+def load_checkpoint(file: Path) -> dict[str, Any]:
+    """A checkpoint, tensors on the CPU.
+
+    It is a zip archive, whose checksums are compared; what its pickle may hold is tensors and plain containers, so
+    that a file from elsewhere runs no code.
+
+    Raises:
+        ConfigError: if it is broken, or holds anything else.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            if (member := archive.testzip()) is not None:
+                raise zipfile.BadZipFile(f"checksum of {member}")
+        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
+    except (zipfile.BadZipFile, RuntimeError, OSError, EOFError, UnpicklingError) as error:
+        raise ConfigError(f"{file}: not a checkpoint of gan-lab, or a broken one") from error
+    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
+        raise ConfigError(f"{file}: not a checkpoint of gan-lab")
+    return checkpoint
+
+
+def newest_checkpoint(folder: RunFolder) -> int:
+    """The iteration of the newest checkpoint that is intact, −1 if none was made yet; broken ones are warned of.
+
+    Raises:
+        ConfigError: if there are some, all of them broken.
+    """
+    broken: list[ConfigError] = []
+    for iteration in reversed(folder.saved_iterations()):
+        try:
+            load_checkpoint(folder.checkpoint(iteration))
+        except ConfigError as error:
+            broken.append(error)
+            continue
+        for one in broken:
+            log.warning("gan-lab: warning: %s", one)
+        if broken:
+            lost = folder.status()["iteration"] - iteration
+            log.warning("gan-lab: warning: going on from iteration %d instead: %d are done again", iteration, lost)
+        return iteration
+    if broken:
+        raise ConfigError(f"{broken[0]}, like all others; delete {folder.checkpoints} to start over")
+    return -1
 
 
 def load_generator(folder: RunFolder, weights: str) -> nn.Module:
@@ -27,10 +77,7 @@ def load_generator(folder: RunFolder, weights: str) -> nn.Module:
         raise ConfigError(f"weights={weights}: expected one of {', '.join(WEIGHTS)}")
     if not folder.last_checkpoint.is_file():
         raise ConfigError(f"run={folder.path}: it has no {folder.last_checkpoint.relative_to(folder.path)} yet")
-    try:
-        checkpoint: dict[str, Any] = torch.load(folder.last_checkpoint, map_location="cpu", weights_only=True)
-    except (RuntimeError, OSError, EOFError, UnpicklingError) as error:
-        raise ConfigError(f"{folder.last_checkpoint}: not a checkpoint of gan-lab, or a broken one") from error
+    checkpoint = load_checkpoint(folder.last_checkpoint)
     state = checkpoint["state_dict"]
     has_average = any(key.startswith("ema.") for key in state)
     if weights == "ema" and not has_average:

@@ -85,10 +85,12 @@ class EvaluationConfig:
 
 
 @dataclass
-class PeriodConfig:
-    """Something that happens every so many iterations."""
+class CheckpointConfig:
+    """When the state is saved, and for how long it is kept."""
 
     every: int = _at_least(1, default=MISSING)
+    minutes: float | None = _above(0, default=None)
+    keep: int = _at_least(0, default=MISSING)
 
 
 @dataclass
@@ -124,7 +126,9 @@ class TrainConfig:
     allow_batchnorm_penalty: bool = MISSING
     threads: int | None = _at_least(1, default=None)
     log_every: int = _at_least(1, default=MISSING)
-    checkpoint: PeriodConfig = field(default_factory=PeriodConfig)
+    on_divergence: str = _one_of("stop", "skip_update", default=MISSING)
+    resume: str | None = None
+    checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     pictures: PicturesConfig = field(default_factory=PicturesConfig)
 
 
@@ -175,6 +179,10 @@ def check(config: DictConfig) -> None:
     precisions = ("32-true", "64-true", "bf16-mixed", "16-mixed")
     if config.trainer.precision not in precisions:
         raise ConfigError(f"trainer.precision={config.trainer.precision}: expected one of {', '.join(precisions)}")
+    if config.on_divergence == "skip_update" and config.trainer.precision == "16-mixed":
+        raise ConfigError(
+            "on_divergence=skip_update: expected stop with trainer.precision=16-mixed, which skips by itself"
+        )
 
 
 def check_ranges(config: DictConfig, schema: type, prefix: str = "") -> None:

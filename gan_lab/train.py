@@ -3,12 +3,15 @@
 torch and Lightning take seconds to import, so nothing here does before a run begins.
 """
 
+import sys
+
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from gan_lab.errors import one_sentence
+from gan_lab.errors import ConfigError, one_sentence
+from gan_lab.resuming import changes_since, goes_on, is_done, resumed_words
 from gan_lab.run_folder import RunFolder
 from gan_lab.schema import check
 from gan_lab.summary import print_summary
@@ -24,25 +27,56 @@ def run(config: DictConfig) -> float:
     job = HydraConfig.get()
     folder = RunFolder(job.runtime.output_dir)
     names = {group: str(job.runtime.choices[group]) for group in ("loss", "model", "dataset", "protocol")}
-    if job.mode == RunMode.RUN:
-        value = execute(config, folder, names)
-        print_summary(folder.result(), folder)
-        return value
-    from gan_lab.sweep_job import run_apart
+    if job.mode == RunMode.MULTIRUN:
+        from gan_lab.sweep_job import run_apart
 
-    logs = OmegaConf.to_container(job.job_logging, resolve=True)
-    return run_apart(config, folder, names, SweepFolder(job.sweep.dir), logs)
+        config.resume = None  # the runs of a sweep go on by themselves
+        logs = OmegaConf.to_container(job.job_logging, resolve=True)
+        return run_apart(config, folder, names, SweepFolder(job.sweep.dir), logs)
+    resume = goes_on(config, folder)
+    if folder.status_file.exists() and not resume:
+        raise ConfigError(f"{folder.path}: the folder already holds a run; give every run a folder of its own")
+    config.resume = None  # how this process began is no part of what is run
+    changed = bool(resume and changes_since(folder, config))
+    if resume and is_done(folder, config):
+        print(f"{folder.path}: the run is done, nothing is left to do")
+        return next(iter(folder.result()["metrics"].values()))
+    words = [word for word in job.overrides.task if not word.startswith("resume=")]
+    value = execute(config, folder, names, resume, words if changed else None)
+    print_summary(folder.result(), folder)
+    return value
 
 
-def execute(config: DictConfig, folder: RunFolder, names: dict[str, str], resume: bool = False) -> float:
-    """Train as configured, with status.json kept true of it."""
+def execute(
+    config: DictConfig,
+    folder: RunFolder,
+    names: dict[str, str],
+    resume: bool = False,
+    changed: list[str] | None = None,
+) -> float:
+    """Train as configured, with status.json kept true of it.
+
+    Args:
+        config: the composed configuration.
+        folder: the run's.
+        names: the options chosen in the groups.
+        resume: go on from the last checkpoint.
+        changed: the overrides that make the configuration, if a resumed run's is another than it was.
+    """
     with folder.recorded(config):
         check(config)
+        if changed is not None:
+            folder.change_config(config, changed)
         from gan_lab.training import train
 
-        return train(config, folder, names)
+        return train(config, folder, names, resume)
 
 
 def main() -> None:
     """The command."""
-    one_sentence(run)
+    one_sentence(_run)
+
+
+def _run() -> None:
+    sys.argv[1:] = resumed_words(sys.argv[1:])
+    run()

@@ -23,6 +23,7 @@ from gan_lab.callbacks import (
     Evaluation,
     Pictures,
     ProgressBar,
+    Randomness,
     Signals,
     Stopwatch,
 )
@@ -31,6 +32,7 @@ from gan_lab.errors import ConfigError, blame
 from gan_lab.files import write_json
 from gan_lab.lint import check_combination, check_networks
 from gan_lab.run_folder import RunFolder, config_hash
+from gan_lab.saved import newest_checkpoint
 from gan_lab.schedules import Schedule
 from gan_lab.seeds import derive
 from gan_lab.verdict import Thresholds, verdict
@@ -38,16 +40,18 @@ from gan_lab.verdict import Thresholds, verdict
 log = logging.getLogger(__name__)
 
 
-def train(config: DictConfig, folder: RunFolder, names: dict[str, str]) -> float:
+def train(config: DictConfig, folder: RunFolder, names: dict[str, str], resume: bool = False) -> float:
     """Train as configured, write the run's folder, and return the final value of its first metric.
 
     Args:
         config: the composed ``train.yaml``, checked by `gan_lab.schema.check`.
         folder: where everything goes.
         names: the option chosen in the groups loss, model, dataset and protocol.
+        resume: go on from the folder's newest intact checkpoint, bit for bit as if there had been no break; from the
+            start if there is none yet. What was written since is taken back and written again.
 
     Raises:
-        ConfigError: for bad input, before training begins.
+        ConfigError: for bad input, before training begins; if the checkpoints are broken.
         Diverged: if a loss, logit or gradient is no longer finite.
     """
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # its hints concern what is decided here
@@ -55,21 +59,23 @@ def train(config: DictConfig, folder: RunFolder, names: dict[str, str]) -> float
     threads = torch.get_num_threads()
     torch.set_num_threads(config.threads or threads)
     try:
-        return _train(config, folder, names)
+        with Signals() as signals:
+            return _train(config, folder, names, resume, signals)
     finally:
         torch.set_num_threads(threads)  # the next run of a sweep in this process chooses for itself
 
 
-def _train(config: DictConfig, folder: RunFolder, names: dict[str, str]) -> float:
+def _train(config: DictConfig, folder: RunFolder, names: dict[str, str], resume: bool, signals: Signals) -> float:
     asked = config
     config = within_budget(asked)
+    start = _take_up(folder, config.iterations) if resume else None
     dataset = build_dataset(config)
     module = build_module(config, dataset.sample_shape)
     evaluator = build_evaluator(config, dataset)
     stopwatch = Stopwatch()
-    curves = Curves(folder, config.log_every, stopwatch)
+    curves = Curves(folder, config.log_every, stopwatch, start)
     evaluation = Evaluation(evaluator, config.evaluation.every, curves, stopwatch)
-    checkpoints = Checkpoints(folder, config.checkpoint.every, dataset.sample_shape, curves, stopwatch)
+    checkpoints = Checkpoints(folder, **config.checkpoint, dataset=dataset, curves=curves, stopwatch=stopwatch)
     callbacks = [
         stopwatch,
         Deadline(config.budget.seconds, stopwatch),
@@ -84,11 +90,14 @@ def _train(config: DictConfig, folder: RunFolder, names: dict[str, str]) -> floa
             stopwatch,
         ),
         checkpoints,
-        Signals(checkpoints),
+        signals,
+        Randomness(),
         ProgressBar(f"{names['dataset']} {names['loss']}", curves),
     ]
     trainer = build_trainer(config, callbacks)
-    trainer.fit(module, InMemoryData(dataset, config.batch_size, config.n_critic, config.iterations, config.seed))
+    data = InMemoryData(dataset, config.batch_size, config.n_critic, config.iterations, config.seed)
+    trainer.precision_plugin.convert_module(module)  # Lightning loads a checkpoint before it does: float64 were rounded
+    trainer.fit(module, data, ckpt_path=None if start in (None, -1) else folder.checkpoint(start))
     if trainer.global_step != trainer.max_steps:
         raise RuntimeError(f"training ended after {trainer.global_step} of {trainer.max_steps} iterations")
 
@@ -111,12 +120,25 @@ def _train(config: DictConfig, folder: RunFolder, names: dict[str, str]) -> floa
         "signals": evaluation.signals,
         "verdict": verdict(folder.curves(), evaluator.floor, Thresholds(**config.evaluation.verdict)),
         "fingerprint": evaluator.fingerprint | {"ema": module.ema is not None},
+        "skipped_updates": module.skipped,
         "evaluations": [],
         "environment": environment(trainer),
     }
     curves.write_hyperparameters(_hyperparameters(config, names), evaluation.final)
     write_json(folder.result_file, result)
     return next(iter(evaluation.final.values()))
+
+
+def _take_up(folder: RunFolder, iterations: int) -> int:
+    """Bring the folder back to its newest intact checkpoint; that one's iteration, or −1 if there is none."""
+    start = newest_checkpoint(folder)
+    folder.cut_back(start)
+    if start >= 0:
+        folder.point_last_checkpoint(start)
+    folder.update_status(iteration=max(start, 0))
+    if folder.result_file.exists() and (done := folder.result()["budget"]["iterations"]) < iterations:
+        folder.result_file.rename(folder.path / f"result_{done:07d}.json")  # it was done, and is to become longer
+    return start
 
 
 def build_module(config: DictConfig, sample_shape: tuple[int, ...]) -> AdversarialModule:
@@ -151,6 +173,7 @@ def build_module(config: DictConfig, sample_shape: tuple[int, ...]) -> Adversari
         clip_generator=config.clip_grad.generator,
         clip_discriminator=config.clip_grad.discriminator,
         ema_decay=config.ema_decay,
+        skips_bad_updates=config.on_divergence == "skip_update",
     )
 
 

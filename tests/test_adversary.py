@@ -147,7 +147,8 @@ def test_a_lazy_penalty_comes_every_so_often_with_as_many_times_its_weight(compo
         iteration, name, value = line.split(",")
         rows.setdefault(int(iteration), {})[name] = float(value)
     assert [i for i, row in rows.items() if "loss/r1" in row] == [1, 4, 7]
-    for row in rows.values():
+    for i in range(1, 8):
+        row = rows[i]
         objective = row["logits/fake"] - row["logits/real"]
         assert row["loss/discriminator"] == pytest.approx(objective + 2 * 3 * row.get("loss/r1", 0), rel=1e-4, abs=1e-6)
 

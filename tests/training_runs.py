@@ -4,19 +4,24 @@ from pathlib import Path
 
 import torch
 from omegaconf import DictConfig
+from tensorboard.summary.writer import event_file_writer
 
 from gan_lab.run_folder import RunFolder
 from gan_lab.training import train
 
+# TensorBoard sorts files by name, and the names of those that one process makes within a second by their last number
+event_file_writer._global_uid = event_file_writer.AtomicCounter(10**6)
+
 NAMES = {"loss": "some_loss", "model": "some_model", "dataset": "some_dataset", "protocol": "paper"}
 
 
-def train_in(path: Path, config: DictConfig) -> RunFolder:
+def train_in(path: Path, config: DictConfig, resume: bool = False) -> RunFolder:
     """Train as configured; the folder, complete but for what Hydra writes."""
     folder = RunFolder(path)
-    folder.create()
+    if not resume:
+        folder.create()
     with folder.recorded(config):
-        train(config, folder, NAMES)
+        train(config, folder, NAMES, resume)
     return folder
 
 

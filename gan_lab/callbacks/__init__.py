@@ -6,6 +6,7 @@ from gan_lab.callbacks.deadline import Deadline
 from gan_lab.callbacks.evaluation import Evaluation
 from gan_lab.callbacks.pictures import Pictures
 from gan_lab.callbacks.progress import ProgressBar
+from gan_lab.callbacks.randomness import Randomness
 from gan_lab.callbacks.signals import Signals
 from gan_lab.callbacks.stopwatch import Stopwatch
 
@@ -17,6 +18,7 @@ __all__ = [
     "Evaluation",
     "Pictures",
     "ProgressBar",
+    "Randomness",
     "Signals",
     "Stopwatch",
 ]

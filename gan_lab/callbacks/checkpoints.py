@@ -1,5 +1,7 @@
 """Checkpoints: written whole or not at all, named by their iteration."""
 
+import io
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,52 +13,87 @@ from gan_lab.adversary import AdversarialModule
 from gan_lab.callbacks.curves import Curves
 from gan_lab.callbacks.periodic import Periodic
 from gan_lab.callbacks.stopwatch import Stopwatch
+from gan_lab.datasets.dataset import Dataset
+from gan_lab.errors import ConfigError, Diverged
 from gan_lab.files import replacing
 from gan_lab.run_folder import RunFolder
+from gan_lab.saved import load_checkpoint
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Lightning's own, but for the writing: into the same folder, flushed to disk, renamed."""
+    """Written into the same folder, flushed to disk, renamed; read as plain tensors and containers, nothing else."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        buffer = io.BytesIO()  # as torch.save hides the reason why it cannot write to a file
+        torch.save(checkpoint, buffer)
         with replacing(Path(path)) as file:
-            torch.save(checkpoint, file)
+            file.write(buffer.getbuffer())
+
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
+        return load_checkpoint(Path(path))
 
 
 class Checkpoints(Periodic):
-    """Saves ``checkpoints/iteration_<i>.ckpt``, to which ``last.ckpt`` is a link, and removes the one before.
+    """Saves ``checkpoints/iteration_<i>.ckpt``, to which ``last.ckpt`` is a link, and removes old ones.
 
     Args:
         folder: the run's folder.
         every: iterations between checkpoints.
-        sample_shape: saved too, so that the networks can be rebuilt without the data.
+        minutes: time between checkpoints, besides; None for no such limit.
+        keep: checkpoints to keep besides the last.
+        dataset: its shape is saved, so that networks can be rebuilt without it, and its checksum.
         curves: what has diverged is not saved.
         stopwatch: stopped meanwhile.
     """
 
     def __init__(
-        self, folder: RunFolder, every: int, sample_shape: tuple[int, ...], curves: Curves, stopwatch: Stopwatch
+        self,
+        folder: RunFolder,
+        every: int,
+        minutes: float | None,
+        keep: int,
+        dataset: Dataset,
+        curves: Curves,
+        stopwatch: Stopwatch,
     ) -> None:
         super().__init__(every, curves, stopwatch)
         self.folder = folder
-        self.sample_shape = sample_shape
-        self.previous: Path | None = None
+        self.minutes = minutes
+        self.keep = keep
+        self.dataset = dataset
+        self._saved_at = time.monotonic()
+        self._saved: int | None = None
+
+    def due(self, iteration: int) -> bool:
+        late = self.minutes is not None and time.monotonic() - self._saved_at >= 60 * self.minutes
+        return late or super().due(iteration)
 
     def act(self, trainer: pl.Trainer, module: AdversarialModule, iteration: int) -> None:
-        file = self.folder.checkpoints / f"iteration_{iteration:07d}.ckpt"
-        if file == self.previous:
+        if iteration == self._saved:  # by a signal's wish, too
             return
-        trainer.save_checkpoint(file)
-        link = file.with_name(".last.ckpt")
-        link.unlink(missing_ok=True)
-        link.symlink_to(file.name)
-        link.replace(self.folder.last_checkpoint)
-        if self.previous is not None:
-            self.previous.unlink()
-        self.previous = file
+        for name, tensor in module.state_dict().items():  # weights are looked at; there are buffers and the average
+            if not tensor.isfinite().all():
+                raise Diverged(iteration, name, tensor[~tensor.isfinite()][0].item())
+        self.curves.sync()
+        trainer.save_checkpoint(self.folder.checkpoint(iteration))
+        self.folder.point_last_checkpoint(iteration)
+        for old in self.folder.saved_iterations()[: -self.keep - 1]:
+            self.folder.checkpoint(old).unlink()
         self.folder.update_status(iteration=iteration)
+        self._saved, self._saved_at = iteration, time.monotonic()
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        checkpoint["sample_shape"] = list(self.sample_shape)
+        checkpoint["sample_shape"] = list(self.dataset.sample_shape)
+        checkpoint["data"] = self.dataset.checksum
+
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        if checkpoint["data"] != self.dataset.checksum:
+            raise ConfigError(
+                f"dataset: the checksum of its data is {self.dataset.checksum}: expected {checkpoint['data']}, "
+                "that of the data the run was begun with"
+            )
+        self._saved = checkpoint["global_step"]

@@ -14,33 +14,41 @@ from torch import Tensor
 from torch.nn.utils import get_total_norm
 from torch.utils.tensorboard import SummaryWriter
 
+from gan_lab.adversary import AdversarialModule
 from gan_lab.callbacks.stopwatch import Stopwatch
 from gan_lab.errors import Diverged
+from gan_lab.files import sync
 from gan_lab.run_folder import RunFolder, append_points
 
 
 class Curves(pl.Callback):
     """Keeps each iteration's losses, logits and gradient norms on the device, and writes their means.
 
-    A point at iteration i is the mean over the iterations since the point before; weight norms are those at i. Every
-    single iteration's values are looked at: the first that is not finite ends the run, by its number and name.
+    A point at iteration i is the mean over the iterations since the point before; weight norms are those at i. When a
+    point is written depends on nothing but ``every``. Every single iteration's values are looked at: the first that is
+    not finite ends the run, by its number and name, unless updates with such values are skipped.
 
     Args:
         folder: the run's folder.
         every: iterations between points.
         stopwatch: tells the training time.
+        start: iterations done before, or None in a run's first process; TensorBoard hides what it has of later ones.
     """
 
-    def __init__(self, folder: RunFolder, every: int, stopwatch: Stopwatch) -> None:
+    def __init__(self, folder: RunFolder, every: int, stopwatch: Stopwatch, start: int | None = None) -> None:
         self.folder = folder
         self.every = every
         self.stopwatch = stopwatch
+        self.start = start
         self.latest: dict[str, float] = {}
-        self._kept: list[dict[str, Tensor]] = []
+        self._kept: list[dict[str, Tensor]] = []  # since the last look, on the device
+        self._seen: dict[str, list[float]] = {}  # since the last point, found finite
+        self._point = 0  # the iteration of the last point
         self._seconds = 0.0
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        self.tensorboard = SummaryWriter(str(self.folder.path))
+        purge = None if self.start is None else self.start + 1
+        self.tensorboard = SummaryWriter(str(self.folder.path), purge_step=purge)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.global_step == 0:
@@ -51,40 +59,48 @@ class Curves(pl.Callback):
     ) -> None:
         self._kept.append(outputs)
         if trainer.global_step % self.every == 0 or trainer.global_step == trainer.max_steps:
-            self.flush(trainer)
+            self._write_point(trainer)
 
-    def flush(self, trainer: pl.Trainer) -> None:
-        """Look at and write what was kept since the last time.
+    def look(self, trainer: pl.Trainer) -> dict[str, float]:
+        """See that all is finite so far, and return the norms of the weights, which are looked at too.
 
         Raises:
-            Diverged: if a value is not finite.
+            Diverged: if a value is not.
         """
-        if not self._kept:
-            return
-        rows, self._kept = self._kept, []
-        rows[-1] = rows[-1] | _weight_norms(trainer.lightning_module)
-        first = trainer.global_step - len(rows) + 1
+        module = trainer.lightning_module
+        assert isinstance(module, AdversarialModule)
+        rows, self._kept = [*self._kept, _weight_norms(module)], []
         # one transfer from the device; a lazy penalty is missing from most rows, and from their mean
         values = iter(torch.stack([value.float() for row in rows for value in row.values()]).tolist())
-        points: dict[str, list[float]] = {}
         # fp16's loss scaling overflows gradients on purpose, now and then, and skips the step
         scaled = getattr(trainer.precision_plugin, "scaler", None) is not None
-        for iteration, row in enumerate(rows, first):
+        for iteration, row in enumerate(rows[:-1], trainer.global_step - len(rows) + 2):
             for name in row:
                 value = next(values)
-                if not math.isfinite(value) and not (scaled and name.startswith("grad_norm/")):
+                if math.isfinite(value) or (scaled and name.startswith("grad_norm/")):
+                    self._seen.setdefault(name, []).append(value)
+                elif not module.skips_bad_updates:
                     raise Diverged(iteration, name, value)
-                points.setdefault(name, []).append(value)
-        means = {name: statistics.fmean(column) for name, column in points.items()}
-        means["logits/gap"] = means["logits/real"] - means["logits/fake"]
-        self.write(trainer.global_step, means)
-        seconds = self.stopwatch.seconds()
+        norms = dict(zip(rows[-1], values, strict=True))
+        for name, value in norms.items():
+            if not math.isfinite(value):
+                raise Diverged(trainer.global_step, name, value)
+        return norms
+
+    def _write_point(self, trainer: pl.Trainer) -> None:
+        norms = self.look(trainer)
+        means = {name: statistics.fmean(column) for name, column in self._seen.items()} | norms
+        self._seen = {}
+        if "logits/real" in means and "logits/fake" in means:  # there was a batch whose logits are finite
+            means["logits/gap"] = means["logits/real"] - means["logits/fake"]
+        iteration, seconds = trainer.global_step, self.stopwatch.seconds()
+        self.write(iteration, means)
         times = {
             "time/train_seconds": seconds,
-            "time/iterations_per_second": len(rows) / (seconds - self._seconds),
+            "time/iterations_per_second": (iteration - self._point) / (seconds - self._seconds),
         }
-        self._seconds = seconds
-        self._write(trainer.global_step, times, self.folder.times_file)
+        self._write(iteration, times, self.folder.times_file)
+        self._point, self._seconds = iteration, seconds
 
     def write(self, iteration: int, values: dict[str, float]) -> None:
         """Write points of curves at an iteration."""
@@ -95,6 +111,19 @@ class Curves(pl.Callback):
         append_points(file, iteration, values)
         for name, value in values.items():
             self.tensorboard.add_scalar(name, value, iteration)
+
+    def sync(self) -> None:
+        """Have all curves so far on the disk: a checkpoint is never ahead of them."""
+        self.tensorboard.flush()
+        for file in (self.folder.metrics_file, self.folder.times_file):
+            if file.exists():
+                sync(file)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"seen": self._seen, "point": self._point, "seconds": self._seconds}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._seen, self._point, self._seconds = state["seen"], state["point"], state["seconds"]
 
     def write_hyperparameters(self, parameters: dict[str, Any], metrics: dict[str, float]) -> None:
         """Enter the run in TensorBoard's HPARAMS page, with its final metrics, and close its file."""

@@ -37,6 +37,12 @@ class Evaluation(Periodic):
         points = {f"metric/{name}": value for name, value in self.final.items()}
         self.curves.write(iteration, points | {f"signal/{name}": value for name, value in self.signals.items()})
 
+    def state_dict(self) -> dict[str, Any]:
+        return {"final": self.final, "signals": self.signals, "best": self.best}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.final, self.signals, self.best = state["final"], state["signals"], state["best"]
+
 
 def _better(name: str, value: float, than: float) -> bool:
     return value > than if higher_is_better(name) else value < than

@@ -13,11 +13,11 @@ from gan_lab.errors import Diverged, NotFinite
 
 
 class Periodic(pl.Callback):
-    """Calls `act` every so many iterations and at the last, once the curves so far are known to be finite.
+    """Calls `act` every so many iterations and at the last, once all so far is known to be finite.
 
     Args:
         every: iterations between calls.
-        curves: written up to here first, so that nothing is made from a model that has diverged.
+        curves: looked at first, so that nothing is made from a model that has diverged.
         stopwatch: stopped meanwhile.
     """
 
@@ -35,10 +35,23 @@ class Periodic(pl.Callback):
     ) -> None:
         assert isinstance(pl_module, AdversarialModule)
         iteration = trainer.global_step
-        if iteration % self.every == 0 or iteration == trainer.max_steps:
-            with self.stopwatch.stopped():
-                self.curves.flush(trainer)
-                try:
-                    self.act(trainer, pl_module, iteration)
-                except NotFinite as error:
-                    raise Diverged(iteration, error.what, math.nan) from error
+        if self.due(iteration) or iteration == trainer.max_steps:
+            self.do(trainer, pl_module)
+
+    def due(self, iteration: int) -> bool:
+        """Whether it is time, apart from the last iteration."""
+        return iteration % self.every == 0
+
+    def do(self, trainer: pl.Trainer, module: AdversarialModule) -> None:
+        """`act`, now.
+
+        Raises:
+            Diverged: if the model has.
+        """
+        iteration = trainer.global_step
+        with self.stopwatch.stopped():
+            self.curves.look(trainer)
+            try:
+                self.act(trainer, module, iteration)
+            except NotFinite as error:
+                raise Diverged(iteration, error.what, math.nan) from error

@@ -1,5 +1,6 @@
 """The progress bar."""
 
+import math
 import multiprocessing
 import sys
 from typing import Any
@@ -23,6 +24,7 @@ class ProgressBar(pl.Callback):
     def __init__(self, title: str, curves: Curves) -> None:
         self.title = title
         self.curves = curves
+        self.bar: tqdm | None = None  # none for a run that has nothing left to train
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.bar = tqdm(
@@ -38,10 +40,13 @@ class ProgressBar(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
+        assert self.bar is not None
         if trainer.global_step % self.curves.every == 0:
-            losses = {key: f"{self.curves.latest[f'loss/{name}']:.3f}" for key, name in _LOSSES.items()}
+            latest = {key: self.curves.latest.get(f"loss/{name}", math.nan) for key, name in _LOSSES.items()}
+            losses = {key: f"{value:.3f}" for key, value in latest.items()}  # nan: all its updates were skipped
             self.bar.set_postfix(losses, refresh=False)
         self.bar.update()
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        self.bar.close()
+        if self.bar is not None:
+            self.bar.close()

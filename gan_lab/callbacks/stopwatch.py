@@ -32,6 +32,12 @@ class Stopwatch(pl.Callback):
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._stop()
 
+    def state_dict(self) -> dict[str, float]:
+        return {"seconds": self.seconds()}
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        self._seconds = state["seconds"]
+
     def _go(self) -> None:
         _wait_for_gpu()
         self._since = time.perf_counter()

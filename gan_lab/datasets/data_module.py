@@ -27,4 +27,6 @@ class InMemoryData(pl.LightningDataModule):
     def train_dataloader(self) -> BatchStream:
         assert self.trainer is not None
         samples = self.dataset.train.to(self.trainer.strategy.root_device)
-        return BatchStream(samples, self.batch_size, self.iterations, self.seed)
+        # one batch more than needed: Lightning would take the last for the end of an epoch, and a run that goes on to
+        # more iterations for one in its second
+        return BatchStream(samples, self.batch_size, self.iterations + 1, self.seed)

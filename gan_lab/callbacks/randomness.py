@@ -1,0 +1,40 @@
+"""The state of every random generator but those that belong to a part of the run."""
+
+import random
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+
+
+class Randomness(pl.Callback):
+    """Saves the global generators of PyTorch, NumPy and Python with a checkpoint, and goes on from there."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, Any] | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        numpy_state: Any = np.random.get_state()
+        name, keys, *others = numpy_state
+        version, internal, gauss_next = random.getstate()
+        return {
+            "cpu": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            "numpy": [name, keys.tolist(), *others],  # an array is more than weights_only admits
+            "python": [version, list(internal), gauss_next],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._loaded = state
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Restore them: nothing between here and the first iteration draws."""
+        if self._loaded is None:
+            return
+        torch.set_rng_state(self._loaded["cpu"])
+        if len(self._loaded["cuda"]) == torch.cuda.device_count():  # else the run has moved to another machine
+            torch.cuda.set_rng_state_all(self._loaded["cuda"])
+        np.random.set_state(tuple(self._loaded["numpy"]))
+        version, internal, gauss_next = self._loaded["python"]
+        random.setstate((version, tuple(internal), gauss_next))

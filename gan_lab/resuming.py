@@ -1,0 +1,132 @@
+"""Going on with a run: its command line, and what may be changed of its configuration."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from gan_lab.errors import ConfigError
+from gan_lab.run_folder import RunFolder, config_hash
+
+log = logging.getLogger(__name__)
+
+_CHANGEABLE = (
+    "trainer.accelerator",
+    "trainer.devices",
+    "threads",
+    "log_every",
+    "pictures",
+    "checkpoint",
+    "evaluation.every",
+    "evaluation.verdict",
+    "on_divergence",
+    "dataset.root",
+    "dataset.path",
+    "dataset.download",
+)
+"""Keys, or blocks of them, that do not change what is trained: where, how often it is looked at, where the data lie."""
+
+_SAID = 4  # of many changes: one option of a group brings as many
+
+Changes = dict[str, tuple[Any, Any]]
+"""By key, the value that was and the value that is."""
+
+
+def resumed_words(words: list[str]) -> list[str]:
+    """The command line with what ``resume=`` stands for: the run's own overrides first, then those given now.
+
+    Hydra then puts the output where the run is, and writes nothing to its ``.hydra`` folder.
+
+    Args:
+        words: the command line, without the command.
+
+    Raises:
+        ConfigError: if there is no such run, or no telling which.
+    """
+    given = {_key(word): word.partition("=")[2].strip("'\"") for word in words}
+    resume = given.get("resume", "null")
+    if resume == "null":
+        return words
+    if "-m" in words or "--multirun" in words:
+        if resume != "auto":
+            raise ConfigError(f"resume={resume}: a sweep goes on with resume=auto hydra.sweep.dir=FOLDER")
+        return words
+    if resume == "auto":
+        if "hydra.run.dir" not in given:
+            raise ConfigError("resume=auto: expected hydra.run.dir=FOLDER with it, the folder of the run")
+        run = RunFolder(given["hydra.run.dir"])
+        if not run.status_file.exists():
+            return words
+    else:
+        run = RunFolder.existing(resume, key="resume")
+        if "hydra.run.dir" in given:
+            raise ConfigError(f"resume={resume}: the run goes on in its own folder; leave out hydra.run.dir")
+    own = [word for word in words if _key(word) not in ("resume", "hydra.run.dir")]
+    recorded = [word for word in run.overrides() if _key(word) not in given]
+    if not any(word.startswith(("--config-dir", "-cd")) for word in words):
+        recorded = [*run.config_folder(), *recorded]
+    path = "'" + str(run.path).replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return [*recorded, *own, f"resume={path}", f"hydra.run.dir={path}", "hydra.output_subdir=null"]
+
+
+def goes_on(config: DictConfig, folder: RunFolder) -> bool:
+    """Whether a run was begun in the folder, and is to go on."""
+    return config.resume is not None and folder.status_file.exists()
+
+
+def changes_since(folder: RunFolder, config: DictConfig) -> Changes:
+    """What of the configuration is not as the run was begun with; all of it harmless.
+
+    Raises:
+        ConfigError: if the run would become another.
+    """
+    before, now = dict(_leaves(folder.config())), dict(_leaves(config))
+    changes = {
+        key: (before.get(key), now.get(key))
+        for key in {**before, **now}
+        if key != "resume" and before.get(key) != now.get(key)
+    }
+    others = {key: change for key, change in changes.items() if not _harmless(key, change, config)}
+    if others:
+        said = ", ".join(f"{key} was {was} and is {value}" for key, (was, value) in list(others.items())[:_SAID])
+        if len(others) > _SAID:
+            said += f", and {len(others) - _SAID} more"
+        raise ConfigError(
+            f"resume={folder.path}: {said}: expected what the run was begun with, but for more iterations "
+            f"(if lr_schedule=constant), {', '.join(_CHANGEABLE)}"
+        )
+    known = folder.status()["config_hash"]
+    if not changes and known not in (None, config_hash(config)):
+        raise ConfigError(f"resume={folder.path}: the run was begun with another configuration than .hydra holds now")
+    for key, (was, value) in changes.items():
+        log.info("%s was %s and is %s from here on", key, was, value)
+    return changes
+
+
+def is_done(folder: RunFolder, config: DictConfig) -> bool:
+    """Whether nothing is left to do."""
+    return folder.status()["state"] == "done" and folder.config().iterations >= config.iterations
+
+
+def _harmless(key: str, change: tuple[Any, Any], config: DictConfig) -> bool:
+    if key == "iterations":  # a schedule that ends with training would have been another from the beginning
+        return change[1] > change[0] and config.lr_schedule == "constant"
+    return any(key == block or key.startswith(f"{block}.") for block in _CHANGEABLE)
+
+
+def _leaves(config: DictConfig) -> Iterator[tuple[str, Any]]:
+    """Every value with its dotted key, interpolations resolved."""
+
+    def below(prefix: str, node: Any) -> Iterator[tuple[str, Any]]:
+        if isinstance(node, dict) and node:
+            for key, value in node.items():
+                yield from below(f"{prefix}.{key}" if prefix else str(key), value)
+        else:
+            yield prefix, node
+
+    yield from below("", OmegaConf.to_container(config, resolve=True))
+
+
+def _key(word: str) -> str:
+    return word.lstrip("+~").partition("=")[0]

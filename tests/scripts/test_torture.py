@@ -1,0 +1,20 @@
+"""The short form of the torture: three SIGKILLs of one run."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+TORTURE = Path(__file__).parent.parent.parent / "scripts" / "torture.py"
+
+
+def test_a_run_that_is_killed_three_times_ends_as_one_that_is_not(tmp_path):
+    command = [sys.executable, str(TORTURE), "--kills", "3", "--signals", "0", "--keep", str(tmp_path / "runs")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "SIGKILL: 3 times" in done.stdout
+    assert done.stdout.rstrip().endswith("bit-equal")
+
+
+def test_it_explains_itself():
+    done = subprocess.run([sys.executable, str(TORTURE), "--help"], capture_output=True, text=True, timeout=60)
+    assert "--kills" in done.stdout

@@ -1,0 +1,192 @@
+"""``gan-lab resume=…``, inside the test's own process."""
+
+import resource
+import sys
+from pathlib import Path
+
+import pytest
+from command_runs import refusal
+from filelock import FileLock
+from omegaconf import OmegaConf
+from test_resume import OFTEN, SMALL, differences, killed
+
+from gan_lab.resuming import resumed_words
+from gan_lab.run_folder import RunFolder
+from gan_lab.train import main
+
+WORDS = [*SMALL, *OFTEN, "threads=1"]
+
+
+@pytest.fixture
+def gan_lab_here(monkeypatch, tmp_path):
+    """Runs ``gan-lab`` with the words given, in an empty folder."""
+
+    def run(*words: str) -> None:
+        with monkeypatch.context() as patch:
+            patch.chdir(tmp_path)
+            patch.setattr(sys, "argv", ["gan-lab", *words])
+            patch.setenv("HYDRA_FULL_ERROR", "0")
+            main()
+
+    return run
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_resume_alone_goes_on_with_the_runs_own_configuration(gan_lab_here, tmp_path):
+    words = [*WORDS, "loss=wgan", "n_critic=2"]
+    gan_lab_here(*words, "hydra.run.dir=calm")
+    with killed(8):
+        gan_lab_here(*words, "hydra.run.dir='deep/the=run, mine'")
+    run = tmp_path / "deep" / "the=run, mine"
+    hydra = contents(run / ".hydra")
+    gan_lab_here("resume=deep/the=run, mine")
+    assert differences(tmp_path / "calm", run) == []
+    assert contents(run / ".hydra") == hydra
+    assert RunFolder(run).result()["config_hash"] == RunFolder(tmp_path / "calm").result()["config_hash"]
+    assert RunFolder(run).result()["loss"] == "wgan"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["calm", "deep"]
+
+
+def test_a_run_that_is_done_stays_as_it_is(gan_lab_here, tmp_path, capsys):
+    gan_lab_here(*WORDS, "hydra.run.dir=run")
+    before = contents(tmp_path / "run")
+    gan_lab_here("resume=run")
+    assert "run: the run is done, nothing is left to do" in capsys.readouterr().out
+    assert contents(tmp_path / "run") == before
+
+
+def test_auto_begins_or_goes_on(gan_lab_here, tmp_path):
+    words = [*WORDS, "hydra.run.dir=run", "resume=auto"]
+    unborn = tmp_path / "run"
+    (unborn / ".hydra").mkdir(parents=True)  # of a process that was killed as it began
+    (unborn / ".hydra" / "config.yaml").write_text("seed: [")
+    (unborn / "gan-lab.log").write_text("")
+    (unborn / ".status.json.abc.half").write_text("{")
+    with killed(1):
+        gan_lab_here(*words)
+    with killed(7):
+        gan_lab_here(*words)
+    gan_lab_here(*words)
+    gan_lab_here(*WORDS, "hydra.run.dir=calm")
+    assert differences(tmp_path / "calm", unborn) == []
+    assert RunFolder(unborn).result()["config_hash"] == RunFolder(tmp_path / "calm").result()["config_hash"]
+
+
+def test_auto_respects_what_is_not_a_runs(monkeypatch, tmp_path):
+    (tmp_path / "run" / ".hydra").mkdir(parents=True)
+    (tmp_path / "run" / "notes.txt").write_text("precious")
+    said = refusal(monkeypatch, tmp_path, main, "gan-lab", *WORDS, "hydra.run.dir=run", "resume=auto")
+    assert said == "gan-lab: hydra.run.dir=run: the folder is not empty (notes.txt); name another folder"
+
+
+def test_more_iterations_make_the_run_that_had_them_from_the_start(gan_lab_here, tmp_path):
+    words = [*WORDS, *(f"{key}.every=5" for key in ("checkpoint", "evaluation", "pictures")), "log_every=5"]
+    gan_lab_here(*words, "iterations=20", "hydra.run.dir=calm")
+    gan_lab_here(*words, "iterations=10", "hydra.run.dir=run")
+    first = (tmp_path / "run" / "result.json").read_bytes()
+    gan_lab_here("resume=run", "iterations=20", "checkpoint.every=10")
+    assert differences(tmp_path / "calm", tmp_path / "run") == []
+    run = RunFolder(tmp_path / "run")
+    assert (run.path / "result_0000010.json").read_bytes() == first
+    assert (run.config().iterations, run.config().checkpoint.every) == (20, 10)
+    assert OmegaConf.load(run.path / ".hydra" / "config_until_0000010.yaml").iterations == 10
+    assert run.overrides()[-2:] == ["iterations=20", "checkpoint.every=10"]
+    gan_lab_here("resume=run")  # whose configuration is now the longer one
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["seed=1"], "resume=RUN: seed was 0 and is 1: expected what the run was begun with, but for more iterations"),
+        (["iterations=5"], "resume=RUN: iterations was 11 and is 5: expected what the run was begun with"),
+        (["iterations=50"], "resume=RUN: iterations was 11 and is 50: expected"),
+        (["dataset.max_samples=100"], "resume=RUN: dataset.max_samples was None and is 100: expected"),
+        (["loss=lsgan"], "resume=RUN: loss.objective._target_ was gan_lab.losses.NonSaturating and is gan_lab.losses."),
+        (
+            ["optimizer.generator.betas=[0,0.9]"],
+            "resume=RUN: optimizer.generator.betas was [0.5, 0.999] and is [0, 0.9]",
+        ),
+        (["hydra.run.dir=other"], "resume=run: the run goes on in its own folder; leave out hydra.run.dir"),
+    ],
+)
+def test_another_run_is_refused_and_this_one_stays_as_it_is(gan_lab_here, monkeypatch, tmp_path, words, sentence):
+    with killed(4):
+        gan_lab_here(*WORDS, "lr_schedule=linear", "hydra.run.dir=run")
+    before = contents(tmp_path / "run")
+    said = refusal(monkeypatch, tmp_path, main, "gan-lab", "resume=run", *words)
+    assert said.startswith(f"gan-lab: {sentence.replace('RUN', str(tmp_path / 'run'))}")
+    assert contents(tmp_path / "run") == before
+
+
+def test_a_configuration_that_was_edited_is_noticed(gan_lab_here, monkeypatch, tmp_path):
+    with killed(4):
+        gan_lab_here(*WORDS, "hydra.run.dir=run")
+    for name in ("config", "overrides"):
+        file = tmp_path / "run" / ".hydra" / f"{name}.yaml"
+        file.write_text(file.read_text().replace("batch_size: 8", "batch_size: 9").replace("size=8", "size=9"))
+    said = refusal(monkeypatch, tmp_path, main, "gan-lab", "resume=run")
+    assert said.endswith("run: the run was begun with another configuration than .hydra holds now")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["resume=nowhere"], "resume=nowhere: not a run folder (it has no status.json); expected one made by gan-lab"),
+        (["resume=auto"], "resume=auto: expected hydra.run.dir=FOLDER with it, the folder of the run"),
+        (["-m", "resume=run"], "resume=run: a sweep goes on with resume=auto hydra.sweep.dir=FOLDER"),
+        (["on_divergence=go_on"], "on_divergence=go_on: expected one of stop, skip_update"),
+        (["checkpoint.keep=-1"], "checkpoint.keep=-1: expected a whole number of at least 0"),
+        (["checkpoint.minutes=0"], "checkpoint.minutes=0.0: expected a number above 0"),
+        (
+            ["on_divergence=skip_update", "trainer.precision=16-mixed"],
+            "on_divergence=skip_update: expected stop with trainer.precision=16-mixed, which skips by itself",
+        ),
+    ],
+)
+def test_refusals(monkeypatch, tmp_path, words, sentence):
+    assert refusal(monkeypatch, tmp_path, main, "gan-lab", *words) == f"gan-lab: {sentence}"
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_full_disk_ends_a_run_that_began_without_taking_it_back(gan_lab_here, monkeypatch, tmp_path):
+    gan_lab_here(*WORDS, "hydra.run.dir=calm")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        said = refusal(monkeypatch, tmp_path, main, "gan-lab", *WORDS, "hydra.run.dir=run")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    run = tmp_path / "run"
+    assert said == f"gan-lab: {run}: it cannot be written: File too large; resume={run} starts over once it can"
+    gan_lab_here("resume=run")
+    assert differences(tmp_path / "calm", run) == []
+
+
+def test_another_processes_run_is_not_taken_back(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    made = folder.create()
+    (folder.path / "status.json").write_text("{}")
+    with FileLock(folder.path / ".lock"):
+        folder.discard(made)
+    assert folder.status_file.exists()
+    folder.discard(made)
+    assert not folder.path.exists()
+
+
+def test_a_users_own_configuration_folder_is_found_again(gan_lab_here, tmp_path):
+    (tmp_path / "own" / "loss").mkdir(parents=True)
+    (tmp_path / "own" / "loss" / "mine.yaml").write_text(
+        "# @package _global_\nloss:\n  objective:\n    _target_: gan_lab.losses.Hinge\n"
+    )
+    with killed(4):
+        gan_lab_here("--config-dir", "own", *WORDS, "loss=mine", "hydra.run.dir=run")
+    gan_lab_here("resume=run")
+    assert RunFolder(tmp_path / "run").result()["loss"] == "mine"
+
+
+def test_words_that_do_not_resume_stay_as_they_are():
+    for words in (["seed=1"], ["resume=null", "seed=1"], ["-m", "resume=auto", "seed=1,2"], ["--help"]):
+        assert resumed_words(words) == words
