@@ -142,8 +142,9 @@ class RunFolder:
             stream.write(OmegaConf.to_yaml(config).encode())
 
     def overrides(self) -> list[str]:
-        """The words of the command line that the run was made with, without Hydra's own."""
-        return list(OmegaConf.load(self._config_file.with_name("overrides.yaml")))
+        """The words of the command line that the run was made with, without Hydra's own; none if it was not made so."""
+        file = self._config_file.with_name("overrides.yaml")
+        return list(OmegaConf.load(file)) if file.is_file() else []
 
     def config_folder(self) -> list[str]:
         """``--config-dir FOLDER`` if the run was made with it."""

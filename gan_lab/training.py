@@ -10,7 +10,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 import torchvision
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from gan_lab.adversary import AdversarialModule
 from gan_lab.budget import within_budget
@@ -124,7 +124,7 @@ def _train(config: DictConfig, folder: RunFolder, names: dict[str, str], resume:
         "evaluations": [],
         "environment": environment(trainer),
     }
-    curves.write_hyperparameters(_hyperparameters(config, names), evaluation.final)
+    curves.write_hyperparameters(_hyperparameters(config, names, folder), evaluation.final)
     write_json(folder.result_file, result)
     return next(iter(evaluation.final.values()))
 
@@ -204,11 +204,15 @@ def build_trainer(config: DictConfig, callbacks: list[pl.Callback]) -> pl.Traine
     return trainer
 
 
-def _hyperparameters(config: DictConfig, names: dict[str, str]) -> dict[str, Any]:
-    """The choices and the plain values of the configuration, flat, for TensorBoard's table."""
+def _hyperparameters(config: DictConfig, names: dict[str, str], folder: RunFolder) -> dict[str, Any]:
+    """The choices, the plain values of the configuration and what was overridden, flat, for TensorBoard's table."""
     flat = {str(key): value for key, value in config.items() if isinstance(value, int | float | str)}
     for player in ("generator", "discriminator"):
         flat[f"lr_{player}"] = config.optimizer[player].get("lr", math.nan)
+    for key in (word.partition("=")[0].lstrip("+~") for word in folder.overrides()):
+        value = OmegaConf.select(config, key)  # a group's option is among the names, or a block
+        if isinstance(value, int | float | str):
+            flat[key] = value
     return names | flat
 
 

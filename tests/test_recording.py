@@ -3,10 +3,12 @@
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from training_runs import SMALL, train_in, weights_of
+from tensorboard.plugins.custom_scalar import layout_pb2
+from training_runs import NAMES, SMALL, train_in, weights_of
 
 from gan_lab.errors import Diverged
 from gan_lab.run_folder import RunFolder
+from gan_lab.training import train
 
 
 def test_divergence_ends_the_run_at_its_iteration_with_the_last_finite_checkpoint(composed, tmp_path):
@@ -120,6 +122,24 @@ def test_hyperparameters_are_entered_with_the_final_metrics(composed, tmp_path):
     assert b"some_loss" in entry
     assert b"seed" in entry
     assert "_hparams_/session_end_info" in events.summary_metadata
+
+
+def test_tensorboard_has_the_swept_keys_and_charts_by_group(composed, tmp_path):
+    overrides = ["loss=lsgan", "penalty=r1", "loss.penalties.r1.weight=0.125"]
+    config = composed(*SMALL, *overrides, "iterations=2")
+    folder = RunFolder(tmp_path / "run")
+    folder.create()
+    (folder.path / ".hydra").mkdir()
+    (folder.path / ".hydra" / "overrides.yaml").write_text("".join(f"- {word}\n" for word in overrides))
+    with folder.recorded(config):
+        train(config, folder, NAMES)
+    events = EventAccumulator(str(folder.path)).Reload()
+    entry = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
+    assert b"loss.penalties.r1.weight" in entry
+    layout = layout_pb2.Layout.FromString(events.Tensors("custom_scalars__config__")[0].tensor_proto.string_val[0])
+    charts = {chart.title: list(chart.multiline.tag) for chart in layout.category[0].chart}
+    assert charts["losses and penalties"] == ["loss/.*"]
+    assert charts["metrics"] == ["metric/.*"]
 
 
 def test_training_seconds_leave_out_evaluation(composed, tmp_path, monkeypatch):

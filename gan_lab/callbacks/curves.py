@@ -20,6 +20,16 @@ from gan_lab.errors import Diverged
 from gan_lab.files import sync
 from gan_lab.run_folder import RunFolder, append_points
 
+_CHARTS = {  # of TensorBoard's page of custom scalars, by the beginning of the tags
+    "loss": "losses and penalties",
+    "logits": "logits",
+    "accuracy": "discriminator's accuracy",
+    "metric": "metrics",
+    "signal": "signs of collapse",
+    "grad_norm": "gradient norms",
+    "weight_norm": "weight norms",
+}
+
 
 class Curves(pl.Callback):
     """Keeps each iteration's losses, logits and gradient norms on the device, and writes their means.
@@ -49,6 +59,9 @@ class Curves(pl.Callback):
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         purge = None if self.start is None else self.start + 1
         self.tensorboard = SummaryWriter(str(self.folder.path), purge_step=purge)
+        self.tensorboard.add_custom_scalars(
+            {"gan_lab": {title: ["Multiline", [f"{group}/.*"]] for group, title in _CHARTS.items()}}
+        )
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.global_step == 0:
