@@ -163,6 +163,27 @@ def test_counts_and_times_add_up(composed, tmp_path, monkeypatch):
     assert {float(value) for _, name, value in times if name == "time/iterations_per_second"} == {1.0}
 
 
+def test_what_was_written_after_the_checkpoint_is_taken_back(tmp_path):
+    folder = RunFolder(tmp_path)
+    for name in ("samples", "checkpoints"):
+        (tmp_path / name).mkdir()
+    before, after = "iteration,name,value\n0,a,1.0\n6,a,2.0\n6,b,2.0\n", "7,a,3.0\n10,a,4.0\n1"
+    folder.metrics_file.write_text(before + after)
+    folder.times_file.write_text(before)
+    names = ["samples/iteration_0000006.png", "samples/final.png", "checkpoints/iteration_0000006.ckpt"]
+    later = ["samples/iteration_0000007.png", "checkpoints/iteration_0000009.ckpt"]
+    half = [".status.json.x.half", "checkpoints/.iteration_0000009.ckpt.x.half"]
+    for name in [*names, *later, *half]:
+        (tmp_path / name).write_text("x")
+    folder.cut_back(6)
+    assert folder.metrics_file.read_text() == folder.times_file.read_text() == before
+    assert {str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*.*") if file.is_file()} == {
+        *names, "checkpoints/iteration_0000009.broken", "metrics.csv", "times.csv",
+    }  # fmt: skip
+    folder.cut_back(-1)
+    assert folder.metrics_file.read_text() == "iteration,name,value\n"
+
+
 def test_status_keeps_when_the_run_started(composed, tmp_path):
     config = composed(*SMALL, *OFTEN)
     with killed(5):
@@ -428,6 +449,16 @@ def test_bad_updates_can_be_skipped_and_are_counted(composed, tmp_path, bad_four
 
     unchanged = [i for i in range(2, 11) if torch.equal(generator(i), generator(i - 1))]
     assert unchanged == [4, 8]
+
+
+def test_skipped_updates_add_up(composed, tmp_path, bad_fourth_loss):
+    config = composed(*SMALL, *OFTEN, "on_divergence=skip_update")
+    with killed(6, method="update_discriminator"):
+        train_in(tmp_path / "run", config)  # the generator's losses 1 to 6, the fourth is bad
+    assert train_in(tmp_path / "run", config, resume=True).result()["skipped_updates"] == {
+        "generator": 1 + 1,  # 7 to 11, of which the eighth
+        "discriminator": 0,
+    }
 
 
 def test_bad_updates_end_the_run_unless_skipped(composed, tmp_path, bad_fourth_loss):
