@@ -8,8 +8,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torture import unequal
-from training_runs import OFTEN, SMALL, differences, killed, train_in
+from training_runs import OFTEN, SMALL, differences, killed, train_in, unequal
 
 from gan_lab.errors import ConfigError
 from gan_lab.run_folder import RunFolder

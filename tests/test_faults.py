@@ -8,6 +8,7 @@ import signal
 import pytest
 import torch
 from filelock import FileLock
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from training_runs import OFTEN, SMALL, differences, killed, train_in
 
 from gan_lab.adversary import AdversarialModule
@@ -180,6 +181,13 @@ def test_skipped_updates_add_up(composed, tmp_path, bad_fourth_loss):
 def test_bad_updates_end_the_run_unless_skipped(composed, tmp_path, bad_fourth_loss):
     with pytest.raises(Diverged, match="diverged at iteration 4"):
         train_in(tmp_path / "run", composed(*SMALL, "iterations=10", "log_every=5"))
+
+
+def test_tensorboard_shows_all_of_a_run_that_diverged(composed, tmp_path, bad_fourth_loss):
+    with pytest.raises(Diverged):
+        train_in(tmp_path / "run", composed(*SMALL, "iterations=10", "log_every=1"))
+    events = EventAccumulator(str(tmp_path / "run")).Reload()
+    assert [point.step for point in events.Scalars("loss/generator")] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("buffer", [False, True])

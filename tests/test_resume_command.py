@@ -12,7 +12,7 @@ from training_runs import OFTEN, SMALL, differences, killed
 
 from gan_lab import run_folder
 from gan_lab.resuming import resumed_words
-from gan_lab.run_folder import RunFolder
+from gan_lab.run_folder import RunFolder, config_hash
 from gan_lab.train import main
 
 WORDS = [*SMALL, *OFTEN, "threads=1"]
@@ -199,6 +199,10 @@ def test_a_users_own_configuration_folder_is_found_again(gan_lab_here, tmp_path)
         gan_lab_here("--config-dir", "own", *WORDS, "loss=mine", "hydra.run.dir=run")
     gan_lab_here("resume=run")
     assert RunFolder(tmp_path / "run").result()["loss"] == "mine"
+
+
+def test_how_a_process_began_is_no_part_of_what_is_run(composed):
+    assert config_hash(composed("resume=auto")) == config_hash(composed())
 
 
 def test_words_that_do_not_resume_stay_as_they_are():

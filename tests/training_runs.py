@@ -15,7 +15,7 @@ from gan_lab.run_folder import RunFolder
 from gan_lab.training import train
 
 sys.path.append(str(Path(__file__).parent.parent / "scripts"))
-from torture import differences as differences  # for the tests: what two runs' folders do not have in common
+from torture import differences, unequal  # noqa: F401  # for the tests: what two folders, or nests, do not share
 
 # TensorBoard sorts files by name, and the names of those that one process makes within a second by their last number
 event_file_writer._global_uid = event_file_writer.AtomicCounter(10**6)
