@@ -55,7 +55,9 @@ class Launch(Callback):
         try:
             check(config)
             folder = RunFolder(config.hydra.run.dir)
-            if not goes_on(config, folder):
+            if goes_on(config, folder):
+                folder.check_writable()
+            else:
                 self.made = folder.create(again=config.resume is not None)
         except USER_ERRORS as error:
             exit_with(error)

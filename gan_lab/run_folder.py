@@ -91,9 +91,13 @@ class RunFolder:
             raise ConfigError(
                 f"hydra.run.dir={self.path}: the folder is not empty ({inside.name}); name another folder"
             )
-        if not os.access(self.path, os.W_OK):
-            raise ConfigError(f"hydra.run.dir={self.path}: the folder cannot be written to; name another folder")
+        self.check_writable()
         return made
+
+    def check_writable(self) -> None:
+        """Raise ConfigError if the folder, which exists, cannot be written to."""
+        if not os.access(self.path, os.W_OK):
+            raise ConfigError(f"hydra.run.dir={self.path}: the folder cannot be written to")
 
     def discard(self, made: list[Path]) -> None:
         """Take back all there is of a run that never began to train, and the folders that `create` made for it.

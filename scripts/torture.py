@@ -62,7 +62,7 @@ def main() -> int:
         folder = arguments.keep or Path(temporary)
         calm = folder / "undisturbed"
         # enough for the run not to end before its last kill
-        overrides = [f"iterations={400 + 90 * max(arguments.kills, arguments.signals)}", *arguments.overrides]
+        overrides = [f"iterations={300 + 90 * max(arguments.kills, arguments.signals)}", *arguments.overrides]
         if wait(start(calm, overrides)) != 0:
             raise SystemExit(f"the undisturbed run failed; see {calm}.log")
         print(f"undisturbed: {_last_iteration(calm)} iterations", flush=True)
@@ -184,7 +184,7 @@ def differences(expected: Path, actual: Path) -> list[str]:
     pictures = [{file.name: file.read_bytes() for file in run.samples.iterdir()} for run in (one, other)]
     found += [f"samples/{name}" for name in {**pictures[0], **pictures[1]} if _either(*pictures, name)]
     checkpoints = [_without_clocks(run.last_checkpoint) for run in (one, other)]
-    found += [f"checkpoint: {where}" for where in _unequal(*checkpoints)]
+    found += [f"checkpoint: {where}" for where in unequal(*checkpoints)]
     for key in ("metrics", "best", "signals", "verdict", "skipped_updates"):
         if one.result()[key] != other.result()[key]:
             found.append(f"result.json: {key}")
@@ -206,15 +206,15 @@ def _without_clocks(file: Path) -> dict[str, Any]:
     return checkpoint
 
 
-def _unequal(one: Any, other: Any, where: str = "") -> list[str]:
+def unequal(one: Any, other: Any, where: str = "") -> list[str]:
     """The places at which two nests of containers and tensors differ."""
     import torch
 
     if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
-        return [place for key in one for place in _unequal(one[key], other[key], f"{where}.{key}")]
+        return [place for key in one for place in unequal(one[key], other[key], f"{where}.{key}")]
     if isinstance(one, list | tuple) and isinstance(other, list | tuple) and len(one) == len(other):
         return [
-            place for i, pair in enumerate(zip(one, other, strict=True)) for place in _unequal(*pair, f"{where}.{i}")
+            place for i, pair in enumerate(zip(one, other, strict=True)) for place in unequal(*pair, f"{where}.{i}")
         ]
     if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
         return [] if torch.equal(one, other) else [where]

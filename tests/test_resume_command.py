@@ -8,10 +8,11 @@ import pytest
 from command_runs import refusal
 from filelock import FileLock
 from omegaconf import OmegaConf
-from test_resume import OFTEN, SMALL, differences, killed
+from training_runs import OFTEN, SMALL, differences, killed
 
+from gan_lab import run_folder
 from gan_lab.resuming import resumed_words
-from gan_lab.run_folder import RunFolder
+from gan_lab.run_folder import RunFolder, config_hash
 from gan_lab.train import main
 
 WORDS = [*SMALL, *OFTEN, "threads=1"]
@@ -165,6 +166,19 @@ def test_a_full_disk_ends_a_run_that_began_without_taking_it_back(gan_lab_here, 
     assert differences(tmp_path / "calm", run) == []
 
 
+def test_a_folder_that_cannot_be_written_to_is_refused(gan_lab_here, monkeypatch, tmp_path):
+    """A file system mounted read-only; modes do not stop the root that tests may run as."""
+    (tmp_path / "empty").mkdir()
+    with killed(4):
+        gan_lab_here(*WORDS, "hydra.run.dir=run")
+    before = contents(tmp_path)
+    monkeypatch.setattr(run_folder.os, "access", lambda path, mode: False)
+    for words, folder in ((["hydra.run.dir=empty"], "empty"), (["resume=run"], "run")):
+        said = refusal(monkeypatch, tmp_path, main, "gan-lab", *WORDS, *words)
+        assert said == f"gan-lab: hydra.run.dir={folder}: the folder cannot be written to"
+    assert contents(tmp_path) == before
+
+
 def test_another_processes_run_is_not_taken_back(tmp_path):
     folder = RunFolder(tmp_path / "run")
     made = folder.create()
@@ -185,6 +199,10 @@ def test_a_users_own_configuration_folder_is_found_again(gan_lab_here, tmp_path)
         gan_lab_here("--config-dir", "own", *WORDS, "loss=mine", "hydra.run.dir=run")
     gan_lab_here("resume=run")
     assert RunFolder(tmp_path / "run").result()["loss"] == "mine"
+
+
+def test_how_a_process_began_is_no_part_of_what_is_run(composed):
+    assert config_hash(composed("resume=auto")) == config_hash(composed())
 
 
 def test_words_that_do_not_resume_stay_as_they_are():

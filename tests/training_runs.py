@@ -1,13 +1,21 @@
 """Small runs inside the test's own process."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import torch
 from omegaconf import DictConfig
 from tensorboard.summary.writer import event_file_writer
 
+from gan_lab.adversary import AdversarialModule
 from gan_lab.run_folder import RunFolder
 from gan_lab.training import train
+
+sys.path.append(str(Path(__file__).parent.parent / "scripts"))
+from torture import differences, unequal  # noqa: F401  # for the tests: what two folders, or nests, do not share
 
 # TensorBoard sorts files by name, and the names of those that one process makes within a second by their last number
 event_file_writer._global_uid = event_file_writer.AtomicCounter(10**6)
@@ -45,3 +53,26 @@ def checkpoint(folder: RunFolder) -> dict:
 def weights_of(folder: RunFolder) -> dict[str, torch.Tensor]:
     """The weights and buffers of the last checkpoint."""
     return checkpoint(folder)["state_dict"]
+
+
+OFTEN = ["iterations=11", "log_every=4", "checkpoint.every=3", "evaluation.every=5", "pictures.every=4"]
+
+
+class Killed(BaseException):
+    """What ends a run in the test's own process, at once."""
+
+
+@contextmanager
+def killed(at: int, method: str = "update_generator") -> Iterator[None]:
+    """Inside, a run ends in the middle of the iteration that follows so many."""
+    original = getattr(AdversarialModule, method)
+
+    def until(self, *arguments):
+        if self.trainer.global_step == at:
+            raise Killed
+        return original(self, *arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AdversarialModule, method, until)
+        with pytest.raises(Killed):
+            yield

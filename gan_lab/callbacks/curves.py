@@ -5,6 +5,7 @@ What the clock says goes to TensorBoard and times.csv instead: metrics.csv is a 
 
 import math
 import statistics
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,11 @@ class Curves(pl.Callback):
         self._kept.append(outputs)
         if trainer.global_step % self.every == 0 or trainer.global_step == trainer.max_steps:
             self._write_point(trainer)
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """Show all there is of a run that ends before its time."""
+        with suppress(OSError):  # a full disk may be why it ends, and is said by what ended it
+            self.tensorboard.close()
 
     def look(self, trainer: pl.Trainer) -> dict[str, float]:
         """See that all is finite so far, and return the norms of the weights, which are looked at too.

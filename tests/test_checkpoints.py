@@ -1,0 +1,111 @@
+"""Checkpoints: which are kept, what becomes of broken ones, and of those that are none."""
+
+import os
+import pickle
+import random
+import zipfile
+from dataclasses import replace
+
+import pytest
+import torch
+from training_runs import OFTEN, SMALL, differences, killed, train_in, unequal
+
+from gan_lab.errors import ConfigError
+from gan_lab.run_folder import RunFolder
+from gan_lab.saved import load_checkpoint
+
+
+def test_the_last_and_so_many_more_are_kept(composed, tmp_path):
+    for keep, expected in ((0, [11]), (1, [9, 11]), (2, [6, 9, 11])):
+        folder = train_in(tmp_path / str(keep), composed(*SMALL, *OFTEN, f"checkpoint.keep={keep}"))
+        assert folder.saved_iterations() == expected
+        assert folder.last_checkpoint.resolve() == folder.checkpoint(11).resolve()
+
+
+def test_minutes_make_checkpoints_and_change_nothing_else(composed, tmp_path):
+    often = train_in(tmp_path / "often", composed(*SMALL, *OFTEN, "checkpoint.minutes=1e-9", "checkpoint.keep=100"))
+    assert often.saved_iterations() == list(range(1, 12))
+    calm = train_in(tmp_path / "calm", composed(*SMALL, *OFTEN, "checkpoint.minutes=1000", "checkpoint.keep=100"))
+    assert calm.saved_iterations() == [3, 6, 9, 11]
+    assert differences(calm.path, often.path) == []
+
+
+@pytest.mark.parametrize("damage", ["truncated", "empty", "flipped", "replaced"])
+def test_a_broken_checkpoint_is_passed_over_and_said(composed, tmp_path, caplog, damage):
+    config = composed(*SMALL, *OFTEN)
+    calm = train_in(tmp_path / "calm", config)
+    with killed(8):
+        train_in(tmp_path / "run", config)
+    folder = RunFolder(tmp_path / "run")
+    content = bytearray(folder.last_checkpoint.read_bytes())
+    content[len(content) // 2] ^= 1
+    folder.checkpoint(6).write_bytes(
+        {"truncated": content[: len(content) // 2], "empty": b"", "flipped": bytes(content), "replaced": b"hello"}[
+            damage
+        ]
+    )
+    train_in(tmp_path / "run", config, resume=True)
+    assert differences(calm.path, folder.path) == []
+    assert "iteration_0000006.ckpt: not a checkpoint of gan-lab, or a broken one" in caplog.text
+    assert "going on from iteration 3 instead: 3 are done again" in caplog.text
+
+
+def test_a_flipped_bit_is_noticed_wherever_it_matters(composed, tmp_path):
+    file = train_in(tmp_path / "run", composed(*SMALL, "iterations=1")).last_checkpoint
+    content = file.read_bytes()
+    intact = load_checkpoint(file)
+    draw, noticed = random.Random(0), 0
+    for _ in range(100):
+        flipped = bytearray(content)
+        flipped[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
+        (tmp_path / "flipped.ckpt").write_bytes(flipped)
+        try:
+            assert unequal(load_checkpoint(tmp_path / "flipped.ckpt"), intact) == []  # it was padding
+        except ConfigError:
+            noticed += 1
+    assert noticed > 80
+
+
+def test_if_all_are_broken_nothing_is_begun_anew(composed, tmp_path):
+    config = composed(*SMALL, *OFTEN)
+    folder = train_in(tmp_path / "run", config)
+    for iteration in folder.saved_iterations():
+        folder.checkpoint(iteration).write_bytes(b"hello")
+    rows = folder.metrics_file.read_bytes()
+    with pytest.raises(ConfigError, match=r"like all others; delete .*checkpoints to start over"):
+        train_in(tmp_path / "run", config, resume=True)
+    assert folder.metrics_file.read_bytes() == rows
+
+
+class Payload:
+    def __reduce__(self):
+        return os.mkdir, ("owned",)
+
+
+def test_a_checkpoint_that_would_run_code_runs_none(composed, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = composed(*SMALL, *OFTEN)
+    folder = train_in(tmp_path / "run", config)
+    torch.save({"state_dict": {}, "payload": Payload()}, folder.checkpoint(20))
+    with zipfile.ZipFile(folder.checkpoint(21), "w") as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps(Payload()))
+    folder.checkpoint(22).write_bytes(pickle.dumps(Payload()))
+    for iteration in (20, 21, 22):
+        with pytest.raises(ConfigError, match="not a checkpoint of gan-lab"):
+            load_checkpoint(folder.checkpoint(iteration))
+    train_in(tmp_path / "run", config, resume=True)
+    assert not (tmp_path / "owned").exists()
+    torch.load(tmp_path / "run" / "checkpoints" / "iteration_0000020.broken", weights_only=False)  # it would have
+    assert (tmp_path / "owned").exists()
+
+
+def test_other_data_are_refused(composed, tmp_path, monkeypatch):
+    from gan_lab import training
+
+    config = composed(*SMALL, *OFTEN)
+    with killed(8):
+        train_in(tmp_path / "run", config)
+    original = training.build_dataset
+    monkeypatch.setattr(training, "build_dataset", lambda config: replace(original(config), checksum="another"))
+    with pytest.raises(ConfigError, match="dataset: the checksum of its data is another: expected"):
+        train_in(tmp_path / "run", config, resume=True)

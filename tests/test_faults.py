@@ -1,0 +1,208 @@
+"""Full disks, moved folders, second processes, signals and values that are not finite: nothing is lost."""
+
+import os
+import resource
+import shutil
+import signal
+
+import pytest
+import torch
+from filelock import FileLock
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from training_runs import OFTEN, SMALL, differences, killed, train_in
+
+from gan_lab.adversary import AdversarialModule
+from gan_lab.errors import ConfigError, Diverged
+from gan_lab.run_folder import RunFolder
+from gan_lab.saved import load_checkpoint
+
+
+@pytest.mark.parametrize("victim", ["checkpoint", "metrics", "picture"])
+def test_a_full_disk_loses_nothing(composed, tmp_path, victim):
+    """Files may be no larger than what one of each kind needs: the system itself refuses to write on."""
+    config = composed(*SMALL, *OFTEN, "pictures.samples=64")
+    calm = train_in(tmp_path / "calm", config)
+    largest = {
+        "checkpoint": calm.checkpoint(9).stat().st_size - 1000,
+        "metrics": calm.metrics_file.stat().st_size - 100,
+        "picture": max(file.stat().st_size for file in calm.samples.iterdir()) - 100,
+    }[victim]
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def in_the_way():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, hard))
+
+    with killed(4):
+        train_in(tmp_path / "run", config)
+    in_the_way()
+    try:
+        with pytest.raises(ConfigError, match=r"it cannot be written: File too large; resume=.*run goes on from iter"):
+            train_in(tmp_path / "run", config, resume=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    folder = RunFolder(tmp_path / "run")
+    assert folder.status()["state"] == "failed"
+    assert "File too large" in folder.status()["error"]
+    assert load_checkpoint(folder.last_checkpoint)["global_step"] >= 3
+    train_in(tmp_path / "run", config, resume=True)
+    assert differences(calm.path, folder.path) == []
+    assert not list(folder.path.rglob("*.half"))
+
+
+def test_two_processes_do_not_share_a_run(composed, tmp_path):
+    config = composed(*SMALL, *OFTEN)
+    with killed(5):
+        train_in(tmp_path / "run", config)
+    before = RunFolder(tmp_path / "run").status()
+    with (
+        FileLock(tmp_path / "run" / ".lock"),
+        pytest.raises(ConfigError, match="another process is at work on this run; wait for it or stop it"),
+    ):
+        train_in(tmp_path / "run", config, resume=True)
+    assert RunFolder(tmp_path / "run").status() == before
+    train_in(tmp_path / "run", config, resume=True)
+
+
+def test_a_folder_that_moved_goes_on_where_it_is(composed, tmp_path):
+    config = composed(*SMALL, *OFTEN)
+    calm = train_in(tmp_path / "calm", config)
+    with killed(8):
+        train_in(tmp_path / "here", config)
+    (tmp_path / "deeper").mkdir()
+    shutil.move(tmp_path / "here", tmp_path / "deeper" / "there=1, 'x'")
+    run = train_in(tmp_path / "deeper" / "there=1, 'x'", config, resume=True)
+    assert differences(calm.path, run.path) == []
+    assert not (tmp_path / "here").exists()
+
+
+# ---- signals, and what is not finite ----
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_ends_the_iteration_and_saves(composed, tmp_path, monkeypatch, number):
+    config = composed(*SMALL, *OFTEN)
+    calm = train_in(tmp_path / "calm", config)
+    original = AdversarialModule.update_generator
+
+    def signalled(self, *arguments):
+        if self.trainer.global_step == 7:
+            os.kill(os.getpid(), number)
+        return original(self, *arguments)
+
+    before = signal.getsignal(number)
+    with monkeypatch.context() as patch:
+        patch.setattr(AdversarialModule, "update_generator", signalled)
+        with pytest.raises(SystemExit) as stop:
+            train_in(tmp_path / "run", config)
+    assert stop.value.code == 128 + number
+    assert signal.getsignal(number) == before
+    folder = RunFolder(tmp_path / "run")
+    assert (folder.status()["state"], folder.status()["iteration"]) == ("interrupted", 8)
+    assert folder.status()["error"] == f"stopped by {number.name}"
+    assert folder.saved_iterations() == [6, 8]
+    train_in(tmp_path / "run", config, resume=True)
+    assert differences(calm.path, folder.path) == []
+
+
+def test_a_second_interrupt_stops_at_once(composed, tmp_path, monkeypatch):
+    original = AdversarialModule.update_generator
+
+    def impatient(self, *arguments):
+        if self.trainer.global_step == 7:
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+        return original(self, *arguments)
+
+    monkeypatch.setattr(AdversarialModule, "update_generator", impatient)
+    with pytest.raises(SystemExit) as stop:
+        train_in(tmp_path / "run", composed(*SMALL, *OFTEN))
+    assert stop.value.code == 130
+    assert RunFolder(tmp_path / "run").saved_iterations() == [3, 6]
+    assert RunFolder(tmp_path / "run").status()["error"] == "stopped by SIGINT"
+
+
+def test_a_signal_before_training_is_recorded(composed, tmp_path, monkeypatch):
+    from gan_lab import training
+
+    monkeypatch.setattr(training, "build_dataset", lambda config: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(SystemExit) as stop:
+        train_in(tmp_path / "run", composed(*SMALL))
+    assert stop.value.code == 143
+    assert RunFolder(tmp_path / "run").status()["state"] == "interrupted"
+
+
+@pytest.fixture
+def bad_fourth_loss(monkeypatch):
+    """The generator's loss of every fourth update is not a number."""
+    from gan_lab.losses import NonSaturating
+
+    original, calls = NonSaturating.generator, []
+
+    def generator(self, real, fake):
+        calls.append(1)
+        return original(self, real, fake) * (float("nan") if len(calls) % 4 == 0 else 1.0)
+
+    monkeypatch.setattr(NonSaturating, "generator", generator)
+
+
+def test_bad_updates_can_be_skipped_and_are_counted(composed, tmp_path, bad_fourth_loss):
+    overrides = [
+        "iterations=10",
+        "log_every=5",
+        "checkpoint.every=1",
+        "checkpoint.keep=20",
+        "on_divergence=skip_update",
+    ]
+    folder = train_in(tmp_path / "run", composed(*SMALL, *overrides))
+    result = folder.result()
+    assert result["skipped_updates"] == {"generator": 2, "discriminator": 0}
+    curves = folder.curves()
+    assert curves["skipped/generator"] == {5: 0.2, 10: 0.2}
+    assert curves["skipped/discriminator"] == {5: 0.0, 10: 0.0}
+
+    def generator(iteration):
+        state = load_checkpoint(folder.checkpoint(iteration))["state_dict"]
+        return torch.cat([state[key].flatten() for key in state if key.startswith("generator.")])
+
+    unchanged = [i for i in range(2, 11) if torch.equal(generator(i), generator(i - 1))]
+    assert unchanged == [4, 8]
+
+
+def test_skipped_updates_add_up(composed, tmp_path, bad_fourth_loss):
+    config = composed(*SMALL, *OFTEN, "on_divergence=skip_update")
+    with killed(6, method="update_discriminator"):
+        train_in(tmp_path / "run", config)  # the generator's losses 1 to 6, the fourth is bad
+    assert train_in(tmp_path / "run", config, resume=True).result()["skipped_updates"] == {
+        "generator": 1 + 1,  # 7 to 11, of which the eighth
+        "discriminator": 0,
+    }
+
+
+def test_bad_updates_end_the_run_unless_skipped(composed, tmp_path, bad_fourth_loss):
+    with pytest.raises(Diverged, match="diverged at iteration 4"):
+        train_in(tmp_path / "run", composed(*SMALL, "iterations=10", "log_every=5"))
+
+
+def test_tensorboard_shows_all_of_a_run_that_diverged(composed, tmp_path, bad_fourth_loss):
+    with pytest.raises(Diverged):
+        train_in(tmp_path / "run", composed(*SMALL, "iterations=10", "log_every=1"))
+    events = EventAccumulator(str(tmp_path / "run")).Reload()
+    assert [point.step for point in events.Scalars("loss/generator")] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("buffer", [False, True])
+def test_no_checkpoint_holds_what_is_not_finite(composed, tmp_path, monkeypatch, buffer):
+    """Weights that an update ruined though its loss and gradient were finite; buffers, which no curve shows."""
+    original = AdversarialModule.update_generator
+
+    def ruining(self, *arguments):
+        original(self, *arguments)
+        if self.trainer.global_step == 5:
+            tensors = self.generator.buffers() if buffer else self.generator.parameters()
+            next(iter(tensors)).data.fill_(float("inf"))
+
+    monkeypatch.setattr(AdversarialModule, "update_generator", ruining)
+    config = composed(*SMALL, "model.generator.norm=batch", *OFTEN, "evaluation.every=100", "pictures.every=100")
+    with pytest.raises(Diverged, match=r"iteration 6: \S+ is inf"):
+        train_in(tmp_path / "run", config)
+    assert RunFolder(tmp_path / "run").saved_iterations() == [3]
