@@ -97,6 +97,8 @@ def one_sentence(command: Callable[[], None]) -> None:
         if not str(error).startswith("Config group override"):  # the one bad input that Hydra has no exception for
             raise
         exit_with(ConfigError(f"{error}: name an option, such as loss=lsgan"))
+    finally:
+        del os.environ["HYDRA_FULL_ERROR"]
 
 
 def exit_with(error: Exception) -> NoReturn:

@@ -14,13 +14,6 @@ import pytest
 from hydra import compose, initialize_config_module
 from omegaconf import DictConfig
 
-CONF = Path(__file__).parent.parent / "conf"
-
-
-def options(group: str) -> list[str]:
-    """The options of a configuration group: the YAML files found."""
-    return sorted(file.stem for file in (CONF / group).glob("*.yaml"))
-
 
 @pytest.fixture
 def composed() -> Callable[..., DictConfig]:

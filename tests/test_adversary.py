@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 import torch
-from conftest import options
+from configurations import options
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.optim import Optimizer
 from training_runs import SMALL, checkpoint, train_in, weights_of

@@ -1,7 +1,7 @@
 """The configuration's promises, sentence by sentence (DESIGN.md §4, "Recipe")."""
 
 import pytest
-from conftest import CONF, options
+from configurations import CONF, options
 from hydra.errors import ConfigCompositionException
 from hydra.utils import instantiate
 

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from conftest import CONF, options
+from configurations import CONF, options
 from training_runs import train_in
 
 GROUPS = sorted({str(file.parent.relative_to(CONF)) for file in CONF.glob("*/**/*.yaml")})
@@ -36,6 +36,8 @@ def test_two_iterations(composed, tmp_path, choice, request):
     config = composed(choice, *TINY, "trainer.accelerator=cpu")
     if choice == "evaluation/extractor=inception":
         config.evaluation.extractor.weights = str(request.getfixturevalue("inception_weights"))
+    if "steps" in config.evaluation.extractor:
+        config.evaluation.extractor.steps = 20  # of a classifier's training: how good it is, is for other tests
     if "root" in config.dataset:
         config.dataset.root = str(request.getfixturevalue("data_root"))
     result = train_in(tmp_path / "run", config).result()

@@ -3,7 +3,7 @@
 import logging
 
 import pytest
-from conftest import options
+from configurations import options
 from torch import nn
 
 from gan_lab.errors import ConfigError

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from conftest import options
+from configurations import options
 from training_runs import SMALL, train_in, weights_of
 
 from gan_lab.training import build_module

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 import torch
-from conftest import options
+from configurations import options
 from training_runs import OFTEN, SMALL, Killed, differences, killed, train_in
 
 from gan_lab.adversary import AdversarialModule

@@ -5,7 +5,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from conftest import CONF
+from configurations import CONF
 
 CHECKOUT = Path(__file__).parent.parent
 
