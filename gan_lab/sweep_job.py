@@ -35,7 +35,12 @@ def run_apart(config: DictConfig, folder: RunFolder, names: dict[str, str], swee
         ConfigError: if the folder holds a run of another configuration.
         KeyboardInterrupt: if the run was stopped by SIGINT: so is the sweep.
     """
-    asked = config_hash(config)
+    try:
+        asked = config_hash(config)
+    except USER_ERRORS as error:  # an interpolation that leads nowhere is known only here
+        folder.update_status(state="failed", error=sentence(error))
+        print(f"gan-lab: {folder.path.name}: failed ({sweep.update()})", flush=True)
+        return float("nan")
     status = folder.status() if folder.status_file.exists() else None
     if status is not None and status["config_hash"] not in (asked, None):
         raise ConfigError(f"{folder.path}: the folder holds a run of another configuration; name another folder")

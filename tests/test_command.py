@@ -124,16 +124,16 @@ def test_a_sweep_outlives_a_bad_job_and_says_so(gan_lab, tmp_path):
     done = gan_lab("--config-dir", "own", "-m", *TINY, *jobs)
     assert done.returncode == 1
     states = {path.parent.name: json.loads(path.read_text()) for path in (tmp_path / "sweep").glob("*/status.json")}
-    assert [states[name]["state"] for name in sorted(states)] == ["failed", "failed", "done", "failed"]
+    assert [states[name]["state"] for name in sorted(states)] == ["failed", "failed", "failed", "done"]
     assert "batch_size=100001: the dataset has 100000 training samples" in done.stderr
     assert "NOPE_NOPE" in done.stderr
-    assert "1 of 4 runs done" in done.stdout
+    assert "1 of 4 done" in done.stdout
     again = gan_lab("-m", *TINY, "dataset=ring8", "loss=rsgan,lsgan", "hydra.sweep.dir=sweep")
     assert again.returncode == 1
-    assert "hydra.sweep.dir=sweep: the folder is not empty" in again.stderr
+    assert "hydra.sweep.dir=sweep: the sweep in it holds dataset=ring8, " in again.stderr
     same = gan_lab("-m", *TINY, "dataset=ring8", "seed=0,1", "hydra.sweep.dir=s", "hydra.sweep.subdir=same")
     assert same.returncode == 1
-    assert "same: the folder already holds a run" in same.stderr
+    assert "same: the folder holds a run of another configuration" in same.stderr
 
 
 def test_users_extend_it_with_their_own_loss_and_model(gan_lab, tmp_path):

@@ -92,7 +92,7 @@ def test_a_run_killed_after_its_last_iteration_is_completed(composed, tmp_path, 
     config = composed(*SMALL, *OFTEN)
     calm = train_in(tmp_path / "calm", config)
     with monkeypatch.context() as patch:
-        patch.setattr(training, "print_summary", lambda *_: (_ for _ in ()).throw(Killed))
+        patch.setattr(training, "write_json", lambda *_: (_ for _ in ()).throw(Killed))
         with pytest.raises(Killed):
             train_in(tmp_path / "run", config)
     run = train_in(tmp_path / "run", config, resume=True)
