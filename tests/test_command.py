@@ -130,7 +130,7 @@ def test_a_sweep_outlives_a_bad_job_and_says_so(gan_lab, tmp_path):
     assert "1 of 4 done" in done.stdout
     again = gan_lab("-m", *TINY, "dataset=ring8", "loss=rsgan,lsgan", "hydra.sweep.dir=sweep")
     assert again.returncode == 1
-    assert "hydra.sweep.dir=sweep: the sweep in it holds dataset=ring8, " in again.stderr
+    assert "hydra.sweep.dir=sweep: the sweep in it sweeps batch_size, loss, and this one loss" in again.stderr
     same = gan_lab("-m", *TINY, "dataset=ring8", "seed=0,1", "hydra.sweep.dir=s", "hydra.sweep.subdir=same")
     assert same.returncode == 1
     assert "same: the folder holds a run of another configuration" in same.stderr
