@@ -124,6 +124,7 @@ class TrainConfig:
     clip_grad: ClipGradConfig = field(default_factory=ClipGradConfig)
     ema_decay: float | None = _at_least(0, default=None)
     allow_batchnorm_penalty: bool = MISSING
+    joint_batch: bool | None = None
     threads: int | None = _at_least(1, default=None)
     log_every: int = _at_least(1, default=MISSING)
     on_divergence: str = _one_of("stop", "skip_update", default=MISSING)

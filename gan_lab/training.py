@@ -14,7 +14,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan_lab.adversary import AdversarialModule
 from gan_lab.budget import within_budget
-from gan_lab.building import build, build_dataset, build_evaluator, build_generator, fixed_latents
+from gan_lab.building import (
+    build,
+    build_dataset,
+    build_discriminator,
+    build_evaluator,
+    build_generator,
+    fixed_latents,
+)
 from gan_lab.callbacks import (
     AtomicCheckpointIO,
     Checkpoints,
@@ -30,6 +37,7 @@ from gan_lab.callbacks import (
 from gan_lab.datasets.data_module import InMemoryData
 from gan_lab.errors import ConfigError, blame
 from gan_lab.files import write_json
+from gan_lab.joint import judges_each_alone
 from gan_lab.lint import check_combination, check_networks
 from gan_lab.run_folder import RunFolder, config_hash
 from gan_lab.saved import newest_checkpoint
@@ -145,7 +153,7 @@ def build_module(config: DictConfig, sample_shape: tuple[int, ...]) -> Adversari
     """Both networks, freshly initialised from the seed alone, and the game between them; oddities are warned of."""
     pl.seed_everything(config.seed, verbose=False)
     generator = build_generator(config, sample_shape)
-    discriminator = build(config, "model.discriminator", sample_shape=sample_shape)
+    discriminator = build_discriminator(config, sample_shape)
     loss = build(config, "loss")
     check_networks(loss, generator, discriminator, config.latent_dim, sample_shape, config.batch_size)
     optimizers = {player: build(config, f"optimizer.{player}") for player in ("generator", "discriminator")}
@@ -158,7 +166,7 @@ def build_module(config: DictConfig, sample_shape: tuple[int, ...]) -> Adversari
         loss, discriminator, optimizer, config.trainer.precision, config.allow_batchnorm_penalty
     ):
         log.warning("gan-lab: warning: %s", oddity)
-    return AdversarialModule(
+    module = AdversarialModule(
         generator,
         discriminator,
         loss,
@@ -173,8 +181,12 @@ def build_module(config: DictConfig, sample_shape: tuple[int, ...]) -> Adversari
         clip_generator=config.clip_grad.generator,
         clip_discriminator=config.clip_grad.discriminator,
         ema_decay=config.ema_decay,
+        joint_batch=bool(config.joint_batch),
         skips_bad_updates=config.on_divergence == "skip_update",
     )
+    if config.joint_batch is None:  # there is an answer once the constraint is attached
+        module.joint_batch = judges_each_alone(discriminator, sample_shape)
+    return module
 
 
 def build_trainer(config: DictConfig, callbacks: list[pl.Callback]) -> pl.Trainer:
