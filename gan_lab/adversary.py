@@ -95,10 +95,14 @@ class AdversarialModule(pl.LightningModule):
 
     # ---- the algorithm ----
 
-    def training_step(self, batch: Tensor, batch_idx: int) -> dict[str, Tensor]:
-        """One iteration on ``n_critic × batch_size`` real samples; returns its curves, by tag, as detached scalars."""
+    def training_step(self, dataloader_iter: Iterator[tuple[Tensor, int, int]]) -> dict[str, Tensor]:
+        """One iteration on ``n_critic × batch_size`` real samples; returns its curves, by tag, as detached scalars.
+
+        Lightning hands over the loader's iterator: what it does with batches itself takes as long as a toy's networks.
+        """
         self.curves = {}
-        for real in batch.chunk(self.n_critic):
+        batch, _, _ = next(dataloader_iter)
+        for real in batch.to(self.device, self.dtype).chunk(self.n_critic):
             self.update_discriminator(real)
         for _ in range(self.n_generator):
             self.update_generator(real)
@@ -135,7 +139,7 @@ class AdversarialModule(pl.LightningModule):
 
     def update_generator(self, real: Tensor) -> None:
         """Descend L_G on fresh noise; the real samples matter to relativistic losses alone."""
-        with frozen(self.discriminator):
+        with frozen(self.judging_weights):
             fake = self.generator(self.draw_latents(len(real)))
             real_logits = self.discriminator(real).to(real.dtype) if self.loss.objective.generator_uses_real else None
             fake_logits = self.discriminator(fake).to(real.dtype)
@@ -224,6 +228,7 @@ class AdversarialModule(pl.LightningModule):
             self.noise.manual_seed(self.noise_seed + self.updates["generator"])
 
     def on_train_start(self) -> None:
+        self.judging_weights = [weight for weight in self.discriminator.parameters() if weight.requires_grad]
         # fp16's, which serves both players; without one, its calls do nothing
         self.scaler = getattr(self.trainer.precision_plugin, "scaler", None) or GradScaler(enabled=False)
 
@@ -246,9 +251,8 @@ class AdversarialModule(pl.LightningModule):
 
 
 @contextmanager
-def frozen(network: nn.Module) -> Iterator[None]:
-    """Inside, the network's weights take no gradients, which nobody would use."""
-    weights = [weight for weight in network.parameters() if weight.requires_grad]
+def frozen(weights: Sequence[nn.Parameter]) -> Iterator[None]:
+    """Inside, the weights take no gradients, which nobody would use."""
     for weight in weights:
         weight.requires_grad_(False)
     yield

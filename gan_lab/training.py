@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 import platform
 import warnings
 from typing import Any
@@ -63,7 +64,10 @@ def train(config: DictConfig, folder: RunFolder, names: dict[str, str], resume: 
         Diverged: if a loss, logit or gradient is no longer finite.
     """
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # its hints concern what is decided here
+    warnings.filterwarnings("ignore", message=".*`dataloader_iter` step flavor")
+    warnings.filterwarnings("ignore", message=".*Found `dataloader_iter` argument")
     warnings.filterwarnings("ignore", message=".*isinstance\\(treespec, LeafSpec\\)", module="pytorch_lightning")
+    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"  # Lightning's 1 has every optimizer step look for a driver
     threads = torch.get_num_threads()
     torch.set_num_threads(config.threads or threads)
     try:
@@ -84,7 +88,7 @@ def _train(config: DictConfig, folder: RunFolder, names: dict[str, str], resume:
     curves = Curves(folder, config.log_every, stopwatch, start)
     evaluation = Evaluation(evaluator, config.evaluation.every, curves, stopwatch)
     checkpoints = Checkpoints(folder, **config.checkpoint, dataset=dataset, curves=curves, stopwatch=stopwatch)
-    callbacks = [
+    callbacks: list[pl.Callback] = [
         stopwatch,
         Deadline(config.budget.seconds, stopwatch),
         curves,

@@ -16,6 +16,7 @@ from torch.nn.utils import get_total_norm
 from torch.utils.tensorboard import SummaryWriter
 
 from gan_lab.adversary import AdversarialModule
+from gan_lab.callbacks.callback import Callback
 from gan_lab.callbacks.stopwatch import Stopwatch
 from gan_lab.errors import Diverged
 from gan_lab.files import sync
@@ -32,7 +33,7 @@ _CHARTS = {  # of TensorBoard's page of custom scalars, by the beginning of the 
 }
 
 
-class Curves(pl.Callback):
+class Curves(Callback):
     """Keeps each iteration's losses, logits and gradient norms on the device, and writes their means.
 
     A point at iteration i is the mean over the iterations since the point before; weight norms are those at i. When a

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from gan_lab.callbacks.callback import Callback
 from gan_lab.callbacks.stopwatch import Stopwatch
 
 
-class Deadline(pl.Callback):
+class Deadline(Callback):
     """Comes before all that acts at the last iteration, which is what ``trainer.max_steps`` says.
 
     Args:

@@ -8,12 +8,13 @@ from typing import Any
 import pytorch_lightning as pl
 from tqdm import tqdm
 
+from gan_lab.callbacks.callback import Callback
 from gan_lab.callbacks.curves import Curves
 
 _LOSSES = {"D": "discriminator", "G": "generator"}
 
 
-class ProgressBar(pl.Callback):
+class ProgressBar(Callback):
     """Iterations done, both losses, speed and time left, on stderr; in a sweep, the sweep's own lines tell.
 
     Args:

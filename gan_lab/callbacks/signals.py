@@ -7,12 +7,13 @@ from typing import Any
 import pytorch_lightning as pl
 
 from gan_lab.adversary import AdversarialModule
+from gan_lab.callbacks.callback import Callback
 from gan_lab.callbacks.checkpoints import Checkpoints
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 
-class Signals(pl.Callback):
+class Signals(Callback):
     """On Ctrl-C, a request to terminate or SLURM's warning, saves a checkpoint and exits with 128 + the signal.
 
     In training that is at the end of the iteration, and a second Ctrl-C stops at once; before and after it, where there

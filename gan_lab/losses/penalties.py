@@ -57,7 +57,8 @@ def squared_gradient_norms(discriminator: Discriminator, samples: Tensor) -> Ten
         samples = samples.detach().requires_grad_()
         logits = first_head(discriminator(samples))
         (gradients,) = torch.autograd.grad(logits.sum(), samples, create_graph=True)
-        return gradients.flatten(1).square().sum(1)
+        gradients = gradients.flatten(1)
+        return torch.linalg.vecdot(gradients, gradients)
 
 
 def gradient_norms(discriminator: Discriminator, samples: Tensor) -> Tensor:
