@@ -1,6 +1,7 @@
 """Samples out of files that other tools wrote: a folder of images, or a NumPy archive."""
 
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,9 @@ def read_archive(key: str, file: Path) -> tuple[Tensor, Tensor | None]:
 
 def _load(file: Path) -> tuple[list[str], dict[str, Any]] | None:
     """All names in an archive, and what goes by those that matter; None if the file is no archive but one array."""
+    mode = file.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # a pipe would be waited for without end
+        raise ValueError("it is no ordinary file")
     loaded = np.load(file)
     if not isinstance(loaded, NpzFile):
         return None

@@ -2,6 +2,7 @@
 
 import io
 import os
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,8 @@ def read_image(file: Path, channels: int | None = None, size: int | None = None)
         UnfitImage: if it is transparent, or not of 8 bits grey or colour.
         OSError: if the system cannot read the file.
     """
+    if not stat.S_ISREG(file.stat().st_mode):  # a pipe would be waited for without end
+        raise UnfitImage("is no ordinary file")
     content = file.read_bytes()
     try:
         with Image.open(io.BytesIO(content)) as opened:
