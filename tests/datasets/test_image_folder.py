@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from training_runs import OFTEN, SMALL, differences, killed, train_in
 
 from gan_lab.datasets import image_folder, images, npz
 from gan_lab.datasets.dataset import hold_out
@@ -304,3 +305,21 @@ def test_mixed_images_are_named_with_a_way_on(tmp_path):
 def test_arguments_say_their_range(folder, argument, words):
     with pytest.raises(ValueError, match=words):
         image_folder(str(folder), **argument)
+
+
+def test_a_run_goes_on_bit_for_bit_and_only_on_the_same_pictures(folder, composed, tmp_path):
+    words = ["dataset=image_folder", f"dataset.path={folder}", *SMALL, *OFTEN, "evaluation.kid_subset_size=5"]
+    config = composed(*words)
+    calm = train_in(tmp_path / "calm", config)
+    assert calm.result()["data"] == image_folder(str(folder)).record
+    assert calm.result()["fingerprint"]["data"] == calm.result()["data"]["checksum"]
+    with killed(7):
+        train_in(tmp_path / "run", config)
+    moved = folder.rename(tmp_path / "moved")
+    config.dataset.path = str(moved)
+    assert differences(calm.path, train_in(tmp_path / "run", config, resume=True).path) == []
+    with killed(7):
+        train_in(tmp_path / "other", config)
+    (moved / "a" / "00.png").unlink()
+    with pytest.raises(ConfigError, match=r"dataset: the checksum of its data is \w+: expected \w+, that of the data"):
+        train_in(tmp_path / "other", config, resume=True)
