@@ -156,6 +156,8 @@ def check(config: DictConfig) -> None:
         if key not in known and key != "hydra":
             raise ConfigError(f"{key}: there is no key '{key}' in the configuration; {closest(key, known)}")
     check_ranges(config, TrainConfig)
+    for key in OmegaConf.missing_keys(OmegaConf.masked_copy(config, list(known))):
+        raise ConfigError(f"{key}: it has no value unless you give it one, expected {key}=...")
     for key in _BLOCKS:
         block = OmegaConf.select(config, key)
         if not isinstance(block, DictConfig) or "_target_" not in block:

@@ -132,6 +132,7 @@ def _train(config: DictConfig, folder: RunFolder, names: dict[str, str], resume:
         "signals": evaluation.signals,
         "verdict": verdict(folder.curves(), evaluator.floor, Thresholds(**config.evaluation.verdict)),
         "fingerprint": evaluator.fingerprint | {"ema": module.ema is not None},
+        "data": dataset.record,
         "skipped_updates": module.skipped,
         "evaluations": [],
         "environment": environment(trainer),
