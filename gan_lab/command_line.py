@@ -2,9 +2,9 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, Field, fields
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -34,11 +34,11 @@ def parse(command: str, schema: type[Arguments], words: Sequence[str]) -> Argume
     if "--help" in words or "-h" in words:
         print(f"{command} key=value ...\n\n{schema.__doc__}\n")
         for entry in fields(schema):  # type: ignore[arg-type]
-            default = "required" if entry.default is MISSING else f"default {entry.default}"
+            default = "required" if _required(entry) else f"default {_default(entry)}"
             print(f"  {entry.name:<12} {entry.metadata['help']} ({default})")
         sys.exit(0)
     names = [entry.name for entry in fields(schema)]  # type: ignore[arg-type]
-    required = [entry.name for entry in fields(schema) if entry.default is MISSING]  # type: ignore[arg-type]
+    required = [entry.name for entry in fields(schema) if _required(entry)]  # type: ignore[arg-type]
     given = {word.partition("=")[0] for word in words}
     for word in words:
         if "=" not in word:
@@ -52,3 +52,11 @@ def parse(command: str, schema: type[Arguments], words: Sequence[str]) -> Argume
         return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.from_dotlist(list(words))))  # type: ignore[return-value]
     except OmegaConfBaseException as error:
         raise ConfigError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
+
+
+def _required(entry: Field[Any]) -> bool:
+    return entry.default is MISSING and entry.default_factory is MISSING
+
+
+def _default(entry: Field[Any]) -> Any:
+    return entry.default if entry.default_factory is MISSING else entry.default_factory()

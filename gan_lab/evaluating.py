@@ -1,6 +1,7 @@
 """Metrics of finished runs, and of samples from anywhere."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,16 @@ from gan_lab.schema import EvaluationConfig, check_ranges
 log = logging.getLogger(__name__)
 
 
-def evaluate_run(run: RunFolder, weights: str, overrides: list[str]) -> dict[str, Any]:
+def evaluate_run(
+    run: RunFolder, weights: str, overrides: list[str], allowed_targets: Sequence[str] = ()
+) -> dict[str, Any]:
     """The metrics of a run's last checkpoint; a finished run's result.json gets them, unless it has them.
 
     Args:
         run: the run.
         weights: ``generator``, ``ema``, or ``auto``, the average if the run kept one.
         overrides: of ``evaluation``, in Hydra's form.
+        allowed_targets: what it and the run's configuration may instantiate (`gan_lab.targets`).
 
     Returns:
         ``run``, ``fingerprint``, ``metrics``, ``floor``, ``ceiling`` and ``signals``.
@@ -35,8 +39,8 @@ def evaluate_run(run: RunFolder, weights: str, overrides: list[str]) -> dict[str
     Raises:
         ConfigError: if the run has no checkpoint, or cannot be measured so.
     """
-    generator = load_generator(run, weights)
-    config = run.config()
+    generator = load_generator(run, weights, allowed_targets)
+    config = run.config(allowed_targets)
     config.evaluation = _overridden(config.evaluation, overrides)
     evaluator = build_evaluator(config, build_dataset(config))
     if any(word.startswith("evaluation.samples=") for word in overrides) and len(evaluator.latents) < (
@@ -61,7 +65,7 @@ def evaluate_run(run: RunFolder, weights: str, overrides: list[str]) -> dict[str
     return {"run": str(run.path), **evaluation}
 
 
-def evaluate_files(real: Path, fake: Path, overrides: list[str]) -> dict[str, Any]:
+def evaluate_files(real: Path, fake: Path, overrides: list[str], allowed_targets: Sequence[str] = ()) -> dict[str, Any]:
     """The metrics of generated samples against real ones, whoever made them; the floor is one half of the real ones
     against the other.
 
@@ -87,7 +91,7 @@ def evaluate_files(real: Path, fake: Path, overrides: list[str]) -> dict[str, An
     if real_samples.ndim == 2:
         evaluation.metrics = ["fd", "prdc"]  # whose modes nobody knows
     evaluation = _overridden(evaluation, overrides)
-    comparison = build_comparison(evaluation, dataset)
+    comparison = build_comparison(evaluation, dataset, allowed_targets)
     comparison.check_sizes(len(second_half[0]), len(fake_samples))
     real_side, fake_side = comparison.look(real_samples), comparison.look(fake_samples)
     comparison.check_reference(real_side)

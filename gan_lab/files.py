@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from gan_lab.errors import ConfigError
+
 _HALF = ".half"  # ends the names of files that are being written
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}  # no space, quota, too large, failing, locked
 
@@ -54,6 +56,29 @@ def concerns(error: OSError, folder: Path) -> bool:
         return True
     named = isinstance(error.filename, str | bytes)
     return named and Path(os.fsdecode(error.filename)).resolve().is_relative_to(folder.resolve())
+
+
+def check_inside(folder: Path) -> None:
+    """Raise ConfigError if a link leads out of a folder, which may be anybody's: nothing outside is read or written."""
+    home = folder.resolve()
+    for path in folder.rglob("*"):
+        if path.is_symlink() and not path.resolve().is_relative_to(home):
+            raise ConfigError(f"{path}: a link out of the folder of the run; expected everything to be in there")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A file's JSON object.
+
+    Raises:
+        ConfigError: if it holds anything else.
+    """
+    try:
+        value = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path}: it is a {type(value).__name__}: expected an object, as gan-lab writes it")
+    return value
 
 
 def write_json(path: Path, value: Any) -> None:

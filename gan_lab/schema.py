@@ -8,6 +8,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from gan_lab.errors import ConfigError, closest
+from gan_lab.targets import check_allowed, check_names
 
 
 def _at_least(minimum: float, **default: Any) -> Any:
@@ -128,6 +129,7 @@ class TrainConfig:
     log_every: int = _at_least(1, default=MISSING)
     on_divergence: str = _one_of("stop", "skip_update", default=MISSING)
     resume: str | None = None
+    allowed_targets: list[str] = MISSING
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     pictures: PicturesConfig = field(default_factory=PicturesConfig)
 
@@ -162,6 +164,9 @@ def check(config: DictConfig) -> None:
     for key in map(str, config.trainer):
         if key not in _TRAINER_KEYS:
             raise ConfigError(f"trainer.{key}: there is no key '{key}' in trainer; {closest(key, _TRAINER_KEYS)}")
+    check_allowed(config.allowed_targets)
+    named = OmegaConf.to_container(OmegaConf.masked_copy(config, sorted(known & set(config))))  # type: ignore[arg-type]
+    check_names(named, "", config.allowed_targets)
     if config.ema_decay is not None and config.ema_decay >= 1:
         raise ConfigError(f"ema_decay={config.ema_decay}: expected null or a number from 0 to below 1")
     if config.budget.seconds is not None and config.lr_schedule != "constant":

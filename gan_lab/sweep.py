@@ -1,6 +1,5 @@
 """The folder of a sweep: what it was asked for, and how far its runs are, for whoever looks."""
 
-import json
 import time
 from collections import Counter
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 from filelock import FileLock
 
 from gan_lab.errors import ConfigError
-from gan_lab.files import write_json
+from gan_lab.files import read_json, write_json
 from gan_lab.run_folder import RunFolder
 
 FINISHED = ("done", "diverged")
@@ -44,6 +43,8 @@ class SweepFolder:
             raise ConfigError(f"hydra.sweep.dir={self.path}: the folder cannot be made: {error.strerror}") from error
         if self.index_file.is_file():
             before = self.index()
+            if not {"held", "swept"} <= before.keys():
+                raise ConfigError(f"{self.index_file}: not the index of a sweep; name another folder")
             for name, then, now in (("holds", before["held"], held), ("sweeps", list(before["swept"]), list(swept))):
                 if sorted(then) != sorted(now):
                     raise ConfigError(
@@ -59,7 +60,7 @@ class SweepFolder:
         self.update()
 
     def index(self) -> dict[str, Any]:
-        return json.loads(self.index_file.read_text())
+        return read_json(self.index_file)
 
     def runs(self) -> list[RunFolder]:
         """Every run there is a folder of: Hydra makes one, with the overrides, before a run begins."""

@@ -16,6 +16,7 @@ from gan_lab.run_folder import RunFolder
 from gan_lab.schema import check
 from gan_lab.summary import print_summary
 from gan_lab.sweep import SweepFolder
+from gan_lab.targets import guarded_composition
 
 
 @hydra.main(config_path="pkg://gan_lab.conf", config_name="train", version_base="1.3")
@@ -78,5 +79,9 @@ def main() -> None:
 
 
 def _run() -> None:
-    sys.argv[1:] = resumed_words(sys.argv[1:])
-    run()
+    words = sys.argv[1:]
+    if pickled := [word for word in words if word.startswith("--experimental-rerun")]:
+        raise ConfigError(f"{pickled[0]}: expected resume=FOLDER instead, as a pickle may run any code")
+    sys.argv[1:] = resumed_words(words)
+    with guarded_composition(words):
+        run()

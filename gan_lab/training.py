@@ -35,6 +35,7 @@ from gan_lab.run_folder import RunFolder, config_hash
 from gan_lab.saved import newest_checkpoint
 from gan_lab.schedules import Schedule
 from gan_lab.seeds import derive
+from gan_lab.targets import check_targets
 from gan_lab.verdict import Thresholds, verdict
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ def train(config: DictConfig, folder: RunFolder, names: dict[str, str], resume: 
 
 def _train(config: DictConfig, folder: RunFolder, names: dict[str, str], resume: bool, signals: Signals) -> float:
     asked = config
+    check_targets(OmegaConf.to_container(asked, resolve=True), "", asked.allowed_targets)
     config = within_budget(asked)
     start = _take_up(folder, config.iterations) if resume else None
     dataset = build_dataset(config)
