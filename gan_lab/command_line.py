@@ -6,8 +6,9 @@ from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+import yaml
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ValidationError
 
 from gan_lab.errors import ConfigError, closest
 
@@ -48,10 +49,17 @@ def parse(command: str, schema: type[Arguments], words: Sequence[str]) -> Argume
     for name in required:
         if name not in given:
             raise ConfigError(f"{name}=...: missing; {command} --help explains it")
-    try:
-        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.from_dotlist(list(words))))  # type: ignore[return-value]
-    except OmegaConfBaseException as error:
-        raise ConfigError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
+    texts = {entry.name for entry in fields(schema) if entry.type in (str, str | None)}  # type: ignore[arg-type]
+    arguments = OmegaConf.structured(schema)
+    for name, _, value in (word.partition("=") for word in words):
+        if not value:
+            raise ConfigError(f"{name}=: the value is missing; leave the key out for its default")
+        try:
+            arguments[name] = value if name in texts else yaml.safe_load(value)
+        except (yaml.YAMLError, ValidationError) as error:
+            kind = "a list, such as [a,b]" if OmegaConf.is_list(arguments[name]) else "a whole number"
+            raise ConfigError(f"{name}={value}: expected {kind}") from error
+    return OmegaConf.to_object(arguments)  # type: ignore[return-value]
 
 
 def _required(entry: Field[Any]) -> bool:

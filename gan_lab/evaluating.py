@@ -134,10 +134,10 @@ def _overridden(evaluation: DictConfig, overrides: list[str]) -> DictConfig:
         if key.split(".")[1] in ("every", "verdict"):
             raise ConfigError(f"{key}: it concerns training, and has no effect here; expected none")
         OmegaConf.update(config, key, override.value(), merge=False, force_add=override.is_add())
-    if "_target_" not in config.evaluation.extractor:
+    extractor = config.evaluation.extractor
+    if not isinstance(extractor, DictConfig) or "_target_" not in extractor:
         raise ConfigError(
-            f"evaluation.extractor={config.evaluation.extractor}: expected a block with a _target_; "
-            "evaluation/extractor=NAME chooses one"
+            f"evaluation.extractor={extractor}: expected a block with a _target_; evaluation/extractor=NAME chooses one"
         )
     check_ranges(config.evaluation, EvaluationConfig, "evaluation.")
     return config.evaluation

@@ -81,8 +81,8 @@ class RunFolder:
         Raises:
             ConfigError: if it holds anything, or cannot be made.
         """
-        made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
         try:
+            made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
             self.path.mkdir(parents=True, exist_ok=True)
             unborn = (".hydra", "gan-lab.log", self._lock_file.name, f".{self.status_file.name}.") if again else ()
             inside = next((entry for entry in self.path.iterdir() if not entry.name.startswith(unborn)), None)

@@ -52,6 +52,8 @@ def _sample() -> None:
         raise ConfigError(f"num={arguments.num}: expected a whole number from 1 to {_MOST:,}, steps between counted")
     if arguments.interpolate < 0 or arguments.interpolate == 1:
         raise ConfigError(f"interpolate={arguments.interpolate}: expected 0, or a whole number of at least 2")
+    if not 0 <= arguments.seed < 2**32:
+        raise ConfigError(f"seed={arguments.seed}: expected a whole number from 0 to {2**32 - 1}")
     if out.suffix not in (".png", ".npz", ""):
         raise ConfigError(f"out={out}: expected NAME.png, NAME.npz or NAME, a folder")
     if out.exists():

@@ -11,6 +11,7 @@ from gan_lab.errors import ConfigError
 from gan_lab.files import read_json, write_json
 from gan_lab.run_folder import RunFolder
 
+_LOCK = ".sweep.lock"
 FINISHED = ("done", "diverged")
 """States in which a run has said its last: run again, it would end the same."""
 
@@ -26,7 +27,7 @@ class SweepFolder:
         self.path = Path(path)
         self.index_file = self.path / "sweep.json"
 
-    def open(self, held: list[str], swept: dict[str, list[str]], runs: int) -> None:
+    def open(self, held: list[str], swept: dict[str, list[str]], runs: int) -> list[Path]:
         """Make the folder, or open it again for the same sweep, whose finished runs then stay as they are.
 
         Args:
@@ -34,10 +35,14 @@ class SweepFolder:
             swept: the values of each swept key; a sweep may be opened again with more of them.
             runs: how many runs that makes.
 
+        Returns:
+            The folders that were not there before, innermost first.
+
         Raises:
             ConfigError: if the folder cannot be made, or holds something else.
         """
         try:
+            made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigError(f"hydra.sweep.dir={self.path}: the folder cannot be made: {error.strerror}") from error
@@ -58,6 +63,16 @@ class SweepFolder:
         plan = {"held": held, "swept": swept, "planned": runs, "opened": time.time(), "before": len(self.finished())}
         write_json(self.index_file, plan)
         self.update()
+        return made
+
+    def discard(self, made: list[Path]) -> None:
+        """Take back all there is of a sweep without runs, and the folders that `open` made for it."""
+        if self.runs():
+            return
+        for name in (self.index_file.name, _LOCK, "multirun.yaml"):
+            (self.path / name).unlink(missing_ok=True)
+        for folder in made:
+            folder.rmdir()
 
     def index(self) -> dict[str, Any]:
         return read_json(self.index_file)
@@ -76,7 +91,7 @@ class SweepFolder:
 
     def update(self) -> str:
         """Bring the index up to date; a line that sums it up."""
-        with FileLock(self.path / ".sweep.lock"):
+        with FileLock(self.path / _LOCK):
             index = self.index()
             states = self.states()
             counts = Counter(status["state"] for status in states.values())

@@ -43,7 +43,7 @@ def read_samples(key: str, path: Path) -> tuple[Tensor, Tensor | None]:
             arrays = {name: archive[name] for name in archive.files if name in (*_ARRAYS, "labels")}
             names = archive.files
     except (ValueError, OSError, zipfile.BadZipFile, zlib.error) as error:
-        raise ConfigError(f"{key}={path}: not an archive that NumPy can read: {error}") from error
+        raise ConfigError(f"{key}={path}: not an archive of numbers that NumPy can read") from error
     found = [name for name in _ARRAYS if name in arrays]
     if not found:
         raise ConfigError(
