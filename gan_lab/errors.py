@@ -148,6 +148,10 @@ def sentence(error: Exception) -> str:
 _HYDRAS = (
     (r"Ambiguous value for argument '(.*?)'", r"\1: expected one value; -m sweeps several, and key=[a,b] is a list"),
     (r"Sweep parameters '(.*?)' requires --multirun", r"\1: expected one value; -m sweeps several"),
+    (
+        r"does not support sweep type",
+        "an interval: expected a list of values; protocol=tuned or hydra/sweeper=optuna search",
+    ),
     (r"Could not delete '(.*?)'", r"~\1: there is nothing of that name to delete"),
     (
         r"key 'hydra\.runtime\.choices\.(\w+)' not found",
@@ -187,6 +191,8 @@ def _wrong_key(error: ConfigCompositionException | OmegaConfBaseException) -> st
             return f"{key}: missing, expected a value"
         within = closest(name, allowed) if allowed else "it is empty"
         return f"{key}: there is no key '{name}' in {parent or 'the configuration'}; {within}"
+    if cause is None and given:
+        return f"{given}: there is no such group"
     if cause is None or not key:
         return ""
     said = _first_line(cause)
@@ -196,7 +202,13 @@ def _wrong_key(error: ConfigCompositionException | OmegaConfBaseException) -> st
 
 
 _OMEGACONFS = (
-    (r"^Invalid type assigned: .*Config.*", "expected a block of keys, of which one can be given as KEY.NAME=VALUE"),
+    (
+        r"^Invalid type assigned: .*Config.*|^Cannot merge DictConfig.*",
+        "expected a block of keys, of which one can be given as KEY.NAME=VALUE",
+    ),
     (r".*is not Optional$", "expected a value"),
+    (r".*could not be converted to Integer$", "expected a whole number"),
+    (r".*could not be converted to Float$", "expected a number"),
+    (r".*is not a valid bool.*", "expected true or false"),
     (r".*is not a ListConfig, list or tuple.*", "expected a list, such as [a,b]"),
 )

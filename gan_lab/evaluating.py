@@ -9,11 +9,12 @@ import torch
 from hydra import compose, initialize_config_module
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ValidationError
 
 from gan_lab.building import build_comparison, build_dataset, build_evaluator
 from gan_lab.datasets.dataset import Dataset, checksum
 from gan_lab.datasets.files import read_samples
-from gan_lab.errors import ConfigError, NotFinite
+from gan_lab.errors import ConfigError, NotFinite, sentence
 from gan_lab.metrics import signals
 from gan_lab.run_folder import RunFolder
 from gan_lab.saved import load_generator
@@ -133,7 +134,10 @@ def _overridden(evaluation: DictConfig, overrides: list[str]) -> DictConfig:
             raise ConfigError(f"{override.input_line}: expected one value, nothing is swept here")
         if key.split(".")[1] in ("every", "verdict"):
             raise ConfigError(f"{key}: it concerns training, and has no effect here; expected none")
-        OmegaConf.update(config, key, override.value(), merge=False, force_add=override.is_add())
+        try:
+            OmegaConf.update(config, key, override.value(), merge=False, force_add=override.is_add())
+        except ValidationError as error:
+            raise ConfigError(sentence(error).replace(key, override.input_line or key, 1)) from error
     extractor = config.evaluation.extractor
     if not isinstance(extractor, DictConfig) or "_target_" not in extractor:
         raise ConfigError(

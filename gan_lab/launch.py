@@ -116,7 +116,7 @@ _opened: list[tuple[SweepFolder, list[Path]]] = []
 
 @contextmanager
 def unbegun_sweep_taken_back() -> Iterator[None]:
-    """Should the block end with bad input before a sweep has begun its first run, remove what was made for the sweep."""
+    """Should the block end with bad input before a sweep has begun a run, remove what was made for the sweep."""
     _opened.clear()
     try:
         yield

@@ -157,6 +157,8 @@ def check(config: DictConfig) -> None:
     for key in map(str, config):
         if key not in known and key != "hydra":
             raise ConfigError(f"{key}: there is no key '{key}' in the configuration; {closest(key, known)}")
+    for key in sorted(known - set(config)):
+        raise ConfigError(f"{key}: missing, expected a value")
     check_ranges(config, TrainConfig)
     for key in _BLOCKS:
         block = OmegaConf.select(config, key)

@@ -196,8 +196,6 @@ def _within(name: str, prefixes: Sequence[str]) -> bool:
 
 
 def _refusal(where: str, name: str, package: str, allowed: Sequence[str], found: str = ":") -> str:
-    wider = ",".join([*allowed, package])
-    return (
-        f"{where}={name}{found} expected one of gan_lab's losses, models, datasets or metrics, of torch.nn or "
-        f"torch.optim; if you trust it, allowed_targets=[{wider}] lets it in"
-    )
+    ours = "expected one of gan_lab's losses, models, datasets or metrics, of torch.nn or torch.optim"
+    wider = f"; if you trust it, allowed_targets=[{','.join([*allowed, package])}] lets it in"
+    return f"{where}={name}{found} {ours}" + ("" if package.startswith("gan_lab") else wider)
