@@ -58,12 +58,17 @@ def concerns(error: OSError, folder: Path) -> bool:
     return named and Path(os.fsdecode(error.filename)).resolve().is_relative_to(folder.resolve())
 
 
+def link_out(folder: Path) -> Path | None:
+    """A link that leads out of a folder, if there is one."""
+    home = folder.resolve()
+    links = (path for path in folder.rglob("*") if path.is_symlink())
+    return next((path for path in links if not path.resolve().is_relative_to(home)), None)
+
+
 def check_inside(folder: Path) -> None:
     """Raise ConfigError if a link leads out of a folder, which may be anybody's: nothing outside is read or written."""
-    home = folder.resolve()
-    for path in folder.rglob("*"):
-        if path.is_symlink() and not path.resolve().is_relative_to(home):
-            raise ConfigError(f"{path}: a link out of the folder of the run; expected everything to be in there")
+    if link := link_out(folder):
+        raise ConfigError(f"{link}: a link out of the folder of the run; expected everything to be in there")
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -164,7 +164,8 @@ def _leaves(node: Any, key: str) -> Iterator[tuple[str, Any]]:
 
 def _check_name(where: str, name: Any, prefixes: Sequence[str], allowed: Sequence[str]) -> None:
     if not isinstance(name, str) or not re.fullmatch(r"\w+(\.\w+)+", name):
-        raise ConfigError(f"{where}={name}: expected the full name of a class, such as torch.nn.Tanh")
+        said = " ".join(str(name).split())
+        raise ConfigError(f"{where}={said}: expected the full name of a class, such as torch.nn.Tanh")
     if not _within(name, prefixes):
         raise ConfigError(_refusal(where, name, name.partition(".")[0], allowed))
 
