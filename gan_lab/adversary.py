@@ -102,7 +102,7 @@ class AdversarialModule(pl.LightningModule):
         """
         self.curves = {}
         batch, _, _ = next(dataloader_iter)
-        for real in batch.to(self.device, self.dtype).chunk(self.n_critic):
+        for real in batch.to(self.device).to(self.dtype).chunk(self.n_critic):
             self.update_discriminator(real)
         for _ in range(self.n_generator):
             self.update_generator(real)

@@ -1,5 +1,6 @@
 """The parts of a run from its configuration, whatever is then done with them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,15 +12,20 @@ from gan_lab.errors import ConfigError, blame
 from gan_lab.latents import draw_latents
 from gan_lab.metrics import Comparison, Evaluator, Measures, as_extractor
 from gan_lab.seeds import derive
+from gan_lab.targets import check_targets, plain
 
 
 def build(config: DictConfig, key: str, **arguments: Any) -> Any:
     """Instantiate the node at ``key``; whatever is wrong with it is said with its key.
 
-    Lists and mappings arrive as Python's own, which checkpoints can hold.
+    Lists and mappings arrive as Python's own, which checkpoints can hold. This is the only place at which a part of a
+    configuration becomes an object, and it makes none that ``config.allowed_targets`` does not let in.
     """
+    resolved = plain(config)
+    node = OmegaConf.select(resolved, key)
+    check_targets(OmegaConf.to_container(node), key, resolved.allowed_targets)
     with blame(key):
-        return instantiate(OmegaConf.select(config, key), **arguments, _convert_="all")
+        return instantiate(node, **arguments, _convert_="all")
 
 
 def build_dataset(config: DictConfig) -> Dataset:
@@ -59,14 +65,15 @@ def fixed_latents(config: DictConfig, purpose: str, count: int) -> torch.Tensor:
 def build_evaluator(config: DictConfig, dataset: Dataset) -> Evaluator:
     """The evaluator, on latents that depend on the seed alone."""
     count = min(config.evaluation.samples, len(dataset.test))
-    return Evaluator(dataset, build_comparison(config.evaluation, dataset), fixed_latents(config, "evaluation", count))
+    comparison = build_comparison(config.evaluation, dataset, config.allowed_targets)
+    return Evaluator(dataset, comparison, fixed_latents(config, "evaluation", count))
 
 
-def build_comparison(evaluation: DictConfig, dataset: Dataset) -> Comparison:
-    """What is measured, on the GPU if there is one that knows float64."""
+def build_comparison(evaluation: DictConfig, dataset: Dataset, allowed: Sequence[str]) -> Comparison:
+    """What is measured, on the GPU if there is one that knows float64; ``allowed`` as in `gan_lab.targets`."""
     with torch.random.fork_rng():
         torch.manual_seed(0)  # a user's extractor draws its weights here: always the same, and not out of training's
-        module = build(OmegaConf.create({"evaluation": evaluation}), "evaluation.extractor")
+        module = build(OmegaConf.create({"evaluation": evaluation, "allowed_targets": allowed}), "evaluation.extractor")
     if not isinstance(module, torch.nn.Module):
         raise ConfigError(f"evaluation.extractor: it is a {type(module).__name__}: expected a torch.nn.Module")
     settings = OmegaConf.to_container(evaluation.extractor, resolve=True)

@@ -2,12 +2,13 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, Field, fields
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import yaml
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ValidationError
 
 from gan_lab.errors import ConfigError, closest
 
@@ -34,11 +35,11 @@ def parse(command: str, schema: type[Arguments], words: Sequence[str]) -> Argume
     if "--help" in words or "-h" in words:
         print(f"{command} key=value ...\n\n{schema.__doc__}\n")
         for entry in fields(schema):  # type: ignore[arg-type]
-            default = "required" if entry.default is MISSING else f"default {entry.default}"
+            default = "required" if _required(entry) else f"default {_default(entry)}"
             print(f"  {entry.name:<12} {entry.metadata['help']} ({default})")
         sys.exit(0)
     names = [entry.name for entry in fields(schema)]  # type: ignore[arg-type]
-    required = [entry.name for entry in fields(schema) if entry.default is MISSING]  # type: ignore[arg-type]
+    required = [entry.name for entry in fields(schema) if _required(entry)]  # type: ignore[arg-type]
     given = {word.partition("=")[0] for word in words}
     for word in words:
         if "=" not in word:
@@ -48,7 +49,22 @@ def parse(command: str, schema: type[Arguments], words: Sequence[str]) -> Argume
     for name in required:
         if name not in given:
             raise ConfigError(f"{name}=...: missing; {command} --help explains it")
-    try:
-        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.from_dotlist(list(words))))  # type: ignore[return-value]
-    except OmegaConfBaseException as error:
-        raise ConfigError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
+    texts = {entry.name for entry in fields(schema) if entry.type in (str, str | None)}  # type: ignore[arg-type]
+    arguments = OmegaConf.structured(schema)
+    for name, _, value in (word.partition("=") for word in words):
+        if not value:
+            raise ConfigError(f"{name}=: the value is missing; leave the key out for its default")
+        try:
+            arguments[name] = value if name in texts else yaml.safe_load(value)
+        except (yaml.YAMLError, ValidationError) as error:
+            kind = "a list, such as [a,b]" if OmegaConf.is_list(arguments[name]) else "a whole number"
+            raise ConfigError(f"{name}={value}: expected {kind}") from error
+    return OmegaConf.to_object(arguments)  # type: ignore[return-value]
+
+
+def _required(entry: Field[Any]) -> bool:
+    return entry.default is MISSING and entry.default_factory is MISSING
+
+
+def _default(entry: Field[Any]) -> Any:
+    return entry.default if entry.default_factory is MISSING else entry.default_factory()

@@ -1,5 +1,6 @@
 """Samples as pictures: a grid of images, or a scatter plot of points."""
 
+import gc
 import io
 import math
 from pathlib import Path
@@ -39,6 +40,12 @@ def draw_grid(images: Tensor, columns: int | None = None) -> np.ndarray:
 
 def draw_points(samples: Tensor, real: Tensor | None = None) -> np.ndarray:
     """A scatter plot of the first two dimensions, over real points if given."""
+    picture = _scatter(samples, real)
+    gc.collect(1)  # a figure is megabytes in cycles: left until Python looks for them, they make memory creep
+    return picture
+
+
+def _scatter(samples: Tensor, real: Tensor | None) -> np.ndarray:
     # the object interface of matplotlib: pyplot would keep every figure and choose a backend for the whole process
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

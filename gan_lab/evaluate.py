@@ -9,6 +9,7 @@ from typing import Any
 from gan_lab.command_line import folders_and_rest, parse
 from gan_lab.errors import ConfigError, one_sentence, sentence
 from gan_lab.run_folder import RunFolder
+from gan_lab.targets import check_allowed
 
 
 @dataclass
@@ -29,6 +30,9 @@ class EvaluateArguments:
     )
     real: str = field(default="", metadata={"help": "real samples: a folder of images or an .npz file"})
     fake: str = field(default="", metadata={"help": "generated samples, in the same form"})
+    allowed_targets: list[str] = field(
+        default_factory=list, metadata={"help": "packages besides gan_lab, torch.nn and torch.optim that may be named"}
+    )
 
 
 def main() -> None:
@@ -40,6 +44,7 @@ def _evaluate() -> None:
     folders, rest = folders_and_rest(sys.argv[1:])
     overrides = [word for word in rest if word.startswith(("evaluation.", "evaluation/"))]
     arguments = parse("gan-lab-evaluate", EvaluateArguments, [word for word in rest if word not in overrides])
+    check_allowed(arguments.allowed_targets)
     folders += [arguments.run] if arguments.run else []
     if bool(arguments.real) != bool(arguments.fake) or bool(arguments.real) == bool(folders):
         raise ConfigError("expected folders of runs, or real=... and fake=...; gan-lab-evaluate --help explains it")
@@ -50,11 +55,11 @@ def _evaluate() -> None:
     from gan_lab.evaluating import evaluate_files, evaluate_run
 
     if not runs:
-        _print(evaluate_files(Path(arguments.real), Path(arguments.fake), overrides))
+        _print(evaluate_files(Path(arguments.real), Path(arguments.fake), overrides, arguments.allowed_targets))
     lost = 0
     for run in runs:
         try:
-            _print(evaluate_run(run, arguments.weights, overrides))
+            _print(evaluate_run(run, arguments.weights, overrides, arguments.allowed_targets))
         except ConfigError as error:
             if len(runs) == 1:
                 raise

@@ -1,6 +1,7 @@
 """Metrics of finished runs, and of samples from anywhere."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,12 @@ import torch
 from hydra import compose, initialize_config_module
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ValidationError
 
 from gan_lab.building import build_comparison, build_dataset, build_evaluator
 from gan_lab.datasets.dataset import Dataset, checksum
 from gan_lab.datasets.files import read_samples
-from gan_lab.errors import ConfigError, NotFinite
+from gan_lab.errors import ConfigError, NotFinite, sentence
 from gan_lab.metrics import signals
 from gan_lab.run_folder import RunFolder
 from gan_lab.saved import load_generator
@@ -21,13 +23,16 @@ from gan_lab.schema import EvaluationConfig, check_ranges
 log = logging.getLogger(__name__)
 
 
-def evaluate_run(run: RunFolder, weights: str, overrides: list[str]) -> dict[str, Any]:
+def evaluate_run(
+    run: RunFolder, weights: str, overrides: list[str], allowed_targets: Sequence[str] = ()
+) -> dict[str, Any]:
     """The metrics of a run's last checkpoint; a finished run's result.json gets them, unless it has them.
 
     Args:
         run: the run.
         weights: ``generator``, ``ema``, or ``auto``, the average if the run kept one.
         overrides: of ``evaluation``, in Hydra's form.
+        allowed_targets: what it and the run's configuration may instantiate (`gan_lab.targets`).
 
     Returns:
         ``run``, ``fingerprint``, ``metrics``, ``floor``, ``ceiling`` and ``signals``.
@@ -35,8 +40,8 @@ def evaluate_run(run: RunFolder, weights: str, overrides: list[str]) -> dict[str
     Raises:
         ConfigError: if the run has no checkpoint, or cannot be measured so.
     """
-    generator = load_generator(run, weights)
-    config = run.config()
+    generator = load_generator(run, weights, allowed_targets)
+    config = run.config(allowed_targets)
     config.evaluation = _overridden(config.evaluation, overrides)
     evaluator = build_evaluator(config, build_dataset(config))
     if any(word.startswith("evaluation.samples=") for word in overrides) and len(evaluator.latents) < (
@@ -61,7 +66,7 @@ def evaluate_run(run: RunFolder, weights: str, overrides: list[str]) -> dict[str
     return {"run": str(run.path), **evaluation}
 
 
-def evaluate_files(real: Path, fake: Path, overrides: list[str]) -> dict[str, Any]:
+def evaluate_files(real: Path, fake: Path, overrides: list[str], allowed_targets: Sequence[str] = ()) -> dict[str, Any]:
     """The metrics of generated samples against real ones, whoever made them; the floor is one half of the real ones
     against the other.
 
@@ -87,7 +92,7 @@ def evaluate_files(real: Path, fake: Path, overrides: list[str]) -> dict[str, An
     if real_samples.ndim == 2:
         evaluation.metrics = ["fd", "prdc"]  # whose modes nobody knows
     evaluation = _overridden(evaluation, overrides)
-    comparison = build_comparison(evaluation, dataset)
+    comparison = build_comparison(evaluation, dataset, allowed_targets)
     comparison.check_sizes(len(second_half[0]), len(fake_samples))
     real_side, fake_side = comparison.look(real_samples), comparison.look(fake_samples)
     comparison.check_reference(real_side)
@@ -129,11 +134,14 @@ def _overridden(evaluation: DictConfig, overrides: list[str]) -> DictConfig:
             raise ConfigError(f"{override.input_line}: expected one value, nothing is swept here")
         if key.split(".")[1] in ("every", "verdict"):
             raise ConfigError(f"{key}: it concerns training, and has no effect here; expected none")
-        OmegaConf.update(config, key, override.value(), merge=False, force_add=override.is_add())
-    if "_target_" not in config.evaluation.extractor:
+        try:
+            OmegaConf.update(config, key, override.value(), merge=False, force_add=override.is_add())
+        except ValidationError as error:
+            raise ConfigError(sentence(error).replace(key, override.input_line or key, 1)) from error
+    extractor = config.evaluation.extractor
+    if not isinstance(extractor, DictConfig) or "_target_" not in extractor:
         raise ConfigError(
-            f"evaluation.extractor={config.evaluation.extractor}: expected a block with a _target_; "
-            "evaluation/extractor=NAME chooses one"
+            f"evaluation.extractor={extractor}: expected a block with a _target_; evaluation/extractor=NAME chooses one"
         )
     check_ranges(config.evaluation, EvaluationConfig, "evaluation.")
     return config.evaluation

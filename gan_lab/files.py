@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from gan_lab.errors import ConfigError
+
 _HALF = ".half"  # ends the names of files that are being written
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}  # no space, quota, too large, failing, locked
 
@@ -54,6 +56,34 @@ def concerns(error: OSError, folder: Path) -> bool:
         return True
     named = isinstance(error.filename, str | bytes)
     return named and Path(os.fsdecode(error.filename)).resolve().is_relative_to(folder.resolve())
+
+
+def link_out(folder: Path) -> Path | None:
+    """A link that leads out of a folder, if there is one."""
+    home = folder.resolve()
+    links = (path for path in folder.rglob("*") if path.is_symlink())
+    return next((path for path in links if not path.resolve().is_relative_to(home)), None)
+
+
+def check_inside(folder: Path) -> None:
+    """Raise ConfigError if a link leads out of a folder, which may be anybody's: nothing outside is read or written."""
+    if link := link_out(folder):
+        raise ConfigError(f"{link}: a link out of the folder of the run; expected everything to be in there")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A file's JSON object.
+
+    Raises:
+        ConfigError: if it holds anything else.
+    """
+    try:
+        value = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path}: it is a {type(value).__name__}: expected an object, as gan-lab writes it")
+    return value
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -3,6 +3,8 @@
 import hashlib
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,9 @@ from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, flag_override
+from omegaconf.errors import InterpolationKeyError
 
-from gan_lab.errors import USER_ERRORS, ConfigError, Diverged, exit_with
+from gan_lab.errors import USER_ERRORS, ConfigError, Diverged, exit_with, sentence
 from gan_lab.resuming import goes_on
 from gan_lab.run_folder import RunFolder
 from gan_lab.schema import check
@@ -58,6 +61,7 @@ class Launch(Callback):
             if goes_on(config, folder):
                 folder.check_writable()
             else:
+                _check_record(config)
                 self.made = folder.create(again=config.resume is not None)
         except USER_ERRORS as error:
             exit_with(error)
@@ -77,7 +81,12 @@ class Launch(Callback):
             held = [one.input_line or "" for one in overrides if not one.is_sweep_override()]
             if empty := [key for key, values in swept.items() if not values]:
                 raise ConfigError(f"{empty[0]}: the sweep has no runs, its glob matches nothing")
-            SweepFolder(config.hydra.sweep.dir).open(held, swept, _planned(config, overrides))
+            _check_record(config)
+            _check_numbers(config.hydra)
+            planned = _planned(config, overrides)
+            _check_first_jobs(config, overrides)
+            sweep = SweepFolder(config.hydra.sweep.dir)
+            _opened.append((sweep, sweep.open(held, swept, planned)))
         except USER_ERRORS as error:
             exit_with(error)
         # what all runs share is not in their folders' names; Hydra composes every job anew from these overrides
@@ -99,6 +108,58 @@ class Launch(Callback):
             print(f"  {status['state']}: {run.path.relative_to(sweep.path)}: {reason}", file=sys.stderr)
         if lost:
             sys.exit(1)
+
+
+_opened: list[tuple[SweepFolder, list[Path]]] = []
+"""The sweep of this process, and the folders made for it: Hydra has no hook for one that cannot be composed."""
+
+
+@contextmanager
+def unbegun_sweep_taken_back() -> Iterator[None]:
+    """Should the block end with bad input before a sweep has begun a run, remove what was made for the sweep."""
+    _opened.clear()
+    try:
+        yield
+    except USER_ERRORS:
+        for sweep, made in _opened:
+            sweep.discard(made)
+        raise
+
+
+def _check_record(config: DictConfig) -> None:
+    if config.hydra.output_subdir != ".hydra":
+        raise ConfigError(
+            f"hydra.output_subdir={config.hydra.output_subdir}: expected .hydra, without which no run can be rebuilt"
+        )
+
+
+def _check_numbers(hydra: DictConfig) -> None:
+    """Raise ConfigError for counts that launchers and sweepers fail on with a traceback."""
+    for key in ("sweeper.n_trials", "sweeper.n_jobs", "sweeper.max_batch_size", "launcher.n_jobs"):
+        value = OmegaConf.select(hydra, key)
+        if value is not None and value < 1 and not (key == "launcher.n_jobs" and value < 0):
+            raise ConfigError(f"hydra.{key}={value}: expected a whole number of at least 1")
+
+
+def _check_first_jobs(config: DictConfig, overrides: list[Override]) -> None:
+    """Raise ConfigError if no run of the sweep can be; those that can are not kept by the others from being made.
+
+    The first that passes is enough, so that a sweep that is well costs one more composition.
+    """
+    if not all(one.is_discrete_sweep() or not one.is_sweep_override() for one in overrides):
+        return  # what a search draws is not known yet
+    loader = GlobalHydra.instance().config_loader()
+    refused: ConfigError | None = None
+    for words in BasicSweeper.split_arguments(overrides, None)[0]:
+        try:
+            check(loader.load_sweep_config(config, words))
+            return
+        except ConfigError as error:
+            refused = refused or error
+        except InterpolationKeyError as error:  # its run records it
+            refused = refused or ConfigError(sentence(error))
+    if refused:
+        raise refused
 
 
 def sweep_overrides(config: DictConfig) -> list[Override]:

@@ -1,6 +1,7 @@
 """Going on with a run: its command line, and what may be changed of its configuration."""
 
 import logging
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -55,19 +56,32 @@ def resumed_words(words: list[str]) -> list[str]:
     if resume == "auto":
         if "hydra.run.dir" not in given:
             raise ConfigError("resume=auto: expected hydra.run.dir=FOLDER with it, the folder of the run")
-        run = RunFolder(given["hydra.run.dir"])
-        if not run.status_file.exists():
+        if not RunFolder(given["hydra.run.dir"]).status_file.exists():
             return words
+        run = RunFolder.existing(given["hydra.run.dir"], key="hydra.run.dir")
     else:
         run = RunFolder.existing(resume, key="resume")
         if "hydra.run.dir" in given:
             raise ConfigError(f"resume={resume}: the run goes on in its own folder; leave out hydra.run.dir")
     own = [word for word in words if _key(word) not in ("resume", "hydra.run.dir")]
-    recorded = [word for word in run.overrides() if _key(word) not in given]
+    recorded = [word for word in _recorded(run) if _key(word) not in given]
     if not any(word.startswith(("--config-dir", "-cd")) for word in words):
         recorded = [*run.config_folder(), *recorded]
     path = "'" + str(run.path).replace("\\", "\\\\").replace("'", "\\'") + "'"
     return [*recorded, *own, f"resume={path}", f"hydra.run.dir={path}", "hydra.output_subdir=null"]
+
+
+def _recorded(run: RunFolder) -> list[str]:
+    """The overrides that the run was made with, less what it was allowed: that is for whoever resumes it to say.
+
+    Raises:
+        ConfigError: for one that no record of gan-lab holds; the folder may be anybody's, and Hydra does what it says.
+    """
+    words = run.overrides()
+    for word in words:
+        if not re.match(r"[+~]*[a-zA-Z_]", word) or re.match(r"[+~]*hydra\b", word):
+            raise ConfigError(f"resume={run.path}: '{word}' in its overrides.yaml: expected keys of gan-lab's own")
+    return [word for word in words if _key(word) != "allowed_targets"]
 
 
 def goes_on(config: DictConfig, folder: RunFolder) -> bool:
@@ -85,7 +99,7 @@ def changes_since(folder: RunFolder, config: DictConfig) -> Changes:
     changes = {
         key: (before.get(key), now.get(key))
         for key in {**before, **now}
-        if key != "resume" and before.get(key) != now.get(key)
+        if key not in ("resume", "allowed_targets") and before.get(key) != now.get(key)
     }
     others = {key: change for key, change in changes.items() if not _harmless(key, change, config)}
     if others:

@@ -7,17 +7,19 @@ import os
 import shutil
 import signal
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from gan_lab.errors import USER_ERRORS, ConfigError, Diverged, sentence
-from gan_lab.files import concerns, remove_half_written, replacing, write_json
+from gan_lab.files import check_inside, concerns, read_json, remove_half_written, replacing, write_json
 
 _UNTOLD = {"state": "failed", "config_hash": None, "iteration": 0, "error": None, "started": None, "ended": None}
 
@@ -51,6 +53,7 @@ class RunFolder:
         folder = cls(path)
         if not folder.status_file.is_file():
             raise ConfigError(f"{key}={path}: not a run folder (it has no status.json); expected one made by gan-lab")
+        check_inside(folder.path)
         return folder
 
     @classmethod
@@ -61,8 +64,8 @@ class RunFolder:
             ConfigError: if there is none.
         """
         if (Path(path) / "status.json").is_file():
-            return [cls(path)]
-        if runs := [cls(file.parent) for file in sorted(Path(path).rglob("status.json"))]:
+            return [cls.existing(path)]
+        if runs := [cls.existing(file.parent) for file in sorted(Path(path).rglob("status.json"))]:
             return runs
         return [cls.existing(path)]
 
@@ -78,8 +81,8 @@ class RunFolder:
         Raises:
             ConfigError: if it holds anything, or cannot be made.
         """
-        made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
         try:
+            made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
             self.path.mkdir(parents=True, exist_ok=True)
             unborn = (".hydra", "gan-lab.log", self._lock_file.name, f".{self.status_file.name}.") if again else ()
             inside = next((entry for entry in self.path.iterdir() if not entry.name.startswith(unborn)), None)
@@ -120,16 +123,21 @@ class RunFolder:
         for folder in made:
             folder.rmdir()
 
-    def config(self) -> DictConfig:
+    def config(self, allowed_targets: Sequence[str] = ()) -> DictConfig:
         """The configuration the run was made with.
 
+        Args:
+            allowed_targets: what it may instantiate; the folder, which may be anybody's, is not asked.
+
         Raises:
-            ConfigError: if it is missing.
+            ConfigError: if it is missing, or none.
         """
         if not self._config_file.is_file():
             raise ConfigError(f"{self._config_file} is missing: the run cannot be rebuilt without its configuration")
-        config = OmegaConf.load(self._config_file)
-        assert isinstance(config, DictConfig)
+        config = _load_yaml(self._config_file)
+        if not isinstance(config, DictConfig):
+            raise ConfigError(f"{self._config_file}: it is a {type(config).__name__}: expected a mapping of keys")
+        config.allowed_targets = list(allowed_targets)
         return config
 
     def change_config(self, config: DictConfig, overrides: list[str]) -> None:
@@ -148,12 +156,23 @@ class RunFolder:
     def overrides(self) -> list[str]:
         """The words of the command line that the run was made with, without Hydra's own; none if it was not made so."""
         file = self._config_file.with_name("overrides.yaml")
-        return list(OmegaConf.load(file)) if file.is_file() else []
+        if not file.is_file():
+            return []
+        words = _load_yaml(file)
+        if not isinstance(words, ListConfig) or not all(isinstance(word, str) for word in words):
+            raise ConfigError(f"{file}: expected a list of overrides, key=value")
+        return list(words)
 
     def config_folder(self) -> list[str]:
         """``--config-dir FOLDER`` if the run was made with it."""
-        sources = OmegaConf.load(self._config_file.with_name("hydra.yaml")).hydra.runtime.config_sources
-        return [word for one in sources if one.provider == "command-line" for word in ("--config-dir", one.path)]
+        file = self._config_file.with_name("hydra.yaml")
+        sources = OmegaConf.select(_load_yaml(file), "hydra.runtime.config_sources") or []
+        return [
+            word
+            for one in sources
+            if isinstance(one, DictConfig) and one.get("provider") == "command-line"
+            for word in ("--config-dir", str(one.get("path")))
+        ]
 
     def checkpoint(self, iteration: int) -> Path:
         """The checkpoint made after so many iterations."""
@@ -190,10 +209,12 @@ class RunFolder:
                 self.checkpoint(later).rename(self.checkpoint(later).with_suffix(".broken"))
 
     def status(self) -> dict[str, Any]:
-        return json.loads(self.status_file.read_text())
+        """What status.json says; ConfigError if it is broken."""
+        return _UNTOLD | read_json(self.status_file)
 
     def result(self) -> dict[str, Any]:
-        return json.loads(self.result_file.read_text())
+        """What result.json says; ConfigError if it is broken."""
+        return read_json(self.result_file)
 
     def add_evaluation(self, evaluation: dict[str, Any]) -> bool:
         """Add metrics to result.json under ``evaluations``, unless they are there; whether they were added."""
@@ -294,11 +315,20 @@ def append_points(file: Path, iteration: int, values: dict[str, float]) -> None:
         writer.writerows([iteration, name, repr(value)] for name, value in values.items())
 
 
+def _load_yaml(file: Path) -> Any:
+    """The file's list or mapping; tags that stand for Python objects are refused, as it is read the safe way."""
+    try:
+        return OmegaConf.load(file)
+    except (YAMLError, OmegaConfBaseException, OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: not the YAML of a run: {' '.join(str(error).split())}") from error
+
+
 def config_hash(config: DictConfig) -> str:
     """A hash of everything that was asked for, after interpolation."""
     asked = OmegaConf.to_container(config, resolve=True)
     assert isinstance(asked, dict)
-    asked.pop("resume", None)  # how a process began, not what is run
+    for key in ("resume", "allowed_targets"):  # how a process began, not what is run
+        asked.pop(key, None)
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 
 

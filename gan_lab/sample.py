@@ -8,6 +8,7 @@ from typing import Any
 from gan_lab.command_line import parse
 from gan_lab.errors import ConfigError, one_sentence
 from gan_lab.run_folder import RunFolder
+from gan_lab.targets import check_allowed
 
 
 def _argument(help: str, **default: Any) -> Any:
@@ -32,6 +33,9 @@ class SampleArguments:
         "generator, ema (its moving average) or auto (the average if there is one)", default="auto"
     )
     seed: int = _argument("of the latents", default=0)
+    allowed_targets: list[str] = field(
+        default_factory=list, metadata={"help": "packages besides gan_lab, torch.nn and torch.optim that may be named"}
+    )
 
 
 def main() -> None:
@@ -41,12 +45,15 @@ def main() -> None:
 
 def _sample() -> None:
     arguments = parse("gan-lab-sample", SampleArguments, sys.argv[1:])
+    check_allowed(arguments.allowed_targets)
     out = Path(arguments.out)
     folder = RunFolder.existing(arguments.run)
     if not 1 <= arguments.num * max(1, arguments.interpolate) <= _MOST:
         raise ConfigError(f"num={arguments.num}: expected a whole number from 1 to {_MOST:,}, steps between counted")
     if arguments.interpolate < 0 or arguments.interpolate == 1:
         raise ConfigError(f"interpolate={arguments.interpolate}: expected 0, or a whole number of at least 2")
+    if not 0 <= arguments.seed < 2**32:
+        raise ConfigError(f"seed={arguments.seed}: expected a whole number from 0 to {2**32 - 1}")
     if out.suffix not in (".png", ".npz", ""):
         raise ConfigError(f"out={out}: expected NAME.png, NAME.npz or NAME, a folder")
     if out.exists():
@@ -54,6 +61,8 @@ def _sample() -> None:
 
     from gan_lab.sampling import sample, write
 
-    samples = sample(folder, arguments.num, arguments.interpolate, arguments.weights, arguments.seed)
+    samples = sample(
+        folder, arguments.num, arguments.interpolate, arguments.weights, arguments.seed, arguments.allowed_targets
+    )
     write(samples, out, columns=arguments.interpolate or None)
     print(f"{len(samples)} samples of {folder.path} in {out}")

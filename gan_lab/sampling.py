@@ -1,5 +1,6 @@
 """Samples from a run's generator, and their files."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +17,15 @@ from gan_lab.saved import load_generator
 from gan_lab.seeds import derive
 
 
-def sample(folder: RunFolder, count: int, interpolate: int, weights: str, seed: int) -> Tensor:
+def sample(
+    folder: RunFolder, count: int, interpolate: int, weights: str, seed: int, allowed_targets: Sequence[str] = ()
+) -> Tensor:
     """uint8 ``[N, C, H, W]`` or points ``[N, D]``: N is count, or count × interpolate along as many paths."""
     config = folder.config()
     generator = torch.Generator().manual_seed(derive(seed, "sample"))
     ends = draw_latents(config.latent_prior, 2 * count if interpolate else count, config.latent_dim, generator)
     latents = _paths(ends[:count], ends[count:], interpolate, config.latent_prior) if interpolate else ends
-    return generate(load_generator(folder, weights), latents)
+    return generate(load_generator(folder, weights, allowed_targets), latents)
 
 
 def _paths(start: Tensor, end: Tensor, steps: int, prior: str) -> Tensor:

@@ -2,6 +2,7 @@
 
 import logging
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -34,7 +35,8 @@ def load_checkpoint(file: Path) -> dict[str, Any]:
         checkpoint = torch.load(file, map_location="cpu", weights_only=True)
     except (zipfile.BadZipFile, RuntimeError, OSError, EOFError, UnpicklingError) as error:
         raise ConfigError(f"{file}: not a checkpoint of gan-lab, or a broken one") from error
-    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
+    needed = {"state_dict", "sample_shape", "data", "global_step"}
+    if not isinstance(checkpoint, dict) or not needed <= checkpoint.keys():
         raise ConfigError(f"{file}: not a checkpoint of gan-lab")
     return checkpoint
 
@@ -63,12 +65,13 @@ def newest_checkpoint(folder: RunFolder) -> int:
     return -1
 
 
-def load_generator(folder: RunFolder, weights: str) -> nn.Module:
+def load_generator(folder: RunFolder, weights: str, allowed_targets: Sequence[str] = ()) -> nn.Module:
     """The generator of a run's last checkpoint, in eval mode on the CPU.
 
     Args:
         folder: the run.
         weights: ``generator``; ``ema``, its moving average; or ``auto``, the average if the run kept one.
+        allowed_targets: what the run's configuration may instantiate (`gan_lab.targets`).
 
     Raises:
         ConfigError: if there is no checkpoint, or it has no such weights.
@@ -83,7 +86,7 @@ def load_generator(folder: RunFolder, weights: str) -> nn.Module:
     if weights == "ema" and not has_average:
         raise ConfigError("weights=ema: the run kept no moving average; expected generator or auto")
     prefix = "ema." if has_average and weights != "generator" else "generator."
-    generator = build_generator(folder.config(), tuple(checkpoint["sample_shape"]))
+    generator = build_generator(folder.config(allowed_targets), tuple(checkpoint["sample_shape"]))
     try:
         generator.load_state_dict({key.removeprefix(prefix): state[key] for key in state if key.startswith(prefix)})
     except RuntimeError as error:

@@ -1,5 +1,6 @@
 """The root of the configuration: its keys, their types, their ranges, and what must hold between them."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -8,10 +9,11 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from gan_lab.errors import ConfigError, closest
+from gan_lab.targets import check_allowed, check_names
 
 
-def _at_least(minimum: float, **default: Any) -> Any:
-    return field(metadata={"at_least": minimum}, **default)
+def _at_least(minimum: float, at_most: float | None = None, **default: Any) -> Any:
+    return field(metadata={"at_least": minimum} | ({} if at_most is None else {"at_most": at_most}), **default)
 
 
 def _above(bound: float, **default: Any) -> Any:
@@ -79,7 +81,7 @@ class EvaluationConfig:
     every: int = _at_least(1, default=MISSING)
     samples: int = _at_least(2, default=MISSING)
     k: int = _at_least(1, default=MISSING)
-    kid_subsets: int = _at_least(1, default=MISSING)
+    kid_subsets: int = _at_least(1, 100_000, default=MISSING)
     kid_subset_size: int = _at_least(2, default=MISSING)
     verdict: VerdictConfig = field(default_factory=VerdictConfig)
 
@@ -98,7 +100,7 @@ class PicturesConfig:
     """Sample pictures during training."""
 
     every: int = _at_least(1, default=MISSING)
-    samples: int = _at_least(1, default=MISSING)
+    samples: int = _at_least(1, 10_000, default=MISSING)
 
 
 @dataclass
@@ -111,13 +113,13 @@ class TrainConfig:
     trainer: Any = MISSING
     optimizer: NetworksConfig = field(default_factory=NetworksConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
-    seed: int = field(metadata={"at_least": 0, "at_most": 2**32 - 1}, default=MISSING)
-    iterations: int = _at_least(1, default=MISSING)
+    seed: int = _at_least(0, 2**32 - 1, default=MISSING)
+    iterations: int = _at_least(1, 10**12, default=MISSING)
     batch_size: int = _at_least(1, default=MISSING)
     budget: BudgetConfig = field(default_factory=BudgetConfig)
-    n_critic: int = _at_least(1, default=MISSING)
-    n_generator: int = _at_least(1, default=MISSING)
-    latent_dim: int = _at_least(1, default=MISSING)
+    n_critic: int = _at_least(1, 10_000, default=MISSING)
+    n_generator: int = _at_least(1, 10_000, default=MISSING)
+    latent_dim: int = _at_least(1, 10**6, default=MISSING)
     latent_prior: str = _one_of("normal", "uniform", default=MISSING)
     lr_schedule: str = _one_of("constant", "linear", "cosine", default=MISSING)
     lr_warmup: int = _at_least(0, default=MISSING)
@@ -125,10 +127,11 @@ class TrainConfig:
     ema_decay: float | None = _at_least(0, default=None)
     allow_batchnorm_penalty: bool = MISSING
     joint_batch: bool | None = None
-    threads: int | None = _at_least(1, default=None)
+    threads: int | None = _at_least(1, 1024, default=None)
     log_every: int = _at_least(1, default=MISSING)
     on_divergence: str = _one_of("stop", "skip_update", default=MISSING)
     resume: str | None = None
+    allowed_targets: list[str] = MISSING
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     pictures: PicturesConfig = field(default_factory=PicturesConfig)
 
@@ -155,6 +158,8 @@ def check(config: DictConfig) -> None:
     for key in map(str, config):
         if key not in known and key != "hydra":
             raise ConfigError(f"{key}: there is no key '{key}' in the configuration; {closest(key, known)}")
+    for key in sorted(known - set(config)):
+        raise ConfigError(f"{key}: missing, expected a value")
     check_ranges(config, TrainConfig)
     for key in OmegaConf.missing_keys(OmegaConf.masked_copy(config, list(known))):
         raise ConfigError(f"{key}: it has no value unless you give it one, expected {key}=...")
@@ -165,6 +170,9 @@ def check(config: DictConfig) -> None:
     for key in map(str, config.trainer):
         if key not in _TRAINER_KEYS:
             raise ConfigError(f"trainer.{key}: there is no key '{key}' in trainer; {closest(key, _TRAINER_KEYS)}")
+    check_allowed(config.allowed_targets)
+    named = OmegaConf.to_container(OmegaConf.masked_copy(config, sorted(known & set(config))))  # type: ignore[arg-type]
+    check_names(named, "", config.allowed_targets)
     if config.ema_decay is not None and config.ema_decay >= 1:
         raise ConfigError(f"ema_decay={config.ema_decay}: expected null or a number from 0 to below 1")
     if config.budget.seconds is not None and config.lr_schedule != "constant":
@@ -178,10 +186,8 @@ def check(config: DictConfig) -> None:
             f"budget.updates={config.budget.updates}: expected at least {updates}, the updates of one iteration"
         )
     for player in ("generator", "discriminator"):
-        _check_learning_rate(f"optimizer.{player}.lr", OmegaConf.select(config, f"optimizer.{player}.lr"))
-    precisions = ("32-true", "64-true", "bf16-mixed", "16-mixed")
-    if config.trainer.precision not in precisions:
-        raise ConfigError(f"trainer.precision={config.trainer.precision}: expected one of {', '.join(precisions)}")
+        _check_optimizer(f"optimizer.{player}", config.optimizer[player])
+    _check_trainer(config.trainer)
     if config.on_divergence == "skip_update" and config.trainer.precision == "16-mixed":
         raise ConfigError(
             "on_divergence=skip_update: expected stop with trainer.precision=16-mixed, which skips by itself"
@@ -194,6 +200,8 @@ def check_ranges(config: DictConfig, schema: type, prefix: str = "") -> None:
         if value is None:
             continue
         kind = "a whole number" if isinstance(value, int) else "a number"
+        if value == math.inf:
+            raise ConfigError(f"{key}={value}: expected a finite number")
         if "at_least" in rule and not value >= rule["at_least"]:
             raise ConfigError(f"{key}={value}: expected {kind} of at least {rule['at_least']}")
         if "at_most" in rule and not value <= rule["at_most"]:
@@ -204,10 +212,40 @@ def check_ranges(config: DictConfig, schema: type, prefix: str = "") -> None:
             raise ConfigError(f"{key}={value}: expected one of {', '.join(rule['one_of'])}")
 
 
-def _check_learning_rate(key: str, rate: Any) -> None:
-    number = isinstance(rate, int | float) and not isinstance(rate, bool)
-    if rate is not None and not (number and 0 < rate < float("inf")):
-        raise ConfigError(f"{key}={rate}: expected a number above 0")
+def _check_optimizer(key: str, settings: DictConfig) -> None:
+    rate = settings.get("lr", 1.0)
+    if not _is_number(rate) or not 0 < rate < math.inf:
+        raise ConfigError(f"{key}.lr={rate}: expected a number above 0")
+    betas = settings.get("betas", [0.5, 0.5])
+    pair = OmegaConf.is_list(betas) or isinstance(betas, list)
+    if not pair or len(betas) != 2 or not all(_is_number(beta) and 0 <= beta < 1 for beta in betas):
+        raise ConfigError(f"{key}.betas={betas}: expected two numbers from 0 to below 1, such as [0.5,0.999]")
+    for name in ("alpha", "eps", "momentum", "weight_decay"):
+        value = settings.get(name, 0.0)
+        if not _is_number(value) or not 0 <= value < math.inf:
+            raise ConfigError(f"{key}.{name}={value}: expected a number of at least 0")
+
+
+def _check_trainer(trainer: DictConfig) -> None:
+    allowed: dict[str, tuple[Any, ...]] = {
+        "accelerator": ("auto", "cpu", "gpu", "cuda", "mps"),
+        "precision": ("32-true", "64-true", "bf16-mixed", "16-mixed"),
+        "deterministic": (True, False, "warn"),
+        "benchmark": (True, False, None),
+        "detect_anomaly": (True, False),
+    }
+    for key, values in allowed.items():
+        if key in trainer and not any(type(trainer[key]) is type(value) and trainer[key] == value for value in values):
+            words = ", ".join("null" if value is None else str(value) for value in values)
+            raise ConfigError(f"trainer.{key}={trainer[key]}: expected one of {words}")
+    devices = trainer.devices
+    one = devices in (1, "auto") or (OmegaConf.is_list(devices) and len(devices) == 1 and trainer.accelerator != "cpu")
+    if isinstance(devices, bool) or not one:
+        raise ConfigError(f"trainer.devices={devices}: expected 1, a run trains on one device")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _ruled(config: DictConfig, schema: type, prefix: str = "") -> Iterator[tuple[str, Any, dict[str, Any]]]:

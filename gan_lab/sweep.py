@@ -1,6 +1,5 @@
 """The folder of a sweep: what it was asked for, and how far its runs are, for whoever looks."""
 
-import json
 import time
 from collections import Counter
 from pathlib import Path
@@ -9,9 +8,10 @@ from typing import Any
 from filelock import FileLock
 
 from gan_lab.errors import ConfigError
-from gan_lab.files import write_json
+from gan_lab.files import read_json, write_json
 from gan_lab.run_folder import RunFolder
 
+_LOCK = ".sweep.lock"
 FINISHED = ("done", "diverged")
 """States in which a run has said its last: run again, it would end the same."""
 
@@ -27,7 +27,7 @@ class SweepFolder:
         self.path = Path(path)
         self.index_file = self.path / "sweep.json"
 
-    def open(self, held: list[str], swept: dict[str, list[str]], runs: int) -> None:
+    def open(self, held: list[str], swept: dict[str, list[str]], runs: int) -> list[Path]:
         """Make the folder, or open it again for the same sweep, whose finished runs then stay as they are.
 
         Args:
@@ -35,15 +35,21 @@ class SweepFolder:
             swept: the values of each swept key; a sweep may be opened again with more of them.
             runs: how many runs that makes.
 
+        Returns:
+            The folders that were not there before, innermost first.
+
         Raises:
             ConfigError: if the folder cannot be made, or holds something else.
         """
         try:
+            made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigError(f"hydra.sweep.dir={self.path}: the folder cannot be made: {error.strerror}") from error
         if self.index_file.is_file():
             before = self.index()
+            if not {"held", "swept"} <= before.keys():
+                raise ConfigError(f"{self.index_file}: not the index of a sweep; name another folder")
             for name, then, now in (("holds", before["held"], held), ("sweeps", list(before["swept"]), list(swept))):
                 if sorted(then) != sorted(now):
                     raise ConfigError(
@@ -57,9 +63,19 @@ class SweepFolder:
         plan = {"held": held, "swept": swept, "planned": runs, "opened": time.time(), "before": len(self.finished())}
         write_json(self.index_file, plan)
         self.update()
+        return made
+
+    def discard(self, made: list[Path]) -> None:
+        """Take back all there is of a sweep without runs, and the folders that `open` made for it."""
+        if self.runs():
+            return
+        for name in (self.index_file.name, _LOCK, "multirun.yaml"):
+            (self.path / name).unlink(missing_ok=True)
+        for folder in made:
+            folder.rmdir()
 
     def index(self) -> dict[str, Any]:
-        return json.loads(self.index_file.read_text())
+        return read_json(self.index_file)
 
     def runs(self) -> list[RunFolder]:
         """Every run there is a folder of: Hydra makes one, with the overrides, before a run begins."""
@@ -75,7 +91,7 @@ class SweepFolder:
 
     def update(self) -> str:
         """Bring the index up to date; a line that sums it up."""
-        with FileLock(self.path / ".sweep.lock"):
+        with FileLock(self.path / _LOCK):
             index = self.index()
             states = self.states()
             counts = Counter(status["state"] for status in states.values())

@@ -49,7 +49,9 @@ def run_apart(config: DictConfig, folder: RunFolder, names: dict[str, str], swee
         if code == _INTERRUPTED:
             sweep.update()
             raise KeyboardInterrupt
-        if code < 0:  # killed: it could not say so itself
+        if not folder.status_file.exists():  # users' modules may end it as they are imported
+            folder.update_status(state="failed", error=f"its process ended with status {code} before it began")
+        elif code < 0:  # killed: it could not say so itself
             folder.update_status(state="failed", error=f"killed by {signal.Signals(-code).name}")
     state = folder.status()["state"]
     print(f"gan-lab: {folder.path.name}: {state} ({sweep.update()})", flush=True)

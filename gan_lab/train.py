@@ -4,18 +4,22 @@ torch and Lightning take seconds to import, so nothing here does before a run be
 """
 
 import sys
+from argparse import ArgumentError
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from gan_lab.errors import ConfigError, one_sentence
+from gan_lab.launch import unbegun_sweep_taken_back
 from gan_lab.resuming import changes_since, goes_on, is_done, resumed_words
 from gan_lab.run_folder import RunFolder
 from gan_lab.schema import check
 from gan_lab.summary import print_summary
 from gan_lab.sweep import SweepFolder
+from gan_lab.targets import guarded_composition
 
 
 @hydra.main(config_path="pkg://gan_lab.conf", config_name="train", version_base="1.3")
@@ -78,5 +82,22 @@ def main() -> None:
 
 
 def _run() -> None:
-    sys.argv[1:] = resumed_words(sys.argv[1:])
-    run()
+    words = sys.argv[1:]
+    _check_options(words)
+    sys.argv[1:] = resumed_words(words)
+    with guarded_composition(words), unbegun_sweep_taken_back():
+        run()
+
+
+def _check_options(words: list[str]) -> None:
+    """Raise ConfigError for an option that Hydra does not have, or that would run what lies in a file."""
+    parser = get_args_parser()
+    parser.exit_on_error = False
+    try:
+        options, unknown = parser.parse_known_args(words)
+    except ArgumentError as error:
+        raise ConfigError(f"{error}; gan-lab --hydra-help lists Hydra's options") from error
+    if unknown:
+        raise ConfigError(f"{unknown[0]}: there is no such option; expected key=value, or what --hydra-help lists")
+    if options.experimental_rerun is not None:
+        raise ConfigError("--experimental-rerun: expected resume=FOLDER instead, as a pickle may run any code")

@@ -44,6 +44,7 @@ from gan_lab.run_folder import RunFolder, config_hash
 from gan_lab.saved import newest_checkpoint
 from gan_lab.schedules import Schedule
 from gan_lab.seeds import derive
+from gan_lab.targets import check_targets
 from gan_lab.verdict import Thresholds, verdict
 
 log = logging.getLogger(__name__)
@@ -79,6 +80,7 @@ def train(config: DictConfig, folder: RunFolder, names: dict[str, str], resume: 
 
 def _train(config: DictConfig, folder: RunFolder, names: dict[str, str], resume: bool, signals: Signals) -> float:
     asked = config
+    check_targets(OmegaConf.to_container(asked, resolve=True), "", asked.allowed_targets)
     config = within_budget(asked)
     start = _take_up(folder, config.iterations) if resume else None
     dataset = build_dataset(config)
@@ -198,8 +200,11 @@ def build_trainer(config: DictConfig, callbacks: list[pl.Callback]) -> pl.Traine
     """Lightning's trainer for exactly ``iterations`` steps; pictures, curves and checkpoints are the callbacks'."""
     accelerator, precision = config.trainer.accelerator, config.trainer.precision
     has_gpu = torch.cuda.is_available() or torch.backends.mps.is_available()
-    if accelerator == "gpu" and not has_gpu:
-        raise ConfigError("trainer.accelerator=gpu: this machine has no GPU that PyTorch can use; try trainer=cpu")
+    here = {"gpu": has_gpu, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not here.get(accelerator, True):
+        raise ConfigError(
+            f"trainer.accelerator={accelerator}: this machine has no GPU that PyTorch can use; try trainer=cpu"
+        )
     if precision == "16-mixed" and (accelerator == "cpu" or not has_gpu):  # Lightning would take bf16 instead
         raise ConfigError("trainer.precision=16-mixed: expected on a GPU alone; the CPU has 32-true and bf16-mixed")
     trainer = build(

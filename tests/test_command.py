@@ -169,11 +169,14 @@ def test_users_extend_it_with_their_own_loss_and_model(gan_lab, tmp_path):
         "generator:\n  _target_: my_losses.Tiny\n"
         "discriminator:\n  _target_: gan_lab.models.MLPDiscriminator\n  hidden: [8]\n"
     )
-    done = gan_lab("--config-dir", "their_conf", *TINY, "loss=cubic", "model=tiny", "hydra.run.dir=run")
+    words = ["--config-dir", "their_conf", *TINY, "loss=cubic", "model=tiny", "hydra.run.dir=run"]
+    refused = gan_lab(*words)
+    assert refused.stderr.endswith("if you trust it, allowed_targets=[my_losses] lets it in\n")
+    done = gan_lab(*words, "allowed_targets=[my_losses]")
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     assert (result["loss"], result["budget"]["discriminator_updates"]) == ("cubic", 20)
-    sampled = gan_lab("run=run", "out=x.png", module="sample")
+    sampled = gan_lab("run=run", "out=x.png", "allowed_targets=[my_losses]", module="sample")
     assert sampled.returncode == 0, sampled.stderr
 
 

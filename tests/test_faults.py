@@ -12,6 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from training_runs import OFTEN, SMALL, differences, killed, train_in
 
 from gan_lab.adversary import AdversarialModule
+from gan_lab.callbacks import Curves
 from gan_lab.errors import ConfigError, Diverged
 from gan_lab.run_folder import RunFolder
 from gan_lab.saved import load_checkpoint
@@ -44,6 +45,32 @@ def test_a_full_disk_loses_nothing(composed, tmp_path, victim):
     assert folder.status()["state"] == "failed"
     assert "File too large" in folder.status()["error"]
     assert load_checkpoint(folder.last_checkpoint)["global_step"] >= 3
+    train_in(tmp_path / "run", config, resume=True)
+    assert differences(calm.path, folder.path) == []
+    assert not list(folder.path.rglob("*.half"))
+
+
+def test_a_disk_that_is_full_at_the_end_loses_nothing(composed, tmp_path, monkeypatch):
+    """result.json, which is smaller than all else: the system refuses files from the moment before it is written."""
+    config = composed(*SMALL, *OFTEN)
+    calm = train_in(tmp_path / "calm", config)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    original = Curves.write_hyperparameters
+
+    def then_full(self, *arguments):
+        original(self, *arguments)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (calm.result_file.stat().st_size - 100, hard))
+
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(Curves, "write_hyperparameters", then_full)
+            with pytest.raises(ConfigError, match=r"it cannot be written: File too large; resume=.*from iteration 11"):
+                train_in(tmp_path / "run", config)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    folder = RunFolder(tmp_path / "run")
+    assert folder.status()["state"] == "failed"
+    assert not folder.result_file.exists()
     train_in(tmp_path / "run", config, resume=True)
     assert differences(calm.path, folder.path) == []
     assert not list(folder.path.rglob("*.half"))

@@ -133,6 +133,7 @@ def test_no_extractor_changes_training(composed, tmp_path):
         )
         if name == "noisy":
             config.evaluation.extractor = {"_target_": "test_matched.Noisy"}
+            config.allowed_targets = ["test_matched"]
         folder = train_in(tmp_path / name, config)
         assert any(metric.endswith(f"_{name}") for metric in folder.result()["metrics"])
         found[name] = weights_of(folder)

@@ -50,7 +50,7 @@ def faults(tmp_path):
         (tmp_path / "own" / "loss" / f"{name.lower()}.yaml").write_text(
             f"# @package _global_\nloss:\n  objective:\n    _target_: faults.{name}\n"
         )
-    return ["--config-dir", "own"]
+    return ["--config-dir", "own", "allowed_targets=[faults]"]
 
 
 def states(folder):

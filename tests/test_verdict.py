@@ -52,7 +52,7 @@ def judged(config, path):
     ],
 )
 def test_planted_trainings(composed, tmp_path, overrides, expected, rule):
-    config = composed(*RING, *overrides)
+    config = composed(*RING, *overrides, "allowed_targets=[test_verdict]")
     if "_target_" in config.model.generator and "test_verdict" in config.model.generator._target_:
         config.model.generator = {"_target_": config.model.generator._target_}
     found = judged(config, tmp_path / "run")

@@ -12,7 +12,7 @@ from gan_lab.cache import cached, code_hash
 from gan_lab.datasets.dataset import Dataset
 from gan_lab.errors import ConfigError
 from gan_lab.metrics.extractors import Extractor
-from gan_lab.models.checks import check_positive
+from gan_lab.models.checks import check_positive, check_seed
 
 _BATCH, _FEATURES = 128, 64
 
@@ -36,6 +36,7 @@ class Classifier(Extractor):
     def __init__(self, steps: int = 2000, seed: int = 0) -> None:
         super().__init__()
         check_positive("steps", steps)
+        check_seed("seed", seed)
         self.steps = steps
         self.seed = seed
 

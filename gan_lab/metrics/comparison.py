@@ -85,6 +85,10 @@ class Comparison:
         for name in measures.metrics:
             if name not in _METRICS:
                 raise ConfigError(f"evaluation.metrics: there is no metric '{name}'; {closest(name, _METRICS)}")
+        if len(set(measures.metrics)) < len(measures.metrics):
+            raise ConfigError(f"evaluation.metrics=[{','.join(measures.metrics)}]: expected each of them once")
+        if "modes" in measures.metrics and dataset.modes is None and self._stacked is None:
+            raise ConfigError("evaluation.metrics: modes takes a mixture, or images with a label for every channel")
         with torch.random.fork_rng():  # training's randomness is not the evaluation's to shift
             extractor.prepare(dataset)
         extractor.to(device).eval().requires_grad_(False)
@@ -98,8 +102,6 @@ class Comparison:
         if "classes" in measures.metrics:
             assert logits is not None
             self._check_classes(logits)
-        if "modes" in measures.metrics and dataset.modes is None and self._stacked is None:
-            raise ConfigError("evaluation.metrics: modes takes a mixture, or images with a label for every channel")
 
     def look(self, samples: Tensor, chunk: int = _CHUNK) -> Side:
         """The features of samples, ``chunk`` at a time.

@@ -13,7 +13,7 @@ from torch.nn.functional import adaptive_avg_pool2d, relu
 
 from gan_lab.datasets.dataset import Dataset
 from gan_lab.errors import ConfigError
-from gan_lab.models.checks import check_positive
+from gan_lab.models.checks import check_positive, check_seed
 
 _OWN_NAMES = ("pixels", "points", "classifier", "random_conv", "inception")
 Features = Tensor | tuple[Tensor, Tensor]
@@ -96,6 +96,7 @@ class RandomConv(Extractor):
     def __init__(self, channels: int = 32, seed: int = 0) -> None:
         super().__init__()
         check_positive("channels", channels)
+        check_seed("seed", seed)
         self.channels = channels
         self.seed = seed
 

@@ -9,6 +9,12 @@ def check_positive(name: str, value: object) -> None:
         raise ValueError(f"{name}={value!r}: expected a whole number of at least 1")
 
 
+def check_seed(name: str, value: object) -> None:
+    """Raise unless ``value`` is a whole number that PyTorch takes for a seed."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
+        raise ValueError(f"{name}={value!r}: expected a whole number from 0 to below 2**63")
+
+
 def check_widths(name: str, widths: Sequence[int]) -> None:
     """Raise unless ``widths`` is a non-empty list of whole numbers of at least 1."""
     if isinstance(widths, int | str) or not widths:

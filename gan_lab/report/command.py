@@ -24,8 +24,6 @@ def main() -> None:
 
 def _report() -> None:
     folders, named = folders_and_rest(sys.argv[1:])
-    if empty := [word for word in named if word in ("out=", "metric=")]:
-        raise ConfigError(f"{empty[0]}: the value is missing; leave the key out for its default")
     if unknown := [word for word in named if word.startswith("-") and word not in ("--help", "-h")]:
         raise ConfigError(f"{unknown[0]}: there is no such option; gan-lab-report --help lists what there is")
     arguments = parse("gan-lab-report FOLDER...", ReportArguments, named)

@@ -15,6 +15,8 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from gan_lab.files import link_out
+
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 SILENCE = 600.0
@@ -136,6 +138,9 @@ def _walk(folder: Path) -> tuple[list[Path], list[Path], list[OSError]]:
 
 
 def _read_run(path: Path, name: str) -> Run:
+    if link := link_out(path):
+        reason = f"{link.relative_to(path)}: a link out of the folder of the run"
+        return Run(path, name, "unreadable", reason, {}, {}, dict.fromkeys(_CHOICES, "unknown"), 0, 0, "")
     status, problem = _json(path / "status.json")
     overrides = _overrides(path / ".hydra" / "overrides.yaml")
     config = flatten(_yaml(path / ".hydra" / "config.yaml"))

@@ -1,0 +1,68 @@
+"""Measure whether a run's memory stays flat: resident memory late against early, evaluation and pictures on.
+
+uv run python scripts/memory.py                                  # ring8: 10,000 iterations against 2,000
+uv run python scripts/memory.py --late 4000 loss=wgan_gp         # any run: overrides of gan-lab
+
+Exit status 1 if the two differ by more than the limit. Linux only: it reads /proc/self/statm.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytorch_lightning as pl
+from omegaconf import DictConfig
+
+from gan_lab import training
+from gan_lab.train import main as gan_lab
+
+
+class Memory(pl.Callback):
+    """Notes the process's resident memory, in bytes, every so many iterations, when all else of them is done."""
+
+    def __init__(self, every: int) -> None:
+        self.every = every
+        self.resident: dict[int, int] = {}
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *_: object) -> None:
+        if trainer.global_step % self.every == 0:
+            pages = int(Path("/proc/self/statm").read_text().split()[1])
+            self.resident[trainer.global_step] = pages * os.sysconf("SC_PAGE_SIZE")
+            print(f"{trainer.global_step:>7} {self.resident[trainer.global_step] / 2**20:8.1f} MiB", flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--early", type=int, default=2000, help="iteration (default 2000)")
+    parser.add_argument("--late", type=int, default=10_000, help="iteration, the run's last (default 10000)")
+    parser.add_argument("--limit", type=float, default=2.0, help="percent they may differ by (default 2)")
+    parser.add_argument("overrides", nargs="*", help="of gan-lab, after dataset=ring8 trainer=cpu threads=1")
+    arguments = parser.parse_args()
+    if not 0 < arguments.early < arguments.late or arguments.late % arguments.early:
+        parser.error("expected --late to be a multiple of --early")
+    memory = Memory(arguments.early)
+    build_trainer = training.build_trainer
+
+    def watched(config: DictConfig, callbacks: list[pl.Callback]) -> pl.Trainer:
+        return build_trainer(config, [*callbacks, memory])
+
+    training.build_trainer = watched
+    with tempfile.TemporaryDirectory() as folder:
+        line = ["dataset=ring8", "trainer=cpu", "threads=1", *arguments.overrides]
+        sys.argv = ["gan-lab", *line, f"iterations={arguments.late}", f"hydra.run.dir={folder}/run"]
+        gan_lab()
+    early, late = memory.resident[arguments.early], memory.resident[arguments.late]
+    grown = 100 * (late / early - 1)
+    print(
+        f"resident memory: {early / 2**20:.1f} MiB at iteration {arguments.early}, {late / 2**20:.1f} MiB at "
+        f"{arguments.late}: {grown:+.2f} %, allowed ±{arguments.limit} %"
+    )
+    return int(abs(grown) > arguments.limit)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""What a person may type wrong: each line, and the exact sentence it ends with; nothing is left behind or touched."""
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from command_runs import refusal
+from hydra import compose, initialize_config_module
+
+import gan_lab.evaluate
+import gan_lab.report.command
+import gan_lab.sample
+import gan_lab.train
+
+MAINS = {
+    "gan-lab": gan_lab.train.main,
+    "gan-lab-sample": gan_lab.sample.main,
+    "gan-lab-evaluate": gan_lab.evaluate.main,
+    "gan-lab-report": gan_lab.report.command.main,
+}
+HAS_GPU = torch.cuda.is_available() or torch.backends.mps.is_available()
+TINY = ["dataset=ring8", "trainer=debug", "evaluation.samples=100", "model.generator.hidden=[8]"]
+TABLE = Path(__file__).with_name("refusals.txt")
+
+
+def options(group: str) -> str:
+    """The options of a group, from its files."""
+    return ", ".join(sorted(file.stem for file in (Path(__file__).parent.parent / "conf" / group).glob("*.yaml")))
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder as a person may have it: a run, a sweep's folder, arrays, files that are something else."""
+    folder = tmp_path_factory.mktemp("place")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["gan-lab", *TINY, "hydra.run.dir=ring"])
+        gan_lab.train.main()
+        (folder / "notes.txt").write_text("hello")
+        (folder / "full").mkdir()
+        (folder / "full" / "x.txt").write_text("precious")
+        (folder / "empty").mkdir()
+        draw = np.random.default_rng(0)
+        np.savez("points.npz", samples=draw.normal(size=(50, 2)))
+        np.savez("images.npz", samples=draw.integers(0, 255, (50, 8, 8), dtype=np.uint8))
+        np.savez("unnamed.npz", x=np.zeros(3))
+        np.savez("nan.npz", samples=np.full((50, 2), np.nan))
+        Path("broken.npz").write_text("no")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def words():
+    """What stands in the table for lists that grow with the project."""
+    with initialize_config_module("gan_lab.conf", version_base="1.3"):
+        keys = sorted(key for key in compose("train") if key != "hydra")
+    groups = ("loss", "dataset", "experiment", "penalty")
+    return {"KEYS": ", ".join(keys), **{f"OPTIONS_{group}": options(group) for group in groups}}
+
+
+def rows() -> list[tuple[str, str]]:
+    lines = [line for line in TABLE.read_text().splitlines() if line and not line.startswith("#")]
+    return list(zip(lines[::2], (line.strip() for line in lines[1::2]), strict=True))
+
+
+@pytest.mark.parametrize(("line", "sentence"), rows(), ids=lambda text: text if text.startswith("gan-lab") else "")
+def test_each_line_ends_with_its_sentence(place, words, monkeypatch, capsys, line, sentence):
+    command, *arguments = [word.replace("␣", " ") for word in line.split(" ")]
+    if HAS_GPU and "no GPU" in sentence:
+        pytest.skip("this machine has a GPU")
+    for name, meaning in words.items():
+        sentence = sentence.replace(name, meaning)
+    before = {path: path.lstat().st_mtime_ns for path in place.rglob("*")}
+    began = time.monotonic()
+    assert refusal(monkeypatch, place, MAINS[command], command, *arguments) == f"gan-lab: {sentence}".replace(
+        "PLACE", str(place)
+    )
+    assert time.monotonic() - began < 15
+    assert {path: path.lstat().st_mtime_ns for path in place.rglob("*")} == before
+    assert "Traceback" not in "".join(capsys.readouterr())
+
+
+def test_the_table_is_as_large_as_it_says():
+    assert len(rows()) == len(dict(rows())) >= 150
