@@ -116,6 +116,13 @@ def test_the_checksum_follows_pixels_labels_and_split(folder, tmp_path):
     (folder / "a" / "00.png").rename(folder / "b" / "00.png")
     checksums.append(image_folder(str(folder)).checksum)
     assert len(set(checksums)) == 4
+    for number, image in enumerate(PIXELS):
+        for place in (tmp_path / "flat", tmp_path / "one" / "class"):
+            place.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(place / f"{number:02d}.png")
+    flat, one = (image_folder(str(tmp_path / name)) for name in ("flat", "one"))
+    assert torch.equal(flat.train, one.train)
+    assert flat.checksum != one.checksum  # the labels alone differ
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "gone"])
@@ -217,6 +224,13 @@ def test_corrupt_files_are_named_or_counted(folder, caplog, cache):
     caplog.clear()
     image_folder(str(folder), skip_corrupt=True)  # from the cache: said again
     assert "3 of 40 images cannot be read" in caplog.text
+
+
+def test_not_only_what_pillow_calls_unidentified_is_damage(folder, monkeypatch):
+    """On damaged bytes it raises errors of many kinds; a size that nobody's memory holds is one that is no OSError."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    with pytest.raises(ConfigError, match=r"\.png is not an image that can be read: Image size \(64 pixels\) exceeds"):
+        image_folder(str(folder))
 
 
 def test_with_all_files_corrupt_none_are_left(tmp_path):
