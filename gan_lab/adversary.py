@@ -19,7 +19,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from gan_lab.latents import Prior, draw_latents
 from gan_lab.losses import Recipe, first_head
-from gan_lab.losses.processes import average_gradients, global_mean, own_part, process_count
+from gan_lab.losses.processes import average, global_mean, own_part, process_count
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 
@@ -102,7 +102,8 @@ class AdversarialModule(pl.LightningModule):
         """
         self.curves = {}
         batch, _, _ = next(dataloader_iter)
-        for real in batch.to(self.device).to(self.dtype).chunk(self.n_critic):
+        for whole in batch.to(self.device).to(self.dtype).chunk(self.n_critic):
+            real = own_part(whole)
             self.update_discriminator(real)
         for _ in range(self.n_generator):
             self.update_generator(real)
@@ -166,7 +167,7 @@ class AdversarialModule(pl.LightningModule):
         self.scaler.scale(loss).backward()
         weights = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
         gradients = [cast(Tensor, weight.grad) for weight in weights]
-        average_gradients(gradients)
+        average(gradients)
         self.scaler.unscale_(optimizer)
         norm = self.curves[f"grad_norm/{name}"] = get_total_norm(gradients)
         clip = self.clip_norms[name]

@@ -147,7 +147,16 @@ _BLOCKS = (
     "trainer",
 )
 # what of Lightning's trainer a run can be given: steps, clipping, logging and checkpoints are keys of the root
-_TRAINER_KEYS = ("_target_", "accelerator", "devices", "precision", "deterministic", "benchmark", "detect_anomaly")
+_TRAINER_KEYS = (
+    "_target_",
+    "accelerator",
+    "devices",
+    "num_nodes",
+    "precision",
+    "deterministic",
+    "benchmark",
+    "detect_anomaly",
+)
 
 ConfigStore.instance().store(name="schema", node=TrainConfig)
 
@@ -238,10 +247,10 @@ def _check_trainer(trainer: DictConfig) -> None:
         if key in trainer and not any(type(trainer[key]) is type(value) and trainer[key] == value for value in values):
             words = ", ".join("null" if value is None else str(value) for value in values)
             raise ConfigError(f"trainer.{key}={trainer[key]}: expected one of {words}")
-    devices = trainer.devices
-    one = devices in (1, "auto") or (OmegaConf.is_list(devices) and len(devices) == 1 and trainer.accelerator != "cpu")
-    if isinstance(devices, bool) or not one:
-        raise ConfigError(f"trainer.devices={devices}: expected 1, a run trains on one device")
+    for key, meaning in (("devices", "processes, each on a device of its own"), ("num_nodes", "machines")):
+        value = trainer[key]
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ConfigError(f"trainer.{key}={value}: expected a whole number of at least 1, of {meaning}")
 
 
 def _is_number(value: Any) -> bool:

@@ -133,7 +133,7 @@ def test_neither_player_takes_gradients_in_the_others_update(composed, tmp_path,
         gradients_of.append(self)
         original(self, loss, name)
 
-    monkeypatch.setattr(adversary, "average_gradients", spy)
+    monkeypatch.setattr(adversary, "average", spy)
     monkeypatch.setattr(adversary.AdversarialModule, "descend", descend)
     train_in(tmp_path / "run", composed(*SMALL, "n_critic=2", "iterations=1"))
     assert seen == [{"discriminator"}, {"discriminator"}, {"generator"}]

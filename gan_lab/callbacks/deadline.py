@@ -6,6 +6,7 @@ import pytorch_lightning as pl
 
 from gan_lab.callbacks.callback import Callback
 from gan_lab.callbacks.stopwatch import Stopwatch
+from gan_lab.losses.processes import as_the_first
 
 
 class Deadline(Callback):
@@ -23,5 +24,5 @@ class Deadline(Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if self.seconds is not None and self.stopwatch.seconds() >= self.seconds:
+        if self.seconds is not None and as_the_first(self.stopwatch.seconds()) >= self.seconds:
             trainer.fit_loop.epoch_loop.max_steps = trainer.global_step

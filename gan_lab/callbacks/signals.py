@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 from gan_lab.adversary import AdversarialModule
 from gan_lab.callbacks.callback import Callback
 from gan_lab.callbacks.checkpoints import Checkpoints
+from gan_lab.losses.processes import as_the_first
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
@@ -48,13 +49,14 @@ class Signals(Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if self._received is None:
+        received = as_the_first(self._received)  # a signal reaches processes in different iterations
+        if received is None:
             return
         assert isinstance(pl_module, AdversarialModule)
         callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
         (checkpoints,) = (callback for callback in callbacks if isinstance(callback, Checkpoints))
         checkpoints.do(trainer, pl_module)
-        raise SystemExit(128 + self._received)
+        raise SystemExit(128 + received)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._training = False
