@@ -17,6 +17,7 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from gan_lab.graph import GraphedIteration
 from gan_lab.latents import Prior, draw_latents
 from gan_lab.losses import Recipe, first_head
 from gan_lab.losses.processes import average, global_mean, own_part, process_count
@@ -45,6 +46,7 @@ class AdversarialModule(pl.LightningModule):
         ema_decay: decay of the moving average of the generator's weights, one step an update; None for no average.
         joint_batch: whether real and fake samples go through the discriminator together in its updates, which is
             faster, and the same where no sample's logit depends on another sample.
+        compile_mode: True compiles both networks; ``cudagraph`` plays whole iterations back from a CUDA graph.
         skips_bad_updates: whether an update whose loss or gradient is not finite is left out and counted; otherwise
             it is made, and ruins the model.
     """
@@ -68,6 +70,7 @@ class AdversarialModule(pl.LightningModule):
         clip_discriminator: float | None = None,
         ema_decay: float | None = None,
         joint_batch: bool = False,
+        compile_mode: bool | str = False,
         skips_bad_updates: bool = False,
     ) -> None:
         super().__init__()
@@ -87,6 +90,7 @@ class AdversarialModule(pl.LightningModule):
         self.n_critic = n_critic
         self.n_generator = n_generator
         self.joint_batch = joint_batch
+        self.compile_mode = compile_mode
         self.skips_bad_updates = skips_bad_updates
         self.updates = {"generator": 0, "discriminator": 0}
         self.skipped = {"generator": 0, "discriminator": 0}
@@ -100,16 +104,25 @@ class AdversarialModule(pl.LightningModule):
 
         Lightning hands over the loader's iterator: what it does with batches itself takes as long as a toy's networks.
         """
-        self.curves = {}
         batch, _, _ = next(dataloader_iter)
-        for whole in batch.to(self.device).to(self.dtype).chunk(self.n_critic):
+        before = dict(self.updates)
+        curves = self.iteration(batch.to(self.device).to(self.dtype))
+        # a graph that is played back counts nothing
+        self.updates["discriminator"] = before["discriminator"] + self.n_critic
+        self.updates["generator"] = before["generator"] + self.n_generator
+        for scheduler in cast(list[LambdaLR], self.lr_schedulers()):
+            scheduler.step()
+        self.count_iteration()
+        return curves
+
+    def iterate(self, batch: Tensor) -> dict[str, Tensor]:
+        """All updates of an iteration; returns its curves."""
+        self.curves = {}
+        for whole in batch.chunk(self.n_critic):
             real = own_part(whole)
             self.update_discriminator(real)
         for _ in range(self.n_generator):
             self.update_generator(real)
-        for scheduler in cast(list[LambdaLR], self.lr_schedulers()):
-            scheduler.step()
-        self.count_iteration()
         return self.curves
 
     def update_discriminator(self, real: Tensor) -> None:
@@ -118,7 +131,7 @@ class AdversarialModule(pl.LightningModule):
         The networks may run in half precision; losses are taken in the precision of the data.
         """
         with torch.no_grad():
-            fake = self.generator(self.draw_latents(len(real))).to(real.dtype)
+            fake = self.generate(self.draw_latents(len(real))).to(real.dtype)
         real_logits, fake_logits = self.judge(real, fake)
         loss = self.loss.objective.discriminator(real_logits, fake_logits)
         for name, penalty in self.loss.penalties.items():
@@ -141,9 +154,9 @@ class AdversarialModule(pl.LightningModule):
     def update_generator(self, real: Tensor) -> None:
         """Descend L_G on fresh noise; the real samples matter to relativistic losses alone."""
         with frozen(self.judging_weights):
-            fake = self.generator(self.draw_latents(len(real)))
-            real_logits = self.discriminator(real).to(real.dtype) if self.loss.objective.generator_uses_real else None
-            fake_logits = self.discriminator(fake).to(real.dtype)
+            fake = self.generate(self.draw_latents(len(real)))
+            real_logits = self.discriminate(real).to(real.dtype) if self.loss.objective.generator_uses_real else None
+            fake_logits = self.discriminate(fake).to(real.dtype)
             loss = self.loss.objective.generator(real_logits, fake_logits)
             self.descend(loss, "generator")
         if self.ema is not None:
@@ -155,11 +168,19 @@ class AdversarialModule(pl.LightningModule):
         latents = draw_latents(self.latent_prior, count * process_count(), self.latent_dim, self.noise)
         return own_part(latents).to(self.dtype)
 
+    def generate(self, latents: Tensor) -> Tensor:
+        """What the generator makes of latents, in training."""
+        return self.generator(latents)
+
+    def discriminate(self, samples: Tensor) -> Tensor:
+        """The discriminator's logits, in training; penalties, which differentiate twice, ask it directly."""
+        return self.discriminator(samples)
+
     def judge(self, real: Tensor, fake: Tensor) -> Sequence[Tensor]:
         """The logits of real and of fake samples, in the precision of the data."""
         if self.joint_batch:
-            return self.discriminator(torch.cat([real, fake])).to(real.dtype).chunk(2)
-        return self.discriminator(real).to(real.dtype), self.discriminator(fake).to(real.dtype)
+            return self.discriminate(torch.cat([real, fake])).to(real.dtype).chunk(2)
+        return self.discriminate(real).to(real.dtype), self.discriminate(fake).to(real.dtype)
 
     def descend(self, loss: Tensor, name: str) -> None:
         """One step of the player down its gradient, clipped if asked to; unless it is one to skip."""
@@ -232,6 +253,12 @@ class AdversarialModule(pl.LightningModule):
         self.judging_weights = [weight for weight in self.discriminator.parameters() if weight.requires_grad]
         # fp16's, which serves both players; without one, its calls do nothing
         self.scaler = getattr(self.trainer.precision_plugin, "scaler", None) or GradScaler(enabled=False)
+        self.iteration: Callable[[Tensor], dict[str, Tensor]] = self.iterate
+        if self.compile_mode is True:
+            self.generate = torch.compile(self.generate, dynamic=False)  # type: ignore[method-assign]
+            self.discriminate = torch.compile(self.discriminate, dynamic=False)  # type: ignore[method-assign]
+        elif self.compile_mode == "cudagraph":
+            self.iteration = GraphedIteration(self.iterate, self.noise, list(self.players.values()))
 
     # ---- what others ask of it ----
 

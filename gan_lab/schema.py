@@ -127,6 +127,8 @@ class TrainConfig:
     ema_decay: float | None = _at_least(0, default=None)
     allow_batchnorm_penalty: bool = MISSING
     joint_batch: bool | None = None
+    compile: Any = False
+    matmul_precision: str = _one_of("highest", "high", "medium", default=MISSING)
     threads: int | None = _at_least(1, 1024, default=None)
     log_every: int = _at_least(1, default=MISSING)
     on_divergence: str = _one_of("stop", "skip_update", default=MISSING)
@@ -197,6 +199,10 @@ def check(config: DictConfig) -> None:
     for player in ("generator", "discriminator"):
         _check_optimizer(f"optimizer.{player}", config.optimizer[player])
     _check_trainer(config.trainer)
+    if not isinstance(config.compile, bool) and config.compile != "cudagraph":
+        raise ConfigError(f"compile={config.compile}: expected true, false or cudagraph")
+    if config.compile == "cudagraph":
+        _check_graph(config)
     if config.on_divergence == "skip_update" and config.trainer.precision == "16-mixed":
         raise ConfigError(
             "on_divergence=skip_update: expected stop with trainer.precision=16-mixed, which skips by itself"
@@ -233,6 +239,21 @@ def _check_optimizer(key: str, settings: DictConfig) -> None:
         value = settings.get(name, 0.0)
         if not _is_number(value) or not 0 <= value < math.inf:
             raise ConfigError(f"{key}.{name}={value}: expected a number of at least 0")
+
+
+def _check_graph(config: DictConfig) -> None:
+    """A CUDA graph repeats the same work on one GPU, and never looks at a result."""
+    needed = {
+        "trainer.devices": (config.trainer.devices * config.trainer.num_nodes, 1),
+        "on_divergence": (config.on_divergence, "stop"),
+        "trainer.precision": (config.trainer.precision, ("32-true", "64-true", "bf16-mixed")),
+    }
+    for name, penalty in config.loss.penalties.items():
+        needed[f"loss.penalties.{name}.every"] = (penalty.get("every", 1), 1)
+    for key, (value, expected) in needed.items():
+        if value not in (expected if isinstance(expected, tuple) else (expected,)):
+            words = ", ".join(map(str, expected)) if isinstance(expected, tuple) else expected
+            raise ConfigError(f"{key}={value}: expected {words} with compile=cudagraph")
 
 
 def _check_trainer(trainer: DictConfig) -> None:

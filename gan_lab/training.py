@@ -84,6 +84,8 @@ def library_settings(config: DictConfig) -> Iterator[None]:
     warnings.filterwarnings("ignore", message=".*Found `dataloader_iter` argument")
     warnings.filterwarnings("ignore", message=".*isinstance\\(treespec, LeafSpec\\)", module="pytorch_lightning")
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"  # Lightning's 1 has every optimizer step look for a driver
+    torch.set_float32_matmul_precision(config.matmul_precision)
+    torch.backends.cudnn.allow_tf32 = config.matmul_precision != "highest"
     threads = torch.get_num_threads()
     on_cpu = config.trainer.accelerator == "cpu" or not torch.cuda.is_available()
     sharing = config.trainer.devices if on_cpu and isinstance(config.trainer.devices, int) else 1
@@ -250,6 +252,11 @@ def build_module(config: DictConfig, sample_shape: tuple[int, ...], processes: i
             optimizer = optimizers[player](network.parameters())  # a bad setting is known by its key here
         if not isinstance(optimizer, torch.optim.Optimizer):
             raise ConfigError(f"optimizer.{player}: it makes a {type(optimizer).__name__}: expected an Optimizer")
+        if config.compile == "cudagraph" and "capturable" not in optimizer.defaults:
+            raise ConfigError(
+                f"optimizer.{player}: {type(optimizer).__name__} cannot be part of compile=cudagraph; "
+                "expected one with an argument capturable, such as Adam or RMSprop"
+            )
     for oddity in check_combination(
         loss, discriminator, optimizer, config.trainer.precision, config.allow_batchnorm_penalty
     ):
@@ -272,6 +279,7 @@ def build_module(config: DictConfig, sample_shape: tuple[int, ...], processes: i
         clip_discriminator=config.clip_grad.discriminator,
         ema_decay=config.ema_decay,
         joint_batch=bool(config.joint_batch),
+        compile_mode=config.compile,
         skips_bad_updates=config.on_divergence == "skip_update",
     )
     if config.joint_batch is None:  # there is an answer once the constraint is attached
@@ -290,6 +298,8 @@ def build_trainer(config: DictConfig, callbacks: list[pl.Callback]) -> pl.Traine
         )
     if precision == "16-mixed" and (accelerator == "cpu" or not has_gpu):  # Lightning would take bf16 instead
         raise ConfigError("trainer.precision=16-mixed: expected on a GPU alone; the CPU has 32-true and bf16-mixed")
+    if config.compile == "cudagraph" and (accelerator == "cpu" or not torch.cuda.is_available()):
+        raise ConfigError("compile=cudagraph: expected a CUDA GPU to train on; the CPU has compile=true")
     processes = config.trainer.devices * config.trainer.num_nodes
     if config.batch_size % processes != 0:
         raise ConfigError(f"batch_size={config.batch_size}: expected a multiple of {processes}, the run's processes")

@@ -91,8 +91,8 @@ def test_batchnorm_over_one_process_is_batchnorm():
     """In training and in evaluation, gradients and running statistics included."""
     torch.manual_seed(0)
     samples = torch.randn(6, 3, 4, 4, dtype=torch.float64, requires_grad=True)
-    ours, theirs = (torch.nn.Sequential(torch.nn.BatchNorm2d(3)).double() for _ in range(2))
-    ours = over_all_processes(ours)
+    ours = over_all_processes(torch.nn.Sequential(torch.nn.BatchNorm2d(3))).double()
+    theirs = torch.nn.Sequential(torch.nn.BatchNorm2d(3)).double()
     assert isinstance(ours[0], GlobalBatchNorm)
     weights = torch.randn(3, 4, 4, dtype=torch.float64)
     for _ in range(3):

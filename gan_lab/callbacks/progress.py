@@ -34,7 +34,7 @@ class ProgressBar(Callback):
             desc=self.title,
             unit="it",
             dynamic_ncols=True,
-            disable=multiprocessing.parent_process() is not None,
+            disable=multiprocessing.parent_process() is not None or not trainer.is_global_zero,
             mininterval=0.2 if sys.stderr.isatty() else 10.0,  # a log file wants a line now and then, not a film
         )
 
