@@ -1,76 +1,81 @@
 """Timed claims, as ratios measured side by side: A B A B ... in one run, medians of the repeats.
 
-uv run python scripts/benchmark.py sweep              # a sweep with hydra/launcher=parallel against basic
-uv run python scripts/benchmark.py sweep --repeats 5 --out benchmark.json
+uv run python scripts/benchmark.py steps --data FOLDER             # an iteration, against hand-written loops
+uv run python scripts/benchmark.py steps --data FOLDER --threads 2
+uv run python scripts/benchmark.py steps --data FOLDER --device cuda
+uv run python scripts/benchmark.py all --data FOLDER --out benchmark.json
 
-Leave the machine alone meanwhile. Times of single runs mean little elsewhere; ratios travel better.
+Leave the machine alone meanwhile. Times of single runs mean little elsewhere; ratios travel better. What is compared
+is in scripts/benchmarks/, the hand-written loops in scripts/benchmarks/hand_written.py.
 """
 
 import argparse
 import json
 import os
-import statistics
-import subprocess
-import sys
-import tempfile
-import time
+import platform
 from pathlib import Path
-from typing import Any
 
+import torch
+from benchmarks import parts, steps, together
+from benchmarks.measuring import Claim, Scale
 from rich.console import Console
 from rich.table import Table
 
-# a part of the ring study, long enough that imports do not matter
-RING = ["experiment=ring_all_losses", "loss=non_saturating,lsgan,rsgan,wgan_gp", "seed=0,1", "iterations=2500"]
+BENCHMARKS = {
+    "steps": steps.steps,
+    "loader": parts.loader,
+    "start": parts.start,
+    "evaluation": parts.evaluation,
+    "growth": parts.growth,
+    "ddp": together.ddp,
+    "sweep": together.sweep,
+}
 
 
-def gan_lab(*words: str) -> float:
-    """Seconds that a line of gan-lab takes, which must succeed."""
-    start = time.perf_counter()
-    program = "import sys; sys.argv[0] = 'gan-lab'; from gan_lab.train import main; main()"
-    subprocess.run([sys.executable, "-c", program, *words], check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - start
-
-
-def sweep(repeats: int) -> list[dict[str, Any]]:
-    """The ring study's runs one after another, and side by side."""
-    seconds: dict[str, list[float]] = {"basic": [], "parallel": []}
-    for repeat in range(repeats):
-        for launcher, taken in seconds.items():
-            with tempfile.TemporaryDirectory() as folder:
-                words = [*RING, f"hydra/launcher={launcher}", f"hydra.sweep.dir={folder}/sweep"]
-                taken.append(gan_lab("-m", *words))
-            print(f"  {repeat + 1} of {repeats}: {launcher} {taken[-1]:.1f} s", file=sys.stderr)
-    return [
-        row("ring study, 8 runs: basic over parallel", seconds["basic"], seconds["parallel"], ">= 1.7 on two cores")
-    ]
-
-
-def row(name: str, ours: list[float], theirs: list[float], target: str) -> dict[str, Any]:
-    """A line of the table: the ratio of the medians, and what it should be."""
-    first, second = statistics.median(ours), statistics.median(theirs)
-    return {"name": name, "seconds": [first, second], "ratio": first / second, "target": target}
-
-
-BENCHMARKS = {"sweep": sweep}
-
-
-def main() -> None:
+def main(words: list[str] | None = None) -> None:
+    """The command; ``words`` are its arguments, those of the process if None."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=BENCHMARKS, nargs="+", help="which claims")
+    parser.add_argument("what", choices=[*BENCHMARKS, "all"], nargs="+", help="which claims")
     parser.add_argument("--repeats", type=int, default=5, help="measurements of each side (default: 5)")
+    parser.add_argument("--threads", type=int, default=1, help="of the CPU (default: 1)")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="of the steps (default: cpu)")
+    parser.add_argument("--data", default=os.environ.get("GAN_LAB_DATA", "data"), help="folder that holds MNIST/raw")
+    parser.add_argument("--quick", action="store_true", help="see that all of it runs, judge nothing")
     parser.add_argument("--out", type=Path, help="a JSON file for the figures")
-    arguments = parser.parse_args()
-    rows = [entry for name in arguments.what for entry in BENCHMARKS[name](arguments.repeats)]
-    table = Table(title=f"{os.cpu_count()} cores, medians of {arguments.repeats}")
-    for heading in ("what", "seconds", "ratio", "target"):
-        table.add_column(heading)
-    for entry in rows:
-        first, second = entry["seconds"]
-        table.add_row(entry["name"], f"{first:.2f} / {second:.2f}", f"{entry['ratio']:.2f}", entry["target"])
-    Console().print(table)
+    arguments = parser.parse_args(words)
+    repeats = 1 if arguments.quick else arguments.repeats
+    scale = Scale(repeats, arguments.quick, arguments.device, arguments.threads, arguments.data)
+    torch.set_num_threads(scale.threads)
+    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"  # Lightning's 1 would slow the hand-written loops down
+    chosen = BENCHMARKS if "all" in arguments.what else arguments.what
+    claims = [claim for name in chosen for claim in BENCHMARKS[name](scale)]
+    show(claims, scale)
     if arguments.out is not None:
-        arguments.out.write_text(json.dumps({"cores": os.cpu_count(), "rows": rows}, indent=2) + "\n")
+        arguments.out.write_text(json.dumps(as_json(claims, scale), indent=2) + "\n")
+
+
+def show(claims: list[Claim], scale: Scale) -> None:
+    """Print a table."""
+    table = Table(title=f"{os.cpu_count()} cores, {scale.threads} threads, medians of {scale.repeats}")
+    for heading in ("what", "medians", "ratio", "claimed", ""):
+        table.add_column(heading)
+    for claim in claims:
+        both = " / ".join(f"{value:.3g}" for value in claim.sides.values())
+        verdict = "" if scale.quick or claim.holds is None else "holds" if claim.holds else "fails"
+        table.add_row(claim.name, f"{both} {claim.unit}", f"{claim.ratio:.3f}", claim.claimed, verdict)
+    Console(width=140).print(table)
+
+
+def as_json(claims: list[Claim], scale: Scale) -> dict[str, object]:
+    """The figures, and what they were measured on."""
+    return {
+        "machine": {"cores": os.cpu_count(), "processor": platform.machine(), "torch": torch.__version__},
+        "scale": vars(scale) | {"data": None},
+        "claims": [
+            {"name": c.name, "sides": dict(c.sides), "unit": c.unit, "ratio": c.ratio, "claimed": c.claimed}
+            for c in claims
+        ],
+    }
 
 
 if __name__ == "__main__":

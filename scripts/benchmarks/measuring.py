@@ -1,0 +1,78 @@
+"""Sides measured side by side, and what is claimed of their ratio."""
+
+import statistics
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is measured.
+
+    Args:
+        repeats: measurements of each side.
+        quick: as little as will run: to see that everything does, not how fast.
+        device: ``cpu`` or ``cuda``.
+        threads: of the CPU.
+        data: folder that holds ``MNIST/raw``.
+    """
+
+    repeats: int
+    quick: bool
+    device: str
+    threads: int
+    data: str
+
+    def of(self, much: int, little: int = 4) -> int:
+        """The one or the other."""
+        return little if self.quick else much
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A ratio of two sides' medians, and the bounds it is claimed to keep.
+
+    Args:
+        name: what is compared.
+        sides: of the ratio, with their medians, in that order.
+        unit: of the medians.
+        at_most: largest ratio claimed, or None.
+        at_least: smallest ratio claimed, or None.
+    """
+
+    name: str
+    sides: Mapping[str, float]
+    unit: str = "ms"
+    at_most: float | None = None
+    at_least: float | None = None
+
+    @property
+    def ratio(self) -> float:
+        first, second = self.sides.values()
+        return first / second
+
+    @property
+    def claimed(self) -> str:
+        """The bounds in words."""
+        if self.at_most is not None:
+            return f"<= {self.at_most:g}"
+        return "" if self.at_least is None else f">= {self.at_least:g}"
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether the ratio keeps its bounds; None where nothing is claimed."""
+        if self.at_most is not None:
+            return self.ratio <= self.at_most
+        return None if self.at_least is None else self.ratio >= self.at_least
+
+
+def medians(sides: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, float]:
+    """The median of each side, measured in turn: A B A B …, so that what disturbs the machine disturbs all alike."""
+    taken: dict[str, list[float]] = {name: [] for name in sides}
+    for repeat in range(repeats):
+        for name, side in sides.items():
+            taken[name].append(side())
+        said = ", ".join(f"{name} {values[-1]:.4g}" for name, values in taken.items())
+        print(f"  {repeat + 1} of {repeats}: {said}", file=sys.stderr, flush=True)
+    return {name: statistics.median(values) for name, values in taken.items()}

@@ -1,0 +1,61 @@
+"""What needs a CUDA GPU: ``pytest -m gpu`` on a machine with one."""
+
+import pytest
+import torch
+from training_runs import SMALL, train_in, weights_of
+
+from gan_lab.adversary import AdversarialModule
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA GPU here"),
+]
+
+GPU = [*[word for word in SMALL if word != "trainer=cpu"], "trainer=gpu", "iterations=40", "log_every=10"]
+RECIPES = ["non_saturating", "rasgan", "wgan_gp", "sngan", "r3gan", "wgan"]
+
+
+@pytest.mark.parametrize("loss", RECIPES)
+def test_nothing_waits_for_the_device_between_points(composed, tmp_path, monkeypatch, loss):
+    """CUDA's own sync detector is armed around every iteration, from batch to optimizer."""
+    original = AdversarialModule.iterate
+
+    def armed(self, batch):
+        if self.trainer.global_step < 3:  # libraries set themselves up
+            return original(self, batch)
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            return original(self, batch)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+    monkeypatch.setattr(AdversarialModule, "iterate", armed)
+    train_in(tmp_path / "run", composed(*GPU, f"loss={loss}", "ema_decay=0.9", "clip_grad.generator=1"))
+
+
+@pytest.mark.parametrize("mode", ["cudagraph", "true"])
+@pytest.mark.parametrize("loss", RECIPES)
+def test_faster_ways_train_the_same(composed, tmp_path, loss, mode):
+    words = [*GPU, f"loss={loss}", "lr_schedule=linear", "ema_decay=0.9"]
+    slow = train_in(tmp_path / "slow", composed(*words))
+    fast = train_in(tmp_path / "fast", composed(*words, f"compile={mode}"))
+    assert fast.result()["budget"]["discriminator_updates"] == slow.result()["budget"]["discriminator_updates"]
+    first, second = weights_of(slow), weights_of(fast)
+    for key, value in first.items():
+        assert torch.allclose(second[key], value, rtol=1e-3, atol=1e-4), key
+
+
+def test_a_recorded_iteration_goes_on_after_a_break(composed, tmp_path):
+    words = [*GPU, "loss=wgan_gp", "checkpoint.every=10", "compile=cudagraph"]
+    whole = train_in(tmp_path / "whole", composed(*words))
+    part = train_in(tmp_path / "part", composed(*words, "iterations=20"))
+    train_in(part.path, composed(*words), resume=True)
+    first, second = weights_of(whole), weights_of(part)
+    for key, value in first.items():
+        assert torch.allclose(second[key], value, rtol=1e-3, atol=1e-4), key
+
+
+@pytest.mark.parametrize("precision", ["bf16-mixed", "16-mixed"])
+def test_half_precision(composed, tmp_path, precision):
+    folder = train_in(tmp_path / "run", composed(*GPU, "loss=rsgan", f"trainer.precision={precision}"))
+    assert all(value.isfinite().all() for value in weights_of(folder).values())
