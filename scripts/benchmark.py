@@ -13,23 +13,14 @@ import argparse
 import json
 import os
 import platform
+from importlib.metadata import version
 from pathlib import Path
 
-import torch
-from benchmarks import parts, steps, together
 from benchmarks.measuring import Claim, Scale
 from rich.console import Console
 from rich.table import Table
 
-BENCHMARKS = {
-    "steps": steps.steps,
-    "loader": parts.loader,
-    "start": parts.start,
-    "evaluation": parts.evaluation,
-    "growth": parts.growth,
-    "ddp": together.ddp,
-    "sweep": together.sweep,
-}
+BENCHMARKS = ("steps", "loader", "start", "evaluation", "growth", "ddp", "sweep")
 
 
 def main(words: list[str] | None = None) -> None:
@@ -45,10 +36,14 @@ def main(words: list[str] | None = None) -> None:
     arguments = parser.parse_args(words)
     repeats = 1 if arguments.quick else arguments.repeats
     scale = Scale(repeats, arguments.quick, arguments.device, arguments.threads, arguments.data)
+    import torch  # and all else that takes seconds to import
+    from benchmarks import parts, steps, together
+
     torch.set_num_threads(scale.threads)
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"  # Lightning's 1 would slow the hand-written loops down
     chosen = BENCHMARKS if "all" in arguments.what else arguments.what
-    claims = [claim for name in chosen for claim in BENCHMARKS[name](scale)]
+    where = {name: module for module in (steps, parts, together) for name in BENCHMARKS if hasattr(module, name)}
+    claims = [claim for name in chosen for claim in getattr(where[name], name)(scale)]
     show(claims, scale)
     if arguments.out is not None:
         arguments.out.write_text(json.dumps(as_json(claims, scale), indent=2) + "\n")
@@ -69,7 +64,7 @@ def show(claims: list[Claim], scale: Scale) -> None:
 def as_json(claims: list[Claim], scale: Scale) -> dict[str, object]:
     """The figures, and what they were measured on."""
     return {
-        "machine": {"cores": os.cpu_count(), "processor": platform.machine(), "torch": torch.__version__},
+        "machine": {"cores": os.cpu_count(), "processor": platform.machine(), "torch": version("torch")},
         "scale": vars(scale) | {"data": None},
         "claims": [
             {"name": c.name, "sides": dict(c.sides), "unit": c.unit, "ratio": c.ratio, "claimed": c.claimed}
