@@ -176,8 +176,10 @@ def check(config: DictConfig) -> None:
         raise ConfigError(f"{key}: it has no value unless you give it one, expected {key}=...")
     for key in _BLOCKS:
         block = OmegaConf.select(config, key)
-        if not isinstance(block, DictConfig) or "_target_" not in block:
+        if not isinstance(block, DictConfig):
             raise ConfigError(f"{key}={block}: expected a block with a _target_, or an option of its group")
+        if "_target_" not in block:
+            raise ConfigError(f"{key}._target_: missing, expected the full name of a class")
     for key in map(str, config.trainer):
         if key not in _TRAINER_KEYS:
             raise ConfigError(f"trainer.{key}: there is no key '{key}' in trainer; {closest(key, _TRAINER_KEYS)}")

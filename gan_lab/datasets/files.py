@@ -2,12 +2,13 @@
 
 import os
 import stat
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.lib.npyio import NpzFile
+from numpy.lib.format import MAGIC_PREFIX
 from torch import Tensor
 
 from gan_lab.datasets.images import SUFFIXES, UnfitImage, described, find_images, read_image, shown
@@ -22,10 +23,12 @@ def user_path(key: str, path: Any) -> Path:
     """A path as the user wrote it, with ``~`` resolved.
 
     Raises:
-        ConfigError: if it is not text, as a folder's name is not that Hydra reads as a number.
+        ConfigError: if it is empty, or not text, as a folder's name is not that Hydra reads as a number.
     """
-    if not isinstance(path, str):
-        raise ConfigError(f"{key}={path}: expected a path, as text, such as {key}=./{path}")
+    if not isinstance(path, str) or not path:
+        raise ConfigError(
+            f"{key}={path}: expected a path, as text, such as {key}=./{'data' if path in (None, '') else path}"
+        )
     return Path(os.path.expanduser(path))
 
 
@@ -65,15 +68,18 @@ def read_archive(key: str, file: Path) -> tuple[Tensor, Tensor | None]:
             f"{key}={file}: it is a folder, expected a file NAME.npz; dataset=image_folder reads folders of images"
         ) from error
     except Exception as error:  # on damaged bytes NumPy raises whatever zipfile, zlib and Python's parser stumble on
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ConfigError(f"{key}={file}: not an archive that NumPy can read: {reason}") from error
+        reason = " ".join(str(error).split()).partition(". ")[0] or type(error).__name__
+        raise ConfigError(
+            f"{key}={file}: not an archive that NumPy can read: {reason}; expected arrays of numbers, as np.savez "
+            "writes them"
+        ) from error
     if held is None:
         raise ConfigError(f"{key}={file}: it is a single array, expected an archive, as np.savez writes it")
     names, arrays = held
     found = [name for name in _ARRAYS if isinstance(arrays.get(name), np.ndarray)]
     if not found:
         few = ", ".join(map(repr, names[:_NAMED])) + (", ..." if len(names) > _NAMED else "")
-        raise ConfigError(f"{key}={file}: it holds {few or 'nothing'}, expected an array {', '.join(_ARRAYS)}")
+        raise ConfigError(f"{key}={file}: it holds {few or 'nothing'}, expected one of the arrays {', '.join(_ARRAYS)}")
     samples = _as_samples(key, file, arrays[found[0]])
     return samples, _as_labels(key, file, arrays["labels"], len(samples)) if "labels" in arrays else None
 
@@ -83,10 +89,12 @@ def _load(file: Path) -> tuple[list[str], dict[str, Any]] | None:
     mode = file.stat().st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # a pipe would be waited for without end
         raise ValueError("it is no ordinary file")
-    loaded = np.load(file)
-    if not isinstance(loaded, NpzFile):
-        return None
-    with loaded:
+    if not zipfile.is_zipfile(file):  # NumPy would take it for a pickle, and advise to trust it
+        with file.open("rb") as stream:
+            if stream.read(len(MAGIC_PREFIX)) == MAGIC_PREFIX:
+                return None
+        raise ValueError("it is no zip file, or not a whole one")
+    with np.load(file) as loaded:
         return loaded.files, {name: loaded[name] for name in loaded.files if name in (*_ARRAYS, "labels")}
 
 
@@ -100,7 +108,7 @@ def _as_samples(key: str, path: Path, array: np.ndarray) -> Tensor:
         if not np.isfinite(points).all():
             row, column = np.argwhere(~np.isfinite(points))[0]
             raise ConfigError(
-                f"{key}={path}: sample {row} is not finite as float32: {array[row, column]}, expected finite numbers"
+                f"{key}={path}: sample {row} holds {array[row, column]}, expected numbers that are finite as float32"
             )
         return torch.from_numpy(points)
     if array.dtype == np.uint8 and array.ndim == 3:

@@ -73,8 +73,6 @@ def _load(
     download: bool,
     max_samples: int | None,
 ) -> Dataset:
-    if not isinstance(root, str) or not root:
-        raise ValueError(f"root={root!r}: expected a folder")
     if not isinstance(download, bool):
         raise ValueError(f"download={download!r}: expected true or false")
     raw = user_path("dataset.root", root) / source.__name__ / "raw"

@@ -31,11 +31,14 @@ class Extractor(nn.Module):
     resize: str | None = None
     """How images are brought to another size, if they are."""
 
+    def check(self, dataset: Dataset) -> None:
+        """Raise ConfigError if it cannot work on the dataset's samples; called before `prepare`, and quick."""
+
     def prepare(self, dataset: Dataset) -> None:
-        """Get ready for the dataset's samples; called once before any `forward`.
+        """Get ready for the dataset's samples, however long it takes; called once before any `forward`.
 
         Raises:
-            ConfigError: if it cannot work on them.
+            ConfigError: if something that it needs is missing.
         """
 
     def forward(self, samples: Tensor) -> Features:
@@ -56,7 +59,7 @@ class Pixels(Extractor):
 
     name = "pixels"
 
-    def prepare(self, dataset: Dataset) -> None:
+    def check(self, dataset: Dataset) -> None:
         _check_images(self.name, dataset)
 
     def forward(self, samples: Tensor) -> Tensor:
@@ -68,7 +71,7 @@ class Points(Extractor):
 
     name = "points"
 
-    def prepare(self, dataset: Dataset) -> None:
+    def check(self, dataset: Dataset) -> None:
         if dataset.train.ndim != 2:
             raise ConfigError(
                 f"evaluation/extractor=points: the dataset's samples are {_shape(dataset)}, expected points [D]"
@@ -100,8 +103,10 @@ class RandomConv(Extractor):
         self.channels = channels
         self.seed = seed
 
-    def prepare(self, dataset: Dataset) -> None:
+    def check(self, dataset: Dataset) -> None:
         _check_images(self.name, dataset)
+
+    def prepare(self, dataset: Dataset) -> None:
         generator = torch.Generator().manual_seed(self.seed)
         inputs = dataset.sample_shape[0]
         self.layers = nn.ModuleList()
@@ -141,8 +146,10 @@ class Inception(Extractor):
         self.weights = weights
         self.download = download
 
-    def prepare(self, dataset: Dataset) -> None:
+    def check(self, dataset: Dataset) -> None:
         _check_images(self.name, dataset)
+
+    def prepare(self, dataset: Dataset) -> None:
         from gan_lab.metrics.inception import load_inception
 
         self.network = load_inception(None if self.weights is None else Path(self.weights), self.download)

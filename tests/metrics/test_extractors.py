@@ -1,5 +1,7 @@
 """Extractors: what they give, what their fingerprints hold, and what they refuse."""
 
+from unittest.mock import patch
+
 import pytest
 import torch
 from torch import nn
@@ -143,11 +145,18 @@ def test_a_module_that_cannot_take_the_samples():
     ("extractor", "dataset", "metrics", "words"),
     [
         (Points(), images, ["fd"], r"evaluation/extractor=points: the dataset's samples are of shape \[3, 9, 9\]"),
+        (Points(), images, ["fd", "modes"], r"evaluation/extractor=points: the dataset's samples"),
         (Pixels(), ring, ["fd"], r"evaluation/extractor=pixels: .* of shape \[2\], expected images of 1 or 3"),
         (RandomConv(), lambda: images(channels=2), ["fd"], r"of shape \[2, 9, 9\], expected images of 1 or 3 channels"),
         (Classifier(), images, ["fd"], r"learns from images with labels, which the dataset lacks; .*random_conv"),
         (Pixels(), images, ["score"], r"evaluation.metrics: score takes an extractor that classifies, not pixels"),
-        (Pixels(), images, ["modes"], r"evaluation.metrics: modes takes an extractor that classifies, not pixels"),
+        (Pixels(), images, ["modes"], r"modes takes a mixture, or images with a label for every channel"),
+        (
+            Pixels(),
+            lambda: images(labels=torch.arange(18).view(6, 3)),
+            ["modes"],
+            r"evaluation.metrics: modes takes an extractor that classifies, not pixels",
+        ),
         (Pixels(), images, ["fdd"], r"there is no metric 'fdd'; did you mean 'fd'\? Allowed: classes, fd, kid,"),
         (Pixels(), images, [], r"evaluation.metrics=\[\]: expected some of fd, kid"),
         (Classifier(1), digits, ["modes"], r"modes takes a mixture, or images with a label for every channel"),
@@ -156,6 +165,16 @@ def test_a_module_that_cannot_take_the_samples():
 def test_refusals(extractor, dataset, metrics, words):
     with pytest.raises(ConfigError, match=words):
         Comparison(dataset(), extractor, Measures(metrics), CPU)
+
+
+def test_what_is_refused_is_not_prepared():
+    """To train a classifier takes the better part of a minute."""
+    unprepared = Classifier()
+    with (
+        patch.object(unprepared, "prepare", side_effect=AssertionError),
+        pytest.raises(ConfigError, match=r"modes takes a mixture, or images with a label for every channel"),
+    ):
+        Comparison(digits(), unprepared, Measures(["modes"]), CPU)
 
 
 def test_inception_alone_gives_the_established_names(inception_weights):
