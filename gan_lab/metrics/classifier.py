@@ -40,7 +40,7 @@ class Classifier(Extractor):
         self.steps = steps
         self.seed = seed
 
-    def prepare(self, dataset: Dataset) -> None:
+    def check(self, dataset: Dataset) -> None:
         if dataset.train_labels is None or dataset.test_labels is None or len(dataset.sample_shape) != 3:
             raise ConfigError(
                 "evaluation/extractor=classifier: it learns from images with labels, which the dataset lacks; "
@@ -50,6 +50,9 @@ class Classifier(Extractor):
             raise ConfigError(
                 f"evaluation/extractor=classifier: the images are {list(dataset.sample_shape)}, expected at least 4x4"
             )
+
+    def prepare(self, dataset: Dataset) -> None:
+        assert dataset.train_labels is not None
         self.per_channel = dataset.train_labels.ndim == 2
         classes = int(dataset.train_labels.max()) + 1
         images, labels = _split_channels(dataset.train, dataset.train_labels)

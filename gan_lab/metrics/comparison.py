@@ -87,6 +87,7 @@ class Comparison:
                 raise ConfigError(f"evaluation.metrics: there is no metric '{name}'; {closest(name, _METRICS)}")
         if len(set(measures.metrics)) < len(measures.metrics):
             raise ConfigError(f"evaluation.metrics=[{','.join(measures.metrics)}]: expected each of them once")
+        extractor.check(dataset)
         if "modes" in measures.metrics and dataset.modes is None and self._stacked is None:
             raise ConfigError("evaluation.metrics: modes takes a mixture, or images with a label for every channel")
         with torch.random.fork_rng():  # training's randomness is not the evaluation's to shift

@@ -31,11 +31,14 @@ class Extractor(nn.Module):
     resize: str | None = None
     """How images are brought to another size, if they are."""
 
+    def check(self, dataset: Dataset) -> None:
+        """Raise ConfigError if it cannot work on the dataset's samples; called first, as `prepare` may take long."""
+
     def prepare(self, dataset: Dataset) -> None:
         """Get ready for the dataset's samples; called once before any `forward`.
 
         Raises:
-            ConfigError: if it cannot work on them.
+            ConfigError: if it cannot.
         """
 
     def forward(self, samples: Tensor) -> Features:
@@ -56,7 +59,7 @@ class Pixels(Extractor):
 
     name = "pixels"
 
-    def prepare(self, dataset: Dataset) -> None:
+    def check(self, dataset: Dataset) -> None:
         _check_images(self.name, dataset)
 
     def forward(self, samples: Tensor) -> Tensor:
@@ -68,7 +71,7 @@ class Points(Extractor):
 
     name = "points"
 
-    def prepare(self, dataset: Dataset) -> None:
+    def check(self, dataset: Dataset) -> None:
         if dataset.train.ndim != 2:
             raise ConfigError(
                 f"evaluation/extractor=points: the dataset's samples are {_shape(dataset)}, expected points [D]"

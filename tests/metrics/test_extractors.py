@@ -147,7 +147,12 @@ def test_a_module_that_cannot_take_the_samples():
         (RandomConv(), lambda: images(channels=2), ["fd"], r"of shape \[2, 9, 9\], expected images of 1 or 3 channels"),
         (Classifier(), images, ["fd"], r"learns from images with labels, which the dataset lacks; .*random_conv"),
         (Pixels(), images, ["score"], r"evaluation.metrics: score takes an extractor that classifies, not pixels"),
-        (Pixels(), images, ["modes"], r"evaluation.metrics: modes takes an extractor that classifies, not pixels"),
+        (
+            Pixels(),
+            images,
+            ["modes"],
+            r"evaluation.metrics: modes takes a mixture, or images with a label for every channel",
+        ),
         (Pixels(), images, ["fdd"], r"there is no metric 'fdd'; did you mean 'fd'\? Allowed: classes, fd, kid,"),
         (Pixels(), images, [], r"evaluation.metrics=\[\]: expected some of fd, kid"),
         (Classifier(1), digits, ["modes"], r"modes takes a mixture, or images with a label for every channel"),
