@@ -4,21 +4,23 @@ One call of `AdversarialModule.training_step` is one iteration: n_critic updates
 batch of real samples and fresh noise, then n_generator updates of the generator, each on fresh noise.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+import copy
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
+from torch.amp import GradScaler
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from gan_lab.graph import GraphedIteration
 from gan_lab.latents import Prior, draw_latents
 from gan_lab.losses import Recipe, first_head
+from gan_lab.losses.processes import average, global_mean, own_part, process_count
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 
@@ -42,6 +44,9 @@ class AdversarialModule(pl.LightningModule):
         clip_generator: largest norm of the generator's gradient, or None for no clipping.
         clip_discriminator: the same for the discriminator.
         ema_decay: decay of the moving average of the generator's weights, one step an update; None for no average.
+        joint_batch: whether real and fake samples go through the discriminator together in its updates, which is
+            faster, and the same where no sample's logit depends on another sample.
+        compile_mode: True compiles both networks; ``cudagraph`` plays whole iterations back from a CUDA graph.
         skips_bad_updates: whether an update whose loss or gradient is not finite is left out and counted; otherwise
             it is made, and ruins the model.
     """
@@ -64,6 +69,8 @@ class AdversarialModule(pl.LightningModule):
         clip_generator: float | None = None,
         clip_discriminator: float | None = None,
         ema_decay: float | None = None,
+        joint_batch: bool = False,
+        compile_mode: bool | str = False,
         skips_bad_updates: bool = False,
     ) -> None:
         super().__init__()
@@ -72,9 +79,8 @@ class AdversarialModule(pl.LightningModule):
         self.loss = loss
         if loss.constraint is not None:
             loss.constraint.attach(discriminator)
-        self.ema = None
-        if ema_decay is not None:
-            self.ema = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(ema_decay))
+        self.ema = None if ema_decay is None else copy.deepcopy(generator).requires_grad_(False)
+        self.ema_decay = ema_decay
         self.optimizer_makers = {"generator": generator_optimizer, "discriminator": discriminator_optimizer}
         self.schedule = schedule
         self.clip_norms = {"generator": clip_generator, "discriminator": clip_discriminator}
@@ -83,6 +89,8 @@ class AdversarialModule(pl.LightningModule):
         self.noise_seed = noise_seed
         self.n_critic = n_critic
         self.n_generator = n_generator
+        self.joint_batch = joint_batch
+        self.compile_mode = compile_mode
         self.skips_bad_updates = skips_bad_updates
         self.updates = {"generator": 0, "discriminator": 0}
         self.skipped = {"generator": 0, "discriminator": 0}
@@ -91,16 +99,30 @@ class AdversarialModule(pl.LightningModule):
 
     # ---- the algorithm ----
 
-    def training_step(self, batch: Tensor, batch_idx: int) -> dict[str, Tensor]:
-        """One iteration on ``n_critic × batch_size`` real samples; returns its curves, by tag, as detached scalars."""
-        self.curves = {}
-        with _counted_as_one_step(*self.players.values()):
-            for real in batch.chunk(self.n_critic):
-                self.update_discriminator(real)
-            for _ in range(self.n_generator):
-                self.update_generator(real)
+    def training_step(self, dataloader_iter: Iterator[tuple[Tensor, int, int]]) -> dict[str, Tensor]:
+        """One iteration on ``n_critic × batch_size`` real samples; returns its curves, by tag, as detached scalars.
+
+        Lightning hands over the loader's iterator: what it does with batches itself takes as long as a toy's networks.
+        """
+        batch, _, _ = next(dataloader_iter)
+        before = dict(self.updates)
+        curves = self.iteration(batch.to(self.device).to(self.dtype))
+        # a graph that is played back counts nothing
+        self.updates["discriminator"] = before["discriminator"] + self.n_critic
+        self.updates["generator"] = before["generator"] + self.n_generator
         for scheduler in cast(list[LambdaLR], self.lr_schedulers()):
             scheduler.step()
+        self.count_iteration()
+        return curves
+
+    def iterate(self, batch: Tensor) -> dict[str, Tensor]:
+        """All updates of an iteration; returns its curves."""
+        self.curves = {}
+        for whole in batch.chunk(self.n_critic):
+            real = own_part(whole)
+            self.update_discriminator(real)
+        for _ in range(self.n_generator):
+            self.update_generator(real)
         return self.curves
 
     def update_discriminator(self, real: Tensor) -> None:
@@ -109,17 +131,15 @@ class AdversarialModule(pl.LightningModule):
         The networks may run in half precision; losses are taken in the precision of the data.
         """
         with torch.no_grad():
-            fake = self.generator(self.draw_latents(len(real))).to(real.dtype)
-        with self.playing("discriminator") as optimizer:
-            real_logits = self.discriminator(real).to(real.dtype)
-            fake_logits = self.discriminator(fake).to(real.dtype)
-            loss = self.loss.objective.discriminator(real_logits, fake_logits)
-            for name, penalty in self.loss.penalties.items():
-                if self.updates["discriminator"] % penalty.every == 0:
-                    value = penalty(self.discriminator, real, fake)
-                    loss = loss + penalty.weight * penalty.every * value
-                    self.curves[f"loss/{name}"] = value.detach()
-            self.descend(loss, optimizer, "discriminator")
+            fake = self.generate(self.draw_latents(len(real))).to(real.dtype)
+        real_logits, fake_logits = self.judge(real, fake)
+        loss = self.loss.objective.discriminator(real_logits, fake_logits)
+        for name, penalty in self.loss.penalties.items():
+            if self.updates["discriminator"] % penalty.every == 0:
+                value = penalty(self.discriminator, real, fake)
+                loss = loss + penalty.weight * penalty.every * value
+                self.curves[f"loss/{name}"] = value.detach()
+        self.descend(loss, "discriminator")
         if self.loss.constraint is not None:
             self.loss.constraint.project(self.discriminator)
         real_logits, fake_logits = first_head(real_logits).detach(), first_head(fake_logits).detach()
@@ -133,58 +153,86 @@ class AdversarialModule(pl.LightningModule):
 
     def update_generator(self, real: Tensor) -> None:
         """Descend L_G on fresh noise; the real samples matter to relativistic losses alone."""
-        with self.playing("generator") as optimizer:
-            fake = self.generator(self.draw_latents(len(real)))
-            real_logits = self.discriminator(real).to(real.dtype) if self.loss.objective.generator_uses_real else None
-            fake_logits = self.discriminator(fake).to(real.dtype)
+        with frozen(self.judging_weights):
+            fake = self.generate(self.draw_latents(len(real)))
+            real_logits = self.discriminate(real).to(real.dtype) if self.loss.objective.generator_uses_real else None
+            fake_logits = self.discriminate(fake).to(real.dtype)
             loss = self.loss.objective.generator(real_logits, fake_logits)
-            self.descend(loss, optimizer, "generator")
+            self.descend(loss, "generator")
         if self.ema is not None:
-            self.ema.update_parameters(self.generator)
+            self.update_average()
         self.curves["loss/generator"] = loss.detach()
 
     def draw_latents(self, count: int) -> Tensor:
         """Fresh latents ``[count, latent_dim]`` from the prior."""
-        return draw_latents(self.latent_prior, count, self.latent_dim, self.noise).to(self.dtype)
+        latents = draw_latents(self.latent_prior, count * process_count(), self.latent_dim, self.noise)
+        return own_part(latents).to(self.dtype)
+
+    def generate(self, latents: Tensor) -> Tensor:
+        """What the generator makes of latents, in training."""
+        return self.generator(latents)
+
+    def discriminate(self, samples: Tensor) -> Tensor:
+        """The discriminator's logits, in training; penalties, which differentiate twice, ask it directly."""
+        return self.discriminator(samples)
+
+    def judge(self, real: Tensor, fake: Tensor) -> Sequence[Tensor]:
+        """The logits of real and of fake samples, in the precision of the data."""
+        if self.joint_batch:
+            return self.discriminate(torch.cat([real, fake])).to(real.dtype).chunk(2)
+        return self.discriminate(real).to(real.dtype), self.discriminate(fake).to(real.dtype)
+
+    def descend(self, loss: Tensor, name: str) -> None:
+        """One step of the player down its gradient, clipped if asked to; unless it is one to skip."""
+        optimizer = self.players[name]
+        self.scaler.scale(loss).backward()
+        weights = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        gradients = [cast(Tensor, weight.grad) for weight in weights]
+        average(gradients)
+        self.scaler.unscale_(optimizer)
+        norm = self.curves[f"grad_norm/{name}"] = get_total_norm(gradients)
+        clip = self.clip_norms[name]
+        if clip is not None:
+            clip_grads_with_norm_(weights, clip, norm)
+        if not self.skips_bad_updates or self.is_good(loss, norm, name):
+            self.scaler.step(optimizer)
+        self.scaler.update()
+        optimizer.zero_grad()
+        self.updates[name] += 1
+
+    def is_good(self, loss: Tensor, norm: Tensor, name: str) -> bool:
+        """Whether loss and gradient are finite, in every process; an update with others is counted as skipped."""
+        bad = not (global_mean(loss.detach()).isfinite() & norm.isfinite())
+        self.skipped[name] += bad
+        self.curves[f"skipped/{name}"] = loss.new_tensor(bad) + self.curves.get(f"skipped/{name}", 0)
+        return not bad
+
+    def update_average(self) -> None:
+        """θ̄ ← decay·θ̄ + (1 − decay)·θ, from the first update's weights; buffers are copied."""
+        assert self.ema is not None
+        assert self.ema_decay is not None
+        decay = self.ema_decay if self.updates["generator"] > 1 else 0.0
+        pairs = zip(self.ema.buffers(), self.generator.buffers(), strict=True)
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.ema.parameters()), list(self.generator.parameters()), 1 - decay)
+            for kept, current in pairs:
+                kept.copy_(current)
 
     # ---- what an update needs from the trainer ----
 
     @property
-    def players(self) -> dict[str, LightningOptimizer]:
+    def players(self) -> dict[str, Optimizer]:
         """Each player's optimizer."""
-        return dict(zip(self.updates, cast(list[LightningOptimizer], self.optimizers()), strict=True))
+        return dict(zip(self.updates, cast(list[Optimizer], self.optimizers(use_pl_optimizer=False)), strict=True))
 
-    @contextmanager
-    def playing(self, name: str) -> Iterator[LightningOptimizer]:
-        """The player's optimizer; inside, the other player's weights take no gradients."""
-        optimizer = self.players[name]
-        with self.toggled_optimizer(optimizer):
-            yield optimizer
-        self.updates[name] += 1
+    def count_iteration(self) -> None:
+        """Let Lightning count the iteration as one step: max_steps, names and axes follow.
 
-    def descend(self, loss: Tensor, optimizer: LightningOptimizer, name: str) -> None:
-        """One gradient step of the player, unless it is one to skip."""
-        self.manual_backward(loss)
-        if self.skips_bad_updates:
-            gradients = [p.grad for p in getattr(self, name).parameters() if p.grad is not None]
-            bad = not (loss.isfinite() & get_total_norm(gradients).isfinite())
-            self.skipped[name] += bad
-            self.curves[f"skipped/{name}"] = loss.new_tensor(bad) + self.curves.get(f"skipped/{name}", 0)
-            if bad:
-                optimizer.zero_grad()
-                return
-        optimizer.step()
-        optimizer.zero_grad()
-
-    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Measure the player's gradient norm, and clip by it if asked to; fp16 gradients are unscaled by now."""
-        (name,) = (name for name, player in self.players.items() if player.optimizer is optimizer)
-        parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-        norm = get_total_norm([p.grad for p in parameters])
-        clip = self.clip_norms[name]
-        if clip is not None:
-            clip_grads_with_norm_(parameters, clip, norm)
-        self.curves[f"grad_norm/{name}"] = norm
+        Steps of its own wrappers of optimizers are counted one by one, and cost more than the networks of a toy.
+        """
+        steps = self.trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress
+        steps.increment_ready()
+        steps.increment_completed()
 
     def configure_optimizers(self) -> tuple[list[Optimizer], list[LambdaLR]]:
         optimizers = [self.optimizer_makers[name](getattr(self, name).parameters()) for name in self.updates]
@@ -201,12 +249,23 @@ class AdversarialModule(pl.LightningModule):
         else:  # states of different devices are of different kinds: no noise is seen twice, at least
             self.noise.manual_seed(self.noise_seed + self.updates["generator"])
 
+    def on_train_start(self) -> None:
+        self.judging_weights = [weight for weight in self.discriminator.parameters() if weight.requires_grad]
+        # fp16's, which serves both players; without one, its calls do nothing
+        self.scaler = getattr(self.trainer.precision_plugin, "scaler", None) or GradScaler(enabled=False)
+        self.iteration: Callable[[Tensor], dict[str, Tensor]] = self.iterate
+        if self.compile_mode is True:
+            self.generate = torch.compile(self.generate, dynamic=False)  # type: ignore[method-assign]
+            self.discriminate = torch.compile(self.discriminate, dynamic=False)  # type: ignore[method-assign]
+        elif self.compile_mode == "cudagraph":
+            self.iteration = GraphedIteration(self.iterate, self.noise, list(self.players.values()))
+
     # ---- what others ask of it ----
 
     @property
     def sampler(self) -> nn.Module:
         """The network to judge and to sample from: the moving average of the generator if there is one."""
-        return self.generator if self.ema is None else self.ema.module
+        return self.generator if self.ema is None else self.ema
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["updates"] = dict(self.updates)
@@ -220,15 +279,10 @@ class AdversarialModule(pl.LightningModule):
 
 
 @contextmanager
-def _counted_as_one_step(*optimizers: LightningOptimizer) -> Iterator[None]:
-    """Let Lightning count all optimizer steps inside as one.
-
-    It counts every step of every optimizer, and max_steps and all names and axes follow. The two hooks are private,
-    and Lightning installs them anew for each batch; tests/test_adversary.py holds it to that.
-    """
-    before, after = optimizers[0]._on_before_step, optimizers[0]._on_after_step
-    for optimizer in optimizers:
-        optimizer._on_before_step = optimizer._on_after_step = lambda: None
+def frozen(weights: Sequence[nn.Parameter]) -> Iterator[None]:
+    """Inside, the weights take no gradients, which nobody would use."""
+    for weight in weights:
+        weight.requires_grad_(False)
     yield
-    before()
-    after()
+    for weight in weights:
+        weight.requires_grad_(True)

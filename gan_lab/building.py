@@ -43,7 +43,17 @@ def build_dataset(config: DictConfig) -> Dataset:
 
 def build_generator(config: DictConfig, sample_shape: tuple[int, ...]) -> torch.nn.Module:
     """The configured generator."""
-    return build(config, "model.generator", latent_dim=config.latent_dim, sample_shape=sample_shape)
+    return _network(build(config, "model.generator", latent_dim=config.latent_dim, sample_shape=sample_shape))
+
+
+def build_discriminator(config: DictConfig, sample_shape: tuple[int, ...]) -> torch.nn.Module:
+    """The configured discriminator."""
+    return _network(build(config, "model.discriminator", sample_shape=sample_shape))
+
+
+def _network(network: Any) -> torch.nn.Module:
+    # convolutions are faster with the channels last in memory, on processors and GPUs alike
+    return network.to(memory_format=torch.channels_last) if isinstance(network, torch.nn.Module) else network
 
 
 def fixed_latents(config: DictConfig, purpose: str, count: int) -> torch.Tensor:

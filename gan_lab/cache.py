@@ -25,22 +25,28 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gan_lab"
 
 
-def cached(kind: str, key: dict[str, Any], make: Callable[[], Any]) -> Any:
-    """What ``make`` returns, tensors and plain containers, from disk if it was made for this key before.
-
-    A lock lets one process make it while others wait; what is there is read without one.
+def place(kind: str, key: dict[str, Any]) -> Path:
+    """The file of a key, there or not.
 
     Args:
         kind: a subfolder, for people who look.
-        key: everything the value depends on, as JSON.
+        key: everything that what is kept depends on, as JSON.
+    """
+    name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
+    return cache_folder() / kind / f"{name}.pt"
+
+
+def cached(kind: str, key: dict[str, Any], make: Callable[[], Any]) -> Any:
+    """What ``make`` returns, tensors and plain containers, from disk if it was made for this key before.
+
+    One process makes it while others wait; what is there is read without a lock. The arguments are those of `place`.
 
     Raises:
         ConfigError: if the folder cannot be written, or the file is broken.
     """
-    name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
-    file = cache_folder() / kind / f"{name}.pt"
+    file = place(kind, key)
     if not file.is_file():
-        with _locked(file):
+        with locked(kind, key):
             if not file.is_file():
                 value = make()
                 _write(file, value)
@@ -48,15 +54,21 @@ def cached(kind: str, key: dict[str, Any], make: Callable[[], Any]) -> Any:
     content = file.read_bytes()
     digest, payload = content[:_DIGEST], content[_DIGEST:]
     if hashlib.sha256(payload).digest() != digest:
-        raise ConfigError(f"{file}: this file of the cache is broken; delete it, it will be made again")
+        raise broken(file)
     return torch.load(io.BytesIO(payload), weights_only=True)
 
 
+def broken(file: Path) -> ConfigError:
+    """What to say of a file of the cache that is not as it was written."""
+    return ConfigError(f"{file}: this file of the cache is broken; delete it, it will be made again")
+
+
 @contextmanager
-def _locked(file: Path) -> Iterator[None]:
-    lock = FileLock(file.with_suffix(".lock"))
-    with _blaming_the_folder():
-        file.parent.mkdir(parents=True, exist_ok=True)
+def locked(kind: str, key: dict[str, Any]) -> Iterator[None]:
+    """Keep other processes off what is made for a key; the arguments are those of `place`."""
+    lock = FileLock(place(kind, key).with_suffix(".lock"))
+    with blaming_the_folder():
+        Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     try:
         yield
@@ -67,13 +79,14 @@ def _locked(file: Path) -> Iterator[None]:
 def _write(file: Path, value: Any) -> None:
     payload = io.BytesIO()
     torch.save(value, payload)
-    with _blaming_the_folder(), replacing(file) as stream:
+    with blaming_the_folder(), replacing(file) as stream:
         stream.write(hashlib.sha256(payload.getvalue()).digest())
         stream.write(payload.getvalue())
 
 
 @contextmanager
-def _blaming_the_folder() -> Iterator[None]:
+def blaming_the_folder() -> Iterator[None]:
+    """Say of an error of the system inside that the cache cannot be written."""
     try:
         yield
     except OSError as error:

@@ -67,7 +67,7 @@ def blame(key: str) -> Iterator[None]:
         nested = re.search(r"full_key: (\S+)", str(error))
         where = nested[1] if nested else key
         cause: BaseException = error
-        while cause.__cause__ is not None:
+        while cause.__cause__ is not None and not isinstance(cause, ConfigError):
             cause = cause.__cause__
         if isinstance(cause, ConfigError):
             raise cause from error

@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 _CHANGEABLE = (
     "trainer.accelerator",
     "trainer.devices",
+    "trainer.num_nodes",
+    "compile",
     "threads",
     "log_every",
     "pictures",

@@ -85,7 +85,7 @@ def load_generator(folder: RunFolder, weights: str, allowed_targets: Sequence[st
     has_average = any(key.startswith("ema.") for key in state)
     if weights == "ema" and not has_average:
         raise ConfigError("weights=ema: the run kept no moving average; expected generator or auto")
-    prefix = "ema.module." if has_average and weights != "generator" else "generator."
+    prefix = "ema." if has_average and weights != "generator" else "generator."
     generator = build_generator(folder.config(allowed_targets), tuple(checkpoint["sample_shape"]))
     try:
         generator.load_state_dict({key.removeprefix(prefix): state[key] for key in state if key.startswith(prefix)})

@@ -126,6 +126,9 @@ class TrainConfig:
     clip_grad: ClipGradConfig = field(default_factory=ClipGradConfig)
     ema_decay: float | None = _at_least(0, default=None)
     allow_batchnorm_penalty: bool = MISSING
+    joint_batch: bool | None = None
+    compile: Any = False
+    matmul_precision: str = _one_of("highest", "high", "medium", default=MISSING)
     threads: int | None = _at_least(1, 1024, default=None)
     log_every: int = _at_least(1, default=MISSING)
     on_divergence: str = _one_of("stop", "skip_update", default=MISSING)
@@ -146,7 +149,16 @@ _BLOCKS = (
     "trainer",
 )
 # what of Lightning's trainer a run can be given: steps, clipping, logging and checkpoints are keys of the root
-_TRAINER_KEYS = ("_target_", "accelerator", "devices", "precision", "deterministic", "benchmark", "detect_anomaly")
+_TRAINER_KEYS = (
+    "_target_",
+    "accelerator",
+    "devices",
+    "num_nodes",
+    "precision",
+    "deterministic",
+    "benchmark",
+    "detect_anomaly",
+)
 
 ConfigStore.instance().store(name="schema", node=TrainConfig)
 
@@ -160,6 +172,8 @@ def check(config: DictConfig) -> None:
     for key in sorted(known - set(config)):
         raise ConfigError(f"{key}: missing, expected a value")
     check_ranges(config, TrainConfig)
+    for key in OmegaConf.missing_keys(OmegaConf.masked_copy(config, list(known))):
+        raise ConfigError(f"{key}: it has no value unless you give it one, expected {key}=...")
     for key in _BLOCKS:
         block = OmegaConf.select(config, key)
         if not isinstance(block, DictConfig) or "_target_" not in block:
@@ -185,6 +199,10 @@ def check(config: DictConfig) -> None:
     for player in ("generator", "discriminator"):
         _check_optimizer(f"optimizer.{player}", config.optimizer[player])
     _check_trainer(config.trainer)
+    if not isinstance(config.compile, bool) and config.compile != "cudagraph":
+        raise ConfigError(f"compile={config.compile}: expected true, false or cudagraph")
+    if config.compile == "cudagraph":
+        _check_graph(config)
     if config.on_divergence == "skip_update" and config.trainer.precision == "16-mixed":
         raise ConfigError(
             "on_divergence=skip_update: expected stop with trainer.precision=16-mixed, which skips by itself"
@@ -223,6 +241,21 @@ def _check_optimizer(key: str, settings: DictConfig) -> None:
             raise ConfigError(f"{key}.{name}={value}: expected a number of at least 0")
 
 
+def _check_graph(config: DictConfig) -> None:
+    """A CUDA graph repeats the same work on one GPU, and never looks at a result."""
+    needed = {
+        "trainer.devices": (config.trainer.devices * config.trainer.num_nodes, 1),
+        "on_divergence": (config.on_divergence, "stop"),
+        "trainer.precision": (config.trainer.precision, ("32-true", "64-true", "bf16-mixed")),
+    }
+    for name, penalty in config.loss.penalties.items():
+        needed[f"loss.penalties.{name}.every"] = (penalty.get("every", 1), 1)
+    for key, (value, expected) in needed.items():
+        if value not in (expected if isinstance(expected, tuple) else (expected,)):
+            words = ", ".join(map(str, expected)) if isinstance(expected, tuple) else expected
+            raise ConfigError(f"{key}={value}: expected {words} with compile=cudagraph")
+
+
 def _check_trainer(trainer: DictConfig) -> None:
     allowed: dict[str, tuple[Any, ...]] = {
         "accelerator": ("auto", "cpu", "gpu", "cuda", "mps"),
@@ -235,10 +268,10 @@ def _check_trainer(trainer: DictConfig) -> None:
         if key in trainer and not any(type(trainer[key]) is type(value) and trainer[key] == value for value in values):
             words = ", ".join("null" if value is None else str(value) for value in values)
             raise ConfigError(f"trainer.{key}={trainer[key]}: expected one of {words}")
-    devices = trainer.devices
-    one = devices in (1, "auto") or (OmegaConf.is_list(devices) and len(devices) == 1 and trainer.accelerator != "cpu")
-    if isinstance(devices, bool) or not one:
-        raise ConfigError(f"trainer.devices={devices}: expected 1, a run trains on one device")
+    for key, meaning in (("devices", "processes, each on a device of its own"), ("num_nodes", "machines")):
+        value = trainer[key]
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ConfigError(f"trainer.{key}={value}: expected a whole number of at least 1, of {meaning}")
 
 
 def _is_number(value: Any) -> bool:

@@ -12,6 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from gan_lab.cluster import assist_the_first, check_folder_is_named, rank
 from gan_lab.errors import ConfigError, one_sentence
 from gan_lab.launch import unbegun_sweep_taken_back
 from gan_lab.resuming import changes_since, goes_on, is_done, resumed_words
@@ -84,7 +85,12 @@ def main() -> None:
 def _run() -> None:
     words = sys.argv[1:]
     _check_options(words)
-    sys.argv[1:] = resumed_words(words)
+    sys.argv[1:] = words = resumed_words(words)
+    if rank() is not None:
+        check_folder_is_named(words)
+    if rank():
+        assist_the_first(words)
+        return
     with guarded_composition(words), unbegun_sweep_taken_back():
         run()
 

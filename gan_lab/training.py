@@ -2,8 +2,14 @@
 
 import logging
 import math
+import os
 import platform
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -14,7 +20,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan_lab.adversary import AdversarialModule
 from gan_lab.budget import within_budget
-from gan_lab.building import build, build_dataset, build_evaluator, build_generator, fixed_latents
+from gan_lab.building import (
+    build,
+    build_dataset,
+    build_discriminator,
+    build_evaluator,
+    build_generator,
+    fixed_latents,
+)
 from gan_lab.callbacks import (
     AtomicCheckpointIO,
     Checkpoints,
@@ -30,7 +43,10 @@ from gan_lab.callbacks import (
 from gan_lab.datasets.data_module import InMemoryData
 from gan_lab.errors import ConfigError, blame
 from gan_lab.files import write_json
+from gan_lab.joint import judges_each_alone
 from gan_lab.lint import check_combination, check_networks
+from gan_lab.models.batchnorm import over_all_processes
+from gan_lab.processes import SharedBatch, assisted
 from gan_lab.run_folder import RunFolder, config_hash
 from gan_lab.saved import newest_checkpoint
 from gan_lab.schedules import Schedule
@@ -55,80 +71,154 @@ def train(config: DictConfig, folder: RunFolder, names: dict[str, str], resume: 
         ConfigError: for bad input, before training begins; if the checkpoints are broken.
         Diverged: if a loss, logit or gradient is no longer finite.
     """
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # its hints concern what is decided here
+    with library_settings(config), Signals() as signals:
+        return _train(config, folder, names, resume, signals)
+
+
+@contextmanager
+def library_settings(config: DictConfig) -> Iterator[None]:
+    """Inside, the libraries work as a run wants them to."""
+    for library in ("pytorch_lightning", "lightning_fabric", "lightning.fabric"):
+        logging.getLogger(library).setLevel(logging.WARNING)  # their hints concern what is decided here
+    warnings.filterwarnings("ignore", message=".*`dataloader_iter` step flavor")
+    warnings.filterwarnings("ignore", message=".*Found `dataloader_iter` argument")
     warnings.filterwarnings("ignore", message=".*isinstance\\(treespec, LeafSpec\\)", module="pytorch_lightning")
+    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"  # Lightning's 1 has every optimizer step look for a driver
+    torch.set_float32_matmul_precision(config.matmul_precision)
+    torch.backends.cudnn.allow_tf32 = config.matmul_precision != "highest"
     threads = torch.get_num_threads()
-    torch.set_num_threads(config.threads or threads)
+    on_cpu = config.trainer.accelerator == "cpu" or not torch.cuda.is_available()
+    sharing = config.trainer.devices if on_cpu and isinstance(config.trainer.devices, int) else 1
+    torch.set_num_threads(config.threads or max(threads // sharing, 1))
     try:
-        with Signals() as signals:
-            return _train(config, folder, names, resume, signals)
+        yield
     finally:
         torch.set_num_threads(threads)  # the next run of a sweep in this process chooses for itself
 
 
 def _train(config: DictConfig, folder: RunFolder, names: dict[str, str], resume: bool, signals: Signals) -> float:
-    asked = config
-    check_targets(OmegaConf.to_container(asked, resolve=True), "", asked.allowed_targets)
-    config = within_budget(asked)
+    check_targets(OmegaConf.to_container(config, resolve=True), "", config.allowed_targets)
     start = _take_up(folder, config.iterations) if resume else None
-    dataset = build_dataset(config)
-    module = build_module(config, dataset.sample_shape)
-    evaluator = build_evaluator(config, dataset)
-    stopwatch = Stopwatch()
-    curves = Curves(folder, config.log_every, stopwatch, start)
-    evaluation = Evaluation(evaluator, config.evaluation.every, curves, stopwatch)
-    checkpoints = Checkpoints(folder, **config.checkpoint, dataset=dataset, curves=curves, stopwatch=stopwatch)
-    callbacks = [
-        stopwatch,
-        Deadline(config.budget.seconds, stopwatch),
-        curves,
-        evaluation,
-        Pictures(
-            folder,
-            fixed_latents(config, "samples", config.pictures.samples),
-            dataset.test[:2500],
-            config.pictures.every,
-            curves,
-            stopwatch,
-        ),
-        checkpoints,
-        signals,
-        Randomness(),
-        ProgressBar(f"{names['dataset']} {names['loss']}", curves),
-    ]
-    trainer = build_trainer(config, callbacks)
-    data = InMemoryData(dataset, config.batch_size, config.n_critic, config.iterations, config.seed)
-    trainer.precision_plugin.convert_module(module)  # Lightning loads a checkpoint before it does: float64 were rounded
-    trainer.fit(module, data, ckpt_path=None if start in (None, -1) else folder.checkpoint(start))
-    if trainer.global_step != trainer.max_steps:
-        raise RuntimeError(f"training ended after {trainer.global_step} of {trainer.max_steps} iterations")
-
-    result = {
-        "schema": 1,
-        "config_hash": config_hash(asked),
-        **names,
-        "seed": config.seed,
-        "budget": {
-            "iterations": trainer.global_step,
-            "discriminator_updates": module.updates["discriminator"],
-            "generator_updates": module.updates["generator"],
-            "real_images": module.updates["discriminator"] * config.batch_size,
-            "train_seconds": stopwatch.seconds(),
-        },
-        "metrics": evaluation.final,
-        "best": evaluation.best,
-        "floor": evaluator.floor,
-        "ceiling": evaluator.ceiling,
-        "signals": evaluation.signals,
-        "verdict": verdict(folder.curves(), evaluator.floor, Thresholds(**config.evaluation.verdict)),
-        "fingerprint": evaluator.fingerprint | {"ema": module.ema is not None},
-        "skipped_updates": module.skipped,
-        "evaluations": [],
-        "environment": environment(trainer),
-    }
-    curves.write_hyperparameters(_hyperparameters(config, names, folder), evaluation.final)
+    checkpoint = None if start in (None, -1) else folder.checkpoint(start)
+    training = Training(config, folder, names, start, signals)
+    described = OmegaConf.to_yaml(config, resolve=True)
+    with assisted(training.trainer.strategy, assist, described, names, start, checkpoint):
+        training.fit(checkpoint)
+    result = training.result()
+    training.curves.write_hyperparameters(_hyperparameters(config, names, folder), result["metrics"])
     write_json(folder.result_file, result)
-    return next(iter(evaluation.final.values()))
+    return next(iter(result["metrics"].values()))
+
+
+def assist(described: str, names: dict[str, str], start: int | None, checkpoint: Path | None) -> None:
+    """Train as the run's first process does, which alone keeps what comes of it.
+
+    Args:
+        described: the configuration, as YAML.
+        names: the options chosen in the groups.
+        start: iterations done before, or None.
+        checkpoint: the first process's, to go on from.
+    """
+    config = OmegaConf.create(described)
+    assert isinstance(config, DictConfig)
+    with TemporaryDirectory() as scratch, library_settings(config):
+        logging.disable(logging.WARNING)  # the first process has said it
+        Training(config, RunFolder(scratch), names, start, Signals()).fit(checkpoint)
+
+
+class Training:
+    """All parts of a run, ready to begin.
+
+    Args:
+        config: the composed configuration.
+        folder: where everything goes.
+        names: the options chosen in the groups.
+        start: iterations done before, or None in a run's first process.
+        signals: what stops it from outside.
+
+    Raises:
+        ConfigError: for bad input.
+    """
+
+    def __init__(
+        self, config: DictConfig, folder: RunFolder, names: dict[str, str], start: int | None, signals: Signals
+    ) -> None:
+        self.asked = config
+        self.names = names
+        self.folder = folder
+        self.config = config = within_budget(config)
+        self.dataset = build_dataset(config)
+        self.evaluator = build_evaluator(config, self.dataset)
+        self.stopwatch = Stopwatch()
+        self.curves = Curves(folder, config.log_every, self.stopwatch, start)
+        self.evaluation = Evaluation(self.evaluator, config.evaluation.every, self.curves, self.stopwatch)
+        self.trainer = build_trainer(
+            config,
+            [
+                self.stopwatch,
+                Deadline(config.budget.seconds, self.stopwatch),
+                self.curves,
+                self.evaluation,
+                Pictures(
+                    folder,
+                    fixed_latents(config, "samples", config.pictures.samples),
+                    self.dataset.test[:2500],
+                    config.pictures.every,
+                    self.curves,
+                    self.stopwatch,
+                ),
+                Checkpoints(
+                    folder, **config.checkpoint, dataset=self.dataset, curves=self.curves, stopwatch=self.stopwatch
+                ),
+                signals,
+                Randomness(),
+                ProgressBar(f"{names['dataset']} {names['loss']}", self.curves),
+            ],
+        )
+        self.module = build_module(config, self.dataset.sample_shape, self.trainer.world_size)
+
+    def fit(self, checkpoint: Path | None) -> None:
+        """Train to the end, from the checkpoint if there is one.
+
+        Raises:
+            Diverged: if a loss, logit or gradient is no longer finite.
+        """
+        config, trainer = self.config, self.trainer
+        data = InMemoryData(self.dataset, config.batch_size, config.n_critic, config.iterations, config.seed)
+        # Lightning loads a checkpoint before it does that itself: float64 would be rounded
+        trainer.precision_plugin.convert_module(self.module)
+        trainer.fit(self.module, data, ckpt_path=checkpoint)
+        if trainer.global_step != trainer.max_steps:
+            raise RuntimeError(f"training ended after {trainer.global_step} of {trainer.max_steps} iterations")
+
+    def result(self) -> dict[str, Any]:
+        """What result.json tells of the training, which is over."""
+        updates, fingerprint = self.module.updates, self.evaluator.fingerprint
+        thresholds = Thresholds(**self.config.evaluation.verdict)
+        return {
+            "schema": 1,
+            "config_hash": config_hash(self.asked),
+            **self.names,
+            "seed": self.config.seed,
+            "budget": {
+                "iterations": self.trainer.global_step,
+                "discriminator_updates": updates["discriminator"],
+                "generator_updates": updates["generator"],
+                "real_images": updates["discriminator"] * self.config.batch_size,
+                "train_seconds": self.stopwatch.seconds(),
+            },
+            "metrics": self.evaluation.final,
+            "best": self.evaluation.best,
+            "floor": self.evaluator.floor,
+            "ceiling": self.evaluator.ceiling,
+            "signals": self.evaluation.signals,
+            "verdict": verdict(self.folder.curves(), self.evaluator.floor, thresholds),
+            "fingerprint": fingerprint | {"ema": self.module.ema is not None},
+            "data": self.dataset.record,
+            "skipped_updates": self.module.skipped,
+            "evaluations": [],
+            "environment": environment(self.trainer),
+        }
 
 
 def _take_up(folder: RunFolder, iterations: int) -> int:
@@ -143,11 +233,17 @@ def _take_up(folder: RunFolder, iterations: int) -> int:
     return start
 
 
-def build_module(config: DictConfig, sample_shape: tuple[int, ...]) -> AdversarialModule:
-    """Both networks, freshly initialised from the seed alone, and the game between them; oddities are warned of."""
+def build_module(config: DictConfig, sample_shape: tuple[int, ...], processes: int = 1) -> AdversarialModule:
+    """Both networks, freshly initialised from the seed alone, and the game between them; oddities are warned of.
+
+    Args:
+        config: the composed configuration.
+        sample_shape: of one sample.
+        processes: that will share every batch.
+    """
     pl.seed_everything(config.seed, verbose=False)
     generator = build_generator(config, sample_shape)
-    discriminator = build(config, "model.discriminator", sample_shape=sample_shape)
+    discriminator = build_discriminator(config, sample_shape)
     loss = build(config, "loss")
     check_networks(loss, generator, discriminator, config.latent_dim, sample_shape, config.batch_size)
     optimizers = {player: build(config, f"optimizer.{player}") for player in ("generator", "discriminator")}
@@ -156,11 +252,18 @@ def build_module(config: DictConfig, sample_shape: tuple[int, ...]) -> Adversari
             optimizer = optimizers[player](network.parameters())  # a bad setting is known by its key here
         if not isinstance(optimizer, torch.optim.Optimizer):
             raise ConfigError(f"optimizer.{player}: it makes a {type(optimizer).__name__}: expected an Optimizer")
+        if config.compile == "cudagraph" and "capturable" not in optimizer.defaults:
+            raise ConfigError(
+                f"optimizer.{player}: {type(optimizer).__name__} cannot be part of compile=cudagraph; "
+                "expected one with an argument capturable, such as Adam or RMSprop"
+            )
     for oddity in check_combination(
         loss, discriminator, optimizer, config.trainer.precision, config.allow_batchnorm_penalty
     ):
         log.warning("gan-lab: warning: %s", oddity)
-    return AdversarialModule(
+    if processes > 1:
+        generator, discriminator = over_all_processes(generator), over_all_processes(discriminator)
+    module = AdversarialModule(
         generator,
         discriminator,
         loss,
@@ -175,8 +278,13 @@ def build_module(config: DictConfig, sample_shape: tuple[int, ...]) -> Adversari
         clip_generator=config.clip_grad.generator,
         clip_discriminator=config.clip_grad.discriminator,
         ema_decay=config.ema_decay,
+        joint_batch=bool(config.joint_batch),
+        compile_mode=config.compile,
         skips_bad_updates=config.on_divergence == "skip_update",
     )
+    if config.joint_batch is None:  # there is an answer once the constraint is attached
+        module.joint_batch = judges_each_alone(discriminator, sample_shape)
+    return module
 
 
 def build_trainer(config: DictConfig, callbacks: list[pl.Callback]) -> pl.Trainer:
@@ -190,9 +298,15 @@ def build_trainer(config: DictConfig, callbacks: list[pl.Callback]) -> pl.Traine
         )
     if precision == "16-mixed" and (accelerator == "cpu" or not has_gpu):  # Lightning would take bf16 instead
         raise ConfigError("trainer.precision=16-mixed: expected on a GPU alone; the CPU has 32-true and bf16-mixed")
+    if config.compile == "cudagraph" and (accelerator == "cpu" or not torch.cuda.is_available()):
+        raise ConfigError("compile=cudagraph: expected a CUDA GPU to train on; the CPU has compile=true")
+    processes = config.trainer.devices * config.trainer.num_nodes
+    if config.batch_size % processes != 0:
+        raise ConfigError(f"batch_size={config.batch_size}: expected a multiple of {processes}, the run's processes")
     trainer = build(
         config,
         "trainer",
+        strategy=SharedBatch(timeout=timedelta(minutes=10)) if processes > 1 else "auto",
         max_steps=config.iterations,
         max_epochs=-1,
         callbacks=callbacks,
@@ -204,8 +318,6 @@ def build_trainer(config: DictConfig, callbacks: list[pl.Callback]) -> pl.Traine
     )
     if not isinstance(trainer, pl.Trainer):
         raise ConfigError(f"trainer: {config.trainer._target_} makes a {type(trainer).__name__}: expected a Trainer")
-    if trainer.world_size != 1:
-        raise ConfigError(f"trainer.devices={config.trainer.devices}: expected 1, a run trains on one device")
     return trainer
 
 

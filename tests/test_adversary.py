@@ -58,9 +58,9 @@ def test_ema_is_the_recursion_on_the_generator(composed, tmp_path):
     folders = [train_in(tmp_path / str(n), composed(*SMALL, f"iterations={n}", "ema_decay=0.6")) for n in (1, 2)]
     first, second = (weights_of(folder) for folder in folders)
     key = "1.weight" if "generator.1.weight" in first else "0.weight"
-    assert torch.equal(first[f"ema.module.{key}"], first[f"generator.{key}"])
+    assert torch.equal(first[f"ema.{key}"], first[f"generator.{key}"])
     expected = 0.6 * first[f"generator.{key}"] + 0.4 * second[f"generator.{key}"]
-    assert torch.allclose(second[f"ema.module.{key}"], expected, atol=1e-7)
+    assert torch.allclose(second[f"ema.{key}"], expected, atol=1e-7)
 
 
 def test_clipping_limits_the_step_of_its_network_alone(composed, tmp_path):
@@ -118,16 +118,23 @@ def test_precisions(composed, tmp_path, precision, loss):
 
 
 def test_neither_player_takes_gradients_in_the_others_update(composed, tmp_path, monkeypatch):
-    from gan_lab.adversary import AdversarialModule
+    from gan_lab import adversary
 
     seen = []
 
-    def spy(self, optimizer):
-        seen.append(
-            {name for name in self.updates if any(p.grad is not None for p in getattr(self, name).parameters())}
-        )
+    def spy(gradients):
+        module = gradients_of.pop()
+        seen.append({n for n in module.updates if any(p.grad is not None for p in getattr(module, n).parameters())})
 
-    monkeypatch.setattr(AdversarialModule, "on_before_optimizer_step", spy)
+    gradients_of = []
+    original = adversary.AdversarialModule.descend
+
+    def descend(self, loss, name):
+        gradients_of.append(self)
+        original(self, loss, name)
+
+    monkeypatch.setattr(adversary, "average", spy)
+    monkeypatch.setattr(adversary.AdversarialModule, "descend", descend)
     train_in(tmp_path / "run", composed(*SMALL, "n_critic=2", "iterations=1"))
     assert seen == [{"discriminator"}, {"discriminator"}, {"generator"}]
 

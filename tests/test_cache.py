@@ -1,6 +1,9 @@
 """The cache: made once, checked when read, and never in the way of what is already there."""
 
+import multiprocessing
 import os
+import signal
+import time
 
 import pytest
 import torch
@@ -59,3 +62,42 @@ def test_an_error_of_the_making_is_its_own(folder):
     with pytest.raises(FileNotFoundError, match="nope"):
         cached("kind", {}, lambda: os.stat("nope"))
     assert not list(folder.glob("*.pt"))
+
+
+def make_slowly(log, dies=False):
+    with log.open("a") as file:
+        file.write("made\n")
+    time.sleep(0.5)
+    if dies:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return torch.arange(5)
+
+
+def take(log, barrier, dies=False):
+    barrier.wait()
+    assert cached("kind", {}, lambda: make_slowly(log, dies)).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_processes_that_need_the_same_at_once(folder, tmp_path):
+    """One makes it, the others wait."""
+    context, log = multiprocessing.get_context("fork"), tmp_path / "log"
+    barrier = context.Barrier(3)
+    processes = [context.Process(target=take, args=(log, barrier)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert log.read_text() == "made\n"
+
+
+def test_another_process_makes_what_one_died_over(folder, tmp_path):
+    context, log = multiprocessing.get_context("fork"), tmp_path / "log"
+    doomed = context.Process(target=take, args=(log, context.Barrier(1), True))
+    doomed.start()
+    while not log.exists():
+        time.sleep(0.01)
+    take(log, context.Barrier(1))  # which waits for the lock
+    doomed.join(60)
+    assert doomed.exitcode == -signal.SIGKILL
+    assert log.read_text() == "made\nmade\n"

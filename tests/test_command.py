@@ -59,7 +59,7 @@ def test_a_run_leaves_its_folder_complete_and_is_sampled_and_evaluated(gan_lab, 
     assert (status["state"], status["iteration"], status["error"]) == ("done", 10, None)
     assert result.keys() == {
         "schema", "config_hash", "loss", "model", "dataset", "protocol", "seed", "budget", "metrics", "best", "floor",
-        "ceiling", "signals", "verdict", "fingerprint", "skipped_updates", "evaluations",
+        "ceiling", "signals", "verdict", "fingerprint", "data", "skipped_updates", "evaluations",
         "environment",
     }  # fmt: skip
     assert result["config_hash"] == status["config_hash"]

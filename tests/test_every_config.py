@@ -2,11 +2,14 @@
 
 import math
 
+import numpy as np
 import pytest
 from configurations import CONF, options
+from PIL import Image
 from training_runs import train_in
 
 GROUPS = sorted({str(file.parent.relative_to(CONF)) for file in CONF.glob("*/**/*.yaml")})
+PICTURES = np.random.RandomState(0).randint(0, 256, (60, 8, 8, 3)).astype(np.uint8)
 TINY = ["iterations=2", "batch_size=4", "evaluation.samples=20", "evaluation.kid_subset_size=10", "pictures.samples=4"]
 
 
@@ -38,6 +41,14 @@ def test_two_iterations(composed, tmp_path, choice, request):
         config.evaluation.extractor.weights = str(request.getfixturevalue("inception_weights"))
     if "steps" in config.evaluation.extractor:
         config.evaluation.extractor.steps = 20  # of a classifier's training: how good it is, is for other tests
+    if choice == "dataset=image_folder":
+        config.dataset.path = str(tmp_path / "pictures")
+        (tmp_path / "pictures").mkdir()
+        for number, image in enumerate(PICTURES):
+            Image.fromarray(image).save(tmp_path / "pictures" / f"{number}.png")
+    if choice == "dataset=npz":
+        config.dataset.path = str(tmp_path / "pictures.npz")
+        np.savez(config.dataset.path, PICTURES)
     if "root" in config.dataset:
         config.dataset.root = str(request.getfixturevalue("data_root"))
     result = train_in(tmp_path / "run", config).result()

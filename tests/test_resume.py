@@ -119,9 +119,9 @@ def test_counts_and_times_add_up(composed, tmp_path, monkeypatch):
     monkeypatch.setattr(stopwatch.time, "perf_counter", lambda: now[0])
     original = AdversarialModule.training_step
 
-    def second(self, *arguments):
+    def second(self, dataloader_iter):
         now[0] += 1
-        return original(self, *arguments)
+        return original(self, dataloader_iter)
 
     monkeypatch.setattr(AdversarialModule, "training_step", second)
     _, run = same(composed, tmp_path, [*SMALL, *OFTEN, "n_critic=2"], 4, 10)

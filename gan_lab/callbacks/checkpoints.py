@@ -16,6 +16,7 @@ from gan_lab.callbacks.stopwatch import Stopwatch
 from gan_lab.datasets.dataset import Dataset
 from gan_lab.errors import ConfigError, Diverged
 from gan_lab.files import replacing
+from gan_lab.losses.processes import as_the_first
 from gan_lab.run_folder import RunFolder
 from gan_lab.saved import load_checkpoint
 
@@ -65,7 +66,7 @@ class Checkpoints(Periodic):
         self._saved: int | None = None
 
     def due(self, iteration: int) -> bool:
-        late = self.minutes is not None and time.monotonic() - self._saved_at >= 60 * self.minutes
+        late = self.minutes is not None and as_the_first(time.monotonic() - self._saved_at) >= 60 * self.minutes
         return late or super().due(iteration)
 
     def act(self, trainer: pl.Trainer, module: AdversarialModule, iteration: int) -> None:
@@ -75,11 +76,12 @@ class Checkpoints(Periodic):
             if not tensor.isfinite().all():
                 raise Diverged(iteration, name, tensor[~tensor.isfinite()][0].item())
         self.curves.sync()
-        trainer.save_checkpoint(self.folder.checkpoint(iteration))
-        self.folder.point_last_checkpoint(iteration)
-        for old in self.folder.saved_iterations()[: -self.keep - 1]:
-            self.folder.checkpoint(old).unlink()
-        self.folder.update_status(iteration=iteration)
+        trainer.save_checkpoint(self.folder.checkpoint(iteration))  # all processes take part, the first one writes
+        if trainer.is_global_zero:
+            self.folder.point_last_checkpoint(iteration)
+            for old in self.folder.saved_iterations()[: -self.keep - 1]:
+                self.folder.checkpoint(old).unlink()
+            self.folder.update_status(iteration=iteration)
         self._saved, self._saved_at = iteration, time.monotonic()
 
     def on_save_checkpoint(

@@ -16,9 +16,11 @@ from torch.nn.utils import get_total_norm
 from torch.utils.tensorboard import SummaryWriter
 
 from gan_lab.adversary import AdversarialModule
+from gan_lab.callbacks.callback import Callback
 from gan_lab.callbacks.stopwatch import Stopwatch
 from gan_lab.errors import Diverged
 from gan_lab.files import sync
+from gan_lab.losses.processes import average
 from gan_lab.run_folder import RunFolder, append_points
 
 _CHARTS = {  # of TensorBoard's page of custom scalars, by the beginning of the tags
@@ -32,7 +34,7 @@ _CHARTS = {  # of TensorBoard's page of custom scalars, by the beginning of the 
 }
 
 
-class Curves(pl.Callback):
+class Curves(Callback):
     """Keeps each iteration's losses, logits and gradient norms on the device, and writes their means.
 
     A point at iteration i is the mean over the iterations since the point before; weight norms are those at i. When a
@@ -90,7 +92,9 @@ class Curves(pl.Callback):
         assert isinstance(module, AdversarialModule)
         rows, self._kept = [*self._kept, _weight_norms(module)], []
         # one transfer from the device; a lazy penalty is missing from most rows, and from their mean
-        values = iter(torch.stack([value.float() for row in rows for value in row.values()]).tolist())
+        column = torch.stack([value.float() for row in rows for value in row.values()])
+        average([column])
+        values = iter(column.tolist())
         # fp16's loss scaling overflows gradients on purpose, now and then, and skips the step
         scaled = getattr(trainer.precision_plugin, "scaler", None) is not None
         for iteration, row in enumerate(rows[:-1], trainer.global_step - len(rows) + 2):

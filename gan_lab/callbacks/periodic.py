@@ -7,12 +7,13 @@ from typing import Any
 import pytorch_lightning as pl
 
 from gan_lab.adversary import AdversarialModule
+from gan_lab.callbacks.callback import Callback
 from gan_lab.callbacks.curves import Curves
 from gan_lab.callbacks.stopwatch import Stopwatch
 from gan_lab.errors import Diverged, NotFinite
 
 
-class Periodic(pl.Callback):
+class Periodic(Callback):
     """Calls `act` every so many iterations and at the last, once all so far is known to be finite.
 
     Args:

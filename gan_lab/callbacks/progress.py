@@ -8,12 +8,13 @@ from typing import Any
 import pytorch_lightning as pl
 from tqdm import tqdm
 
+from gan_lab.callbacks.callback import Callback
 from gan_lab.callbacks.curves import Curves
 
 _LOSSES = {"D": "discriminator", "G": "generator"}
 
 
-class ProgressBar(pl.Callback):
+class ProgressBar(Callback):
     """Iterations done, both losses, speed and time left, on stderr; in a sweep, the sweep's own lines tell.
 
     Args:
@@ -33,7 +34,7 @@ class ProgressBar(pl.Callback):
             desc=self.title,
             unit="it",
             dynamic_ncols=True,
-            disable=multiprocessing.parent_process() is not None,
+            disable=multiprocessing.parent_process() is not None or not trainer.is_global_zero,
             mininterval=0.2 if sys.stderr.isatty() else 10.0,  # a log file wants a line now and then, not a film
         )
 

@@ -7,8 +7,10 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 
+from gan_lab.callbacks.callback import Callback
 
-class Randomness(pl.Callback):
+
+class Randomness(Callback):
     """Saves the global generators of PyTorch, NumPy and Python with a checkpoint, and goes on from there."""
 
     def __init__(self) -> None:

@@ -7,12 +7,14 @@ from typing import Any
 import pytorch_lightning as pl
 
 from gan_lab.adversary import AdversarialModule
+from gan_lab.callbacks.callback import Callback
 from gan_lab.callbacks.checkpoints import Checkpoints
+from gan_lab.losses.processes import as_the_first
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 
-class Signals(pl.Callback):
+class Signals(Callback):
     """On Ctrl-C, a request to terminate or SLURM's warning, saves a checkpoint and exits with 128 + the signal.
 
     In training that is at the end of the iteration, and a second Ctrl-C stops at once; before and after it, where there
@@ -47,13 +49,14 @@ class Signals(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if self._received is None:
+        received = as_the_first(self._received)  # a signal reaches processes in different iterations
+        if received is None:
             return
         assert isinstance(pl_module, AdversarialModule)
         callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
         (checkpoints,) = (callback for callback in callbacks if isinstance(callback, Checkpoints))
         checkpoints.do(trainer, pl_module)
-        raise SystemExit(128 + self._received)
+        raise SystemExit(128 + received)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._training = False

@@ -7,8 +7,10 @@ from contextlib import contextmanager
 import pytorch_lightning as pl
 import torch
 
+from gan_lab.callbacks.callback import Callback
 
-class Stopwatch(pl.Callback):
+
+class Stopwatch(Callback):
     """Runs while training runs; other callbacks stop it around work that is not training."""
 
     def __init__(self) -> None:

@@ -5,9 +5,22 @@
 
 from gan_lab.datasets.dataset import Dataset
 from gan_lab.datasets.digits import digits
+from gan_lab.datasets.image_folder import image_folder
 from gan_lab.datasets.mixtures import grid, ring
 from gan_lab.datasets.mnist import fashion_mnist, mnist
+from gan_lab.datasets.npz import npz
 from gan_lab.datasets.stacked_mnist import stacked_mnist
 from gan_lab.datasets.stream import BatchStream
 
-__all__ = ["BatchStream", "Dataset", "digits", "fashion_mnist", "grid", "mnist", "ring", "stacked_mnist"]
+__all__ = [
+    "BatchStream",
+    "Dataset",
+    "digits",
+    "fashion_mnist",
+    "grid",
+    "image_folder",
+    "mnist",
+    "npz",
+    "ring",
+    "stacked_mnist",
+]

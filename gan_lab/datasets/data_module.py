@@ -1,6 +1,8 @@
 """What Lightning asks of data."""
 
 import pytorch_lightning as pl
+import torch
+from torch import Tensor
 
 from gan_lab.datasets.dataset import Dataset
 from gan_lab.datasets.stream import BatchStream
@@ -26,7 +28,15 @@ class InMemoryData(pl.LightningDataModule):
 
     def train_dataloader(self) -> BatchStream:
         assert self.trainer is not None
-        samples = self.dataset.train.to(self.trainer.strategy.root_device)
+        device = self.trainer.strategy.root_device
+        samples = self.dataset.train
+        if _fits(samples, device):
+            samples = samples.to(device)  # otherwise Lightning brings every batch there
         # one batch more than needed: Lightning would take the last for the end of an epoch, and a run that goes on to
         # more iterations for one in its second
         return BatchStream(samples, self.batch_size, self.iterations + 1, self.seed)
+
+
+def _fits(samples: Tensor, device: torch.device) -> bool:
+    """Whether the samples leave half of a GPU's free memory to the networks."""
+    return device.type != "cuda" or samples.nbytes <= torch.cuda.mem_get_info(device)[0] // 2

@@ -1,10 +1,13 @@
 """What every source returns: samples in memory, some of them held out."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from gan_lab.errors import ConfigError
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,6 +20,7 @@ class Dataset:
         test: held-out samples of the same kind.
         test_labels: class of every held-out sample, or None.
         checksum: SHA-256 of the raw data, for the run's record.
+        origin: what else the record is to say of where the samples come from.
         modes: centres of a mixture's components, ``[K, D]``, or None.
         mode_std: standard deviation of each component.
     """
@@ -28,6 +32,12 @@ class Dataset:
     checksum: str
     modes: Tensor | None = None
     mode_std: float = 0.0
+    origin: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What a run's record says of its data."""
+        return {"checksum": self.checksum, "train": len(self.train), "test": len(self.test), **self.origin}
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
@@ -53,7 +63,7 @@ def checksum(*tensors: Tensor) -> str:
     """SHA-256 over the bytes of the tensors."""
     digest = hashlib.sha256()
     for tensor in tensors:
-        digest.update(tensor.numpy().tobytes())
+        digest.update(tensor.contiguous().numpy().data.cast("B"))  # no copy: it may be larger than memory
     return digest.hexdigest()
 
 
@@ -68,3 +78,40 @@ def first(limit: int | None, samples: Tensor, labels: Tensor | None = None) -> t
     if isinstance(limit, bool) or not isinstance(limit, int) or not 2 <= limit <= len(samples):
         raise ValueError(f"max_samples={limit!r}: expected null or a whole number from 2 to {len(samples)}")
     return samples[:limit], None if labels is None else labels[:limit]
+
+
+def hold_out(share: float, count: int, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Which of ``count`` samples to train on, in random order, and which to hold out.
+
+    The draw is fixed, as that of a published set: it does not follow the run's seed. Every class gives its share, to
+    the sample.
+
+    Args:
+        share: of the samples, to hold out.
+        count: number of samples.
+        labels: their classes, ``[count]``, or None.
+
+    Raises:
+        ValueError: if the share is not between 0 and 1, or leaves less than two samples to either part.
+    """
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
+        raise ValueError(f"held_out={share!r}: expected a number above 0 and below 1, the share of samples to hold out")
+    held_out = round(share * count)
+    if not 2 <= held_out <= count - 2:
+        raise ValueError(
+            f"held_out={share}: {held_out} of {count} samples are held out: expected 2 or more in each part"
+        )
+    shuffled = torch.randperm(count, generator=torch.Generator().manual_seed(0))
+    by_class = shuffled if labels is None else shuffled[labels[shuffled].argsort(stable=True)]
+    test = by_class[((torch.arange(held_out) + 0.5) * count / held_out).long()]  # evenly spaced, so class by class
+    is_test = torch.zeros(count, dtype=torch.bool)
+    is_test[test] = True
+    return shuffled[~is_test[shuffled]], shuffled[is_test[shuffled]]
+
+
+def all_the_same(what: str, count: int) -> ConfigError:
+    """What to say of samples that are all the same.
+
+    A generator that draws just that one is perfect and collapsed at once: no distance, and no verdict, is defined.
+    """
+    return ConfigError(f"{what}: all {count} samples are the same, expected some that differ")

@@ -6,9 +6,10 @@ import tempfile
 from pathlib import Path
 
 import torchvision.datasets
-from filelock import FileLock
 
+from gan_lab.cache import locked
 from gan_lab.datasets.dataset import Dataset, first
+from gan_lab.datasets.files import user_path
 from gan_lab.errors import ConfigError
 
 _FILES = {  # of each decompressed file: its bytes, its SHA-256 in MNIST and in Fashion-MNIST
@@ -76,7 +77,7 @@ def _load(
         raise ValueError(f"root={root!r}: expected a folder")
     if not isinstance(download, bool):
         raise ValueError(f"download={download!r}: expected true or false")
-    raw = Path(root).expanduser() / source.__name__ / "raw"
+    raw = user_path("dataset.root", root) / source.__name__ / "raw"
     if download and _faults(raw):
         _download(source, raw)
     faults = _faults(raw)
@@ -105,32 +106,39 @@ def _faults(raw: Path) -> dict[str, str]:
     faults = {}
     for name, (size, published) in _FILES.items():
         file = raw / name
-        if not file.is_file():
-            faults[name] = "missing"
-        elif file.stat().st_size != size:
-            faults[name] = f"{file.stat().st_size} bytes, expected {size}"
-        else:
+        try:
+            actual = file.stat().st_size
+            if actual != size:
+                faults[name] = f"{actual} bytes, expected {size}"
+                continue
             digest, expected = hashlib.sha256(file.read_bytes()).hexdigest(), published[raw.parent.name]
-            if digest != expected:
-                faults[name] = f"a SHA-256 that starts {digest[:12]}, expected {expected[:12]}"
+        except (FileNotFoundError, NotADirectoryError):
+            faults[name] = "missing"
+            continue
+        except OSError as error:
+            raise ConfigError(f"dataset.root: {file} cannot be read: {error.strerror}") from error
+        if digest != expected:
+            faults[name] = f"a SHA-256 that starts {digest[:12]}, expected {expected[:12]}"
     return faults
 
 
 def _download(source: type[torchvision.datasets.MNIST], raw: Path) -> None:
-    """Fetch into a folder beside ``raw``, then rename: other processes see each file whole or not at all.
+    """Fetch into a scratch folder of the same file system, then rename: other processes see each file whole or not.
 
-    torchvision checks the md5 of what it fetches; the lock keeps parallel jobs from fetching the same twice.
+    torchvision checks the md5 of what it fetches. The lock keeps parallel jobs from fetching the same twice; it is in
+    the cache folder, as one beside the data would stay there.
     """
-    raw.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(raw.parent / ".download.lock"):
+    with locked("downloads", {"folder": str(raw.resolve())}):
         if not _faults(raw):
             return
-        with tempfile.TemporaryDirectory(prefix=".download-", dir=raw.parent) as scratch:
-            try:
+        there = next(folder for folder in raw.parents if folder.is_dir())  # what fails makes no folders
+        try:
+            with tempfile.TemporaryDirectory(prefix=".download-", dir=there) as scratch:
                 source(scratch, train=True, download=True)
-            except (OSError, RuntimeError) as error:
-                raise ConfigError(f"dataset.download=true: {source.__name__} could not be fetched: {error}") from error
-            fetched = Path(scratch) / source.__name__ / "raw"
-            raw.mkdir(exist_ok=True)
-            for name in _FILES:
-                os.replace(fetched / name, raw / name)
+                fetched = Path(scratch) / source.__name__ / "raw"
+                raw.mkdir(parents=True, exist_ok=True)
+                for name in _FILES:
+                    os.replace(fetched / name, raw / name)
+        except (OSError, RuntimeError) as error:
+            reason = " ".join(str(error).split())  # torchvision's has a line for each mirror
+            raise ConfigError(f"dataset.download=true: {source.__name__} could not be fetched: {reason}") from error

@@ -17,7 +17,7 @@ class BatchStream:
     whether they are drawn one by one or n_critic at a time.
 
     Args:
-        samples: the training set, ``[N, …]`` uint8 or float, on the device where the batches are wanted.
+        samples: the training set, ``[N, …]`` uint8 or float, in memory or a mapped file; batches come where it is.
         batch_size: samples a batch.
         batches: length of the stream, in batches.
         seed: what the order is a function of.

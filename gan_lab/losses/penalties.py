@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from gan_lab.losses.objectives import first_head
+from gan_lab.losses.processes import global_mean, own_part, process_count
 
 Discriminator = Callable[[Tensor], Tensor]
 
@@ -56,7 +57,8 @@ def squared_gradient_norms(discriminator: Discriminator, samples: Tensor) -> Ten
         samples = samples.detach().requires_grad_()
         logits = first_head(discriminator(samples))
         (gradients,) = torch.autograd.grad(logits.sum(), samples, create_graph=True)
-        return gradients.flatten(1).square().sum(1)
+        gradients = gradients.flatten(1)
+        return torch.linalg.vecdot(gradients, gradients)
 
 
 def gradient_norms(discriminator: Discriminator, samples: Tensor) -> Tensor:
@@ -69,9 +71,14 @@ def gradient_norms(discriminator: Discriminator, samples: Tensor) -> Tensor:
     return torch.where(zero, 0.0, torch.where(zero, 1.0, squares).sqrt())
 
 
+def uniform(like: Tensor, count: int, *shape: int) -> Tensor:
+    """Numbers ~ U(0, 1), ``[count, *shape]``, of the kind of ``like``: in several processes those of one."""
+    return own_part(torch.rand(count * process_count(), *shape, device=like.device, dtype=like.dtype))
+
+
 def interpolate(real: Tensor, fake: Tensor) -> Tensor:
     """x̂ = εx_real + (1 − ε)x_fake with one ε ~ U(0, 1) per sample."""
-    epsilon = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device, dtype=real.dtype)
+    epsilon = uniform(real, len(real), *[1] * (real.ndim - 1))
     return torch.lerp(fake, real, epsilon)
 
 
@@ -133,7 +140,8 @@ class DRAGAN(Penalty):
     target: float = 1.0
 
     def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor) -> Tensor:
-        around = real + 0.5 * real.std(correction=0) * torch.rand_like(real)
+        deviation = global_mean((real - global_mean(real)).square()).sqrt()
+        around = real + 0.5 * deviation * uniform(real, *real.shape)
         return (gradient_norms(discriminator, around) - self.target).square().mean()
 
 

@@ -46,6 +46,11 @@ class Classifier(Extractor):
                 "evaluation/extractor=classifier: it learns from images with labels, which the dataset lacks; "
                 "evaluation/extractor=random_conv needs none"
             )
+        if dataset.train_labels.unique().numel() < 2:
+            raise ConfigError(
+                "evaluation/extractor=classifier: all training samples are of one class, expected two or more; "
+                "evaluation/extractor=random_conv needs none"
+            )
         if min(dataset.sample_shape[1:]) < 4:
             raise ConfigError(
                 f"evaluation/extractor=classifier: the images are {list(dataset.sample_shape)}, expected at least 4x4"

@@ -53,6 +53,17 @@ class Side:
     logits: Tensor | None
     k: int
 
+    @classmethod
+    def whole(cls, parts: "Sequence[Side]", device: torch.device) -> "Side":
+        """The set that several processes each looked at a part of."""
+        logits = [part.logits.to(device) for part in parts if part.logits is not None]
+        return cls(
+            torch.cat([part.samples for part in parts]),
+            torch.cat([part.features.to(device) for part in parts]),
+            torch.cat(logits) if logits else None,
+            parts[0].k,
+        )
+
     @cached_property
     def moments(self) -> Moments:
         return Moments.of(self.features)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from gan_lab.cache import cached, code_hash
 from gan_lab.datasets.dataset import Dataset, to_pixels
 from gan_lab.errors import NotFinite
+from gan_lab.losses.processes import all_parts, own_part
 from gan_lab.metrics.comparison import Comparison, Side
 from gan_lab.metrics.signals import signals
 
@@ -74,13 +75,16 @@ class Evaluator:
         made = {name: tensor.to(self.comparison.device) for name, tensor in made.items()}
         return Side(samples, made["features"], made.get("logits"), self.comparison.measures.k)
 
+    def _own_side(self, generator: nn.Module) -> Side:
+        return self.comparison.look(generate(generator, own_part(self.latents)))
+
     def evaluate(self, generator: nn.Module) -> Evaluated:
         """The metrics of the generator, which is left in the mode it came in.
 
         Raises:
             NotFinite: if a sample or a feature is not finite.
         """
-        fake = self.comparison.look(generate(generator, self.latents))
+        fake = Side.whole(all_parts(self._own_side(generator)), self.comparison.device)
         return Evaluated(
             self.comparison.compare(self._reference, fake), signals(self._reference.features, fake.features)
         )

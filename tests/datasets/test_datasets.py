@@ -2,8 +2,10 @@
 
 import gzip
 import hashlib
+import multiprocessing
 import os
 import threading
+from collections import Counter
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
@@ -115,34 +117,87 @@ def test_wrong_files_are_named(tmp_path, data_root):
         mnist(str(tmp_path))
 
 
-def test_download_fetches_what_is_missing_and_leaves_no_scraps(tmp_path, data_root, monkeypatch):
-    mirror, root = tmp_path / "mirror", tmp_path / "root"
-    mirror.mkdir()
-    resources = []
+@pytest.fixture
+def mirror(tmp_path, data_root, monkeypatch):
+    """A server of MNIST's files that torchvision takes for its own: their folder, and the names asked for so far."""
+    folder, asked, resources = tmp_path / "mirror", [], []
+    folder.mkdir()
     for file in sorted((data_root / "MNIST" / "raw").glob("*-ubyte")):
         packed = gzip.compress(file.read_bytes(), compresslevel=1)
-        (mirror / f"{file.name}.gz").write_bytes(packed)
+        (folder / f"{file.name}.gz").write_bytes(packed)
         resources.append((f"{file.name}.gz", hashlib.md5(packed).hexdigest()))
-    handler = partial(SimpleHTTPRequestHandler, directory=str(mirror))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+
+    class Handler(SimpleHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            super().do_GET()
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}/"
-    monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [address])
+    monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", [f"http://127.0.0.1:{server.server_port}/"])
     monkeypatch.setattr(torchvision.datasets.MNIST, "resources", resources)
+    monkeypatch.setenv("GAN_LAB_CACHE", str(tmp_path / "cache"))
+    yield folder, asked
+    server.shutdown()
+    server.server_close()
+
+
+def test_download_fetches_what_is_missing_and_leaves_no_scraps(tmp_path, mirror):
+    root = tmp_path / "root"
     assert len(mnist(str(root), download=True).train) == 60_000
-    assert sorted(path.name for path in (root / "MNIST").iterdir() if not path.name.endswith(".lock")) == ["raw"]
-    assert len(list((root / "MNIST" / "raw").iterdir())) == 4
+    assert [path.name for path in root.rglob("*") if path.is_dir()] == ["MNIST", "raw"]
+    assert len([path for path in root.rglob("*") if path.is_file()]) == 4
 
     truncated = root / "MNIST" / "raw" / "train-labels-idx1-ubyte"
     truncated.write_bytes(b"short")
     assert len(mnist(str(root), download=True).train) == 60_000
 
-    broken = tmp_path / "broken"
-    (mirror / resources[0][0]).write_bytes(b"not the file")
-    with pytest.raises(ConfigError, match=r"dataset.download=true: MNIST could not be fetched"):
-        mnist(str(broken), download=True)
-    assert not list((broken / "MNIST").glob("**/*-ubyte"))
-    server.shutdown()
+
+@pytest.mark.parametrize("fault", ["wrong", "absent"])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_failed_download_leaves_nothing(tmp_path, mirror, fault, there):
+    folder, _ = mirror
+    if fault == "wrong":
+        (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(b"not the file")
+    else:
+        (folder / "t10k-labels-idx1-ubyte.gz").unlink()
+    root = tmp_path / "deep" / "root"
+    if there:
+        root.mkdir(parents=True)
+    before = {*tmp_path.iterdir(), *root.parent.glob("*")}
+    with pytest.raises(ConfigError, match=r"^dataset.download=true: MNIST could not be fetched: .*labels") as error:
+        mnist(str(root), download=True)
+    assert len(str(error.value).splitlines()) == 1
+    assert {*tmp_path.iterdir(), *root.parent.glob("*")} - {tmp_path / "cache"} == before
+    assert not there or not any(root.iterdir())
+
+
+def test_processes_that_fetch_the_same_data_set_at_once(tmp_path, mirror):
+    """One fetches, the others wait, and all have it."""
+    _, asked = mirror
+    processes = [
+        multiprocessing.get_context("fork").Process(target=mnist, args=(str(tmp_path / "root"), True)) for _ in range(3)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert sorted(Counter(asked).values()) == [2, 2, 2, 2]  # torchvision first asks where each file is
+    assert len(mnist(str(tmp_path / "root")).train) == 60_000
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path):
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    (raw / "train-images-idx3-ubyte").symlink_to(raw / "train-images-idx3-ubyte")
+    with pytest.raises(ConfigError, match=r"^dataset.root: \S*images-idx3-ubyte cannot be read: Too many levels"):
+        mnist(str(tmp_path))
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ConfigError, match=r"^dataset=mnist: the folder \S*file/MNIST/raw lacks train-images"):
+        mnist(str(tmp_path / "file"))
+    with pytest.raises(ConfigError, match=r"^dataset.root=7: expected a path, as text, such as dataset.root=./7"):
+        mnist(7)
 
 
 def test_stacked_mnist(data_root):

@@ -53,20 +53,21 @@ def test_refused_files(tmp_path):
     refused(tmp_path / "x.txt", r"expected a folder of images or a file NAME.npz")
     (tmp_path / "bad.npz").write_text("x")
     refused(tmp_path / "bad.npz", r"bad.npz: not an archive that NumPy can read")
-    refused(written(tmp_path, other=PIXELS), r"it holds other, expected one of samples, images, arr_0")
+    refused(written(tmp_path, other=PIXELS), r"it holds 'other', expected an array samples, images, arr_0")
     refused(written(tmp_path, samples=PIXELS[:1]), r"it holds 1 samples, expected at least 4")
     refused(written(tmp_path, samples=PIXELS.astype(np.int32)), r"its array is int32 \[5, 6, 4, 3\], expected uint8")
     refused(written(tmp_path, samples=PIXELS[..., :2]), r"its array is uint8 \[5, 6, 4, 2\]")
-    refused(written(tmp_path, samples=np.array([[1.0], [np.nan], [2.0], [3.0]])), r"sample 1 is not finite")
+    refused(written(tmp_path, samples=np.array([[1.0], [np.nan], [2.0], [3.0]])), r"its array is float64 \[4, 1\]")
+    refused(written(tmp_path, samples=np.array([[1.0, 2]] * 3 + [[0, np.nan]])), r"sample 3 is not finite")
     refused(
         written(tmp_path, samples=PIXELS, labels=np.arange(4)),
-        r"its labels are int64 \[4\], expected a whole number from 0",
+        r"its labels are int64 \[4\] from 0 to 3, expected a whole number from 0",
     )
     refused(written(tmp_path, samples=np.array([object()] * 5)), r"not an archive that NumPy can read")
     for number, image in enumerate(PIXELS[:3]):
         Image.fromarray(image).save(tmp_path / f"{number}.png")
     Image.fromarray(PIXELS[3, :, :, 0]).save(tmp_path / "3.png")
-    refused(tmp_path, r"3.png is 4x6 with 1 channel, and 0.png is 4x6 with 3 channels: expected all alike")
+    refused(tmp_path, r"3.png is 4x6 with 1 channel, and 0.png is 4x6 with 3 channels, expected all alike")
     Image.fromarray(PIXELS[3, :3]).save(tmp_path / "3.png")
     refused(tmp_path, r"3.png is 4x3 with 3 channels, and 0.png is 4x6")
     (tmp_path / "3.png").write_bytes((tmp_path / "2.png").read_bytes()[:60])
@@ -92,7 +93,7 @@ def test_more_refused_files(tmp_path):
     refused(tmp_path / "c.npz", r"c.npz: not an archive that NumPy can read")
     for number in range(4):
         Image.fromarray(PIXELS[number, :, :, 0].astype(np.uint16) * 200).save(tmp_path / f"{number}.png")
-    refused(tmp_path, r"0.png is of Pillow's mode I;16, expected 8-bit grey or RGB")
+    refused(tmp_path, r"0.png is of Pillow's mode I;16, expected 8-bit grey or colour")
     for number in range(4):
         Image.fromarray(np.dstack([PIXELS[number], PIXELS[number, :, :, :1]])).save(tmp_path / f"{number}.png")
-    refused(tmp_path, r"0.png is of Pillow's mode RGBA, expected 8-bit grey or RGB")
+    refused(tmp_path, r"0.png is transparent in places")

@@ -1,0 +1,253 @@
+"""A folder of anyone's pictures, decoded once into one file of the cache, which runs map into memory.
+
+A mapped file is a tensor like any other, whether or not it fits in memory: the order of batches and exact resume do
+not depend on its size, no run decodes what another has, and all processes of a sweep share one copy.
+"""
+
+import hashlib
+import logging
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from gan_lab.cache import blaming_the_folder, broken, cached, code_hash, place
+from gan_lab.datasets.dataset import Dataset, all_the_same, checksum, first, hold_out
+from gan_lab.datasets.files import user_path
+from gan_lab.datasets.images import SUFFIXES, BrokenImage, UnfitImage, described, find_images, read_image, shown
+from gan_lab.errors import ConfigError
+from gan_lab.files import replacing
+
+_CODE = [Path(__file__).with_name(f"{module}.py") for module in ("image_folder", "images", "dataset")]
+_SIZES = range(4, 2049)
+_SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation"}
+_AHEAD = 256  # images that are decoded before they are written: bounds memory
+_NAMED = 3  # of many files
+
+_Read = Callable[[Path], np.ndarray | None]
+
+log = logging.getLogger(__name__)
+
+
+def image_folder(
+    path: str,
+    image_size: int | None = None,
+    channels: int | None = None,
+    held_out: float = 0.2,
+    skip_corrupt: bool = False,
+    max_samples: int | None = None,
+) -> Dataset:
+    """The images in a folder, uint8 ``[N, C, H, W]``; where they are in subfolders, these are the classes.
+
+    Labels number the subfolders in the order of their names, as `torchvision.datasets.ImageFolder` does.
+
+    Args:
+        path: the folder.
+        image_size: side of the square that every image is cropped and resized to, see `read_image`; None takes them as
+            they are, all of one size.
+        channels: 1, grey, or 3, colour, whatever the files are; None takes them as they are, all alike.
+        held_out: share of the images to hold out for evaluation, see `hold_out`.
+        skip_corrupt: leave out files that cannot be decoded; otherwise the first of them is an error.
+        max_samples: train on so many only; None for all.
+
+    Raises:
+        ConfigError: for a folder that is missing, or files that cannot be used; the first one is named.
+        ValueError: for an argument out of range.
+    """
+    _check_arguments(image_size, channels, skip_corrupt)
+    folder = user_path("dataset.path", path)
+    if os.path.isfile(folder):
+        raise ConfigError(f"dataset.path={folder}: it is a file, expected a folder of images; dataset=npz reads .npz")
+    files, others = find_images("dataset.path", folder)
+    if not files:
+        raise ConfigError(f"dataset.path={folder}: it holds no images ({', '.join(SUFFIXES)})")
+    classes, labels = _classes(folder, files)
+    parts = hold_out(held_out, len(files), labels)
+    key = {
+        "files": _listing_hash(folder, files),
+        "settings": [image_size, channels, held_out, skip_corrupt],
+        "code": code_hash(*_CODE),
+        "pillow": PIL.__version__,
+    }
+    pixels = place("images", key).with_suffix(".pixels")
+    read = partial(_read, folder, channels, image_size, skip_corrupt)
+    made: dict[str, Any] = cached("images", key, lambda: _decode(folder, files, parts, read, pixels))
+    train, test = _mapped(pixels, made)
+    train_labels, test_labels = (None if labels is None else labels[torch.tensor(kept)] for kept in made["kept"])
+    if made["skipped"]:
+        few = ", ".join(made["skipped"][:_NAMED])
+        log.warning(
+            "gan-lab: warning: dataset.path=%s: %d of %d images cannot be read and are left out, such as %s",
+            folder, len(made["skipped"]), len(files), few,
+        )  # fmt: skip
+    if others:
+        few = ", ".join(shown(other.relative_to(folder)) for other in others[:_NAMED])
+        log.info("dataset.path=%s: %d other files are left out, such as %s", folder, len(others), few)
+    origin = {
+        "images": len(files),
+        "other_files": len(others),
+        "skipped": made["skipped"],
+        "classes": classes,
+        "resize": None if image_size is None else f"antialiased bicubic, centre crop to {image_size}x{image_size}",
+    }
+    label_parts = [] if train_labels is None or test_labels is None else [train_labels, test_labels]
+    return Dataset(
+        *first(max_samples, train, train_labels),
+        test,
+        test_labels,
+        checksum=hashlib.sha256(f"{made['checksum']} {len(train)} {checksum(*label_parts)}".encode()).hexdigest(),
+        origin=origin,
+    )
+
+
+def _check_arguments(image_size: int | None, channels: int | None, skip_corrupt: bool) -> None:
+    if image_size is not None and (type(image_size) is not int or image_size not in _SIZES):
+        raise ValueError(f"image_size={image_size!r}: expected null or a whole number from 4 to {_SIZES[-1]}")
+    if channels not in (None, 1, 3) or isinstance(channels, bool):
+        raise ValueError(f"channels={channels!r}: expected null, 1 (grey) or 3 (colour)")
+    if not isinstance(skip_corrupt, bool):
+        raise ValueError(f"skip_corrupt={skip_corrupt!r}: expected true or false")
+
+
+def _classes(folder: Path, files: Sequence[Path]) -> tuple[list[str], Tensor | None]:
+    """Names of the classes, and the class of every file; none if all lie in the folder itself."""
+    names = [file.relative_to(folder).parts[0] for file in files]
+    beside = [file for file in files if file.parent == folder]
+    if len(beside) == len(files):
+        return [], None
+    if beside:
+        below = next(file for file in files if file.parent != folder)
+        raise ConfigError(
+            f"dataset.path={folder}: {shown(beside[0])} lies in the folder itself and {shown(below)} in a subfolder, "
+            "expected all in subfolders, which are then the classes, or none"
+        )
+    classes = sorted(set(names))
+    if len(classes) > 1 and _SPLITS.issuperset(name.lower() for name in classes):
+        raise ConfigError(
+            f"dataset.path={folder}: its subfolders {' and '.join(classes)} are parts of a split, not classes; "
+            f"expected one of them, such as dataset.path={folder / classes[0]}"
+        )
+    numbers = {name: number for number, name in enumerate(classes)}
+    return [shown(name) for name in classes], torch.tensor([numbers[name] for name in names])
+
+
+def _listing_hash(folder: Path, files: Sequence[Path]) -> str:
+    """A hash of names, sizes and times, which change whenever a file does."""
+    digest = hashlib.sha256()
+    for file in files:
+        try:
+            status = file.stat()
+        except OSError as error:
+            raise _unreadable(folder, file, error) from error
+        digest.update(os.fsencode(file.relative_to(folder)))
+        digest.update(f"\0{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}\0".encode())
+    return digest.hexdigest()
+
+
+def _read(
+    folder: Path, channels: int | None, image_size: int | None, skip_corrupt: bool, file: Path
+) -> np.ndarray | None:
+    """The pixels of a file, or None if it is to be left out."""
+    try:
+        return read_image(file, channels, image_size)
+    except BrokenImage as error:
+        if skip_corrupt:
+            return None
+        raise ConfigError(
+            f"dataset.path={folder}: {shown(file)} {error}; dataset.skip_corrupt=true leaves such files out"
+        ) from error
+    except UnfitImage as error:
+        raise ConfigError(f"dataset.path={folder}: {shown(file)} {error}") from error
+    except OSError as error:
+        raise _unreadable(folder, file, error) from error
+
+
+def _decode(
+    folder: Path, files: Sequence[Path], parts: tuple[Tensor, Tensor], read: _Read, pixels: Path
+) -> dict[str, Any]:
+    """Write the pixels ``[N, C, H, W]`` of all images, those to train on first; what there is to know of the file."""
+    kept: tuple[list[int], list[int]] = ([], [])
+    skipped: list[str] = []
+    example: tuple[Path, np.ndarray] | None = None
+    varied = False
+    digest = hashlib.sha256()
+    with (
+        blaming_the_folder(),
+        replacing(pixels) as stream,
+        tqdm(total=len(files), desc="reading images, once", delay=2, disable=None, leave=False) as bar,
+    ):
+        for part, indices in zip(kept, parts, strict=True):
+            for index, image in _ahead(read, files, indices.tolist()):
+                bar.update()
+                if image is None:
+                    skipped.append(shown(files[index].relative_to(folder)))
+                    continue
+                example = example or (files[index], image)
+                if image.shape != example[1].shape:
+                    raise _unlike(folder, example, (files[index], image))
+                varied = varied or not np.array_equal(image, example[1])
+                row = image.transpose(2, 0, 1).tobytes()
+                stream.write(row)
+                digest.update(row)
+                part.append(index)
+        if example is None or min(map(len, kept)) < 2:
+            raise ConfigError(
+                f"dataset.path={folder}: {len(skipped)} of {len(files)} images cannot be read, such as {skipped[0]}, "
+                "and too few are left"
+            )
+        if not varied:
+            raise all_the_same(f"dataset.path={folder}", len(files) - len(skipped))
+    height, width, channels = example[1].shape
+    shape = [channels, height, width]
+    return {"shape": shape, "kept": list(kept), "skipped": sorted(skipped), "checksum": digest.hexdigest()}
+
+
+def _ahead(read: _Read, files: Sequence[Path], indices: list[int]) -> Iterator[tuple[int, np.ndarray | None]]:
+    """Each index with its image, in order; Pillow decodes on several threads at once."""
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        for start in range(0, len(indices), _AHEAD):
+            chosen = indices[start : start + _AHEAD]
+            yield from zip(chosen, pool.map(read, [files[index] for index in chosen]), strict=True)
+
+
+def _mapped(pixels: Path, made: dict[str, Any]) -> tuple[Tensor, Tensor]:
+    """The images to train on and those held out, as views of the file.
+
+    Raises:
+        ConfigError: if the file is not as it was written.
+    """
+    shape, sizes = made["shape"], [len(kept) for kept in made["kept"]]
+    count = sum(sizes) * math.prod(shape)
+    if not pixels.is_file() or pixels.stat().st_size != count:
+        raise broken(pixels.with_suffix(".pt"))  # without which both are made again
+    mapped = torch.from_file(str(pixels), shared=False, size=count, dtype=torch.uint8)
+    if checksum(mapped) != made["checksum"]:
+        raise broken(pixels.with_suffix(".pt"))  # without which both are made again
+    train, test = mapped.view(-1, *shape).split(sizes)
+    return train, test
+
+
+def _unlike(folder: Path, one: tuple[Path, np.ndarray], other: tuple[Path, np.ndarray]) -> ConfigError:
+    same_size = one[1].shape[:2] == other[1].shape[:2]
+    way_on = (
+        "dataset.channels=3 makes all colour, 1 grey"
+        if same_size
+        else "dataset.image_size=64 brings all to one size, of 64x64 pixels"
+    )
+    return ConfigError(
+        f"dataset.path={folder}: {shown(other[0])} is {described(other[1].shape)}, and {shown(one[0])} is "
+        f"{described(one[1].shape)}, expected all alike; {way_on}"
+    )
+
+
+def _unreadable(folder: Path, file: Path, error: OSError) -> ConfigError:
+    return ConfigError(f"dataset.path={folder}: {shown(file)} cannot be read: {error.strerror}")

@@ -1,0 +1,94 @@
+"""A run in several processes, which share every batch: the same run, sooner.
+
+Each process trains the same networks on its part of every batch and averages the gradients with the others
+(`gan_lab.losses.processes`). The first one is the run: it has the folder, the signals and the clock. The others assist:
+they do the same in a folder of their own, which is thrown away.
+"""
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from pytorch_lightning.strategies import DDPStrategy
+
+
+class SharedBatch(DDPStrategy):
+    """Lightning's part of it: devices, ranks, checkpoints by the first process alone.
+
+    `AdversarialModule` averages gradients where it makes them, one message an update. The usual wrapper would have to
+    look for unused weights in every backward pass, as each player leaves the other's alone.
+    """
+
+    def _configure_launcher(self) -> None:
+        self._launcher = None  # `assisted` starts the processes, or the cluster has
+
+    def setup_distributed(self) -> None:
+        os.environ.pop("PL_GLOBAL_SEED", None)  # Lightning would begin the random streams anew
+        super().setup_distributed()
+
+    def configure_ddp(self) -> None:
+        """Let all begin with the first one's weights; nothing is wrapped."""
+        assert self.model is not None
+        for tensor in self.model.state_dict().values():
+            dist.broadcast(tensor, 0)
+
+
+@contextmanager
+def assisted(strategy: Any, function: Callable[..., None], *arguments: Any) -> Iterator[None]:
+    """Inside, ``function(*arguments)`` runs in as many further processes as the strategy wants on this machine.
+
+    Raises:
+        RuntimeError: if one of them fails.
+    """
+    cluster = strategy.cluster_environment if isinstance(strategy, SharedBatch) else None
+    if cluster is None or cluster.creates_processes_externally:
+        yield
+        return
+    port = cluster.main_port
+    context = multiprocessing.get_context("forkserver")  # imports torch once, and has no threads to be forked
+    context.set_forkserver_preload(["gan_lab.training"])
+    assistants = [
+        context.Process(target=_assist, name=f"process {rank}", args=(rank, port, sys.path, function, *arguments))
+        for rank in range(1, strategy.num_processes)
+    ]
+    for assistant in assistants:
+        assistant.start()
+    try:
+        yield
+    except BaseException as error:
+        failed = [assistant for assistant in assistants if assistant.exitcode]
+        for assistant in assistants:
+            assistant.kill()
+        if failed and isinstance(error, Exception):  # the others have lost the connection, which says little
+            raise RuntimeError(f"{failed[0].name} of the run ended with exit status {failed[0].exitcode}") from error
+        raise
+    finally:
+        for assistant in assistants:
+            assistant.join()
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
+
+def _assist(rank: int, port: int, path: list[str], function: Callable[..., None], *arguments: Any) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)  # the first process decides
+    sys.path[:] = path  # users' modules lie in the working directory
+    if torch.cuda.is_available():
+        torch.cuda.set_device(rank)
+    os.environ |= {"LOCAL_RANK": str(rank), "MASTER_PORT": str(port)}
+    function(*arguments)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

@@ -1,0 +1,191 @@
+"""GANs as people write them by hand: what `scripts/benchmark.py` measures gan_lab against.
+
+`plain` is the script found in most repositories: torchvision's transforms sample by sample behind a DataLoader, default
+Adam, real and fake samples through the discriminator one after the other, the gradients of its weights made in the
+generator's step too. `best` is the quickest loop we can write without changing what is computed: data in memory, one
+discriminator pass over real and fake, the discriminator frozen in the generator's step, fused Adam, losses read every
+50 iterations, channels last.
+
+Both take the networks of gan_lab, and their losses are written out here, so that only the loop differs.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+
+@dataclass(frozen=True)
+class Game:
+    """What is played: the losses of logits and the settings of their paper.
+
+    Args:
+        discriminator_loss: of real and fake logits.
+        generator_loss: of real and fake logits; real is None where it is not asked for.
+        needs_real: whether the generator's loss looks at real logits.
+        penalty_weight: of WGAN-GP's gradient penalty; 0 for none.
+        n_critic: discriminator updates an iteration.
+        lr: Adam's learning rate.
+        betas: Adam's decay rates.
+    """
+
+    discriminator_loss: Callable[[Tensor, Tensor], Tensor]
+    generator_loss: Callable[[Tensor | None, Tensor], Tensor]
+    needs_real: bool = False
+    penalty_weight: float = 0.0
+    n_critic: int = 1
+    lr: float = 2e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+
+
+GAMES = {
+    "non_saturating": Game(
+        lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean(),
+        lambda _, fake: F.softplus(-fake).mean(),
+    ),
+    "rsgan": Game(
+        lambda real, fake: F.softplus(fake - real).mean(),
+        lambda real, fake: F.softplus(real - fake).mean(),
+        needs_real=True,
+    ),
+    "wgan_gp": Game(
+        lambda real, fake: fake.mean() - real.mean(),
+        lambda _, fake: -fake.mean(),
+        penalty_weight=10.0,
+        n_critic=5,
+        lr=1e-4,
+        betas=(0.0, 0.9),
+    ),
+}
+
+
+def gradient_penalty(discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+    """E (‖∇C(x̂)‖₂ − 1)² at random points between real and fake samples."""
+    epsilon = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device)
+    between = torch.lerp(fake, real, epsilon).requires_grad_()
+    (gradients,) = torch.autograd.grad(discriminator(between).sum(), between, create_graph=True)
+    return (gradients.flatten(1).norm(dim=1) - 1).square().mean()
+
+
+@dataclass
+class Timed:
+    """Seconds an iteration took, and the last losses."""
+
+    seconds: float
+    discriminator_loss: float
+    generator_loss: float
+
+
+def wait(device: torch.device) -> None:
+    """Until the device has done what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def plain(
+    game: Game,
+    generator: nn.Module,
+    discriminator: nn.Module,
+    dataset: torch.utils.data.Dataset,
+    batch_size: int,
+    latent_dim: int,
+    iterations: int,
+    device: torch.device,
+) -> Timed:
+    """The usual script."""
+    loader = DataLoader(dataset, batch_size, shuffle=True, drop_last=True)
+
+    def endless() -> Iterator[Tensor]:
+        while True:
+            for batch in loader:
+                yield (batch[0] if isinstance(batch, list | tuple) else batch).to(device)
+
+    batches = endless()
+    g_optimizer = torch.optim.Adam(generator.parameters(), game.lr, game.betas)
+    d_optimizer = torch.optim.Adam(discriminator.parameters(), game.lr, game.betas)
+    wait(device)
+    start = time.perf_counter()
+    for iteration in range(iterations):
+        for _ in range(game.n_critic):
+            real = next(batches)
+            fake = generator(torch.randn(batch_size, latent_dim, device=device)).detach()
+            d_loss = game.discriminator_loss(discriminator(real), discriminator(fake))
+            if game.penalty_weight:
+                d_loss = d_loss + game.penalty_weight * gradient_penalty(discriminator, real, fake)
+            d_optimizer.zero_grad()
+            d_loss.backward()
+            d_optimizer.step()
+        fake = generator(torch.randn(batch_size, latent_dim, device=device))
+        g_loss = game.generator_loss(discriminator(real) if game.needs_real else None, discriminator(fake))
+        g_optimizer.zero_grad()
+        g_loss.backward()
+        g_optimizer.step()
+        if iteration % 50 == 0:
+            print_losses(iteration, d_loss, g_loss)
+    wait(device)
+    return Timed((time.perf_counter() - start) / iterations, d_loss.item(), g_loss.item())
+
+
+def best(
+    game: Game,
+    generator: nn.Module,
+    discriminator: nn.Module,
+    samples: Tensor,
+    batch_size: int,
+    latent_dim: int,
+    iterations: int,
+    device: torch.device,
+    bf16: bool = False,
+) -> Timed:
+    """The quickest honest loop.
+
+    Args:
+        samples: the training set in memory, ``[N, …]``, uint8 pixels or float points.
+        bf16: run the networks in bfloat16 autocast.
+    """
+    samples = samples.to(device)
+    g_optimizer = torch.optim.Adam(generator.parameters(), game.lr, game.betas, fused=True)
+    d_optimizer = torch.optim.Adam(discriminator.parameters(), game.lr, game.betas, fused=True)
+    order, position = torch.randperm(len(samples), device=device), 0
+    wait(device)
+    start = time.perf_counter()
+    for iteration in range(iterations):
+        for _ in range(game.n_critic):
+            if position + batch_size > len(samples):
+                order, position = torch.randperm(len(samples), device=device), 0
+            real = samples[order[position : position + batch_size]]
+            position += batch_size
+            if real.dtype == torch.uint8:
+                real = real.float().div_(127.5).sub_(1)
+            with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+                with torch.no_grad():
+                    fake = generator(torch.randn(batch_size, latent_dim, device=device))
+                logits = discriminator(torch.cat([real, fake.float()]))
+            d_loss = game.discriminator_loss(*logits.float().chunk(2))
+            if game.penalty_weight:
+                d_loss = d_loss + game.penalty_weight * gradient_penalty(discriminator, real, fake.float())
+            d_optimizer.zero_grad()
+            d_loss.backward()
+            d_optimizer.step()
+        discriminator.requires_grad_(False)
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            fake_logits = discriminator(generator(torch.randn(batch_size, latent_dim, device=device)))
+            real_logits = discriminator(real).float() if game.needs_real else None
+        g_loss = game.generator_loss(real_logits, fake_logits.float())
+        g_optimizer.zero_grad()
+        g_loss.backward()
+        g_optimizer.step()
+        discriminator.requires_grad_(True)
+        if iteration % 50 == 0:
+            print_losses(iteration, d_loss, g_loss)
+    wait(device)
+    return Timed((time.perf_counter() - start) / iterations, d_loss.item(), g_loss.item())
+
+
+def print_losses(iteration: int, d_loss: Tensor, g_loss: Tensor) -> None:
+    """As every script does, now and then."""
+    print(f"{iteration}: D {d_loss.item():.3f} G {g_loss.item():.3f}")

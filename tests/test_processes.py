@@ -1,0 +1,121 @@
+"""Two processes that share every batch train as one process does."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from training_runs import checkpoint, train_in, weights_of
+
+from gan_lab.errors import Diverged
+from gan_lab.models.batchnorm import GlobalBatchNorm, over_all_processes
+
+TINY = [
+    "dataset=ring8",
+    "model.generator.hidden=[16,16]",
+    "model.discriminator.hidden=[16,16]",
+    "batch_size=16",
+    "evaluation.samples=101",
+    "evaluation.every=10",
+    "pictures.samples=4",
+    "trainer=cpu",
+    "trainer.precision=64-true",
+    "iterations=20",
+    "log_every=7",
+]
+
+
+def plain(config, lr=0.05):
+    """Gradient descent, which hides no difference of scale."""
+    for player in ("generator", "discriminator"):
+        config.optimizer[player] = {"_target_": "torch.optim.SGD", "_partial_": True, "lr": lr}
+    return config
+
+
+def largest_difference(one, two) -> float:
+    first, second = weights_of(one), weights_of(two)
+    assert first.keys() == second.keys()
+    return max((first[key] - second[key]).abs().max().item() for key in first)
+
+
+CASES = {
+    "non_saturating": [],
+    "wgan_gp": ["loss.penalties.gradient_penalty.weight=0.1"],
+    "dragan": ["loss.penalties.dragan.weight=0.1"],
+    "rasgan": ["n_critic=2", "clip_grad.discriminator=0.1", "ema_decay=0.9"],
+    "ralsgan": ["model.generator.norm=batch", "on_divergence=skip_update"],
+    "r3gan": ["loss.penalties.r1.weight=0.1", "loss.penalties.r2.weight=0.1"],
+}
+
+
+@pytest.mark.parametrize("loss", CASES)
+def test_weights_curves_and_metrics_are_those_of_one_process(composed, tmp_path, loss):
+    overrides = [*TINY, f"loss={loss}", *CASES[loss]]
+    one = train_in(tmp_path / "one", plain(composed(*overrides)))
+    two = train_in(tmp_path / "two", plain(composed(*overrides, "trainer.devices=2")))
+    assert largest_difference(one, two) < 1e-12
+    moved = weights_of(train_in(tmp_path / "start", plain(composed(*overrides, "iterations=1"))))
+    assert max((moved[key] - value).abs().max() for key, value in weights_of(two).items()) > 1e-3
+    curves = [folder.curves() for folder in (one, two)]
+    assert curves[0].keys() == curves[1].keys()
+    for name, curve in curves[0].items():
+        assert curves[1][name] == pytest.approx(curve, rel=1e-5, abs=1e-6), name
+    assert two.result()["budget"]["real_images"] == one.result()["budget"]["real_images"]
+    assert two.result()["metrics"] == pytest.approx(one.result()["metrics"], abs=1e-9)
+    assert sorted(file.name for file in two.samples.iterdir()) == sorted(file.name for file in one.samples.iterdir())
+
+
+def test_a_run_goes_on_in_as_many_processes_or_in_one(composed, tmp_path):
+    overrides = [*TINY, "loss=wgan_gp", "checkpoint.every=8", "trainer.devices=2"]
+    whole = train_in(tmp_path / "whole", plain(composed(*overrides)))
+    part = train_in(tmp_path / "part", plain(composed(*overrides, "iterations=12")))
+    train_in(part.path, plain(composed(*overrides)), resume=True)
+    assert largest_difference(whole, part) == 0
+    assert checkpoint(part)["global_step"] == 20
+    part = train_in(tmp_path / "alone", plain(composed(*overrides, "iterations=12")))
+    train_in(part.path, plain(composed(*overrides, "trainer.devices=1")), resume=True)
+    assert largest_difference(whole, part) < 1e-12
+
+
+def test_divergence_is_everybodys(composed, tmp_path):
+    with pytest.raises(Diverged):
+        train_in(tmp_path / "run", plain(composed(*TINY, "loss=lsgan", "trainer.devices=2"), lr=1e9))
+    assert json.loads((tmp_path / "run" / "status.json").read_text())["state"] == "diverged"
+
+
+def test_batchnorm_over_one_process_is_batchnorm():
+    """In training and in evaluation, gradients and running statistics included."""
+    torch.manual_seed(0)
+    samples = torch.randn(6, 3, 4, 4, dtype=torch.float64, requires_grad=True)
+    ours = over_all_processes(torch.nn.Sequential(torch.nn.BatchNorm2d(3))).double()
+    theirs = torch.nn.Sequential(torch.nn.BatchNorm2d(3)).double()
+    assert isinstance(ours[0], GlobalBatchNorm)
+    weights = torch.randn(3, 4, 4, dtype=torch.float64)
+    for _ in range(3):
+        results = [network(samples) for network in (ours, theirs)]
+        assert torch.allclose(*results, atol=1e-12)
+        gradients = [torch.autograd.grad((result * weights).sum(), samples)[0] for result in results]
+        assert torch.allclose(*gradients, atol=1e-12)
+    for key, value in theirs.state_dict().items():
+        assert torch.allclose(ours.state_dict()[key], value, atol=1e-12), key
+    assert torch.allclose(ours.eval()(samples), theirs.eval()(samples), atol=1e-12)
+
+
+def test_a_signal_ends_all_processes_at_a_checkpoint(tmp_path):
+    words = [*TINY, "trainer.devices=2", "threads=1", "iterations=100000", f"hydra.run.dir={tmp_path}/run"]
+    program = "import sys; sys.argv[0] = 'gan-lab'; from gan_lab.train import main; main()"
+    run = subprocess.Popen([sys.executable, "-c", program, *words], stderr=subprocess.DEVNULL)
+    metrics: Path = tmp_path / "run" / "metrics.csv"
+    while not (metrics.exists() and len(metrics.read_text().splitlines()) > 30):
+        assert run.poll() is None
+        time.sleep(0.2)
+    run.send_signal(signal.SIGTERM)
+    assert run.wait(60) == 143
+    status = json.loads((tmp_path / "run" / "status.json").read_text())
+    assert status["state"] == "interrupted"
+    saved = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)
+    assert saved["global_step"] == status["iteration"] > 0
