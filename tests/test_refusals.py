@@ -1,7 +1,6 @@
 """What a person may type wrong: each line, and the exact sentence it ends with; nothing is left behind or touched."""
 
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -74,11 +73,9 @@ def test_each_line_ends_with_its_sentence(place, words, monkeypatch, capsys, lin
     for name, meaning in words.items():
         sentence = sentence.replace(name, meaning)
     before = {path: path.lstat().st_mtime_ns for path in place.rglob("*")}
-    began = time.monotonic()
     assert refusal(monkeypatch, place, MAINS[command], command, *arguments) == f"gan-lab: {sentence}".replace(
         "PLACE", str(place)
     )
-    assert time.monotonic() - began < 15
     assert {path: path.lstat().st_mtime_ns for path in place.rglob("*")} == before
     assert "Traceback" not in "".join(capsys.readouterr())
 
