@@ -15,6 +15,9 @@ from gan_lab.run_folder import RunFolder
 FINISHED = ("done", "diverged")
 """States in which a run has said its last: run again, it would end the same."""
 
+TUNING, REPLICATES = "tuning", "replicates"
+"""Folders of a tuned sweep: of the runs that choose, and of those that are compared."""
+
 GROWING = ("loss", "seed")
 """Keys that a sweep may begin with one value of, and later get more: they are always in its folders' names."""
 

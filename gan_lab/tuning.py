@@ -13,9 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from gan_lab.errors import ConfigError, sentence
 from gan_lab.metric_names import known
 from gan_lab.run_folder import RunFolder
-
-TUNING, REPLICATES = "tuning", "replicates"
-"""Folders of a tuned sweep: of the runs that choose, and of those that are compared."""
+from gan_lab.sweep import REPLICATES, TUNING
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from gan_lab.files import write_json
 from gan_lab.launch import job_folder, named_keys, sweep_overrides, sweep_values
 from gan_lab.metric_names import higher_is_better
 from gan_lab.run_folder import RunFolder
-from gan_lab.tuning import REPLICATES, TUNING, search_of
+from gan_lab.sweep import REPLICATES, TUNING
+from gan_lab.tuning import search_of
 
 _PENALTIES = "penalty_weight"  # in the space, the weights of whatever penalties a recipe has
 

@@ -13,7 +13,7 @@ def test_rliable_truths():
     y = np.array([[1, 1], [2, 2], [3, 3]], dtype=float)
     assert st.interquartile_mean(x) == pytest.approx(1.5, abs=1e-12)
     assert st.interquartile_mean(y) == pytest.approx(2.0, abs=1e-12)
-    assert st.mean_probability_of_improvement(list(x.T), list(y.T)) == pytest.approx(1 / 3, abs=1e-12)
+    assert st.mean_probability_of_improvement(list(x.T), list(y.T)).value == pytest.approx(1 / 3, abs=1e-12)
 
 
 def test_interquartile_mean_is_scipys_trimmed_mean():
