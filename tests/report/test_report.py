@@ -56,7 +56,9 @@ def test_below_three_seeds_no_interval_and_the_page_says_so(tmp_path, sweep, see
 
 def test_three_seeds_have_intervals_but_settle_no_order(tmp_path, sweep):
     sweep(tmp_path, {"lsgan": 9.0, "rsgan": 0.2}, 3)
-    assert "3 seeds a group cannot settle an order of 2 groups, however far apart they are: run 4 or more" in answers(page(tmp_path))
+    assert "3 seeds a group cannot settle an order of 2 groups, however far apart they are: run 4 or more" in answers(
+        page(tmp_path)
+    )
     assert rows(tmp_path)[0]["low"] != ""
 
 
