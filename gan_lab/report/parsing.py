@@ -19,7 +19,10 @@ _DEEPEST = 50  # levels of a YAML file
 def read_json(file: Path) -> tuple[dict[str, Any], str]:
     """The file's mapping, or what is wrong with it."""
     try:
-        value = json.loads(file.read_text())
+        text = file.read_text()
+        value = json.loads(text)
+        if "\\ud" in text.lower():  # perhaps half a character, which no page could hold
+            value = json.loads(plain(json.dumps(value, ensure_ascii=False)))
     except FileNotFoundError:
         return {}, f"{file.name} is missing"
     except (OSError, ValueError) as error:
@@ -76,12 +79,14 @@ def numbers(value: Any) -> dict[str, float]:
 
 
 def number(value: Any) -> float:
-    """A finite number, or NaN; one too large for a float counts as infinite, and so does not count."""
-    try:
-        found = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
-    except OverflowError:
-        return math.nan
-    return found if math.isfinite(found) else math.nan
+    """A number of at most `LARGEST`, or NaN."""
+    known = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
+    return float(value) if known else math.nan
+
+
+def plain(text: str) -> str:
+    """Text without halves of characters, as names of files and JSON may hold, and no other file can."""
+    return text.encode(errors="replace").decode()
 
 
 def read_curves(file: Path, prefix: str) -> dict[str, Curve]:

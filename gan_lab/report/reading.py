@@ -4,6 +4,7 @@ Nothing is instantiated: JSON, CSV and safe YAML alone.
 """
 
 import json
+import math
 import os
 import time
 from dataclasses import dataclass, field
@@ -11,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from gan_lab.report.parsing import (
-    LARGEST,
     Curve,
     flatten,
     last_line,
     number,
     numbers,
+    plain,
     read_curves,
     read_json,
     read_overrides,
@@ -33,7 +34,6 @@ _CHOICES = ("loss", "model", "dataset", "protocol")
 _REQUIRED: dict[str, type] = {"loss": str, "model": str, "dataset": str, "budget": dict, "metrics": dict}
 _LISTED = ("environment", "fingerprint", "floor", "ceiling", "best", "verdict", "signals")
 _BUDGET = ("iterations", "discriminator_updates", "generator_updates", "real_images", "train_seconds")
-_PLAIN = str.maketrans({chr(code): "�" for code in range(0xD800, 0xE000)})  # half characters, which no file can hold
 
 
 @dataclass(frozen=True)
@@ -118,12 +118,14 @@ def read(folders: list[Path]) -> Sweep:
             if path not in seen:
                 seen.add(path)
                 name = str(path.relative_to(base)) if path != base else path.name
-                sweep.runs.append(_read_run(path, name.translate(_PLAIN)))
+                sweep.runs.append(_read_run(path, plain(name)))
         for path in foreign:
             sweep.skipped.append(
-                Skipped(str(path.relative_to(base)), "not a run folder: no status.json in or below it")
+                Skipped(plain(str(path.relative_to(base))), "not a run folder: no status.json in or below it")
             )
-        sweep.skipped += [Skipped(str(error.filename), f"cannot be opened: {error.strerror}") for error in closed]
+        sweep.skipped += [
+            Skipped(plain(str(error.filename)), f"cannot be opened: {error.strerror}") for error in closed
+        ]
         for path in tuned:
             try:
                 sweep.searches.append(read_search(path))
@@ -196,9 +198,9 @@ def _add_result(run: Run, asked: dict[str, Any]) -> None:
     result.setdefault("protocol", "unknown")
     result["signals"] = numbers(result["signals"])
     run.result = result
-    run.choices = {key: str(result[key]).translate(_PLAIN) for key in _CHOICES}
+    run.choices = {key: str(result[key]) for key in _CHOICES}
     along = {name: number(entry.get("value")) for name, entry in result["best"].items() if isinstance(entry, dict)}
-    run.best = {name: value for name, value in along.items() if abs(value) <= LARGEST}
+    run.best = {name: value for name, value in along.items() if math.isfinite(value)}
     # evaluated again later: the newest of equal fingerprints counts, the first is that of the run itself
     later = result.get("evaluations")
     again = [entry for entry in (later if isinstance(later, list) else []) if isinstance(entry, dict)]
@@ -222,7 +224,7 @@ def _wrong(result: dict[str, Any]) -> str:
     for key, kind in _REQUIRED.items():
         if not isinstance(result.get(key), kind):
             return f"result.json: '{key}' is missing or of the wrong kind"
-    if missing := [key for key in _BUDGET if not 0 <= number(result["budget"].get(key)) <= LARGEST]:
+    if missing := [key for key in _BUDGET if not number(result["budget"].get(key)) >= 0]:
         return f"result.json: the budget lacks {', '.join(missing)}"
     if not result["budget"]["iterations"]:
         return "result.json: the budget has no iteration"
@@ -232,7 +234,8 @@ def _wrong(result: dict[str, Any]) -> str:
     if not result["metrics"]:
         return "result.json: it holds no metric"
     for name, value in result["metrics"].items():
-        if not (value is None or isinstance(value, int | float)) or abs(number(value)) > LARGEST:
+        blank = value is None or (isinstance(value, float) and not math.isfinite(value))  # it counts as lost
+        if not blank and math.isnan(number(value)):
             return f"result.json: the metric {name} is {str(value)[:40]!r}, and no number that can be compared"
     return ""
 
