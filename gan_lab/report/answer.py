@@ -52,6 +52,8 @@ def _standing(board: Board, leader: Row, others: list[Row], worth: str) -> str:
     )
     if odds and chance.value < 0.5:
         odds += ", so the means and the single runs disagree"
+    elif odds and chance.interval and chance.interval[0] > 0.5 and not second.beaten:
+        odds += ", which alone does not settle it"
     beaten = [row.label for row in others if row.beaten]
     unsure = [row.label for row in others if not row.beaten]
     if second.beaten:

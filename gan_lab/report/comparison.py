@@ -246,8 +246,14 @@ def _settle(made: list[Board]) -> None:
         board.fewest_seeds = fewest
         first, *others = board.ranked
         for row, better in zip(others, found, strict=True):
-            ends = board.improvement(first, row).interval if better else None
-            row.beaten = ends is not None and ends[0] > 0.5
+            row.beaten = better and _intervals_agree(board, first, row)
+
+
+def _intervals_agree(board: Board, first: Row, row: Row) -> bool:
+    """Whether what is said beside a claim does not contradict it: the probability's interval, and the difference's."""
+    chance, difference = board.improvement(first, row).interval, board.difference(first, row)
+    holds_zero = bool(difference and difference.interval and difference.interval[0] <= 0 <= difference.interval[1])
+    return chance is not None and chance[0] > 0.5 and not holds_zero
 
 
 def _order(board: Board, row: Row) -> tuple[bool, float, float, float]:
