@@ -202,6 +202,19 @@ def test_hundreds_of_groups_take_seconds(tmp_path, run):
     assert section.more == 76
 
 
+def test_the_matrix_says_the_same_of_a_pair_from_both_sides(tmp_path, sweep):
+    """lsgan's five runs lie one step of seeds before rsgan's: by hand it wins 15 of 25 pairs, and ties in 4."""
+    sweep(tmp_path, {"lsgan": 20.0, "rsgan": 22.0}, 5, spread=2.0)
+    (section,) = content(read([tmp_path]), None).sections
+    (_, (_, ours)), (_, (theirs, _)) = section.matrix
+    assert (ours.text, ours.note) == ("68 %", "34 %–90 %")
+    assert (theirs.text, theirs.note) == ("32 %", "10 %–66 %")
+    assert (ours.hint, theirs.hint) == (
+        "difference −2 [−2, −2], paired by seed",
+        "difference 2 [2, 2], paired by seed",
+    )
+
+
 def test_names_of_several_lines_stay_on_one_in_latex(tmp_path, run):
     run(tmp_path / "a", {"loss": "two\nlines", "dataset": "ring\n8"})
     page(tmp_path)
