@@ -3,6 +3,7 @@
 import hashlib
 import re
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,8 @@ from gan_lab.errors import USER_ERRORS, ConfigError, Diverged, exit_with, senten
 from gan_lab.resuming import goes_on
 from gan_lab.run_folder import RunFolder
 from gan_lab.schema import check
-from gan_lab.sweep import SweepFolder
+from gan_lab.sweep import GROWING, SweepFolder
+from gan_lab.tuning import refuse_untuned, search_of
 
 _LONGEST_NAME = 80  # characters of a job's folder; file systems allow 255 bytes
 
@@ -62,6 +64,7 @@ class Launch(Callback):
                 folder.check_writable()
             else:
                 _check_record(config)
+                refuse_untuned(config.hydra.runtime.choices.protocol)
                 self.made = folder.create(again=config.resume is not None)
         except USER_ERRORS as error:
             exit_with(error)
@@ -83,29 +86,38 @@ class Launch(Callback):
                 raise ConfigError(f"{empty[0]}: the sweep has no runs, its glob matches nothing")
             _check_record(config)
             _check_numbers(config.hydra)
+            refuse_untuned(",".join(swept.get("protocol", [])))
+            search = search_of(config.hydra.sweeper, [one.get_key_element() for one in overrides])
             planned = _planned(config, overrides)
             _check_first_jobs(config, overrides)
             sweep = SweepFolder(config.hydra.sweep.dir)
-            _opened.append((sweep, sweep.open(held, swept, planned)))
+            _opened.append((sweep, sweep.open(held, swept, planned, search.as_record() if search else {})))
         except USER_ERRORS as error:
             exit_with(error)
         # what all runs share is not in their folders' names; Hydra composes every job anew from these overrides
-        shared = ",".join(one.get_key_element() for one in overrides if not one.is_sweep_override())
+        named = named_keys(overrides)
+        shared = ",".join(one.get_key_element() for one in overrides if one.get_key_element() not in named)
         with flag_override(config, "readonly", False):
             config.hydra.overrides.hydra.append(f"hydra.job.config.override_dirname.exclude_keys=[{shared}]")
+            # Hydra would write each job's .hydra anew, of finished runs too: gan_lab.sweep_job writes it, once
+            config.hydra.overrides.hydra.append("hydra.output_subdir=null")
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         sweep = SweepFolder(config.hydra.sweep.dir)
-        summary = sweep.update()
-        from gan_lab.report.writing import write_report
-
-        tuned = sweep.path / "replicates"  # what was tuned is compared on fresh seeds alone
-        page = write_report([tuned if tuned.is_dir() else sweep.path], out=sweep.path / "report")
-        print(f"\n{summary}\nsweep   {sweep.path}\nreport  {page}")
+        print(f"\n{sweep.update()}\nsweep   {sweep.path}", flush=True)
         lost = {run: status for run, status in sweep.states().items() if status["state"] != "done"}
         for run, status in lost.items():
             reason = (status["error"] or "it left no word").strip().splitlines()[-1]
             print(f"  {status['state']}: {run.path.relative_to(sweep.path)}: {reason}", file=sys.stderr)
+        from gan_lab.report.writing import write_report
+
+        try:
+            print(f"report  {write_report([sweep.path], out=sweep.path / 'report')}")
+        except USER_ERRORS as error:
+            exit_with(error)
+        except Exception:  # a bug, of which Hydra would make a warning and exit status 0
+            traceback.print_exc()
+            sys.exit(1)
         if lost:
             sys.exit(1)
 
@@ -160,6 +172,11 @@ def _check_first_jobs(config: DictConfig, overrides: list[Override]) -> None:
             refused = refused or ConfigError(sentence(error))
     if refused:
         raise refused
+
+
+def named_keys(overrides: list[Override]) -> set[str]:
+    """The keys in the names of a sweep's folders: what is swept; loss and seed, if given, as a sweep grows by them."""
+    return {one.get_key_element() for one in overrides if one.is_sweep_override() or one.get_key_element() in GROWING}
 
 
 def sweep_overrides(config: DictConfig) -> list[Override]:

@@ -140,6 +140,23 @@ class RunFolder:
         config.allowed_targets = list(allowed_targets)
         return config
 
+    def record_configuration(self, config: DictConfig, hydra: DictConfig, resolve: bool = True) -> None:
+        """Write the ``.hydra`` folder as Hydra does, but resolved: it then says the same wherever it is read.
+
+        Args:
+            config: the composed configuration.
+            hydra: Hydra's own, below its key ``hydra``.
+            resolve: False leaves interpolations that lead nowhere as they are.
+        """
+        files = {
+            "config.yaml": OmegaConf.to_yaml(config, resolve=resolve),
+            "hydra.yaml": OmegaConf.to_yaml(hydra),
+            "overrides.yaml": OmegaConf.to_yaml(hydra.hydra.overrides.task),  # last: a sweep counts runs by it
+        }
+        for name, text in files.items():
+            with replacing(self._config_file.with_name(name)) as stream:
+                stream.write(text.encode())
+
     def change_config(self, config: DictConfig, overrides: list[str]) -> None:
         """Put a configuration, and the overrides that make it, in the place of the first; that one stays beside it."""
         hydra = self._config_file.parent
@@ -269,7 +286,7 @@ class RunFolder:
                 self._record_end(state="failed", error=reason)
                 raise
             except BaseException as error:
-                self._record_end(state="interrupted", error=_how_stopped(error))
+                self._record_end(**_how_stopped(error))
                 raise
 
     def _record_end(self, **changes: Any) -> None:
@@ -327,15 +344,23 @@ def config_hash(config: DictConfig) -> str:
     """A hash of everything that was asked for, after interpolation."""
     asked = OmegaConf.to_container(config, resolve=True)
     assert isinstance(asked, dict)
-    for key in ("resume", "allowed_targets"):  # how a process began, not what is run
-        asked.pop(key, None)
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
+    return hash_of(asked)
 
 
-def _how_stopped(error: BaseException) -> str:
-    if isinstance(error, SystemExit) and isinstance(error.code, int) and error.code > 128:
-        return f"stopped by {signal.Signals(error.code - 128).name}"
-    return f"stopped by {type(error).__name__}"
+def hash_of(asked: dict[Any, Any]) -> str:
+    """`config_hash` of a configuration as plain, resolved containers."""
+    beside = ("resume", "allowed_targets")  # how a process began, not what is run
+    run = {key: value for key, value in asked.items() if key not in beside}
+    return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _how_stopped(error: BaseException) -> dict[str, str]:
+    """A signal interrupts; a run that ends the program by itself has failed."""
+    if not isinstance(error, SystemExit):
+        return {"state": "interrupted", "error": f"stopped by {type(error).__name__}"}
+    if isinstance(error.code, int) and error.code > 128:
+        return {"state": "interrupted", "error": f"stopped by {signal.Signals(error.code - 128).name}"}
+    return {"state": "failed", "error": f"exited with status {error.code or 0}"}
 
 
 def _now() -> str:

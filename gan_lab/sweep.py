@@ -15,6 +15,12 @@ _LOCK = ".sweep.lock"
 FINISHED = ("done", "diverged")
 """States in which a run has said its last: run again, it would end the same."""
 
+TUNING, REPLICATES = "tuning", "replicates"
+"""Folders of a tuned sweep: of the runs that choose, and of those that are compared."""
+
+GROWING = ("loss", "seed")
+"""Keys that a sweep may begin with one value of, and later get more: they are always in its folders' names."""
+
 
 class SweepFolder:
     """``sweep.json``, a live index: states of all runs, how many are planned, time left.
@@ -27,13 +33,14 @@ class SweepFolder:
         self.path = Path(path)
         self.index_file = self.path / "sweep.json"
 
-    def open(self, held: list[str], swept: dict[str, list[str]], runs: int) -> list[Path]:
+    def open(self, held: list[str], swept: dict[str, list[str]], runs: int, search: dict[str, Any]) -> list[Path]:
         """Make the folder, or open it again for the same sweep, whose finished runs then stay as they are.
 
         Args:
             held: the overrides that all runs share.
             swept: the values of each swept key; a sweep may be opened again with more of them.
             runs: how many runs that makes.
+            search: the settings of the search, if it is tuned: with others it would be another sweep.
 
         Returns:
             The folders that were not there before, innermost first.
@@ -47,21 +54,13 @@ class SweepFolder:
         except OSError as error:
             raise ConfigError(f"hydra.sweep.dir={self.path}: the folder cannot be made: {error.strerror}") from error
         if self.index_file.is_file():
-            before = self.index()
-            if not {"held", "swept"} <= before.keys():
-                raise ConfigError(f"{self.index_file}: not the index of a sweep; name another folder")
-            for name, then, now in (("holds", before["held"], held), ("sweeps", list(before["swept"]), list(swept))):
-                if sorted(then) != sorted(now):
-                    raise ConfigError(
-                        f"hydra.sweep.dir={self.path}: the sweep in it {name} {', '.join(then) or 'nothing'}, and this "
-                        f"one {', '.join(now) or 'nothing'}; name another folder"
-                    )
+            self._check_same(held, swept, search)
         elif inside := next(self.path.iterdir(), None):
             raise ConfigError(
                 f"hydra.sweep.dir={self.path}: the folder is not empty ({inside.name}); name another folder"
             )
-        plan = {"held": held, "swept": swept, "planned": runs, "opened": time.time(), "before": len(self.finished())}
-        write_json(self.index_file, plan)
+        plan = {"held": held, "swept": swept, "search": search, "planned": runs}
+        write_json(self.index_file, plan | {"opened": time.time(), "before": len(self.finished())})
         self.update()
         return made
 
@@ -73,6 +72,27 @@ class SweepFolder:
             (self.path / name).unlink(missing_ok=True)
         for folder in made:
             folder.rmdir()
+
+    def _check_same(self, held: list[str], swept: dict[str, list[str]], search: dict[str, Any]) -> None:
+        """Raise ConfigError unless the sweep in the folder is this one, or a part of it, or more of it."""
+        before = self.index()
+        if not {"held", "swept", "search"} <= before.keys():
+            raise ConfigError(f"{self.index_file}: not the index of a sweep; name another folder")
+        (held_then, swept_then), (held_now, swept_now) = _grown(before["held"], before["swept"]), _grown(held, swept)
+        pairs = [("holds", held_then, held_now), ("sweeps", list(swept_then), list(swept_now))]
+        for key in swept_then.keys() & swept_now.keys():
+            then, now = swept_then[key], swept_now[key]
+            if (key not in before["swept"] or key not in swept) and set(then).isdisjoint(now):
+                pairs.append(("has", [f"{key}={','.join(then)}"], [f"{key}={','.join(now)}"]))
+        for key in before["search"].keys() & search.keys():
+            name = f"hydra.sweeper.{key}"
+            pairs.append(("has", [f"{name}={before['search'][key]}"], [f"{name}={search[key]}"]))
+        for name, then, now in pairs:
+            if sorted(then) != sorted(now):
+                raise ConfigError(
+                    f"hydra.sweep.dir={self.path}: the sweep in it {name} {', '.join(then) or 'nothing'}, and this "
+                    f"one {', '.join(now) or 'nothing'}; name another folder"
+                )
 
     def index(self) -> dict[str, Any]:
         return read_json(self.index_file)
@@ -98,7 +118,8 @@ class SweepFolder:
             ended = sum(counts[state] for state in (*FINISHED, "failed"))
             elapsed = time.time() - index["opened"]
             newly = ended - index["before"]
-            left = elapsed / newly * (index["planned"] - ended) if newly > 0 and ended < index["planned"] else None
+            planned = max(index["planned"], len(states))  # the line may name but a part of what is in the folder
+            left = elapsed / newly * (planned - ended) if newly > 0 and ended < planned else None
             index |= {
                 "counts": dict(counts),
                 "seconds": elapsed,
@@ -112,8 +133,14 @@ class SweepFolder:
             }
             write_json(self.index_file, index)
         others = ", ".join(f"{counts[state]} {state}" for state in sorted(counts) if state != "done")
-        words = f"{counts['done']} of {index['planned']} done" + (f", {others}" if others else "")
+        words = f"{counts['done']} of {planned} done" + (f", {others}" if others else "")
         return words + ("" if left is None else f"; about {_duration(left)} left")
+
+
+def _grown(held: list[str], swept: dict[str, list[str]]) -> tuple[list[str], dict[str, list[str]]]:
+    """What is held and what is swept, one value of a key by which sweeps grow taken for a sweep of it."""
+    single = {key: [value] for key, _, value in (word.partition("=") for word in held) if key in GROWING}
+    return [word for word in held if word.partition("=")[0] not in single], swept | single
 
 
 def _duration(seconds: float) -> str:

@@ -9,6 +9,7 @@ import threading
 import traceback
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from gan_lab.errors import USER_ERRORS, ConfigError, sentence
@@ -20,6 +21,8 @@ _INTERRUPTED = 128 + signal.SIGINT
 
 def run_apart(config: DictConfig, folder: RunFolder, names: dict[str, str], sweep: SweepFolder, logs: Any) -> float:
     """Run, unless the run is there and finished; one that was interrupted or failed goes on from its last checkpoint.
+
+    What a run was made with is written when it begins, and never again: Hydra would do so every time.
 
     Args:
         config: the composed configuration.
@@ -35,15 +38,21 @@ def run_apart(config: DictConfig, folder: RunFolder, names: dict[str, str], swee
         ConfigError: if the folder holds a run of another configuration.
         KeyboardInterrupt: if the run was stopped by SIGINT: so is the sweep.
     """
+    status = folder.status() if folder.status_file.exists() else None
+    begun = status["config_hash"] if status else None
+    wrong = None
     try:
         asked = config_hash(config)
     except USER_ERRORS as error:  # an interpolation that leads nowhere is known only here
-        folder.update_status(state="failed", error=sentence(error))
+        asked, wrong = None, sentence(error)
+    if begun not in (asked, None):
+        raise ConfigError(f"{folder.path}: the folder holds a run of another configuration; name another folder")
+    if begun is None:
+        folder.record_configuration(config, _hydra(), resolve=wrong is None)
+    if wrong is not None:
+        folder.update_status(state="failed", error=wrong)
         print(f"gan-lab: {folder.path.name}: failed ({sweep.update()})", flush=True)
         return float("nan")
-    status = folder.status() if folder.status_file.exists() else None
-    if status is not None and status["config_hash"] not in (asked, None):
-        raise ConfigError(f"{folder.path}: the folder holds a run of another configuration; name another folder")
     if status is None or status["state"] not in FINISHED:
         code = _run_in_child(config, folder, names, logs)
         if code == _INTERRUPTED:
@@ -51,18 +60,27 @@ def run_apart(config: DictConfig, folder: RunFolder, names: dict[str, str], swee
             raise KeyboardInterrupt
         if not folder.status_file.exists():  # users' modules may end it as they are imported
             folder.update_status(state="failed", error=f"its process ended with status {code} before it began")
-        elif code < 0:  # killed: it could not say so itself
-            folder.update_status(state="failed", error=f"killed by {signal.Signals(-code).name}")
+        elif folder.status()["state"] == "running":  # it could not say so itself
+            how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exited with status {code}"
+            folder.update_status(state="failed", error=how)
     state = folder.status()["state"]
     print(f"gan-lab: {folder.path.name}: {state} ({sweep.update()})", flush=True)
     return next(iter(folder.result()["metrics"].values())) if state == "done" else float("nan")
+
+
+def _hydra() -> DictConfig:
+    hydra = HydraConfig.instance().cfg
+    assert isinstance(hydra, DictConfig)  # Hydra's stubs take it for its dataclass
+    return hydra
 
 
 def _run_in_child(config: DictConfig, folder: RunFolder, names: dict[str, str], logs: Any) -> int:
     # the fork server imports torch once for all runs, and has no threads that a fork could catch in the middle
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["gan_lab.training"])
-    child = context.Process(target=_child, args=(OmegaConf.to_yaml(config), str(folder.path), names, logs, sys.path))
+    # resolved, as only this process knows the resolvers that Hydra's plugins and users register
+    asked = OmegaConf.to_yaml(config, resolve=True)
+    child = context.Process(target=_child, args=(asked, str(folder.path), names, logs, sys.path))
     child.start()
     try:
         child.join()

@@ -21,6 +21,7 @@ from gan_lab.schema import check
 from gan_lab.summary import print_summary
 from gan_lab.sweep import SweepFolder
 from gan_lab.targets import guarded_composition
+from gan_lab.tuning import refuse_untuned
 
 
 @hydra.main(config_path="pkg://gan_lab.conf", config_name="train", version_base="1.3")
@@ -35,6 +36,7 @@ def run(config: DictConfig) -> float:
     if job.mode == RunMode.MULTIRUN:
         from gan_lab.sweep_job import run_apart
 
+        refuse_untuned(names["protocol"], folder)
         config.resume = None  # the runs of a sweep go on by themselves
         logs = OmegaConf.to_container(job.job_logging, resolve=True)
         return run_apart(config, folder, names, SweepFolder(job.sweep.dir), logs)

@@ -118,31 +118,31 @@ def wait_until(condition, seconds=200):
 def test_a_sweep_that_is_killed_goes_on_where_it_was(gan_lab, tmp_path):
     line = ["-m", *RING, "iterations=1500", "loss=lsgan,rsgan", "seed=0"]
     process = start(tmp_path, *line, "hydra.sweep.dir=sweep")
-    second = RunFolder(tmp_path / "sweep" / "loss=rsgan")
+    second = RunFolder(tmp_path / "sweep" / "loss=rsgan,seed=0")
     wait_until(second.last_checkpoint.exists)
-    assert states(tmp_path / "sweep") == {"loss=lsgan": "done", "loss=rsgan": "running"}
+    assert states(tmp_path / "sweep") == {"loss=lsgan,seed=0": "done", "loss=rsgan,seed=0": "running"}
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     # the run notices that its sweep is gone, and saves
     wait_until(lambda: second.status()["state"] == "interrupted")
     iteration = second.status()["iteration"]
     assert 0 < iteration < 1500
-    written = (tmp_path / "sweep" / "loss=lsgan" / "result.json").stat().st_mtime_ns
+    written = (tmp_path / "sweep" / "loss=lsgan,seed=0" / "result.json").stat().st_mtime_ns
     again = gan_lab(*line, "hydra.sweep.dir=sweep")
     assert again.returncode == 0, again.stderr
-    assert (tmp_path / "sweep" / "loss=lsgan" / "result.json").stat().st_mtime_ns == written
+    assert (tmp_path / "sweep" / "loss=lsgan,seed=0" / "result.json").stat().st_mtime_ns == written
     assert gan_lab(*line, "hydra.sweep.dir=undisturbed").returncode == 0
     assert figures(tmp_path / "sweep") == figures(tmp_path / "undisturbed")
 
 
 def test_ctrl_c_ends_the_sweep_and_finished_runs_stay(tmp_path):
     process = start(tmp_path, "-m", *RING, "iterations=100000", "loss=lsgan,rsgan", "seed=0", "hydra.sweep.dir=sweep")
-    first = RunFolder(tmp_path / "sweep" / "loss=lsgan")
+    first = RunFolder(tmp_path / "sweep" / "loss=lsgan,seed=0")
     wait_until(first.metrics_file.exists)
     os.killpg(process.pid, signal.SIGINT)
     process.communicate(timeout=120)
     assert process.returncode == 130
-    assert states(tmp_path / "sweep") == {"loss=lsgan": "interrupted"}
+    assert states(tmp_path / "sweep") == {"loss=lsgan,seed=0": "interrupted"}
 
 
 def test_a_sweep_may_grow_but_not_change(gan_lab, tmp_path, monkeypatch):
@@ -151,10 +151,10 @@ def test_a_sweep_may_grow_but_not_change(gan_lab, tmp_path, monkeypatch):
     grown = gan_lab(*line, "loss=lsgan", "seed=0,1,2")
     assert grown.returncode == 0, grown.stderr
     assert "3 of 3 done" in grown.stdout
-    assert list(states(tmp_path / "sweep")) == ["seed=0", "seed=1", "seed=2"]
+    assert list(states(tmp_path / "sweep")) == [f"loss=lsgan,seed={seed}" for seed in range(3)]
     for change, words in [
-        (["loss=rsgan", "seed=0,1"], "the sweep in it holds dataset=ring8, "),
-        (["loss=lsgan,rsgan", "seed=0"], "the sweep in it holds dataset=ring8, "),
+        (["loss=rsgan", "seed=0,1"], "the sweep in it has loss=lsgan, and this one loss=rsgan; "),
+        (["loss=lsgan", "seed=0,1", "n_critic=2"], "the sweep in it holds dataset=ring8, "),
     ]:
         sentence = refusal(monkeypatch, tmp_path, main, "gan-lab", *line, *change)
         assert sentence.startswith(f"gan-lab: hydra.sweep.dir=sweep: {words}")
@@ -185,7 +185,8 @@ def test_tuning_gives_every_loss_the_same_trials_and_fresh_seeds(gan_lab, tmp_pa
     assert done.returncode == 0, done.stderr
     assert "12 of 12 done" in done.stdout
     record = json.loads((tmp_path / "sweep" / "tuning.json").read_text())
-    assert (record["metric"], record["seeds"]) == ("reverse_kl", [7, 8])
+    assert (record["metric"], record["tuning_seeds"], record["seeds"]) == ("reverse_kl", [7, 8], [0, 1])
+    assert (record["cost"]["runs"], record["cost"]["lost"]) == (8, 0)
     lsgan, r1 = record["combinations"]
     for trial, with_penalty in zip(lsgan["trials"], r1["trials"], strict=True):
         *same, weight = with_penalty["settings"]
@@ -217,7 +218,7 @@ def test_tuning_gives_every_loss_the_same_trials_and_fresh_seeds(gan_lab, tmp_pa
         (["hydra.sweeper.trials=0"], "hydra.sweeper.trials=0: expected a whole number of at least 1"),
         (["hydra.sweeper.seeds=[1000]"], "hydra.sweeper.seeds=[1000]: expected some, and none of tuning_seeds=[1000]"),
         (["hydra.sweeper.metric=fdd"], "hydra.sweeper.metric=fdd: there is no metric of this name"),
-        (["hydra.sweeper.space.n_critic=3"], "hydra.sweeper.space.n_critic: expected interval(a, b), tag(log, "),
+        (["hydra.sweeper.space.n_critic=3"], "hydra.sweeper.space.n_critic=3: expected interval(a, b), tag(log, "),
     ],
 )
 def test_bad_tuning(monkeypatch, tmp_path, words, sentence):

@@ -9,15 +9,20 @@ from gan_lab.report.text import estimate, interval, listed, number, percent
 
 
 def answer(board: Board) -> str:
-    """A paragraph on a board; claims nothing that its intervals do not hold."""
+    """A paragraph on a board; claims nothing that its intervals and tests do not hold."""
     ranked = board.ranked
-    if not any(row.finished for row in ranked):
+    contenders = [row for row in ranked if row.finished]
+    if not contenders:
         return "No run has finished, so there is nothing to compare."
-    leader, others = ranked[0], ranked[1:]
+    leader, others = contenders[0], contenders[1:]
     worth = f"{title(board.primary)} {_value(board, leader)}{_against_floor(board)}"
-    if not others:
-        return f"There is one group alone, so nothing to compare it with: {leader.label} reaches {worth}."
-    sentences = [_standing(board, leader, others, worth), _cost(leader, others[0])]
+    if others:
+        sentences = [_standing(board, leader, others, worth), _cost(leader, others[0])]
+    elif len(ranked) > 1:
+        rest = listed([row.label for row in ranked if row is not leader])
+        sentences = [f"{leader.label} alone has finished runs, and reaches {worth}; every run of {rest} was lost."]
+    else:
+        sentences = [f"There is one group alone, so nothing to compare it with: {leader.label} reaches {worth}."]
     damaged = [row for row in ranked if _damaged(row)]
     if damaged:
         parts = [f"{_damaged(row)} of {len(row.runs)} of {row.label}" for row in damaged]
@@ -25,40 +30,43 @@ def answer(board: Board) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def settled(board: Board, one: Row, other: Row) -> bool:
-    """Whether one is better than the other beyond doubt: the probability's interval lies above one half."""
-    ends = board.improvement(one, other).interval
-    return ends is not None and ends[0] > 0.5
-
-
 def _standing(board: Board, leader: Row, others: list[Row], worth: str) -> str:
     second = others[0]
     margin = _margin(board, leader, second)
-    beaten = [row for row in others if settled(board, leader, row)]
-    if min(len(board.losses(row)) for row in (leader, second)) < statistics.FEWEST:
+    fewest = min(len(board.losses(row)) for row in (leader, second))
+    if level := [row.label for row in others if math.isclose(row.score, leader.score, rel_tol=1e-9)]:
+        ahead = f"{listed([leader.label, *level], 6)} are level, {worth}"
+    else:
+        ahead = f"{leader.label} is ahead, {worth}{margin}"
+    if fewest < statistics.FEWEST:
         return (
-            f"Not settled: {leader.label} is ahead on {board.dataset}, {worth}{margin}. "
-            f"No interval: fewer than {statistics.FEWEST} seeds, so this may be chance alone."
+            f"Which is best on {board.dataset} is not settled. {ahead}. No interval: fewer than {statistics.FEWEST} "
+            "seeds, so this may be chance alone."
         )
     chance = board.improvement(leader, second)
     odds = (
-        f"a run of {leader.label} beats one of {second.label} with probability {percent(chance.value)} "
+        f"; a run of {leader.label} beats one of {second.label} with probability {percent(chance.value)} "
         f"[{percent(chance.interval[0])}, {percent(chance.interval[1])}]"
-        if chance.interval
+        if chance.interval and not level
         else ""
     )
-    if chance.value < 0.5:
+    if odds and chance.value < 0.5:
         odds += ", so the means and the single runs disagree"
-    unsure = [row for row in others if row not in beaten]
-    if second in beaten:
-        rest = f" and {len(beaten) - 1} others" if len(beaten) > 2 else f" and {beaten[1].label}" if beaten[1:] else ""
-        doubt = f" Against {listed([row.label for row in unsure])} it is not settled." if unsure else ""
-        return f"{leader.label} is better than {second.label}{rest} on {board.dataset}: {worth}{margin}; {odds}.{doubt}"
-    text = f"Which is best on {board.dataset} is not settled. {leader.label} is ahead, {worth}{margin}; {odds}."
+    elif odds and chance.interval and chance.interval[0] > 0.5 and not second.beaten:
+        odds += ", which alone does not settle it"
+    beaten = [row.label for row in others if row.beaten]
+    unsure = [row.label for row in others if not row.beaten]
+    if second.beaten:
+        doubt = f" Against {listed(unsure)} it is not settled." if unsure else ""
+        return f"{leader.label} is better than {listed(beaten, 4)} on {board.dataset}: {worth}{margin}{odds}.{doubt}"
+    text = f"Which is best on {board.dataset} is not settled. {ahead}{odds}."
     if beaten:
-        text += f" It is better, beyond that doubt, than {listed([row.label for row in beaten])}."
-    if min(len(board.losses(row)) for row in (leader, second)) == statistics.FEWEST:
-        text += " Three seeds a group cannot settle an order, however far apart they are: run four or more."
+        text += f" {leader.label} is better, beyond chance, than {listed(beaten)}."
+    elif fewest < board.fewest_seeds:
+        text += (
+            f" {fewest} seeds a group cannot settle an order of {len(board.ranked)} groups, however far apart they "
+            f"are: run {board.fewest_seeds} or more."
+        )
     return text
 
 
@@ -77,14 +85,17 @@ def _margin(board: Board, leader: Row, second: Row) -> str:
     difference = board.difference(leader, second)
     if difference is None:
         return f", before {second.label}"
+    if difference.value == 0:
+        return f", in the mean equal to {second.label}"
     way = "higher" if difference.value > 0 else "lower"
+    against = "" if (difference.value > 0) == board.higher else "though in the mean "  # ranks are by the middle half
     size = number(abs(difference.value))
     ends = difference.interval
     if ends and difference.value < 0:
         ends = (-ends[1], -ends[0])
     unsure = ", an interval that holds 0" if ends and ends[0] < 0 < ends[1] else ""
     paired = f" {interval(ends)}, paired by seed{unsure}" if ends else ""
-    return f", {size} {way} than {second.label}{paired}"
+    return f", {against}{size} {way} than {second.label}{paired}"
 
 
 def _cost(leader: Row, second: Row) -> str:

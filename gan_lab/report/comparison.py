@@ -10,7 +10,7 @@ import numpy as np
 
 from gan_lab.errors import ConfigError, closest
 from gan_lab.metric_names import bounds, higher_is_better, known
-from gan_lab.report import statistics
+from gan_lab.report import claims, statistics
 from gan_lab.report.axes import Axes
 from gan_lab.report.reading import Measurement, Run
 from gan_lab.report.statistics import Estimate
@@ -28,16 +28,26 @@ BUDGET = {
 class Row:
     """One group on a board.
 
-    ``values[metric][seed]`` are the finite final values; ``best`` those of the primary metric along the runs.
+    ``values[metric][run.name]`` are the finite final values; ``best`` those of the primary metric along the runs.
     """
 
     label: str
     colour: int
     runs: list[Run] = field(default_factory=list)
-    values: dict[str, dict[int, float]] = field(default_factory=dict)
+    values: dict[str, dict[str, float]] = field(default_factory=dict)
     best: list[float] = field(default_factory=list)
     score: float = math.inf
     """The interquartile mean of the primary metric, lower better, with every lost run as infinitely bad."""
+    beaten: bool = False
+    """Whether the board's first group is better than this one, beyond what chance does (`gan_lab.report.claims`)."""
+
+    def by_seed(self, metric: str) -> dict[int, float]:
+        """The final value of each seed, the mean of them where several runs have the same."""
+        found: dict[int, list[float]] = defaultdict(list)
+        for run in self.runs:
+            if run.name in self.values[metric]:
+                found[run.seed].append(self.values[metric][run.name])
+        return {seed: float(np.mean(values)) for seed, values in found.items()}
 
     @property
     def finished(self) -> list[Run]:
@@ -75,6 +85,8 @@ class Board:
     again: bool
     """Whether these are values of a later evaluation, and not those that the runs ended with."""
     rows: list[Row] = field(default_factory=list)
+    fewest_seeds: int = statistics.FEWEST
+    """Seeds a group below which no order can be claimed, with as many comparisons as the report makes."""
 
     @property
     def higher(self) -> bool:
@@ -102,11 +114,17 @@ class Board:
         return Estimate(estimate.value, (max(low, estimate.interval[0]), min(high, estimate.interval[1])))
 
     def bounds(self, metric: str) -> tuple[float, float]:
-        """What the metric can be here: no generator reaches more modes or classes than the data have."""
+        """What the metric can be here: no generator reaches more modes or classes than the data have.
+
+        A reverse KL against K equal modes is at most ln K.
+        """
         low, high = bounds(metric)
-        if metric in ("modes", "classes"):
-            known_values = [values[metric] for values in (self.floor, self.ceiling) if metric in values]
-            high = max([*known_values, *(v for row in self.rows for v in row.values[metric].values())])
+        kind = "modes" if metric == "reverse_kl" else metric
+        if kind in ("modes", "classes"):
+            counts = [values[kind] for values in (self.floor, self.ceiling) if values.get(kind, 0) >= 1]
+            if counts:
+                high = math.log(max(counts)) if metric == "reverse_kl" else max(counts)
+            high = max([high, *(v for row in self.rows for v in row.values[metric].values())])
         return low, high
 
     def improvement(self, one: Row, other: Row) -> Estimate:
@@ -115,7 +133,7 @@ class Board:
 
     def difference(self, one: Row, other: Row) -> Estimate | None:
         """The mean difference of the primary metric over the seeds both finished."""
-        return statistics.paired_difference(one.values[self.primary], other.values[self.primary])
+        return statistics.paired_difference(one.by_seed(self.primary), other.by_seed(self.primary))
 
     @property
     def ranked(self) -> list[Row]:
@@ -147,6 +165,7 @@ def boards(runs: list[Run], axes: Axes, metric: str | None) -> list[Board]:
         for row in board.rows:
             row.score = statistics.interquartile_mean(board.losses(row)) if board.losses(row) else math.inf
         board.rows.sort(key=lambda row: _order(board, row))
+    _settle(made)
     return made
 
 
@@ -195,10 +214,9 @@ def _board(
         row.runs.append(run)
         for name, value in measurement.metrics.items():
             if math.isfinite(value):
-                row.values[name][run.seed] = value
-        best = run.result["best"].get(primary)
-        if not later and isinstance(best, dict) and isinstance(best.get("value"), int | float):
-            row.best.append(float(best["value"]))
+                row.values[name][run.name] = value
+        if not later and primary in run.best:
+            row.best.append(run.best[primary])
     board.rows = list(rows.values())
     return board
 
@@ -217,6 +235,25 @@ def _place_unfinished(made: list[Board], runs: list[Run], axes: Axes, colours: d
             homes = [board]
         for board in homes:
             next(row for row in board.rows if row.label == label).runs.append(run)
+
+
+def _settle(made: list[Board]) -> None:
+    """Mark what each board's first group is better than, all boards' comparisons corrected for together."""
+    compared = [board for board in made if len(board.ranked) > 1 and board.ranked[0].finished]
+    studies = [[board.losses(row) for row in board.ranked] for board in compared]
+    fewest = max(statistics.FEWEST, claims.fewest_seeds(max(1, sum(len(study) - 1 for study in studies))))
+    for board, found in zip(compared, claims.better_than(studies), strict=True):
+        board.fewest_seeds = fewest
+        first, *others = board.ranked
+        for row, better in zip(others, found, strict=True):
+            row.beaten = better and _intervals_agree(board, first, row)
+
+
+def _intervals_agree(board: Board, first: Row, row: Row) -> bool:
+    """Whether what is said beside a claim does not contradict it: the probability's interval, and the difference's."""
+    chance, difference = board.improvement(first, row).interval, board.difference(first, row)
+    holds_zero = bool(difference and difference.interval and difference.interval[0] <= 0 <= difference.interval[1])
+    return chance is not None and chance[0] > 0.5 and not holds_zero
 
 
 def _order(board: Board, row: Row) -> tuple[bool, float, float, float]:

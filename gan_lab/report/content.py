@@ -8,12 +8,17 @@ from typing import Any
 from gan_lab.metric_names import higher_is_better, known, title
 from gan_lab.report import axes as axes_
 from gan_lab.report import comparison, statistics
-from gan_lab.report.answer import answer, settled
+from gan_lab.report.across import Across, across
+from gan_lab.report.answer import answer
 from gan_lab.report.comparison import BUDGET, Board, Row
 from gan_lab.report.figures import colour
 from gan_lab.report.reading import Run, Skipped, Sweep
+from gan_lab.report.search import Searched
+from gan_lab.report.statistics import Estimate
 from gan_lab.report.text import estimate, interval, listed, number, percent
 from gan_lab.report.warnings import warnings
+
+_MATRIX = 24  # groups in the tables that have a column for each; the ranking has all
 
 _RULES = {
     "healthy": "●",
@@ -81,6 +86,8 @@ class Section:
     map: list[tuple[Ranked, list[Cell]]]
     matrix: list[tuple[Ranked, list[Cell]]]
     ranks: list[tuple[Ranked, list[Cell]]]
+    more: int
+    """Groups that are in the ranking, but not in the matrix and the ranks."""
     fingerprint: list[tuple[str, str]]
     pictures: list[tuple[str, Run]]
     picture_seed: int
@@ -103,6 +110,9 @@ class Content:
     summary: str
     """What is said where there is no section at all."""
     budget_titles: list[str]
+    across: Across | None
+    """The comparison over several datasets."""
+    searches: list[Searched]
 
 
 def content(sweep: Sweep, metric: str | None) -> Content:
@@ -129,6 +139,8 @@ def content(sweep: Sweep, metric: str | None) -> Content:
         protocols=listed(sorted({run.choices["protocol"] for run in done} or {"unknown"})),
         summary="No run has finished, so there is nothing to compare: the reasons are below.",
         budget_titles=list(BUDGET.values()),
+        across=across(boards),
+        searches=sweep.searches,
     )
 
 
@@ -149,6 +161,7 @@ def _section(board: Board, place: int, boards: list[Board], runs: list[Run], axe
     ]
     seed, pictures = _pictures(board)
     probabilities = statistics.rank_probabilities([board.losses(row) for row in board.ranked])
+    shown = board.ranked[:_MATRIX]
     return Section(
         board=board,
         slug=f"{place}_" if len(boards) > 1 else "",
@@ -161,11 +174,12 @@ def _section(board: Board, place: int, boards: list[Board], runs: list[Run], axe
         references=references,
         seeds=seeds,
         map=[(rows[row.label], [_fate(row, seed) for seed in seeds]) for row in board.rows],
-        matrix=[(rows[row.label], [_pair(board, row, other) for other in board.ranked]) for row in board.ranked],
+        matrix=[(rows[row.label], cells) for row, cells in zip(shown, _matrix(board, shown), strict=True)],
         ranks=[
-            (rows[row.label], [Cell(percent(p), share=round(100 * p)) for p in chances])
-            for row, chances in zip(board.ranked, probabilities, strict=True)
+            (rows[row.label], [Cell(percent(p), share=round(100 * p)) for p in chances[:_MATRIX]])
+            for row, chances in zip(shown, probabilities[:_MATRIX], strict=True)
         ],
+        more=len(board.ranked) - len(shown),
         fingerprint=[(key, _plain(value)) for key, value in sorted(board.fingerprint.items())],
         pictures=pictures,
         picture_seed=seed,
@@ -204,7 +218,7 @@ def _standing(board: Board, row: Row) -> str:
     leader = board.rows[0]
     if row is leader or not board.losses(row) or not board.losses(leader):
         return ""
-    return "behind" if settled(board, leader, row) else "not settled"
+    return "behind" if row.beaten else "not settled"
 
 
 def _range(budget: tuple[float, float, float] | None) -> str:
@@ -218,29 +232,44 @@ def _fate(row: Row, seed: int) -> Cell:
     runs = [run for run in row.runs if run.seed == seed]
     if not runs:
         return Cell("", kind="none")
-    run = runs[0]
+    run, *further = runs
     metrics = run.measurements[0].metrics if run.done else {}
     note = ""
     if "modes" in metrics:
         note = f"{number(metrics['modes'])} modes"
     elif "classes" in metrics:
         note = f"{number(metrics['classes'])} classes"
-    elif run.done and isinstance(run.result["signals"].get("diversity"), int | float):
+    elif run.done and "diversity" in run.result["signals"]:
         note = f"diversity {number(run.result['signals']['diversity'])}"
     elif not run.done and run.iteration:
         note = f"at {run.iteration:,}"
+    if further:
+        note = f"{note}; {len(further)} more".removeprefix("; ")
     hint = str(run.result["verdict"].get("rule", "")) if run.done else run.reason
     verdict = run.verdict
     return Cell(f"{_RULES.get(verdict, '○')} {verdict.replace('_', ' ')}", note, verdict.replace(" ", "_"), hint=hint)
 
 
-def _pair(board: Board, one: Row, other: Row) -> Cell:
-    if one is other:
-        return Cell("", kind="self")
-    chance = board.improvement(one, other)
+def _matrix(board: Board, rows: list[Row]) -> list[list[Cell]]:
+    """A cell for each pair, computed once for both its places."""
+    cells = [[Cell("", kind="self") for _ in rows] for _ in rows]
+    for i, one in enumerate(rows):
+        for j, other in enumerate(rows[:i]):
+            chance, difference = board.improvement(one, other), board.difference(one, other)
+            cells[i][j] = _pair(chance, difference)
+            cells[j][i] = _pair(_turned(chance, 1.0), _turned(difference, 0.0) if difference else None)
+    return cells
+
+
+def _turned(found: Estimate, total: float) -> Estimate:
+    """The same of the pair the other way round."""
+    ends = found.interval
+    return Estimate(total - found.value, (total - ends[1], total - ends[0]) if ends else None)
+
+
+def _pair(chance: Estimate, difference: Estimate | None) -> Cell:
     ends = chance.interval
     note = f"{percent(ends[0])}–{percent(ends[1])}" if ends else ""
-    difference = board.difference(one, other)
     hint = f"difference {estimate(difference)}, paired by seed" if difference else ""
     kind = "sure" if ends and not ends[0] <= 0.5 <= ends[1] else ""
     return Cell(percent(chance.value), note, kind, round(100 * chance.value), hint)

@@ -6,7 +6,8 @@ import numpy as np
 
 from gan_lab.report import statistics
 from gan_lab.report.comparison import Board, Row
-from gan_lab.report.reading import Curve, Run
+from gan_lab.report.parsing import Curve
+from gan_lab.report.reading import Run
 from gan_lab.report.statistics import Array
 
 _POINTS = 50  # of a curve: enough for the eye, and an interval is bootstrapped at each
@@ -27,24 +28,36 @@ class GroupCurve:
     """The curves of lost runs, up to where they end."""
 
 
-def group_curves(board: Board, clock: str) -> list[GroupCurve]:
-    """The primary metric's curves of every group that has any.
+def group_curves(board: Board, clock: str, most: int) -> list[GroupCurve]:
+    """The primary metric's curves of the groups that have any.
 
     Args:
         clock: ``iterations`` or ``seconds`` (of training).
+        most: groups, the best ones.
     """
-    made = []
+    made: list[GroupCurve] = []
     for row in board.rows:
-        seeds = [curve for run in row.finished if (curve := _curve(run, board.primary, clock))]
-        lost = [curve for run in row.lost if (curve := _curve(run, board.primary, clock))]
-        if seeds:
+        seeds = [pair for run in row.finished if (pair := _curves(run, board.primary, clock))]
+        lost = [pair[1] for run in row.lost if (pair := _curves(run, board.primary, clock))]
+        if seeds and len(made) < most:
             made.append(_average(row, seeds, lost))
     return made
 
 
-def _average(row: Row, seeds: list[Curve], lost: list[Curve]) -> GroupCurve:
-    grid = _grid(seeds)
-    values = np.stack([np.interp(grid, x, y) for x, y in seeds])
+def _average(row: Row, pairs: list[tuple[Curve, Curve]], lost: list[Curve]) -> GroupCurve:
+    """The mean over seeds at every iteration that they share, put at the mean of their clocks there.
+
+    Were it taken at every second instead, it would end with the fastest seed, and before the slower ones' final values.
+    """
+    seeds = [curve for _, curve in pairs]
+    places = [place for (place, _), _ in pairs]
+    if all(np.array_equal(places[0], place) for place in places):
+        chosen = np.unique(np.linspace(0, len(places[0]) - 1, min(_POINTS, len(places[0]))).round().astype(int))
+        values = np.stack([y[chosen] for _, y in seeds])
+        grid = np.mean([x[chosen] for x, _ in seeds], axis=0)
+    else:  # some ran for longer, as in equal seconds
+        grid = _grid(seeds)
+        values = np.stack([np.interp(grid, x, y) for x, y in seeds])
     mean = values.mean(0)
     ends = [statistics.mean_interval(column) for column in values.T]
     if any(end is None for end in ends):
@@ -54,24 +67,22 @@ def _average(row: Row, seeds: list[Curve], lost: list[Curve]) -> GroupCurve:
 
 
 def _grid(seeds: list[Curve]) -> Array:
-    """The seeds' own points where they share them, or else even steps over the range that all of them cover."""
-    first = seeds[0][0]
-    if len(first) <= _POINTS and all(np.array_equal(first, x) for x, _ in seeds):
-        return first
+    """Even steps over the range that all seeds cover."""
     start, end = max(x[0] for x, _ in seeds), min(x[-1] for x, _ in seeds)
     return np.linspace(start, max(start, end), min(_POINTS, max(len(x) for x, _ in seeds)))
 
 
-def _curve(run: Run, metric: str, clock: str) -> Curve | None:
+def _curves(run: Run, metric: str, clock: str) -> tuple[Curve, Curve] | None:
+    """The metric against iterations, and against the clock."""
     curve = run.curves.get(f"metric/{metric}")
     if curve is None or clock == "iterations":
-        return curve
+        return curve and (curve, curve)
     iterations, values = curve
     if "time/train_seconds" in run.curves:
         when, seconds = run.curves["time/train_seconds"]
         # training starts at zero: the points before the first that was written lie on the line from there
-        return np.interp(iterations, np.append(0.0, when), np.append(0.0, seconds)), values
+        return curve, (np.interp(iterations, np.append(0.0, when), np.append(0.0, seconds)), values)
     budget = run.result.get("budget")
     if budget is None:  # lost, and without a clock
         return None
-    return iterations * (budget["train_seconds"] / budget["iterations"]), values
+    return curve, (iterations * (budget["train_seconds"] / budget["iterations"]), values)

@@ -27,6 +27,7 @@ _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 INK, FAINT, GRID, PAPER = "#1c2127", "#69727d", "#e1e5ea", "#fdfdfe"
 _TOGETHER = 6  # groups drawn into one panel; more get a panel each
 _PANELS = 24  # the most panels
+_BARS = 60  # the most groups in the ranking's figure; the tables have all
 _WIDTH = 6.4  # inches, for every figure
 
 
@@ -43,7 +44,7 @@ def figures(board: Board, axes: Axes) -> dict[str, Figure]:
     if (key := axes.numeric()) and (figure := _numeric(board, axes, key)):
         made["axis"] = figure
     for clock in ("iterations", "seconds"):
-        if not board.again and (curves := group_curves(board, clock)):
+        if not board.again and (curves := group_curves(board, clock, _PANELS)):
             made[f"curves_{clock}"] = _curves(board, curves, clock)
     if "ranking" in made:
         made["best_of_budget"] = _best_of_budget(board)
@@ -98,7 +99,7 @@ def _canvas(height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, lis
 def _ranking(board: Board) -> Figure:
     """Mean and interval of every group, its seeds as dots, real data as a line; the best on top."""
     with _style():
-        rows = board.rows
+        rows = board.rows[:_BARS]
         figure, (panel,) = _canvas(1.0 + 0.34 * len(rows))
         everything = [value for row in rows for value in row.values[board.primary].values()]
         means = [found for row in rows if (found := board.mean(row, board.primary))]
@@ -129,20 +130,19 @@ def _ranking(board: Board) -> Figure:
 def _curves(board: Board, curves: list[GroupCurve], clock: str) -> Figure:
     with _style():
         alone = len(curves) > _TOGETHER
-        shown = curves[:_PANELS]
         columns = 3 if alone else 1
-        rows = math.ceil(len(shown) / columns) if alone else 1
+        rows = math.ceil(len(curves) / columns) if alone else 1
         figure, panels = _canvas(0.5 + 1.35 * rows if alone else 3.5, rows, columns)
-        for panel in panels[len(shown) :] if alone else []:
+        for panel in panels[len(curves) :] if alone else []:
             panel.set_visible(False)
-        for place, curve in enumerate(shown):
+        for place, curve in enumerate(curves):
             panel = panels[place if alone else 0]
             if alone:
-                for other in shown:
+                for other in curves:
                     panel.plot(other.x, other.mean, color=GRID, lw=0.9)
                 panel.set_title(_short(curve.row.label, 24), loc="left", fontsize=8.5)
             _draw(panel, curve, board.bounds(board.primary))
-        everything = [float(v) for curve in shown for v in curve.mean]
+        everything = [float(v) for curve in curves for v in curve.mean]
         for panel in panels:
             _scale(panel, "y", everything)
         label = "iterations" if clock == "iterations" else "seconds of training"
@@ -266,8 +266,10 @@ def _reference(panel: Panel, board: Board, way: str) -> None:
     low, high = panel.get_xlim() if way == "v" else panel.get_ylim()
     logarithmic = (panel.get_xscale() if way == "v" else panel.get_yscale()) == "log"
     if not logarithmic and low - (high - low) <= floor <= high + (high - low):
-        ends = (min(low, floor - 0.05 * (high - low)), max(high, floor + 0.05 * (high - low)))
-        _ = panel.set_xlim(ends) if way == "v" else panel.set_ylim(ends)
+        low, high = min(low, floor - 0.05 * (high - low)), max(high, floor + 0.05 * (high - low))
+        _ = panel.set_xlim(low, high) if way == "v" else panel.set_ylim(low, high)
+    if not low <= floor <= high:
+        return
     line = panel.axvline if way == "v" else panel.axhline
     line(floor, color=FAINT, lw=1.1, dashes=(4, 3), zorder=1, label="real data" if way == "h" else None)
 

@@ -11,13 +11,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import yaml
-from numpy.typing import NDArray
-
 from gan_lab.files import link_out
-
-Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
+from gan_lab.report.parsing import (
+    Curve,
+    flatten,
+    last_line,
+    number,
+    numbers,
+    plain,
+    read_curves,
+    read_json,
+    read_overrides,
+    read_yaml,
+)
+from gan_lab.report.search import RECORD, Searched, read_search
+from gan_lab.run_folder import hash_of
+from gan_lab.sweep import REPLICATES, TUNING
 
 SILENCE = 600.0
 """Seconds without a written byte after which a run that says it is running is taken for killed."""
@@ -58,6 +67,8 @@ class Run:
     started: str
     result: dict[str, Any] = field(default_factory=dict)
     measurements: list[Measurement] = field(default_factory=list)
+    best: dict[str, float] = field(default_factory=dict)
+    """By metric, the best value on the way."""
     curves: dict[str, Curve] = field(default_factory=dict)
 
     @property
@@ -66,8 +77,8 @@ class Run:
 
     @property
     def lost(self) -> bool:
-        """Whether training itself came to nothing; what was stopped or killed from outside says nothing of its loss."""
-        return self.state in ("diverged", "failed")
+        """Whether the run ended and came to nothing, killed ones included; one that was interrupted can go on."""
+        return self.state in ("diverged", "failed", "killed")
 
     @property
     def verdict(self) -> str:
@@ -93,6 +104,8 @@ class Sweep:
     folders: list[Path]
     runs: list[Run]
     skipped: list[Skipped]
+    searches: list[Searched] = field(default_factory=list)
+    """Those that chose the settings of what is compared; their own runs are not among the others."""
 
 
 def read(folders: list[Path]) -> Sweep:
@@ -101,55 +114,67 @@ def read(folders: list[Path]) -> Sweep:
     seen: set[Path] = set()
     base = Path(os.path.commonpath([folder.resolve() for folder in folders]))
     for folder in folders:
-        runs, foreign, closed = _walk(folder.resolve())
+        runs, foreign, closed, tuned = _walk(folder.resolve())
         for path in runs:
             if path not in seen:
                 seen.add(path)
                 name = str(path.relative_to(base)) if path != base else path.name
-                sweep.runs.append(_read_run(path, name))
+                sweep.runs.append(_read_run(path, plain(name)))
         for path in foreign:
             sweep.skipped.append(
-                Skipped(str(path.relative_to(base)), "not a run folder: no status.json in or below it")
+                Skipped(plain(str(path.relative_to(base))), "not a run folder: no status.json in or below it")
             )
-        sweep.skipped += [Skipped(str(error.filename), f"cannot be opened: {error.strerror}") for error in closed]
+        sweep.skipped += [
+            Skipped(plain(str(error.filename)), f"cannot be opened: {error.strerror}") for error in closed
+        ]
+        for path in tuned:
+            try:
+                sweep.searches.append(read_search(path))
+            except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+                sweep.skipped.append(Skipped(str(path / RECORD), f"is no record of a search: {last_line(str(error))}"))
     sweep.runs.sort(key=lambda run: run.name)
     _drop_repetitions(sweep)
     return sweep
 
 
-def _walk(folder: Path) -> tuple[list[Path], list[Path], list[OSError]]:
-    """Run folders at or below a folder, the topmost folders that hold none, and what could not be opened."""
+def _walk(folder: Path) -> tuple[list[Path], list[Path], list[OSError], list[Path]]:
+    """Run folders at or below a folder, the topmost that hold none, what could not be opened, and tuned sweeps."""
     runs: list[Path] = []
     closed: list[OSError] = []
+    tuned = [folder.parent] if folder.name == REPLICATES and (folder.parent / RECORD).exists() else []
     for path, below, files in os.walk(folder, onerror=closed.append):
         # a job that was killed before it began has left but what Hydra wrote
         if "status.json" in files or "result.json" in files or os.path.exists(f"{path}/.hydra/overrides.yaml"):
             runs.append(Path(path))
             below.clear()
+        if RECORD in files and TUNING in below:  # what was tuned is compared on fresh seeds alone
+            below.remove(TUNING)
+            tuned.append(Path(path))
         below[:] = sorted(name for name in below if not name.startswith("."))
     inside = {parent for run in runs for parent in (run, *run.parents)}
     foreign: list[Path] = []
     for parent in sorted(path for path in inside if path not in set(runs) and path.is_relative_to(folder)):
         for child in sorted(parent.iterdir()):
             is_report = (child / "report.md").exists() and (child / "table.csv").exists()
-            if child.is_dir() and child not in inside and not child.name.startswith(".") and not is_report:
+            told = is_report or (parent in tuned and child.name == TUNING)
+            if child.is_dir() and child not in inside and not child.name.startswith(".") and not told:
                 foreign.append(child)
-    return runs, foreign, closed
+    return runs, foreign, closed, tuned
 
 
 def _read_run(path: Path, name: str) -> Run:
     if link := link_out(path):
         reason = f"{link.relative_to(path)}: a link out of the folder of the run"
         return Run(path, name, "unreadable", reason, {}, {}, dict.fromkeys(_CHOICES, "unknown"), 0, 0, "")
-    status, problem = _json(path / "status.json")
-    overrides = _overrides(path / ".hydra" / "overrides.yaml")
-    config = flatten(_yaml(path / ".hydra" / "config.yaml"))
+    status, problem = read_json(path / "status.json")
+    overrides = read_overrides(path / ".hydra" / "overrides.yaml")
+    asked = read_yaml(path / ".hydra" / "config.yaml")
     state = str(status.get("state", "unreadable"))
-    reason = _last_line(status.get("error")) or problem
-    run = Run(path, name, state, reason, overrides, config, {}, 0, 0, str(status.get("started") or ""))
+    reason = last_line(status.get("error")) or problem
+    run = Run(path, name, state, reason, overrides, flatten(asked), {}, 0, 0, str(status.get("started") or ""))
     run.iteration = status["iteration"] if isinstance(status.get("iteration"), int) else 0
     if state == "done":
-        _add_result(run)
+        _add_result(run, asked)
     elif state == "running":
         _look_alive(run)
     elif state not in ("diverged", "failed", "interrupted"):
@@ -158,33 +183,39 @@ def _read_run(path: Path, name: str) -> Run:
         run.reason = "it left no word"
     if not run.choices:
         run.choices = _choices(run)
-    seed = run.result.get("seed", config.get("seed", overrides.get("seed", 0)))
-    run.seed = int(seed) if str(seed).isdigit() else 0
-    run.curves = _curves(path / "metrics.csv", "metric/") | _curves(path / "times.csv", "time/train_seconds")
+    seed = str(run.result.get("seed", run.config.get("seed", overrides.get("seed", 0))))
+    run.seed = int(seed) if seed.isdecimal() else 0
+    run.curves = read_curves(path / "metrics.csv", "metric/") | read_curves(path / "times.csv", "time/train_seconds")
     return run
 
 
-def _add_result(run: Run) -> None:
-    result, problem = _json(run.path / "result.json")
-    problem = problem or _wrong(result)
+def _add_result(run: Run, asked: dict[str, Any]) -> None:
+    result, problem = read_json(run.path / "result.json")
+    if not asked and (run.path / ".hydra" / "config.yaml").exists():
+        problem = problem or ".hydra/config.yaml cannot be read as a configuration"
+    problem = problem or _wrong(result) or _foreign(result, asked)
     if problem:
         run.state, run.reason = "unreadable", problem
         return
     for key in _LISTED:
         result[key] = result[key] if isinstance(result.get(key), dict) else {}
     result.setdefault("protocol", "unknown")
+    result["signals"] = numbers(result["signals"])
     run.result = result
     run.choices = {key: str(result[key]) for key in _CHOICES}
+    along = {name: number(entry.get("value")) for name, entry in result["best"].items() if isinstance(entry, dict)}
+    run.best = {name: value for name, value in along.items() if math.isfinite(value)}
     # evaluated again later: the newest of equal fingerprints counts, the first is that of the run itself
     later = result.get("evaluations")
-    measured = [entry for entry in (result, *(later if isinstance(later, list) else [])) if isinstance(entry, dict)]
+    again = [entry for entry in (later if isinstance(later, list) else []) if isinstance(entry, dict)]
+    measured = [result, *(entry for entry in again if isinstance(entry.get("fingerprint"), dict))]
     newest = {json.dumps(entry.get("fingerprint"), sort_keys=True): entry for entry in measured}
     run.measurements = [
         Measurement(
-            flatten(entry.get("fingerprint") or {}),
-            _numbers(entry.get("metrics")),
-            _numbers(entry.get("floor")),
-            _numbers(entry.get("ceiling")),
+            flatten(entry["fingerprint"]),
+            numbers(entry.get("metrics")),
+            numbers(entry.get("floor")),
+            numbers(entry.get("ceiling")),
         )
         for entry in newest.values()
     ]
@@ -197,11 +228,33 @@ def _wrong(result: dict[str, Any]) -> str:
     for key, kind in _REQUIRED.items():
         if not isinstance(result.get(key), kind):
             return f"result.json: '{key}' is missing or of the wrong kind"
-    if missing := [key for key in _BUDGET if not isinstance(result["budget"].get(key), int | float)]:
+    if missing := [key for key in _BUDGET if not number(result["budget"].get(key)) >= 0]:
         return f"result.json: the budget lacks {', '.join(missing)}"
-    if not _numbers(result["metrics"]):
+    if not result["budget"]["iterations"]:
+        return "result.json: the budget has no iteration"
+    seed = result.get("seed")
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        return f"result.json: the seed is {str(seed)[:40]!r}, and no whole number"
+    if not result["metrics"]:
         return "result.json: it holds no metric"
+    for name, value in result["metrics"].items():
+        blank = value is None or (isinstance(value, float) and not math.isfinite(value))  # it counts as lost
+        if not blank and math.isnan(number(value)):
+            return f"result.json: the metric {name} is {str(value)[:40]!r}, and no number that can be compared"
     return ""
+
+
+def _foreign(result: dict[str, Any], asked: dict[str, Any]) -> str:
+    """Whether the configuration beside a result is another run's; what it interpolates is told elsewhere."""
+    if not asked or any("${" in str(value) for value in flatten(asked).values()):
+        return ""
+    try:
+        found = hash_of(asked)
+    except TypeError:  # keys or values that no configuration of ours has
+        found = "unknown"
+    if found == result.get("config_hash"):
+        return ""
+    return f".hydra/config.yaml is not this run's: its hash is {found}, and in result.json {result.get('config_hash')}"
 
 
 def _look_alive(run: Run) -> None:
@@ -241,84 +294,8 @@ def _identity(run: Run) -> str:
 
 def _choices(run: Run) -> dict[str, str]:
     """The options of groups as Hydra recorded them: all there is of a run that did not finish."""
-    hydra = _yaml(run.path / ".hydra" / "hydra.yaml").get("hydra")
+    hydra = read_yaml(run.path / ".hydra" / "hydra.yaml").get("hydra")
     runtime = hydra.get("runtime") if isinstance(hydra, dict) else None
     chosen = runtime.get("choices") if isinstance(runtime, dict) else None
     chosen = chosen if isinstance(chosen, dict) else {}
     return {key: str(chosen.get(key, run.overrides.get(key, "unknown"))) for key in _CHOICES}
-
-
-def _json(file: Path) -> tuple[dict[str, Any], str]:
-    """The file's mapping, or what is wrong with it."""
-    try:
-        value = json.loads(file.read_text())
-    except FileNotFoundError:
-        return {}, f"{file.name} is missing"
-    except (OSError, ValueError) as error:
-        return {}, f"{file.name} cannot be read: {_last_line(str(error))}"
-    return (value, "") if isinstance(value, dict) else ({}, f"{file.name} holds no mapping")
-
-
-def _yaml(file: Path) -> dict[str, Any]:
-    try:
-        value = yaml.load(file.read_text(), Loader=yaml.CSafeLoader)
-    except (OSError, ValueError, yaml.YAMLError):
-        return {}  # a run may lack it: its result says the most, and what varied is then told from the rest
-    return value if isinstance(value, dict) else {}
-
-
-def _overrides(file: Path) -> dict[str, str]:
-    """``key: value`` of a job's overrides."""
-    try:
-        lines = yaml.load(file.read_text(), Loader=yaml.CSafeLoader)
-    except (OSError, ValueError, yaml.YAMLError):
-        return {}
-    words = [str(line) for line in lines] if isinstance(lines, list) else []
-    return {key.lstrip("+~"): value for key, _, value in (word.partition("=") for word in words)}
-
-
-def flatten(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, with dotted keys; lists are values."""
-    flat: dict[str, Any] = {}
-    for key, entry in value.items():
-        if isinstance(entry, dict) and entry:
-            flat |= flatten(entry, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = entry
-    return flat
-
-
-def _numbers(value: Any) -> dict[str, float]:
-    """The numbers of a mapping; one that is null or not finite is NaN: measured, with nothing to show for it."""
-    entries = value.items() if isinstance(value, dict) else ()
-    return {
-        str(name): float(number) if isinstance(number, int | float) and math.isfinite(number) else math.nan
-        for name, number in entries
-    }
-
-
-def _curves(file: Path, prefix: str) -> dict[str, Curve]:
-    """The curves whose names begin so; of all others, losses and norms, TensorBoard is the place."""
-    points: dict[str, list[tuple[float, float]]] = {}
-    try:
-        text = file.read_text()
-    except (OSError, ValueError):
-        return {}
-    for line in text[: text.rfind("\n") + 1].splitlines():  # a killed run may have left half a line
-        if f",{prefix}" in line:
-            try:
-                iteration, name, value = line.split(",")
-                points.setdefault(name, []).append((float(iteration), float(value)))
-            except ValueError:
-                continue  # a torn line; its neighbours tell the curve
-    curves: dict[str, Curve] = {}
-    for name, pairs in points.items():
-        x, y = np.array(list(dict(sorted(pairs)).items()), dtype=np.float64).T
-        good = np.isfinite(y)
-        curves[name] = (x[good], y[good])
-    return {name: curve for name, curve in curves.items() if len(curve[0])}
-
-
-def _last_line(text: Any) -> str:
-    lines = str(text).strip().splitlines() if text else []
-    return lines[-1].strip() if lines else ""

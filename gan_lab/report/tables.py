@@ -102,5 +102,5 @@ def _tex_estimate(board: Board, row: Row, name: str) -> str:
 
 
 def tex(text: str) -> str:
-    """Text with LaTeX's special characters escaped."""
-    return "".join(_TEX.get(character, character) for character in text)
+    """Text with LaTeX's special characters escaped, on one line: a line's end would end a comment."""
+    return "".join(_TEX.get(character, character) for character in " ".join(text.split()))

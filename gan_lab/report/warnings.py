@@ -17,7 +17,8 @@ def warnings(boards: list[Board], runs: list[Run]) -> list[str]:
     for board in boards:
         where = f"{board.dataset}: " if len(boards) > 1 else ""
         if not board.again:
-            found += [where + sentence for sentence in (*_budgets(board), *_seeds(board), *_lost(board))]
+            of_board = (*_budgets(board), *_seeds(board), *_repeated(board), *_lost(board))
+            found += [where + sentence for sentence in of_board]
     return found + _untabled(boards, runs) + _environments(runs)
 
 
@@ -78,19 +79,27 @@ def _seeds(board: Board) -> list[str]:
     return sentences
 
 
+def _repeated(board: Board) -> list[str]:
+    """Groups with several runs of one seed: they differ in what is no axis, or in what their folders do not tell."""
+    repeated = {row.label: len(row.finished) - len({run.seed for run in row.finished}) for row in board.rows}
+    if not (parts := [f"{count} of {label}" for label, count in repeated.items() if count]):
+        return []
+    return [f"Runs have the seed of another one in their group ({listed(parts)}): they may not be independent of it."]
+
+
 def _lost(board: Board) -> list[str]:
     sentences = []
     if lost := [f"{len(row.lost)} of {len(row.runs)} of {row.label}" for row in board.rows if row.lost]:
         sentences.append(
-            f"Runs were lost ({listed(lost)}): the means are of the finished runs alone; the ranking and the "
-            "probabilities count a lost run as worse than any finished one."
+            f"Runs were lost ({listed(lost)}): they failed, diverged or were killed. The means are of the finished "
+            "runs alone; the ranking and the probabilities count a lost run as worse than any finished one."
         )
     if blank := [f"{count} of {row.label}" for row in board.rows if (count := board.valueless(row))]:
         sentences.append(f"Runs finished without a value of {board.primary} ({listed(blank)}): they count as lost.")
     if open_ := [f"{len(row.unfinished)} of {row.label}" for row in board.rows if row.unfinished]:
         sentences.append(
-            f"Runs have no result yet, or were stopped from outside ({listed(open_)}): they count neither for nor "
-            "against their group."
+            f"Runs have no result yet, were interrupted, or cannot be read ({listed(open_)}): they count neither for "
+            "nor against their group."
         )
     return sentences
 

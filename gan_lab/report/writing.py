@@ -13,9 +13,10 @@ from PIL import Image
 from gan_lab.errors import ConfigError
 from gan_lab.files import replacing
 from gan_lab.report.content import Content, Section, content
-from gan_lab.report.figures import FAINT, GRID, INK, PAPER, encode, figures
+from gan_lab.report.figures import FAINT, GRID, INK, PAPER, colour, encode, figures
 from gan_lab.report.reading import Sweep, read
 from gan_lab.report.tables import table_csv, table_tex
+from gan_lab.report.text import estimate, number, percent
 
 _MARK = '<meta name="generator" content="gan-lab-report">'
 _LARGEST = 480  # pixels a side of an embedded picture
@@ -116,7 +117,8 @@ def _template(name: str, escape: bool) -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["markdown"] = markdown
+    for function in (markdown, colour, estimate, number, percent):
+        environment.filters[function.__name__] = function
     return environment.get_template(name)
 
 

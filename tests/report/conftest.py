@@ -10,6 +10,8 @@ import pytest
 import yaml
 from PIL import Image
 
+from gan_lab.run_folder import hash_of
+
 FINGERPRINT = {
     "extractor": "points",
     "weights": None,
@@ -34,14 +36,19 @@ def write_run(
     train_seconds: float = 10.0,
     clock: bool = True,
     points: int = 10,
+    config: dict[str, Any] | None = None,
     picture: bool = False,
 ) -> Path:
-    """One run folder; ``result`` changes entries of result.json, ``clock`` writes time/train_seconds."""
+    """One run folder; ``result`` changes entries of result.json, ``config`` the configuration's, by dotted key.
+
+    ``clock`` writes time/train_seconds.
+    """
+    consequences = config or {}
     metrics = metrics or {"fd_points": 0.5, "modes": 8.0, "high_quality": 0.9, "reverse_kl": 0.1}
     choices = {"loss": "non_saturating", "model": "mlp_2d", "dataset": "ring8", "protocol": "paper"}
     choices |= {key: str(overrides[key]) for key in choices if key in overrides}
     seed = int(overrides.get("seed", 0))
-    config: dict[str, Any] = {
+    config = {
         "seed": seed,
         "iterations": 1000,
         "batch_size": 64,
@@ -51,6 +58,8 @@ def write_run(
     for key, value in overrides.items():
         if key not in choices:
             _set(config, key, value)
+    for key, value in consequences.items():
+        _set(config, key, value)
     hydra = folder / ".hydra"
     hydra.mkdir(parents=True)
     (hydra / "config.yaml").write_text(yaml.safe_dump(config))
@@ -58,7 +67,7 @@ def write_run(
     (hydra / "hydra.yaml").write_text(yaml.safe_dump({"hydra": {"runtime": {"choices": choices}}}))
     status = {
         "state": state,
-        "config_hash": "0",
+        "config_hash": hash_of(config),
         "iteration": 1000,
         "error": error,
         "started": "2026-01-01T00:00:00+00:00",
@@ -81,7 +90,7 @@ def write_run(
         return folder
     made = {
         "schema": 1,
-        "config_hash": "0",
+        "config_hash": hash_of(config),
         **choices,
         "seed": seed,
         "budget": {"iterations": 1000, "discriminator_updates": 1000, "generator_updates": 1000, "real_images": 64000,

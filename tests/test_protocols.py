@@ -1,0 +1,124 @@
+"""Every protocol as the command that a user gives, and what a tuned sweep searches."""
+
+import json
+
+import pytest
+from command_runs import ended, refusal
+
+from gan_lab.errors import ConfigError
+from gan_lab.run_folder import RunFolder
+from gan_lab.sweep import SweepFolder
+from gan_lab.train import main
+from gan_lab.tuning import Search
+
+TINY = ["dataset=ring8", "trainer=cpu", "threads=1", "iterations=12", "evaluation.every=12", "evaluation.samples=100"]
+TINY += ["pictures.samples=4", "log_every=12"]
+SEARCH = {"trials": 3, "tuning_seeds": [9], "seeds": [0], "metric": None, "draw": 0}
+
+
+@pytest.mark.parametrize(
+    ("words", "updates"),
+    [
+        (["protocol=paper"], {"lsgan": (12, 12), "wgan_gp": (60, 12)}),
+        (["protocol=matched"], {"lsgan": (12, 12), "wgan_gp": (12, 12)}),
+        (["protocol=equal_compute"], {"lsgan": (12, 12), "wgan_gp": (20, 4)}),  # 24 in all
+        (
+            ["protocol=equal_compute", "budget.updates=null", "budget.seconds=1e-6"],
+            {"lsgan": (1, 1), "wgan_gp": (5, 1)},
+        ),
+    ],
+)
+def test_every_protocol_sweeps(monkeypatch, tmp_path, words, updates):
+    """Discriminator and generator updates, by hand from n_critic: 1 for lsgan, 5 for wgan_gp."""
+    line = ["gan-lab", "-m", *words, *TINY, "loss=lsgan,wgan_gp", "hydra.sweep.dir=sweep"]
+    assert ended(monkeypatch, tmp_path, main, *line) == 0
+    for loss, spent in updates.items():
+        result = RunFolder(tmp_path / "sweep" / f"loss={loss}").result()
+        assert (result["budget"]["discriminator_updates"], result["budget"]["generator_updates"]) == spent
+        assert result["protocol"] == words[0].partition("=")[2]
+
+
+def test_a_tuned_sweep_says_what_it_searched_and_cannot_become_another(monkeypatch, tmp_path):
+    line = ["gan-lab", "-m", "protocol=tuned", *TINY, "loss=lsgan,wgan_gp", "hydra.sweep.dir=sweep"]
+    line += ["hydra.sweeper.trials=2", "hydra.sweeper.seeds=[0]"]
+    assert ended(monkeypatch, tmp_path, main, *line) == 0
+    page = (tmp_path / "sweep" / "report" / "report.md").read_text()
+    assert page.startswith("# sweep\n")
+    assert "2 runs: 2 done · protocol tuned" in page
+    assert "2 trials for each of 2 groups, drawn at random from one space (draw 0), on seed 1000, chosen by" in page
+    assert "That cost 4 runs and " in page
+    assert "optimizer.generator.lr tag(log, interval(1e-5, 1e-3))" in page
+    assert "tuning/" not in page
+    before = contents(tmp_path / "sweep")
+    for word, was in (("draw=1", "draw=0"), ("seeds=[0,1]", "seeds=[0]"), ("trials=3", "trials=2")):
+        sentence = refusal(monkeypatch, tmp_path, main, *line, f"hydra.sweeper.{word}")
+        assert sentence == (
+            f"gan-lab: hydra.sweep.dir=sweep: the sweep in it has hydra.sweeper.{was}, and this one "
+            f"hydra.sweeper.{word.replace(',', ', ')}; name another folder"
+        )
+    assert contents(tmp_path / "sweep") == before
+    # a replicate is a run of its own, which can go on
+    run = "sweep/replicates/loss=lsgan,seed=0"
+    assert ended(monkeypatch, tmp_path, main, "gan-lab", f"resume={run}") == 0
+
+
+def contents(folder):
+    return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file() and file.name != "gan-lab.log"}
+
+
+@pytest.mark.parametrize("words", [["protocol=tuned"], ["-m", "protocol=paper,tuned"], ["-m", "protocol=tuned,tuned"]])
+def test_what_was_not_tuned_is_not_called_so(monkeypatch, tmp_path, words):
+    line = ["gan-lab", *words, *TINY, "hydra.sweep.dir=sweep", "hydra.run.dir=run"]
+    sentence = refusal(monkeypatch, tmp_path, main, *line)
+    assert sentence == (
+        f"gan-lab: {words[-1]}: tuned is a sweep of its own, and no run by itself; "
+        "expected gan-lab -m protocol=tuned, with what is to be tuned"
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_experiment_cannot_call_itself_tuned_either(monkeypatch, tmp_path):
+    (tmp_path / "own" / "experiment").mkdir(parents=True)
+    for name, protocol in (("one", "tuned"), ("two", "paper")):
+        file = tmp_path / "own" / "experiment" / f"{name}.yaml"
+        file.write_text(f"# @package _global_\ndefaults:\n  - override /protocol: {protocol}\n")
+    line = ["gan-lab", "--config-dir", "own", "-m", "experiment=one,two", *TINY, "hydra.sweep.dir=sweep"]
+    assert "tuned is a sweep of its own" in refusal(monkeypatch, tmp_path, main, *line)
+    assert [run.path.name for run in SweepFolder(tmp_path / "sweep").runs()] == ["experiment=two"]
+
+
+def test_a_refused_search_makes_no_folder(monkeypatch, tmp_path):
+    line = ["gan-lab", "-m", "protocol=tuned", *TINY, "loss=lsgan,rsgan", "hydra.sweep.dir=sweep"]
+    assert "seed: protocol=tuned has seeds" in refusal(monkeypatch, tmp_path, main, *line, "seed=0,1")
+    assert "trials=0" in refusal(monkeypatch, tmp_path, main, *line, "hydra.sweeper.trials=0")
+    assert not (tmp_path / "sweep").exists()
+
+
+@pytest.mark.parametrize(
+    ("distribution", "allowed", "different"),
+    [
+        ("interval(0, 1)", lambda text: 0 <= float(text) <= 1, 200),
+        ("interval(-1, 0)", lambda text: -1 <= float(text) <= 0, 200),
+        ("int(interval(1, 3))", lambda text: text in ("1", "2", "3"), 3),
+        ("int(tag(log, interval(1, 3)))", lambda text: text in ("1", "2", "3"), 3),
+        ("tag(log, interval(1e-5, 1e-3))", lambda text: 1e-5 <= float(text) <= 1e-3, 200),
+        ("choice([0.0,0.9],[0.5,0.999])", lambda text: text in ("[0.0,0.9]", "[0.5,0.999]"), 2),
+    ],
+)
+def test_what_is_drawn_is_what_the_space_allows(distribution, allowed, different):
+    """Of 200 draws with six digits from 10^5 and more values, few if any are alike."""
+    drawn = [trial["key"] for trial in Search(**SEARCH | {"trials": 200}, space={"key": distribution}).drawn()]
+    assert all(map(allowed, drawn))
+    assert different - 5 <= len(set(drawn)) <= different
+    assert different > 3 or len(set(drawn)) == different
+
+
+@pytest.mark.parametrize("distribution", ["3", "interval(1, 0)", "tag(log, interval(0, 1))", "range(1, 5)", "choice("])
+def test_a_space_that_is_none_is_refused(distribution):
+    with pytest.raises(ConfigError, match=r"^hydra\.sweeper\.space\.key"):
+        Search(**SEARCH, space={"key": distribution})
+
+
+def test_the_record_of_a_search_is_json(tmp_path):
+    search = Search(**SEARCH, space={"key": "interval(0, 1)"})
+    assert Search(**json.loads(json.dumps(search.as_record()))) == search

@@ -1,0 +1,155 @@
+"""What a sweep's folder says stays true, and a sweep that lost something never ends well."""
+
+import json
+
+import pytest
+from command_runs import ended, refusal
+from omegaconf import OmegaConf
+
+from gan_lab.errors import ConfigError
+from gan_lab.launch import Launch
+from gan_lab.run_folder import RunFolder, config_hash
+from gan_lab.sweep import SweepFolder
+from gan_lab.train import main
+
+TINY = ["dataset=ring8", "trainer=cpu", "threads=1", "iterations=6", "evaluation.every=6", "evaluation.samples=100"]
+TINY += ["pictures.samples=4", "log_every=6", "hydra.sweep.dir=sweep"]
+
+
+@pytest.fixture
+def own_loss(tmp_path):
+    """A user's recipe, whose n_critic a test may change."""
+
+    def write(n_critic):
+        file = tmp_path / "own" / "loss" / "mine.yaml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        target = "gan_lab.losses.LeastSquares"
+        file.write_text(f"# @package _global_\nloss:\n  objective:\n    _target_: {target}\nn_critic: {n_critic}\n")
+
+    return write
+
+
+def contents(folder):
+    return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file() and file.name != "gan-lab.log"}
+
+
+def test_a_rerun_with_another_configuration_leaves_every_record_as_it_was(monkeypatch, tmp_path, own_loss):
+    line = ["gan-lab", "--config-dir", "own", "-m", *TINY, "loss=mine,lsgan", "seed=0"]
+    own_loss(1)
+    assert ended(monkeypatch, tmp_path, main, *line) == 0
+    run = RunFolder(tmp_path / "sweep" / "loss=mine,seed=0")
+    assert run.config().n_critic == 1
+    assert config_hash(run.config()) == run.result()["config_hash"] == run.status()["config_hash"]
+    assert run.overrides() == [*TINY[:-1], "loss=mine", "seed=0"]
+    assert run.config_folder()[0] == "--config-dir"
+    before = contents(run.path)
+    for broken in (2, "${oc.env:NOPE_NOPE}"):  # another configuration, and one that cannot be had
+        own_loss(broken)
+        sentence = refusal(monkeypatch, tmp_path, main, *line)
+        assert sentence.endswith(
+            "loss=mine,seed=0: the folder holds a run of another configuration; name another folder"
+        )
+        assert contents(run.path) == before
+
+
+def test_what_a_run_is_made_with_is_written_resolved(monkeypatch, tmp_path, own_loss):
+    """So that it says the same, and its hash is the same, where the environment is another one."""
+    monkeypatch.setenv("HOW_MANY", "3")
+    own_loss("${oc.env:HOW_MANY}")
+    assert ended(monkeypatch, tmp_path, main, "gan-lab", "--config-dir", "own", "-m", *TINY, "loss=mine") == 0
+    assert "n_critic: 3" in (tmp_path / "sweep" / "loss=mine" / ".hydra" / "config.yaml").read_text()
+
+
+def test_a_run_that_ends_the_program_has_failed(monkeypatch, tmp_path, capfd):
+    faults = """
+import os, sys
+from gan_lab.losses import NonSaturating
+
+class Leaves(NonSaturating):
+    def discriminator(self, real, fake):
+        os._exit(3)
+
+class Exits(NonSaturating):
+    def discriminator(self, real, fake):
+        sys.exit(0)
+"""
+    (tmp_path / "leaving.py").write_text(faults)
+    (tmp_path / "own" / "loss").mkdir(parents=True)
+    for name in ("Leaves", "Exits"):
+        text = f"# @package _global_\nloss:\n  objective:\n    _target_: leaving.{name}\n"
+        (tmp_path / "own" / "loss" / f"{name.lower()}.yaml").write_text(text)
+    line = ["gan-lab", "--config-dir", "own", "-m", *TINY, "loss=leaves,exits"]
+    assert ended(monkeypatch, tmp_path, main, *line) == 1
+    said = capfd.readouterr()
+    for loss, reason in (("leaves", "exited with status 3"), ("exits", "exited with status 0")):
+        status = RunFolder(tmp_path / "sweep" / f"loss={loss}").status()
+        assert (status["state"], status["error"]) == ("failed", reason)
+        assert f"  failed: loss={loss}: {reason}\n" in said.err
+    assert "0 of 2 done, 2 failed\n" in said.out
+
+
+@pytest.fixture
+def over(tmp_path):
+    """A sweep with one run, which failed, and the configuration Hydra ends it with."""
+    sweep = SweepFolder(tmp_path / "sweep")
+    sweep.open([], {"seed": ["0"]}, 1, {})
+    run = RunFolder(sweep.path / "seed=0")
+    (run.path / ".hydra").mkdir(parents=True)
+    (run.path / ".hydra" / "overrides.yaml").write_text("- seed=0\n")
+    run.update_status(state="failed", error="Traceback\nRuntimeError: boom")
+    return OmegaConf.create({"hydra": {"sweep": {"dir": str(sweep.path)}}})
+
+
+@pytest.mark.parametrize("broken", [ConfigError("out=report: no"), ZeroDivisionError("a bug")])
+def test_a_report_that_fails_hides_nothing(monkeypatch, over, capsys, broken):
+    def write_report(*_, **__):
+        raise broken
+
+    monkeypatch.setattr("gan_lab.report.writing.write_report", write_report)
+    with pytest.raises(SystemExit) as stop:
+        Launch().on_multirun_end(over)
+    said = capsys.readouterr()
+    assert "0 of 1 done, 1 failed" in said.out
+    assert "  failed: seed=0: RuntimeError: boom\n" in said.err
+    if isinstance(broken, ConfigError):
+        assert stop.value.code == "gan-lab: out=report: no"
+    else:
+        assert stop.value.code == 1
+        assert "ZeroDivisionError: a bug" in said.err
+
+
+def test_a_foreign_folder_where_the_report_goes_is_one_sentence(over, tmp_path):
+    (tmp_path / "sweep" / "report").mkdir()
+    (tmp_path / "sweep" / "report" / "notes.txt").write_text("precious")
+    with pytest.raises(SystemExit) as stop:
+        Launch().on_multirun_end(over)
+    assert str(stop.value.code).endswith("the folder holds something else than a report; name another folder")
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ((["seed=0"], {"loss": ["a", "b"]}), ([], {"loss": ["a", "b"], "seed": ["0", "1"]})),
+        ((["loss=a"], {"seed": ["0", "1"]}), ([], {"loss": ["a", "b"], "seed": ["0", "1"]})),
+        (([], {"loss": ["a", "b"], "seed": ["0", "1"]}), (["loss=a"], {"seed": ["0", "1"]})),
+        (([], {"seed": ["0", "1"]}), ([], {"seed": ["2", "3"]})),
+    ],
+)
+def test_a_sweep_grows_by_losses_and_seeds(tmp_path, first, then):
+    for held, swept in (first, then):
+        SweepFolder(tmp_path / "sweep").open(held, swept, 2, {})
+    assert json.loads((tmp_path / "sweep" / "sweep.json").read_text())["swept"] == then[1]
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "words"),
+    [
+        ((["seed=0"], {"loss": ["a"]}), ([], {"loss": ["a"], "seed": ["1", "2"]}), "has seed=0, and this one seed=1,2"),
+        ((["n_critic=1"], {}), ([], {"n_critic": ["1", "2"]}), "holds n_critic=1, and this one nothing"),
+        (([], {"loss": ["a"]}), ([], {"loss": ["a"], "seed": ["0"]}), "sweeps loss, and this one loss, seed"),
+    ],
+)
+def test_a_sweep_becomes_no_other(tmp_path, first, then, words):
+    SweepFolder(tmp_path / "sweep").open(*first, 2, {})
+    with pytest.raises(ConfigError, match=f"the sweep in it {words}; name another folder"):
+        SweepFolder(tmp_path / "sweep").open(*then, 2, {})
