@@ -24,6 +24,11 @@ def test_diversity_is_a_ratio_of_mean_distances():
     assert signals(real, fake)["diversity"] == pytest.approx((4 * 2 / 6) / (23 / 6))
 
 
+def test_one_sample_over_and_over_has_no_diversity_at_all():
+    real = normal(50, 0, 64) + 1000
+    assert signals(real, real[:1].expand(50, -1))["diversity"] == 0
+
+
 def test_duplicates_lie_ten_times_closer_than_real_neighbours():
     real = torch.arange(50.0)[:, None]  # neighbours at distance 1
     pairs = torch.arange(25.0)[:, None] * 4
