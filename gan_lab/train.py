@@ -86,8 +86,7 @@ def main() -> None:
 
 def _run() -> None:
     words = sys.argv[1:]
-    _check_options(words)
-    sys.argv[1:] = words = resumed_words(words)
+    sys.argv[1:] = words = _options_first(resumed_words(_options_first(words)))
     if rank() is not None:
         check_folder_is_named(words)
     if rank():
@@ -97,15 +96,22 @@ def _run() -> None:
         run()
 
 
-def _check_options(words: list[str]) -> None:
-    """Raise ConfigError for an option that Hydra does not have, or that would run what lies in a file."""
+def _options_first(words: list[str]) -> list[str]:
+    """The words with Hydra's options before the overrides: those between overrides Hydra's parser does not find.
+
+    Raises:
+        ConfigError: for an option that Hydra does not have, or that would run what lies in a file.
+    """
     parser = get_args_parser()
     parser.exit_on_error = False
     try:
-        options, unknown = parser.parse_known_args(words)
+        given, unknown = parser.parse_known_intermixed_args(words)
     except ArgumentError as error:
         raise ConfigError(f"{error}; gan-lab --hydra-help lists Hydra's options") from error
     if unknown:
         raise ConfigError(f"{unknown[0]}: there is no such option; expected key=value, or what --hydra-help lists")
-    if options.experimental_rerun is not None:
+    if given.experimental_rerun is not None:
         raise ConfigError("--experimental-rerun: expected resume=FOLDER instead, as a pickle may run any code")
+    overrides = list(given.overrides)
+    options = [word for word in words if not (overrides and word == overrides[0] and overrides.pop(0))]
+    return [*options, *given.overrides]

@@ -148,6 +148,9 @@ class Training:
         self.folder = folder
         self.config = config = within_budget(config)
         self.dataset = build_dataset(config)
+        # before the evaluator, which may have a classifier to train: who named a wrong network waits for none
+        processes = config.trainer.devices * config.trainer.num_nodes
+        self.module = build_module(config, self.dataset.sample_shape, processes)
         self.evaluator = build_evaluator(config, self.dataset)
         self.stopwatch = Stopwatch()
         self.curves = Curves(folder, config.log_every, self.stopwatch, start)
@@ -175,7 +178,6 @@ class Training:
                 ProgressBar(f"{names['dataset']} {names['loss']}", self.curves),
             ],
         )
-        self.module = build_module(config, self.dataset.sample_shape, self.trainer.world_size)
 
     def fit(self, checkpoint: Path | None) -> None:
         """Train to the end, from the checkpoint if there is one.

@@ -14,6 +14,7 @@ from PIL import Image
 
 from gan_lab.run_folder import RunFolder
 from gan_lab.sample import main as sample_main
+from gan_lab.train import main as gan_lab_main
 
 TINY = ["trainer=debug", "evaluation.samples=50", "evaluation.kid_subset_size=20", "pictures.samples=9"]
 
@@ -202,3 +203,10 @@ def test_being_stopped_ends_the_iteration_and_saves(tmp_path, number, status):
     assert record["iteration"] == last > 0
     assert folder.last_checkpoint.resolve().name == f"iteration_{last:07d}.ckpt"
     assert "Traceback" not in process.stderr.read()
+
+
+def test_options_may_stand_between_overrides(monkeypatch, tmp_path):
+    words = ["seed=0,1", "-m", "loss=wgann", "--config-dir", ".", "hydra.sweep.dir=s"]
+    assert refusal(monkeypatch, tmp_path, gan_lab_main, "gan-lab", *words).startswith(
+        "gan-lab: loss=wgann: there is no"
+    )
