@@ -16,7 +16,7 @@ from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, flag_override
-from omegaconf.errors import InterpolationKeyError
+from omegaconf.errors import InterpolationResolutionError
 
 from gan_lab.errors import USER_ERRORS, ConfigError, Diverged, exit_with, sentence
 from gan_lab.resuming import goes_on
@@ -168,7 +168,7 @@ def _check_first_jobs(config: DictConfig, overrides: list[Override]) -> None:
             return
         except ConfigError as error:
             refused = refused or error
-        except InterpolationKeyError as error:  # its run records it
+        except InterpolationResolutionError as error:  # its run records it
             refused = refused or ConfigError(sentence(error))
     if refused:
         raise refused

@@ -31,6 +31,7 @@ def test_updates_are_counted_exactly_and_everything_counts_iterations(
         f"n_generator={n_generator}",
         "log_every=1",
         "checkpoint.every=3",
+        "evaluation/extractor=pixels",  # a classifier, if it has to be trained, makes steps of its own
     ]
     config = composed(*SMALL, *overrides)
     folder = train_in(tmp_path / "run", config)

@@ -78,7 +78,7 @@ class Exits(NonSaturating):
     for name in ("Leaves", "Exits"):
         text = f"# @package _global_\nloss:\n  objective:\n    _target_: leaving.{name}\n"
         (tmp_path / "own" / "loss" / f"{name.lower()}.yaml").write_text(text)
-    line = ["gan-lab", "--config-dir", "own", "-m", *TINY, "loss=leaves,exits"]
+    line = ["gan-lab", "--config-dir", "own", "-m", *TINY, "loss=leaves,exits", "allowed_targets=[leaving]"]
     assert ended(monkeypatch, tmp_path, main, *line) == 1
     said = capfd.readouterr()
     for loss, reason in (("leaves", "exited with status 3"), ("exits", "exited with status 0")):
