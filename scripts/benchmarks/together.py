@@ -17,7 +17,7 @@ from benchmarks.parts import COMMAND, composed, seconds
 from benchmarks.steps import trained
 from gan_lab import adversary, processes, training
 
-# a part of the ring study, long enough that imports do not matter
+# a part of the ring study, at its own length
 RING = ["experiment=ring_all_losses", "loss=non_saturating,lsgan,rsgan,wgan_gp", "seed=0,1"]
 
 
@@ -90,7 +90,7 @@ def sweep(scale: Scale) -> list[Claim]:
     def side(launcher: str) -> Callable[[], float]:
         def work() -> float:
             with tempfile.TemporaryDirectory() as folder, redirect_stderr(io.StringIO()):
-                words = [*RING, *few, f"iterations={scale.of(2500)}", f"hydra/launcher={launcher}"]
+                words = [*RING, *few, f"iterations={scale.of(5000)}", f"hydra/launcher={launcher}"]
                 line = [sys.executable, "-c", COMMAND, "-m", *words, f"hydra.sweep.dir={folder}/sweep"]
                 return seconds(lambda: subprocess.run(line, check=True, stdout=subprocess.DEVNULL, env=os.environ))
 
