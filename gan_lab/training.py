@@ -88,7 +88,7 @@ def library_settings(config: DictConfig) -> Iterator[None]:
     torch.backends.cudnn.allow_tf32 = config.matmul_precision != "highest"
     threads = torch.get_num_threads()
     on_cpu = config.trainer.accelerator == "cpu" or not torch.cuda.is_available()
-    sharing = config.trainer.devices if on_cpu and isinstance(config.trainer.devices, int) else 1
+    sharing = config.trainer.devices if on_cpu else 1
     torch.set_num_threads(config.threads or max(threads // sharing, 1))
     try:
         yield
