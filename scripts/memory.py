@@ -3,13 +3,10 @@
 uv run python scripts/memory.py                                  # ring8: 10,000 iterations against 2,000
 uv run python scripts/memory.py --late 4000 loss=wgan_gp         # any run: overrides of gan-lab
 
-Exit status 1 if the two differ by more than the limit. What counts is the resident memory once the C library has
-handed back what is free: buffers of an evaluation leave gaps that it keeps, tens of MiB that come and go from moment
-to moment and are no leak. Both figures are printed. Linux with glibc only.
+Exit status 1 if the two differ by more than the limit. Linux only.
 """
 
 import argparse
-import ctypes
 import os
 import sys
 import tempfile
@@ -29,16 +26,12 @@ class Memory(pl.Callback):
 
     def __init__(self, every: int) -> None:
         self.every = every
-        self.libc = ctypes.CDLL("libc.so.6")
         self.resident: dict[int, int] = {}
 
     def on_train_batch_end(self, trainer: pl.Trainer, *_: object) -> None:
         if trainer.global_step % self.every == 0:
-            as_it_is = resident()
-            self.libc.malloc_trim(0)
             self.resident[trainer.global_step] = resident()
-            line = f"iteration {trainer.global_step}: {as_it_is / 2**20:.1f} MiB, in use {resident() / 2**20:.1f} MiB"
-            print(f"\n{line}", flush=True)
+            print(f"\niteration {trainer.global_step}: {resident() / 2**20:.1f} MiB", flush=True)
 
 
 def resident() -> int:
@@ -69,7 +62,7 @@ def main() -> int:
     early, late = memory.resident[arguments.early], memory.resident[arguments.late]
     grown = 100 * (late / early - 1)
     print(
-        f"resident memory in use: {early / 2**20:.1f} MiB at iteration {arguments.early}, {late / 2**20:.1f} MiB at "
+        f"resident memory: {early / 2**20:.1f} MiB at iteration {arguments.early}, {late / 2**20:.1f} MiB at "
         f"{arguments.late}: {grown:+.2f} %, allowed ±{arguments.limit} %"
     )
     return int(abs(grown) > arguments.limit)

@@ -39,7 +39,7 @@ class BatchStream:
         while self.position < self.batches:
             start = self.position * self.batch_size
             self.position += 1
-            yield to_model_range(self.samples[self._indices(start, start + self.batch_size)])
+            yield to_model_range(self.samples.index_select(0, self._indices(start, start + self.batch_size)))
 
     def _indices(self, start: int, stop: int) -> Tensor:
         pieces = []

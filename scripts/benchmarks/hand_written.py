@@ -159,7 +159,7 @@ def best(
         for _ in range(game.n_critic):
             if position + batch_size > len(samples):
                 order, position = torch.randperm(len(samples), device=device), 0
-            real = samples[order[position : position + batch_size]]
+            real = samples.index_select(0, order[position : position + batch_size])
             position += batch_size
             if real.dtype == torch.uint8:
                 real = real.float().div_(127.5).sub_(1)
