@@ -5,11 +5,7 @@ import hashlib
 import json
 import os
 import shutil
-import signal
-import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +14,8 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from gan_lab.errors import USER_ERRORS, ConfigError, Diverged, sentence
-from gan_lab.files import check_inside, concerns, read_json, remove_half_written, replacing, write_json
+from gan_lab.errors import ConfigError
+from gan_lab.files import check_inside, read_json, remove_half_written, replacing, write_json
 
 _UNTOLD = {"state": "failed", "config_hash": None, "iteration": 0, "error": None, "started": None, "ended": None}
 
@@ -40,7 +36,7 @@ class RunFolder:
         self.samples = self.path / "samples"
         self.checkpoints = self.path / "checkpoints"
         self._config_file = self.path / ".hydra" / "config.yaml"
-        self._lock_file = self.path / ".lock"
+        self.lock_file = self.path / ".lock"
         self.last_checkpoint = self.checkpoints / "last.ckpt"
 
     @classmethod
@@ -84,7 +80,7 @@ class RunFolder:
         try:
             made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
             self.path.mkdir(parents=True, exist_ok=True)
-            unborn = (".hydra", "gan-lab.log", self._lock_file.name, f".{self.status_file.name}.") if again else ()
+            unborn = (".hydra", "gan-lab.log", self.lock_file.name, f".{self.status_file.name}.") if again else ()
             inside = next((entry for entry in self.path.iterdir() if not entry.name.startswith(unborn)), None)
         except OSError as error:
             raise ConfigError(f"hydra.run.dir={self.path}: the folder cannot be made: {error.strerror}") from error
@@ -108,7 +104,7 @@ class RunFolder:
         Nothing happens if it did begin, or if it is another process's.
         """
         try:
-            with FileLock(self._lock_file, blocking=False):
+            with FileLock(self.lock_file, blocking=False):
                 if not self.metrics_file.exists():
                     self._discard(made)
         except Timeout:
@@ -235,7 +231,7 @@ class RunFolder:
 
     def add_evaluation(self, evaluation: dict[str, Any]) -> bool:
         """Add metrics to result.json under ``evaluations``, unless they are there; whether they were added."""
-        with FileLock(self._lock_file):
+        with FileLock(self.lock_file):
             result = self.result()
             known = [result, *result["evaluations"]]
             if any(
@@ -257,69 +253,8 @@ class RunFolder:
 
     def update_status(self, **changes: Any) -> None:
         """Change some entries of status.json, atomically; without one, start it."""
-        before = self.status() if self.status_file.exists() else _UNTOLD
-        write_json(self.status_file, before | changes)
-
-    @contextmanager
-    def recorded(self, config: DictConfig) -> Iterator[None]:
-        """Keep status.json true of what happens inside, whatever it is; exceptions go on to the caller.
-
-        A run that goes on keeps when it started, and how far it came.
-
-        Raises:
-            ConfigError: if another process is at work on the run, or the folder takes no more.
-        """
-        with self._held():
-            before = self.status() if self.status_file.exists() else {"iteration": 0, "started": _now()}
-            kept = {key: before[key] for key in ("iteration", "started")}
-            try:
-                with self._disk_errors_named():
-                    write_json(self.status_file, _UNTOLD | {"state": "running"} | kept)
-                    self.update_status(config_hash=config_hash(config))
-                    yield
-                    self.update_status(state="done", ended=_now())
-            except Diverged as error:
-                self._record_end(state="diverged", error=str(error), iteration=error.iteration)
-                raise
-            except Exception as error:
-                reason = sentence(error) if isinstance(error, USER_ERRORS) else traceback.format_exc()
-                self._record_end(state="failed", error=reason)
-                raise
-            except BaseException as error:
-                self._record_end(**_how_stopped(error))
-                raise
-
-    def _record_end(self, **changes: Any) -> None:
-        with suppress(OSError):  # of a full disk, which is what ended the run; the record then stays "running"
-            self.update_status(**changes, ended=_now())
-
-    @contextmanager
-    def _held(self) -> Iterator[None]:
-        """Keep other processes off the run; the system lets go of it when this one ends, however it ends."""
-        lock = FileLock(self._lock_file, blocking=False)
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise ConfigError(f"{self.path}: another process is at work on this run; wait for it or stop it") from error
-        try:
-            yield
-        finally:
-            lock.release()
-
-    @contextmanager
-    def _disk_errors_named(self) -> Iterator[None]:
-        """Say in one sentence that the folder takes no more, and what then."""
-        try:
-            yield
-        except OSError as error:
-            if not concerns(error, self.path):
-                raise
-            last = self.saved_iterations()[-1:]
-            then = f"goes on from iteration {last[0]}" if last else "starts over"
-            raise ConfigError(
-                f"{error.filename or self.path}: it cannot be written: {error.strerror}; "
-                f"resume={self.path} {then} once it can"
-            ) from error
+        before = self.status() if self.status_file.exists() else {}
+        write_json(self.status_file, _UNTOLD | before | changes)
 
 
 def append_points(file: Path, iteration: int, values: dict[str, float]) -> None:
@@ -352,16 +287,3 @@ def hash_of(asked: dict[Any, Any]) -> str:
     beside = ("resume", "allowed_targets")  # how a process began, not what is run
     run = {key: value for key, value in asked.items() if key not in beside}
     return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _how_stopped(error: BaseException) -> dict[str, str]:
-    """A signal interrupts; a run that ends the program by itself has failed."""
-    if not isinstance(error, SystemExit):
-        return {"state": "interrupted", "error": f"stopped by {type(error).__name__}"}
-    if isinstance(error.code, int) and error.code > 128:
-        return {"state": "interrupted", "error": f"stopped by {signal.Signals(error.code - 128).name}"}
-    return {"state": "failed", "error": f"exited with status {error.code or 0}"}
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

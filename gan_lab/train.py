@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from gan_lab.cluster import assist_the_first, check_folder_is_named, rank
 from gan_lab.errors import ConfigError, one_sentence
 from gan_lab.launch import unbegun_sweep_taken_back
+from gan_lab.recording import recorded
 from gan_lab.resuming import changes_since, goes_on, is_done, resumed_words
 from gan_lab.run_folder import RunFolder
 from gan_lab.schema import check
@@ -70,7 +71,7 @@ def execute(
         resume: go on from the last checkpoint.
         changed: the overrides that make the configuration, if a resumed run's is another than it was.
     """
-    with folder.recorded(config):
+    with recorded(folder, config):
         check(config)
         if changed is not None:
             folder.change_config(config, changed)

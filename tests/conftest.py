@@ -15,6 +15,11 @@ from hydra import compose, initialize_config_module
 from omegaconf import DictConfig
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests that start processes come first: they are the longest, and no worker shall wait for them at the end."""
+    items.sort(key=lambda item: "gan_lab" not in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture
 def composed() -> Callable[..., DictConfig]:
     """Composes train.yaml with overrides, as the command does."""

@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.optim import Optimizer
 from training_runs import SMALL, checkpoint, train_in, weights_of
 
-from gan_lab.training import build_module
+from gan_lab.lightning_parts import build_module
 
 
 @pytest.mark.parametrize(("n_critic", "n_generator"), list(product([1, 2, 5], [1, 2])))

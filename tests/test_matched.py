@@ -5,7 +5,7 @@ import torch
 from configurations import options
 from training_runs import SMALL, train_in, weights_of
 
-from gan_lab.training import build_module
+from gan_lab.lightning_parts import build_module
 
 
 def module_after_start(composed, *overrides):

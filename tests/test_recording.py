@@ -7,6 +7,7 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 from training_runs import NAMES, SMALL, train_in, weights_of
 
 from gan_lab.errors import Diverged
+from gan_lab.recording import recorded
 from gan_lab.run_folder import RunFolder
 from gan_lab.training import train
 
@@ -131,7 +132,7 @@ def test_tensorboard_has_the_swept_keys_and_charts_by_group(composed, tmp_path):
     folder.create()
     (folder.path / ".hydra").mkdir()
     (folder.path / ".hydra" / "overrides.yaml").write_text("".join(f"- {word}\n" for word in overrides))
-    with folder.recorded(config):
+    with recorded(folder, config):
         train(config, folder, NAMES)
     events = EventAccumulator(str(folder.path)).Reload()
     entry = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content

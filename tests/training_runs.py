@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from tensorboard.summary.writer import event_file_writer
 
 from gan_lab.adversary import AdversarialModule
+from gan_lab.recording import recorded
 from gan_lab.run_folder import RunFolder
 from gan_lab.training import train
 
@@ -28,7 +29,7 @@ def train_in(path: Path, config: DictConfig, resume: bool = False) -> RunFolder:
     folder = RunFolder(path)
     if not resume:
         folder.create()
-    with folder.recorded(config):
+    with recorded(folder, config):
         train(config, folder, NAMES, resume)
     return folder
 

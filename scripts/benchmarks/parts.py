@@ -23,6 +23,7 @@ from benchmarks.steps import trained
 from gan_lab.callbacks.evaluation import Evaluation
 from gan_lab.datasets import BatchStream, mnist
 from gan_lab.metrics.frechet import Moments, frechet_distance
+from gan_lab.recording import recorded
 from gan_lab.run_folder import RunFolder
 from gan_lab.training import train
 
@@ -108,7 +109,7 @@ def evaluation(scale: Scale) -> list[Claim]:
     with tempfile.TemporaryDirectory() as folder, redirect_stderr(io.StringIO()):
         run = RunFolder(Path(folder) / "run")
         run.create()
-        with run.recorded(config):
+        with recorded(run, config):
             names = dict.fromkeys(("loss", "model", "dataset", "protocol"), "benchmark")
             whole = seconds(lambda: train(config, run, names))
     Evaluation.act = act

@@ -17,8 +17,10 @@ from benchmarks import hand_written
 from benchmarks.hand_written import GAMES, Timed
 from benchmarks.measuring import Claim, Scale, medians
 from gan_lab.building import build_dataset
+from gan_lab.lightning_parts import build_module
+from gan_lab.recording import recorded
 from gan_lab.run_folder import RunFolder
-from gan_lab.training import build_module, train
+from gan_lab.training import train
 
 _NAMES = dict.fromkeys(("loss", "model", "dataset", "protocol"), "benchmark")
 _UNJUDGED = ["evaluation/extractor=pixels", "evaluation.samples=100", "evaluation.kid_subset_size=50"]
@@ -164,7 +166,7 @@ def trained(config: DictConfig, folder: Path) -> Timed:
     with tempfile.TemporaryDirectory(dir=folder) as path, redirect_stderr(io.StringIO()):
         run = RunFolder(Path(path) / "run")
         run.create()
-        with run.recorded(config):
+        with recorded(run, config):
             train(config, run, _NAMES)
         rows = [line.split(",") for line in run.times_file.read_text().splitlines()[1:]]
         seconds = {int(i): float(value) for i, name, value in rows if name == "time/train_seconds"}

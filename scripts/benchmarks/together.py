@@ -15,7 +15,7 @@ from pytorch_lightning.strategies import DDPStrategy
 from benchmarks.measuring import Claim, Scale, medians
 from benchmarks.parts import COMMAND, composed, seconds
 from benchmarks.steps import trained
-from gan_lab import adversary, processes, training
+from gan_lab import adversary, lightning_parts, processes, training
 
 # a part of the ring study, at its own length
 RING = ["experiment=ring_all_losses", "loss=non_saturating,lsgan,rsgan,wgan_gp", "seed=0,1"]
@@ -30,12 +30,12 @@ def ddp(scale: Scale) -> list[Claim]:
     with tempfile.TemporaryDirectory() as folder:
 
         def searching() -> float:
-            ours = (training.SharedBatch, training.assist)
+            ours = (lightning_parts.SharedBatch, training.assist)
             search_for_unused()
             try:
                 return 1000 * trained(two, Path(folder)).seconds
             finally:
-                training.SharedBatch, training.assist = ours
+                lightning_parts.SharedBatch, training.assist = ours
                 adversary.AdversarialModule.descend = _descend
                 adversary.average = _average
 
@@ -74,7 +74,7 @@ def search_for_unused() -> None:
 
     adversary.AdversarialModule.descend = descend
     adversary.average = lambda gradients: None  # the wrapper has averaged them
-    training.SharedBatch, training.assist = Searching, assist_searching
+    lightning_parts.SharedBatch, training.assist = Searching, assist_searching
 
 
 def assist_searching(*arguments: Any) -> None:

@@ -1,0 +1,97 @@
+"""The record of how a run goes: status.json, true of it whatever happens."""
+
+import signal
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from filelock import FileLock, Timeout
+from omegaconf import DictConfig
+
+from gan_lab.errors import USER_ERRORS, ConfigError, Diverged, sentence
+from gan_lab.files import concerns
+from gan_lab.run_folder import RunFolder, config_hash
+
+
+@contextmanager
+def recorded(folder: RunFolder, config: DictConfig) -> Iterator[None]:
+    """Keep status.json true of what happens inside, whatever it is; exceptions go on to the caller.
+
+    A run that goes on keeps when it started, and how far it came.
+
+    Args:
+        folder: the run's; nobody else may be at work on it.
+        config: the run's, whose hash is recorded.
+
+    Raises:
+        ConfigError: if another process is at work on the run, or the folder takes no more.
+    """
+    with _held(folder):
+        before = folder.status() if folder.status_file.exists() else {"iteration": 0, "started": _now()}
+        begun = {"state": "running", "error": None, "config_hash": None, "ended": None}
+        try:
+            with _disk_errors_named(folder):
+                folder.update_status(**begun, iteration=before["iteration"], started=before["started"])
+                folder.update_status(config_hash=config_hash(config))
+                yield
+                folder.update_status(state="done", ended=_now())
+        except Diverged as error:
+            _record_end(folder, state="diverged", error=str(error), iteration=error.iteration)
+            raise
+        except Exception as error:
+            reason = sentence(error) if isinstance(error, USER_ERRORS) else traceback.format_exc()
+            _record_end(folder, state="failed", error=reason)
+            raise
+        except BaseException as error:
+            _record_end(folder, **_how_stopped(error))
+            raise
+
+
+def _record_end(folder: RunFolder, **changes: Any) -> None:
+    with suppress(OSError):  # of a full disk, which is what ended the run; the record then stays "running"
+        folder.update_status(**changes, ended=_now())
+
+
+@contextmanager
+def _held(folder: RunFolder) -> Iterator[None]:
+    """Keep other processes off the run; the system lets go of it when this one ends, however it ends."""
+    lock = FileLock(folder.lock_file, blocking=False)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise ConfigError(f"{folder.path}: another process is at work on this run; wait for it or stop it") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _disk_errors_named(folder: RunFolder) -> Iterator[None]:
+    """Say in one sentence that the folder takes no more, and what then."""
+    try:
+        yield
+    except OSError as error:
+        if not concerns(error, folder.path):
+            raise
+        last = folder.saved_iterations()[-1:]
+        then = f"goes on from iteration {last[0]}" if last else "starts over"
+        raise ConfigError(
+            f"{error.filename or folder.path}: it cannot be written: {error.strerror}; "
+            f"resume={folder.path} {then} once it can"
+        ) from error
+
+
+def _how_stopped(error: BaseException) -> dict[str, str]:
+    """A signal interrupts; a run that ends the program by itself has failed."""
+    if not isinstance(error, SystemExit):
+        return {"state": "interrupted", "error": f"stopped by {type(error).__name__}"}
+    if isinstance(error.code, int) and error.code > 128:
+        return {"state": "interrupted", "error": f"stopped by {signal.Signals(error.code - 128).name}"}
+    return {"state": "failed", "error": f"exited with status {error.code or 0}"}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

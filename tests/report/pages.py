@@ -1,0 +1,19 @@
+"""A report's page, its answers and its table."""
+
+import csv
+import re
+
+from gan_lab.report.writing import write_report
+
+
+def page(folder, **options) -> str:
+    return write_report([folder], **options).read_text()
+
+
+def answers(text: str) -> str:
+    """The text of the answers, without markup."""
+    return " ".join(re.findall(r'class="card answer">.*?<p>(.*?)</p>', text, re.DOTALL))
+
+
+def rows(folder) -> list[dict[str, str]]:
+    return list(csv.DictReader((folder / "report" / "table.csv").open()))

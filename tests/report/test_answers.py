@@ -1,0 +1,134 @@
+"""What a report's answer claims of planted sweeps, and what it does not."""
+
+import re
+
+import pytest
+from pages import answers, page, rows
+
+from gan_lab.report.content import content
+from gan_lab.report.reading import read
+
+
+def test_a_settled_order_is_said_with_margin_certainty_and_cost(tmp_path, sweep):
+    sweep(tmp_path, {"lsgan": 0.5, "rsgan": 0.2}, 5)
+    answer = answers(page(tmp_path))
+    assert "rsgan is better than lsgan on ring8" in answer
+    assert "0.3 lower than lsgan [0.3, 0.3], paired by seed" in answer
+    assert "probability 100 % [64 %, 100 %]" in answer
+    assert "10 s of training a run" in answer
+    best = rows(tmp_path)[0]
+    assert (best["group"], best["rank"], best["finished"]) == ("rsgan", "1", "5")
+
+
+def test_overlapping_groups_are_not_settled(tmp_path, sweep):
+    sweep(tmp_path, {"lsgan": 0.205, "rsgan": 0.2}, 5)
+    assert "Which is best on ring8 is not settled" in answers(page(tmp_path))
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_below_three_seeds_no_interval_and_the_page_says_so(tmp_path, sweep, seeds):
+    sweep(tmp_path, {"lsgan": 0.5, "rsgan": 0.2}, seeds)
+    text = page(tmp_path)
+    assert "No interval: fewer than 3 seeds" in answers(text)
+    assert "is not settled" in answers(text)
+    assert all(row["low"] == "" for row in rows(tmp_path))
+
+
+def test_three_seeds_have_intervals_but_settle_no_order(tmp_path, sweep):
+    sweep(tmp_path, {"lsgan": 9.0, "rsgan": 0.2}, 3)
+    assert "3 seeds a group cannot settle an order of 2 groups, however far apart they are: run 4 or more" in answers(
+        page(tmp_path)
+    )
+    assert rows(tmp_path)[0]["low"] != ""
+
+
+def test_groups_that_are_level_are_not_told_apart(tmp_path, sweep):
+    sweep(tmp_path, {"lsgan": 0.2, "rsgan": 0.2, "wgan": 0.5}, 4)
+    answer = answers(page(tmp_path))
+    assert "lsgan and rsgan are level, Reverse KL (nats) 0.2 [" in answer
+    assert "0 lower" not in answer
+    assert "probability" not in answer
+
+
+def test_a_group_without_a_finished_run_is_no_second(tmp_path, sweep, run):
+    sweep(tmp_path, {"lsgan": 0.2}, 4)
+    for seed in range(4):
+        run(tmp_path / f"boom{seed}", {"loss": "boom", "seed": seed}, state="failed", error="boom")
+    answer = answers(page(tmp_path))
+    assert "lsgan alone has finished runs, and reaches Reverse KL (nats) 0.2 [" in answer
+    assert "every run of boom was lost" in answer
+    assert "100 %" not in answer
+
+
+def test_only_what_survives_the_correction_is_better(tmp_path, sweep):
+    """Five seeds without overlap settle one pair (p = 2/252), four pairs (4p = 0.03), but not seven (7p = 0.06)."""
+    sections = []
+    for name, others in (("few", 4), ("many", 7)):
+        sweep(tmp_path / name, {"lsgan": 0.2} | {f"l{place}": 0.5 + 0.2 * place for place in range(others)}, 5)
+        sections += content(read([tmp_path / name]), None).sections
+    few, many = sections
+    assert "lsgan is better than l0, l1, l2 and l3 on ring8" in few.answer
+    assert [row.standing for row in few.rows] == ["", *["behind"] * 4]
+    assert "is not settled" in many.answer
+    assert (
+        "5 seeds a group cannot settle an order of 8 groups, however far apart they are: run 6 or more" in many.answer
+    )
+    assert [row.standing for row in many.rows] == ["", *["not settled"] * 7]
+
+
+def test_no_claim_against_its_own_interval(tmp_path, run):
+    """rsgan is better in all but one of eight seeds: Mann & Whitney's p is 0.01, the difference's interval holds 0."""
+    ours, theirs = (1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 9.0), (2.0, 2.1, 2.2, 2.3, 2.4, 2.5, 2.6, 2.7)
+    for loss, values in (("rsgan", ours), ("lsgan", theirs)):
+        for seed, value in enumerate(values):
+            run(tmp_path / f"{loss}{seed}", {"loss": loss, "seed": seed}, {"modes": 1.0, "reverse_kl": value})
+    (section,) = content(read([tmp_path]), None).sections
+    assert "is not settled" in section.answer
+    assert "an interval that holds 0; a run of rsgan beats one of lsgan with probability 88 %" in section.answer
+    assert "which alone does not settle it" in section.answer
+
+
+def test_several_datasets_are_summed_up(tmp_path, run):
+    """By hand: lsgan is first of two on ring8 and of three on grid25, where rsgan is third; wgan is on one alone."""
+    levels = {("ring8", "lsgan"): 0.1, ("ring8", "rsgan"): 0.5, ("grid25", "lsgan"): 0.3, ("grid25", "rsgan"): 0.7}
+    levels[("grid25", "wgan")] = 0.5
+    for (dataset, loss), level in levels.items():
+        for seed in range(5):
+            metrics = {"modes": 8.0, "reverse_kl": level + 0.01 * seed}
+            run(tmp_path / f"{dataset}{loss}{seed}", {"loss": loss, "dataset": dataset, "seed": seed}, metrics)
+    assert "Over 2 datasets" in page(tmp_path)
+    md = (tmp_path / "report" / "report.md").read_text()
+    assert "| group | mean rank | grid25 | ring8 | the first beats it | mean Reverse KL (nats) |" in md
+    (told,) = re.findall(r"\| lsgan \| 1 \| 1 \| 1 \|  \| 0.22 \\\[(.*), (.*)\\\] \|", md)
+    half = (
+        2.306 * (2 * 0.01**2 * 2.5 / 5) ** 0.5 / 2
+    )  # Student's t for 8 degrees; the bootstrap may go a little further
+    assert 0.22 - 1.2 * half < float(told[0]) <= 0.2201 - half
+    assert 0.2199 + half <= float(told[1]) < 0.22 + 1.2 * half
+    assert "| rsgan | 2 | 2 | 2 | 100 % | 0.62 " in md
+    assert "Over 1" not in page(tmp_path / "ring8lsgan0")
+
+
+def test_one_dataset_has_no_table_over_datasets(tmp_path, sweep):
+    sweep(tmp_path, {"lsgan": 0.5, "rsgan": 0.2}, 2)
+    assert "datasets</h2>" not in page(tmp_path)
+
+
+def test_the_matrix_says_the_same_of_a_pair_from_both_sides(tmp_path, sweep):
+    """lsgan's five runs lie one step of seeds before rsgan's: by hand it wins 15 of 25 pairs, and ties in 4."""
+    sweep(tmp_path, {"lsgan": 20.0, "rsgan": 22.0}, 5, spread=2.0)
+    (section,) = content(read([tmp_path]), None).sections
+    (_, (_, ours)), (_, (theirs, _)) = section.matrix
+    assert (ours.text, ours.note) == ("68 %", "33 %–90 %")
+    assert (theirs.text, theirs.note) == ("32 %", "10 %–67 %")
+    assert (ours.hint, theirs.hint) == (
+        "difference −2 [−2, −2], paired by seed",
+        "difference 2 [2, 2], paired by seed",
+    )
+
+
+def test_a_higher_metric_ranks_the_other_way(tmp_path, run):
+    for loss, modes in (("few", 3.0), ("many", 8.0)):
+        run(tmp_path / loss, {"loss": loss}, {"modes": modes, "reverse_kl": 1.0})
+    page(tmp_path, metric="modes")
+    assert next(row for row in rows(tmp_path) if row["rank"] == "1")["group"] == "many"

@@ -1,0 +1,103 @@
+"""Which runs make a group, and which groups may stand in one table."""
+
+import pytest
+from pages import page, rows
+
+from gan_lab.report import axes, comparison
+from gan_lab.report.reading import read
+
+
+def test_two_runs_of_one_seed_both_count_and_are_told(tmp_path, run):
+    for name, seed, kl in (("a", 0, 0.1), ("b", 0, 0.3), ("c", 1, 0.2), ("d", 2, 0.4)):
+        folder = run(tmp_path / name, {"loss": "lsgan", "seed": seed}, {"modes": 8.0, "reverse_kl": kl})
+        for file in (folder / ".hydra").iterdir():
+            file.unlink()  # then nothing tells them apart but their names
+    text = page(tmp_path)
+    row = next(row for row in rows(tmp_path) if row["metric"] == "reverse_kl")
+    assert float(row["mean"]) == pytest.approx(0.25, abs=1e-12)
+    assert "without a value" not in text
+    assert "Runs have the seed of another one in their group (1 of lsgan)" in text
+    board = comparison.boards(read([tmp_path]).runs, axes.find(read([tmp_path]).runs), None)[0]
+    assert board.rows[0].by_seed("reverse_kl") == pytest.approx({0: 0.2, 1: 0.2, 2: 0.4}, abs=1e-12)
+    assert "1 more" in text
+
+
+def test_mixed_fingerprints_are_refused_in_one_table_with_the_reason(tmp_path, run, sweep):
+    sweep(tmp_path, {"lsgan": 0.5}, 3)
+    other = {"extractor": "points", "weights": None, "samples": 999, "reference": "test", "data": "abc", "ema": False}
+    for seed in range(3):
+        run(tmp_path / f"other{seed}", {"loss": "rsgan", "seed": seed}, fingerprint=other)
+    text = page(tmp_path)
+    assert "because samples differs: 2500 in lsgan; 999 in rsgan." in text
+    assert {(row["table"], row["group"]) for row in rows(tmp_path)} == {("1", "lsgan"), ("2", "rsgan")}
+
+
+def test_different_metrics_are_refused_in_one_table(tmp_path, run):
+    run(tmp_path / "a", {"loss": "lsgan"}, {"fd_points": 1.0})
+    run(tmp_path / "b", {"loss": "rsgan"}, {"fd_points": 1.0, "kid_points": 2.0})
+    assert "because the set of metrics differs: fd_points in lsgan; fd_points and kid_points in rsgan." in page(
+        tmp_path
+    )
+
+
+def test_a_later_evaluation_of_one_fingerprint_makes_a_table(tmp_path, run):
+    again = {"fingerprint": {"extractor": "classifier"}, "metrics": {"fd_classifier": 3.0}, "floor": {}, "ceiling": {}}
+    for seed in range(3):
+        for loss in ("lsgan", "rsgan"):
+            run(tmp_path / f"{loss}{seed}", {"loss": loss, "seed": seed}, result={"evaluations": [again]})
+    text = page(tmp_path)
+    assert "evaluated again" in text
+    assert "Not comparable" not in text
+    assert {row["metric"] for row in rows(tmp_path) if row["table"] == "2"} == {"fd_classifier"}
+
+
+def test_budgets_that_differ_are_warned_of(tmp_path, run, sweep):
+    sweep(tmp_path, {"lsgan": 0.5}, 3)
+    budget = {"iterations": 1000, "discriminator_updates": 5000, "generator_updates": 1000, "real_images": 64000}
+    run(tmp_path / "x", {"loss": "wgan", "seed": 0}, result={"budget": budget | {"train_seconds": 21.0}})
+    text = page(tmp_path)
+    assert "Budgets differ in D updates: 1,000 for lsgan; 5,000 for wgan." in text
+    assert "Budgets differ in training seconds: from 10 a run (lsgan) to 21 (wgan)." in text
+
+
+def test_axes_are_what_was_asked_for_not_what_followed(tmp_path, run):
+    for dataset in ("ring8", "grid25"):
+        for loss in ("lsgan", "wgan"):
+            for seed in range(2):
+                name = f"{dataset}{loss}{seed}"
+                extra = {"optimizer.generator.lr": 1e-4} if loss == "wgan" else {}
+                run(tmp_path / name, {"loss": loss, "dataset": dataset, "seed": seed}, config=extra)
+    found = read([tmp_path])
+    assert axes.find(found.runs).keys == ["loss", "dataset"]
+    assert "optimizer.generator.lr" in axes.find(found.runs).varied
+    page(tmp_path)
+    assert {(row["dataset"], row["group"]) for row in rows(tmp_path)} == {
+        (dataset, loss) for dataset in ("ring8", "grid25") for loss in ("lsgan", "wgan")
+    }
+
+
+def test_runs_whose_overrides_do_not_tell_them_apart_are_told_by_their_configurations(tmp_path, run):
+    for number, size in enumerate((64, 128)):
+        run(tmp_path / str(number), {"loss": "lsgan", "seed": 0}, config={"batch_size": size})
+    found = axes.find(read([tmp_path]).runs)
+    assert found.keys == ["batch_size"]
+
+
+def test_a_numeric_axis_becomes_a_line(tmp_path, run):
+    for weight in ("0.1", "1", "1e1"):
+        for seed in range(3):
+            overrides = {"loss": "nsgan_r1", "loss.penalties.r1.weight": weight, "seed": seed}
+            run(tmp_path / f"{weight}_{seed}", overrides)
+    found = axes.find(read([tmp_path]).runs)
+    assert found.numeric() == "loss.penalties.r1.weight"
+    assert found.numbers("loss.penalties.r1.weight") == [0.1, 1.0, 10.0]
+    assert "r1 weight 10" in page(tmp_path)
+    assert (tmp_path / "report" / "figures" / "axis.svg").is_file()
+
+
+def test_copies_are_no_further_seeds(tmp_path, run):
+    for name in ("a", "b"):
+        run(tmp_path / name, {"loss": "lsgan", "seed": 0})
+    found = read([tmp_path])
+    assert len(found.runs) == 1
+    assert "same configuration and seed" in found.skipped[0].reason
