@@ -4,6 +4,7 @@ import logging
 import math
 import os
 import platform
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ import pytorch_lightning as pl
 import torch
 import torchvision
 from omegaconf import DictConfig, OmegaConf
+from tensorboard.summary.writer.event_file_writer import _AsyncWriterThread
 
 from gan_lab.budget import within_budget
 from gan_lab.building import build_dataset, build_evaluator, fixed_latents
@@ -69,6 +71,8 @@ def library_settings(config: DictConfig) -> Iterator[None]:
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"  # Lightning's 1 has every optimizer step look for a driver
     torch.set_float32_matmul_precision(config.matmul_precision)
     torch.backends.cudnn.allow_tf32 = config.matmul_precision != "highest"
+    report_of_thread = threading.excepthook
+    threading.excepthook = lambda fault: None if _is_told_again(fault) else report_of_thread(fault)
     threads = torch.get_num_threads()
     on_cpu = config.trainer.accelerator == "cpu" or not torch.cuda.is_available()
     sharing = config.trainer.devices if on_cpu else 1
@@ -77,6 +81,12 @@ def library_settings(config: DictConfig) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)  # the next run of a sweep in this process chooses for itself
+        threading.excepthook = report_of_thread
+
+
+def _is_told_again(fault: threading.ExceptHookArgs) -> bool:
+    """Whether a thread's exception, as of a full disk, will be raised in the main thread too: TensorBoard's are."""
+    return isinstance(fault.thread, _AsyncWriterThread)
 
 
 def _train(config: DictConfig, folder: RunFolder, names: dict[str, str], resume: bool, signals: Signals) -> float:

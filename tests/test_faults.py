@@ -18,6 +18,7 @@ from gan_lab.run_folder import RunFolder
 from gan_lab.saved import load_checkpoint
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("victim", ["checkpoint", "metrics", "picture"])
 def test_a_full_disk_loses_nothing(composed, tmp_path, victim):
     """Files may be no larger than what one of each kind needs: the system itself refuses to write on."""
