@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import redirect_stderr
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
 import torchvision
@@ -20,12 +21,12 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 
 from benchmarks.measuring import Claim, Scale, medians
 from benchmarks.steps import trained
+from gan_lab import training
 from gan_lab.callbacks.evaluation import Evaluation
 from gan_lab.datasets import BatchStream, mnist
 from gan_lab.metrics.frechet import Moments, frechet_distance
 from gan_lab.recording import recorded
 from gan_lab.run_folder import RunFolder
-from gan_lab.training import train
 
 COMMAND = "import sys; sys.argv[0] = 'gan-lab'; from gan_lab.train import main; main()"
 
@@ -96,23 +97,30 @@ class _Features(torch.nn.Module):
 
 
 def evaluation(scale: Scale) -> list[Claim]:
-    """Evaluation's share of a run of the default kind, and the Fréchet distance of 50 000 samples."""
+    """Evaluation's share of a run of the default kind, set-up included, and the Fréchet distance of 50 000 samples."""
     config = composed(f"iterations={scale.of(1500)}", f"threads={scale.threads}", "trainer=cpu")
-    whole = evaluating = 0.0
-    act = Evaluation.act
+    evaluating = 0.0
 
-    def timed(*arguments: object) -> None:
-        nonlocal evaluating
-        evaluating += seconds(lambda: act(*arguments))
+    def timed(work: Callable[..., Any]) -> Callable[..., Any]:
+        def working(*arguments: object) -> Any:
+            nonlocal evaluating
+            start = time.perf_counter()
+            try:
+                return work(*arguments)
+            finally:
+                evaluating += time.perf_counter() - start
 
-    Evaluation.act = timed
+        return working
+
+    act, build_evaluator = Evaluation.act, training.build_evaluator
+    Evaluation.act, training.build_evaluator = timed(act), timed(build_evaluator)
     with tempfile.TemporaryDirectory() as folder, redirect_stderr(io.StringIO()):
         run = RunFolder(Path(folder) / "run")
         run.create()
         with recorded(run, config):
             names = dict.fromkeys(("loss", "model", "dataset", "protocol"), "benchmark")
-            whole = seconds(lambda: train(config, run, names))
-    Evaluation.act = act
+            whole = seconds(lambda: training.train(config, run, names))
+    Evaluation.act, training.build_evaluator = act, build_evaluator
 
     count, width = scale.of(50_000, 500), scale.of(2048, 64)
     real, fake = (torch.randn(count, width, generator=torch.Generator().manual_seed(i)) for i in range(2))
