@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import signal
 import sys
 import traceback
 from collections.abc import Iterator
@@ -78,6 +79,7 @@ class Launch(Callback):
             exit_with(error)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a sweep has runs to end, each of which may save
         try:
             overrides = sweep_overrides(config)
             swept = {one.get_key_element(): sweep_values(one) for one in overrides if one.is_sweep_override()}

@@ -13,10 +13,11 @@ from omegaconf import DictConfig
 from gan_lab.errors import USER_ERRORS, ConfigError, Diverged, sentence
 from gan_lab.files import concerns
 from gan_lab.run_folder import RunFolder, config_hash
+from gan_lab.stopping import Stop
 
 
 @contextmanager
-def recorded(folder: RunFolder, config: DictConfig) -> Iterator[None]:
+def recorded(folder: RunFolder, config: DictConfig) -> Iterator[Stop]:
     """Keep status.json true of what happens inside, whatever it is; exceptions go on to the caller.
 
     A run that goes on keeps when it started, and how far it came.
@@ -25,6 +26,9 @@ def recorded(folder: RunFolder, config: DictConfig) -> Iterator[None]:
         folder: the run's; nobody else may be at work on it.
         config: the run's, whose hash is recorded.
 
+    Yields:
+        what hears the signals by which the run is stopped.
+
     Raises:
         ConfigError: if another process is at work on the run, or the folder takes no more.
     """
@@ -32,10 +36,10 @@ def recorded(folder: RunFolder, config: DictConfig) -> Iterator[None]:
         before = folder.status() if folder.status_file.exists() else {"iteration": 0, "started": _now()}
         begun = {"state": "running", "error": None, "config_hash": None, "ended": None}
         try:
-            with _disk_errors_named(folder):
+            with _disk_errors_named(folder), Stop() as stop:
                 folder.update_status(**begun, iteration=before["iteration"], started=before["started"])
                 folder.update_status(config_hash=config_hash(config))
-                yield
+                yield stop
                 folder.update_status(state="done", ended=_now())
         except Diverged as error:
             _record_end(folder, state="diverged", error=str(error), iteration=error.iteration)

@@ -19,6 +19,7 @@ from gan_lab.recording import recorded
 from gan_lab.resuming import changes_since, goes_on, is_done, resumed_words
 from gan_lab.run_folder import RunFolder
 from gan_lab.schema import check
+from gan_lab.stopping import ended_by_interrupt
 from gan_lab.summary import print_summary
 from gan_lab.sweep import SweepFolder
 from gan_lab.targets import guarded_composition
@@ -71,13 +72,13 @@ def execute(
         resume: go on from the last checkpoint.
         changed: the overrides that make the configuration, if a resumed run's is another than it was.
     """
-    with recorded(folder, config):
+    with recorded(folder, config) as stop:
         check(config)
         if changed is not None:
             folder.change_config(config, changed)
         from gan_lab.training import train
 
-        return train(config, folder, names, resume)
+        return train(config, folder, names, stop, resume)
 
 
 def main() -> None:
@@ -93,7 +94,7 @@ def _run() -> None:
     if rank():
         assist_the_first(words)
         return
-    with guarded_composition(words), unbegun_sweep_taken_back():
+    with ended_by_interrupt(), guarded_composition(words), unbegun_sweep_taken_back():
         run()
 
 

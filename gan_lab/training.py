@@ -38,17 +38,19 @@ from gan_lab.lightning_parts import build_module, build_trainer
 from gan_lab.processes import assisted
 from gan_lab.run_folder import RunFolder, config_hash
 from gan_lab.saved import newest_checkpoint
+from gan_lab.stopping import Stop
 from gan_lab.targets import check_targets
 from gan_lab.verdict import Thresholds, verdict
 
 
-def train(config: DictConfig, folder: RunFolder, names: dict[str, str], resume: bool = False) -> float:
+def train(config: DictConfig, folder: RunFolder, names: dict[str, str], stop: Stop, resume: bool = False) -> float:
     """Train as configured, write the run's folder, and return the final value of its first metric.
 
     Args:
         config: the composed ``train.yaml``, checked by `gan_lab.schema.check`.
         folder: where everything goes.
         names: the option chosen in the groups loss, model, dataset and protocol.
+        stop: hears signals, as `gan_lab.recording.recorded` has it.
         resume: go on from the folder's newest intact checkpoint, bit for bit as if there had been no break; from the
             start if there is none yet. What was written since is taken back and written again.
 
@@ -56,8 +58,8 @@ def train(config: DictConfig, folder: RunFolder, names: dict[str, str], resume: 
         ConfigError: for bad input, before training begins; if the checkpoints are broken.
         Diverged: if a loss, logit or gradient is no longer finite.
     """
-    with library_settings(config), Signals() as signals:
-        return _train(config, folder, names, resume, signals)
+    with library_settings(config):
+        return _train(config, folder, names, stop, resume)
 
 
 @contextmanager
@@ -89,11 +91,11 @@ def _is_told_again(fault: threading.ExceptHookArgs) -> bool:
     return isinstance(fault.thread, _AsyncWriterThread)
 
 
-def _train(config: DictConfig, folder: RunFolder, names: dict[str, str], resume: bool, signals: Signals) -> float:
+def _train(config: DictConfig, folder: RunFolder, names: dict[str, str], stop: Stop, resume: bool) -> float:
     check_targets(OmegaConf.to_container(config, resolve=True), "", config.allowed_targets)
     start = _take_up(folder, config.iterations) if resume else None
     checkpoint = None if start in (None, -1) else folder.checkpoint(start)
-    training = Training(config, folder, names, start, signals)
+    training = Training(config, folder, names, start, stop)
     described = OmegaConf.to_yaml(config, resolve=True)
     with assisted(training.trainer.strategy, assist, described, names, start, checkpoint):
         training.fit(checkpoint)
@@ -116,7 +118,7 @@ def assist(described: str, names: dict[str, str], start: int | None, checkpoint:
     assert isinstance(config, DictConfig)
     with TemporaryDirectory() as scratch, library_settings(config):
         logging.disable(logging.WARNING)  # the first process has said it
-        Training(config, RunFolder(scratch), names, start, Signals()).fit(checkpoint)
+        Training(config, RunFolder(scratch), names, start, Stop()).fit(checkpoint)
 
 
 class Training:
@@ -127,14 +129,14 @@ class Training:
         folder: where everything goes.
         names: the options chosen in the groups.
         start: iterations done before, or None in a run's first process.
-        signals: what stops it from outside.
+        stop: hears signals.
 
     Raises:
         ConfigError: for bad input.
     """
 
     def __init__(
-        self, config: DictConfig, folder: RunFolder, names: dict[str, str], start: int | None, signals: Signals
+        self, config: DictConfig, folder: RunFolder, names: dict[str, str], start: int | None, stop: Stop
     ) -> None:
         self.asked = config
         self.names = names
@@ -166,7 +168,7 @@ class Training:
                 Checkpoints(
                     folder, **config.checkpoint, dataset=self.dataset, curves=self.curves, stopwatch=self.stopwatch
                 ),
-                signals,
+                Signals(stop),
                 Randomness(),
                 ProgressBar(f"{names['dataset']} {names['loss']}", self.curves),
             ],

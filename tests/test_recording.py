@@ -132,8 +132,8 @@ def test_tensorboard_has_the_swept_keys_and_charts_by_group(composed, tmp_path):
     folder.create()
     (folder.path / ".hydra").mkdir()
     (folder.path / ".hydra" / "overrides.yaml").write_text("".join(f"- {word}\n" for word in overrides))
-    with recorded(folder, config):
-        train(config, folder, NAMES)
+    with recorded(folder, config) as stop:
+        train(config, folder, NAMES, stop)
     events = EventAccumulator(str(folder.path)).Reload()
     entry = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
     assert b"loss.penalties.r1.weight" in entry

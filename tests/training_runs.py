@@ -29,8 +29,8 @@ def train_in(path: Path, config: DictConfig, resume: bool = False) -> RunFolder:
     folder = RunFolder(path)
     if not resume:
         folder.create()
-    with recorded(folder, config):
-        train(config, folder, NAMES, resume)
+    with recorded(folder, config) as stop:
+        train(config, folder, NAMES, stop, resume)
     return folder
 
 

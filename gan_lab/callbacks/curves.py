@@ -5,7 +5,7 @@ What the clock says goes to TensorBoard and times.csv instead: metrics.csv is a 
 
 import math
 import statistics
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +56,14 @@ class Curves(Callback):
         self.latest: dict[str, float] = {}
         self._kept: list[dict[str, Tensor]] = []  # since the last look, on the device
         self._seen: dict[str, list[float]] = {}  # since the last point, found finite
+        self._opened = ExitStack()  # nothing, until there is a writer: a run may be stopped before
         self._point = 0  # the iteration of the last point
         self._seconds = 0.0
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         purge = None if self.start is None else self.start + 1
         self.tensorboard = SummaryWriter(str(self.folder.path), purge_step=purge)
+        self._opened.callback(self.tensorboard.close)
         self.tensorboard.add_custom_scalars(
             {"gan_lab": {title: ["Multiline", [f"{group}/.*"]] for group, title in _CHARTS.items()}}
         )
@@ -80,7 +82,7 @@ class Curves(Callback):
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         """Show all there is of a run that ends before its time."""
         with suppress(OSError):  # a full disk may be why it ends, and is said by what ended it
-            self.tensorboard.close()
+            self._opened.close()
 
     def look(self, trainer: pl.Trainer) -> dict[str, float]:
         """See that all is finite so far, and return the norms of the weights, which are looked at too.
@@ -155,7 +157,7 @@ class Curves(Callback):
         metrics = {f"metric/{name}": value for name, value in metrics.items() if math.isfinite(value)}
         for summary in hparams(parameters, metrics):
             self.tensorboard._get_file_writer().add_summary(summary)
-        self.tensorboard.close()
+        self._opened.close()
 
 
 def _weight_norms(module: pl.LightningModule) -> dict[str, Tensor]:

@@ -117,9 +117,9 @@ def evaluation(scale: Scale) -> list[Claim]:
     with tempfile.TemporaryDirectory() as folder, redirect_stderr(io.StringIO()):
         run = RunFolder(Path(folder) / "run")
         run.create()
-        with recorded(run, config):
+        with recorded(run, config) as stop:
             names = dict.fromkeys(("loss", "model", "dataset", "protocol"), "benchmark")
-            whole = seconds(lambda: training.train(config, run, names))
+            whole = seconds(lambda: training.train(config, run, names, stop))
     Evaluation.act, training.build_evaluator = act, build_evaluator
 
     count, width = scale.of(50_000, 500), scale.of(2048, 64)

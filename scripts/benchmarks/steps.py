@@ -166,8 +166,8 @@ def trained(config: DictConfig, folder: Path) -> Timed:
     with tempfile.TemporaryDirectory(dir=folder) as path, redirect_stderr(io.StringIO()):
         run = RunFolder(Path(path) / "run")
         run.create()
-        with recorded(run, config):
-            train(config, run, _NAMES)
+        with recorded(run, config) as stop:
+            train(config, run, _NAMES, stop)
         rows = [line.split(",") for line in run.times_file.read_text().splitlines()[1:]]
         seconds = {int(i): float(value) for i, name, value in rows if name == "time/train_seconds"}
         curves = run.curves()
