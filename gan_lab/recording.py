@@ -33,12 +33,12 @@ def recorded(folder: RunFolder, config: DictConfig) -> Iterator[Stop]:
         ConfigError: if another process is at work on the run, or the folder takes no more.
     """
     with _held(folder):
-        before = folder.status() if folder.status_file.exists() else {"iteration": 0, "started": _now()}
-        begun = {"state": "running", "error": None, "config_hash": None, "ended": None}
+        before = folder.status() if folder.status_file.exists() else {"started": _now()}
         try:
             with _disk_errors_named(folder), Stop() as stop:
-                folder.update_status(**begun, iteration=before["iteration"], started=before["started"])
-                folder.update_status(config_hash=config_hash(config))
+                folder.update_status(**before | {"state": "running", "error": None, "ended": None})
+                if before.get("config_hash") is None:
+                    folder.update_status(config_hash=config_hash(config))
                 yield stop
                 folder.update_status(state="done", ended=_now())
         except Diverged as error:
@@ -46,7 +46,10 @@ def recorded(folder: RunFolder, config: DictConfig) -> Iterator[Stop]:
             raise
         except Exception as error:
             reason = sentence(error) if isinstance(error, USER_ERRORS) else traceback.format_exc()
-            _record_end(folder, state="failed", error=reason)
+            if before.get("state") == "done" and folder.result_file.exists():  # refused before anything was done to it
+                folder.update_status(**before)
+            else:
+                _record_end(folder, state="failed", error=reason)
             raise
         except BaseException as error:
             _record_end(folder, **_how_stopped(error))

@@ -67,8 +67,10 @@ def resumed_words(words: list[str]) -> list[str]:
             raise ConfigError(f"resume={resume}: the run goes on in its own folder; leave out hydra.run.dir")
     own = [word for word in words if _key(word) not in ("resume", "hydra.run.dir")]
     recorded = [word for word in _recorded(run) if _key(word) not in given]
-    if not any(word.startswith(("--config-dir", "-cd")) for word in words):
-        recorded = [*run.config_folder(), *recorded]
+    if (folder := run.config_folder()) and not any(word.startswith(("--config-dir", "-cd")) for word in words):
+        raise ConfigError(  # its YAML says what Hydra does, and the folder may be anybody's
+            f"resume={run.path}: the run was begun with --config-dir {folder}; expected it on this command line too"
+        )
     path = "'" + str(run.path).replace("\\", "\\\\").replace("'", "\\'") + "'"
     return [*recorded, *own, f"resume={path}", f"hydra.run.dir={path}", "hydra.output_subdir=null"]
 
@@ -89,6 +91,18 @@ def _recorded(run: RunFolder) -> list[str]:
 def goes_on(config: DictConfig, folder: RunFolder) -> bool:
     """Whether a run was begun in the folder, and is to go on."""
     return config.resume is not None and folder.status_file.exists()
+
+
+def check_has_checkpoints(folder: RunFolder) -> None:
+    """Raise ConfigError if a run has made checkpoints, and none is left: begun anew, all else of it would be lost."""
+    if not folder.status_file.exists():
+        return
+    status = folder.status()
+    if status["state"] != "diverged" and status["iteration"] and not folder.saved_iterations():
+        raise ConfigError(
+            f"{folder.checkpoints}: no checkpoint is left of {status['iteration']} iterations; expected one to go on "
+            "from; name another folder to start over"
+        )
 
 
 def changes_since(folder: RunFolder, config: DictConfig) -> Changes:

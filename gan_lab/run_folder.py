@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +16,10 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from gan_lab.errors import ConfigError
-from gan_lab.files import check_inside, read_json, remove_half_written, replacing, write_json
+from gan_lab.files import check_inside, named, read_json, remove_half_written, replacing, write_json
 
+_HEADER = b"iteration,name,value\n"  # of a file of curves
+_POINT = re.compile(rb"(\d+),[^,\0]+,[^,\0]+\n")
 _UNTOLD = {"state": "failed", "config_hash": None, "iteration": 0, "error": None, "started": None, "ended": None}
 
 
@@ -80,8 +83,10 @@ class RunFolder:
         try:
             made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
             self.path.mkdir(parents=True, exist_ok=True)
-            unborn = (".hydra", "gan-lab.log", self.lock_file.name, f".{self.status_file.name}.") if again else ()
-            inside = next((entry for entry in self.path.iterdir() if not entry.name.startswith(unborn)), None)
+            unborn = rf"\.hydra|gan-lab\.log|\.lock|\.{re.escape(self.status_file.name)}\.\w+\.half"
+            inside = next(
+                (entry for entry in self.path.iterdir() if not again or not re.fullmatch(unborn, entry.name)), None
+            )
         except OSError as error:
             raise ConfigError(f"hydra.run.dir={self.path}: the folder cannot be made: {error.strerror}") from error
         if self.status_file.exists():
@@ -91,6 +96,10 @@ class RunFolder:
                 f"hydra.run.dir={self.path}: the folder is not empty ({inside.name}); name another folder"
             )
         self.check_writable()
+        try:
+            self.lock_file.touch(exist_ok=again)  # of two processes that begin at once, one makes it
+        except FileExistsError as error:
+            raise ConfigError(f"hydra.run.dir={self.path}: another process begins a run there; name another") from error
         return made
 
     def check_writable(self) -> None:
@@ -160,11 +169,13 @@ class RunFolder:
             before = file.with_name(f"{file.stem}_until_{self.status()['iteration']:07d}.yaml")
             if not before.exists():
                 shutil.copyfile(file, before)
-        # a process killed in between leaves what the next one completes
+        # a process killed in between leaves what the next one completes, and no hash that something else must have
+        self.update_status(config_hash=None)
         with replacing(hydra / "overrides.yaml") as stream:
             stream.write(OmegaConf.to_yaml(OmegaConf.create(overrides)).encode())
         with replacing(self._config_file) as stream:
             stream.write(OmegaConf.to_yaml(config).encode())
+        self.update_status(config_hash=config_hash(config))
 
     def overrides(self) -> list[str]:
         """The words of the command line that the run was made with, without Hydra's own; none if it was not made so."""
@@ -176,16 +187,15 @@ class RunFolder:
             raise ConfigError(f"{file}: expected a list of overrides, key=value")
         return list(words)
 
-    def config_folder(self) -> list[str]:
-        """``--config-dir FOLDER`` if the run was made with it."""
-        file = self._config_file.with_name("hydra.yaml")
-        sources = OmegaConf.select(_load_yaml(file), "hydra.runtime.config_sources") or []
-        return [
-            word
-            for one in sources
-            if isinstance(one, DictConfig) and one.get("provider") == "command-line"
-            for word in ("--config-dir", str(one.get("path")))
-        ]
+    def config_folder(self) -> str | None:
+        """What ``--config-dir`` named when the run was made, if it was made with one."""
+        sources = OmegaConf.select(
+            _load_yaml(self._config_file.with_name("hydra.yaml")), "hydra.runtime.config_sources"
+        )
+        if not isinstance(sources, ListConfig):
+            return None
+        own = (one for one in sources if isinstance(one, DictConfig) and one.get("provider") == "command-line")
+        return next((str(one.get("path")) for one in own), None)
 
     def checkpoint(self, iteration: int) -> Path:
         """The checkpoint made after so many iterations."""
@@ -193,7 +203,7 @@ class RunFolder:
 
     def saved_iterations(self) -> list[int]:
         """The iterations of the checkpoints there are, in order."""
-        return sorted(int(file.stem.partition("_")[2]) for file in self.checkpoints.glob("iteration_*.ckpt"))
+        return sorted(_iterations(self.checkpoints, "ckpt").values())
 
     def point_last_checkpoint(self, iteration: int) -> None:
         """Let ``last.ckpt`` be the checkpoint of an iteration; the link is relative, as folders move."""
@@ -203,19 +213,19 @@ class RunFolder:
         link.replace(self.last_checkpoint)
 
     def cut_back(self, iteration: int) -> None:
-        """Take back what was written after an iteration: rows of curves, pictures, half-written files.
+        """Take back what was written after an iteration: rows of curves, pictures, half-written rows and files.
 
         Checkpoints of later iterations, which are broken, are renamed.
         """
         remove_half_written(self.path)
         for file in (self.metrics_file, self.times_file):
             if file.exists():
-                header, *rows = file.read_bytes().splitlines(keepends=True)
-                whole = [row for row in rows if row.endswith(b"\n") and int(row.partition(b",")[0]) <= iteration]
+                rows = file.read_bytes().splitlines(keepends=True)
+                whole = [row for row in rows if (point := _POINT.fullmatch(row)) and int(point[1]) <= iteration]
                 with replacing(file) as stream:
-                    stream.writelines([header, *whole])
-        for picture in self.samples.glob("iteration_*.png"):
-            if int(picture.stem.partition("_")[2]) > iteration:
+                    stream.writelines([_HEADER, *whole])
+        for picture, made in _iterations(self.samples, "png").items():
+            if made > iteration:
                 picture.unlink()
         for later in self.saved_iterations():
             if later > iteration:
@@ -251,19 +261,33 @@ class RunFolder:
                 curves.setdefault(row["name"], {})[int(row["iteration"])] = float(row["value"])
         return curves
 
+    def is_held(self) -> bool:
+        """Whether a process is at work on the run."""
+        try:
+            with FileLock(self.lock_file, blocking=False):
+                return False
+        except Timeout:
+            return True
+
     def update_status(self, **changes: Any) -> None:
         """Change some entries of status.json, atomically; without one, start it."""
         before = self.status() if self.status_file.exists() else {}
         write_json(self.status_file, _UNTOLD | before | changes)
 
 
+def _iterations(folder: Path, kind: str) -> dict[Path, int]:
+    """The files of a folder that have our names, ``iteration_<i>.<kind>``, with their iterations; no user's copies."""
+    named = {file: re.fullmatch(rf"iteration_(\d+)\.{kind}", file.name) for file in folder.glob(f"iteration_*.{kind}")}
+    return {file: int(match[1]) for file, match in named.items() if match}
+
+
 def append_points(file: Path, iteration: int, values: dict[str, float]) -> None:
     """Add rows ``iteration,name,value`` to a file of curves, in one write."""
     new = not file.exists()
-    with file.open("a", newline="") as stream:
+    with named(file), file.open("a", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         if new:
-            writer.writerow(["iteration", "name", "value"])
+            stream.write(_HEADER.decode())
         writer.writerows([iteration, name, repr(value)] for name, value in values.items())
 
 

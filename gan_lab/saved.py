@@ -19,6 +19,10 @@ WEIGHTS = ("auto", "generator", "ema")
 log = logging.getLogger(__name__)
 
 
+class BrokenCheckpoint(ConfigError):
+    """A file is no checkpoint, or no longer one."""
+
+
 def load_checkpoint(file: Path) -> dict[str, Any]:
     """A checkpoint, tensors on the CPU.
 
@@ -26,18 +30,21 @@ def load_checkpoint(file: Path) -> dict[str, Any]:
     that a file from elsewhere runs no code.
 
     Raises:
-        ConfigError: if it is broken, or holds anything else.
+        BrokenCheckpoint: if it is broken, or holds anything else.
+        ConfigError: if it cannot be read.
     """
     try:
         with zipfile.ZipFile(file) as archive:
             if (member := archive.testzip()) is not None:
                 raise zipfile.BadZipFile(f"checksum of {member}")
         checkpoint = torch.load(file, map_location="cpu", weights_only=True)
-    except (zipfile.BadZipFile, RuntimeError, OSError, EOFError, UnpicklingError) as error:
-        raise ConfigError(f"{file}: not a checkpoint of gan-lab, or a broken one") from error
+    except OSError as error:  # which says nothing of what is in it
+        raise ConfigError(f"{file}: it cannot be read: {error.strerror}") from error
+    except (zipfile.BadZipFile, RuntimeError, EOFError, UnpicklingError, ValueError) as error:
+        raise BrokenCheckpoint(f"{file}: not a checkpoint of gan-lab, or a broken one") from error
     needed = {"state_dict", "sample_shape", "data", "global_step"}
     if not isinstance(checkpoint, dict) or not needed <= checkpoint.keys():
-        raise ConfigError(f"{file}: not a checkpoint of gan-lab")
+        raise BrokenCheckpoint(f"{file}: not a checkpoint of gan-lab")
     return checkpoint
 
 
@@ -45,13 +52,13 @@ def newest_checkpoint(folder: RunFolder) -> int:
     """The iteration of the newest checkpoint that is intact, −1 if none was made yet; broken ones are warned of.
 
     Raises:
-        ConfigError: if there are some, all of them broken.
+        ConfigError: if there are some, all of them broken, or one that cannot be read.
     """
     broken: list[ConfigError] = []
     for iteration in reversed(folder.saved_iterations()):
         try:
             load_checkpoint(folder.checkpoint(iteration))
-        except ConfigError as error:
+        except BrokenCheckpoint as error:
             broken.append(error)
             continue
         for one in broken:
@@ -61,7 +68,7 @@ def newest_checkpoint(folder: RunFolder) -> int:
             log.warning("gan-lab: warning: going on from iteration %d instead: %d are done again", iteration, lost)
         return iteration
     if broken:
-        raise ConfigError(f"{broken[0]}, like all others; delete {folder.checkpoints} to start over")
+        raise ConfigError(f"{broken[0]}, like all others; name another folder to start over")
     return -1
 
 

@@ -13,6 +13,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from gan_lab.errors import USER_ERRORS, ConfigError, sentence
+from gan_lab.files import check_inside
+from gan_lab.resuming import check_has_checkpoints
 from gan_lab.run_folder import RunFolder, config_hash
 from gan_lab.sweep import FINISHED, SweepFolder
 
@@ -35,10 +37,14 @@ def run_apart(config: DictConfig, folder: RunFolder, names: dict[str, str], swee
         The final value of the run's first metric, or NaN if it has none.
 
     Raises:
-        ConfigError: if the folder holds a run of another configuration.
+        ConfigError: if the folder holds a run of another configuration, one that another process is at work on, or
+            one whose checkpoints are gone; if a link leads out of it.
         KeyboardInterrupt: if the run was stopped by SIGINT: so is the sweep.
     """
+    check_inside(folder.path)
     status = folder.status() if folder.status_file.exists() else None
+    if status and status["state"] == "running" and folder.is_held():
+        raise ConfigError(f"{folder.path}: another process is at work on this run; wait for it or stop it")
     begun = status["config_hash"] if status else None
     wrong = None
     try:
@@ -54,6 +60,7 @@ def run_apart(config: DictConfig, folder: RunFolder, names: dict[str, str], swee
         print(f"gan-lab: {folder.path.name}: failed ({sweep.update()})", flush=True)
         return float("nan")
     if status is None or status["state"] not in FINISHED:
+        check_has_checkpoints(folder)
         code = _run_in_child(config, folder, names, logs)
         if code == _INTERRUPTED:
             sweep.update()

@@ -21,6 +21,7 @@ from gan_lab.errors import ConfigError
 _OURS = ("gan_lab.datasets", "gan_lab.losses", "gan_lab.metrics", "gan_lab.models")
 _TORCH = ("torch.nn", "torch.optim", "pytorch_lightning.Trainer", "pytorch_lightning.trainer.trainer.Trainer")
 _HYDRA = ("gan_lab.launch.Launch", "hydra_plugins", "hydra._internal.core_plugins", "optuna.samplers")
+_LOG = "${hydra.runtime.output_dir}/${hydra.job.name}.log"
 _STREAMS = ("ext://sys.stdout", "ext://sys.stderr")  # all that Hydra's own logging names of Python's
 
 
@@ -138,10 +139,15 @@ def check_hydra(hydra: DictConfig, allowed: Sequence[str]) -> None:
             if (
                 key == "()"
                 or (key == "class" and not re.fullmatch(r"logging\.(handlers\.)?\w+", text))
+                or (key == "filename" and text != _LOG)
                 or (key != "filename" and "${" in text)
                 or (text.startswith("ext://") and text not in _STREAMS)
             ):
-                raise ConfigError(f"{where}={value}: expected classes of Python's logging, to stdout, stderr or a file")
+                raise ConfigError(
+                    f"{where}={value}: expected classes of Python's logging, to stdout, stderr or the run's {_LOG}"
+                )
+    if not re.fullmatch(r"[\w-]+", str(hydra.job.name)):  # it names that file
+        raise ConfigError(f"hydra.job.name={hydra.job.name}: expected letters, digits, - and _")
 
 
 def _targets(node: Any, key: str) -> Iterator[tuple[str, Any]]:

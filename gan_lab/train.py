@@ -16,7 +16,7 @@ from gan_lab.cluster import assist_the_first, check_folder_is_named, rank
 from gan_lab.errors import ConfigError, one_sentence
 from gan_lab.launch import unbegun_sweep_taken_back
 from gan_lab.recording import recorded
-from gan_lab.resuming import changes_since, goes_on, is_done, resumed_words
+from gan_lab.resuming import changes_since, check_has_checkpoints, goes_on, is_done, resumed_words
 from gan_lab.run_folder import RunFolder
 from gan_lab.schema import check
 from gan_lab.stopping import ended_by_interrupt
@@ -43,6 +43,8 @@ def run(config: DictConfig) -> float:
         logs = OmegaConf.to_container(job.job_logging, resolve=True)
         return run_apart(config, folder, names, SweepFolder(job.sweep.dir), logs)
     resume = goes_on(config, folder)
+    if resume:
+        check_has_checkpoints(folder)
     if folder.status_file.exists() and not resume:
         raise ConfigError(f"{folder.path}: the folder already holds a run; give every run a folder of its own")
     config.resume = None  # how this process began is no part of what is run
@@ -74,11 +76,9 @@ def execute(
     """
     with recorded(folder, config) as stop:
         check(config)
-        if changed is not None:
-            folder.change_config(config, changed)
         from gan_lab.training import train
 
-        return train(config, folder, names, stop, resume)
+        return train(config, folder, names, stop, resume, changed)
 
 
 def main() -> None:

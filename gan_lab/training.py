@@ -43,7 +43,14 @@ from gan_lab.targets import check_targets
 from gan_lab.verdict import Thresholds, verdict
 
 
-def train(config: DictConfig, folder: RunFolder, names: dict[str, str], stop: Stop, resume: bool = False) -> float:
+def train(
+    config: DictConfig,
+    folder: RunFolder,
+    names: dict[str, str],
+    stop: Stop,
+    resume: bool = False,
+    changed: list[str] | None = None,
+) -> float:
     """Train as configured, write the run's folder, and return the final value of its first metric.
 
     Args:
@@ -53,13 +60,14 @@ def train(config: DictConfig, folder: RunFolder, names: dict[str, str], stop: St
         stop: hears signals, as `gan_lab.recording.recorded` has it.
         resume: go on from the folder's newest intact checkpoint, bit for bit as if there had been no break; from the
             start if there is none yet. What was written since is taken back and written again.
+        changed: the overrides that make the configuration, if it is another than the run was begun with.
 
     Raises:
         ConfigError: for bad input, before training begins; if the checkpoints are broken.
         Diverged: if a loss, logit or gradient is no longer finite.
     """
     with library_settings(config):
-        return _train(config, folder, names, stop, resume)
+        return _train(config, folder, names, stop, resume, changed)
 
 
 @contextmanager
@@ -91,11 +99,23 @@ def _is_told_again(fault: threading.ExceptHookArgs) -> bool:
     return isinstance(fault.thread, _AsyncWriterThread)
 
 
-def _train(config: DictConfig, folder: RunFolder, names: dict[str, str], stop: Stop, resume: bool) -> float:
+def _train(
+    config: DictConfig,
+    folder: RunFolder,
+    names: dict[str, str],
+    stop: Stop,
+    resume: bool,
+    changed: list[str] | None,
+) -> float:
     check_targets(OmegaConf.to_container(config, resolve=True), "", config.allowed_targets)
-    start = _take_up(folder, config.iterations) if resume else None
+    start = newest_checkpoint(folder) if resume else None
     checkpoint = None if start in (None, -1) else folder.checkpoint(start)
     training = Training(config, folder, names, start, stop)
+    # not before: who named a wrong device, or data that are not there, has lost nothing
+    if changed is not None:
+        folder.change_config(config, changed)
+    if start is not None:
+        _take_up(folder, start, config.iterations)
     described = OmegaConf.to_yaml(config, resolve=True)
     with assisted(training.trainer.strategy, assist, described, names, start, checkpoint):
         training.fit(checkpoint)
@@ -218,16 +238,14 @@ class Training:
         }
 
 
-def _take_up(folder: RunFolder, iterations: int) -> int:
-    """Bring the folder back to its newest intact checkpoint; that one's iteration, or −1 if there is none."""
-    start = newest_checkpoint(folder)
+def _take_up(folder: RunFolder, start: int, iterations: int) -> None:
+    """Bring the folder back to the checkpoint of an iteration, −1 for the beginning."""
     folder.cut_back(start)
     if start >= 0:
         folder.point_last_checkpoint(start)
     folder.update_status(iteration=max(start, 0))
     if folder.result_file.exists() and (done := folder.result()["budget"]["iterations"]) < iterations:
         folder.result_file.rename(folder.path / f"result_{done:07d}.json")  # it was done, and is to become longer
-    return start
 
 
 def _hyperparameters(config: DictConfig, names: dict[str, str], folder: RunFolder) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """Checkpoints: which are kept, what becomes of broken ones, and of those that are none."""
 
+import errno
 import os
 import pickle
 import random
+import shutil
 import zipfile
 from dataclasses import replace
 
@@ -12,7 +14,7 @@ from training_runs import OFTEN, SMALL, differences, killed, train_in, unequal
 
 from gan_lab.errors import ConfigError
 from gan_lab.run_folder import RunFolder
-from gan_lab.saved import load_checkpoint
+from gan_lab.saved import BrokenCheckpoint, load_checkpoint
 
 
 def test_the_last_and_so_many_more_are_kept(composed, tmp_path):
@@ -72,9 +74,52 @@ def test_if_all_are_broken_nothing_is_begun_anew(composed, tmp_path):
     for iteration in folder.saved_iterations():
         folder.checkpoint(iteration).write_bytes(b"hello")
     rows = folder.metrics_file.read_bytes()
-    with pytest.raises(ConfigError, match=r"like all others; delete .*checkpoints to start over"):
+    with pytest.raises(ConfigError, match="like all others; name another folder to start over"):
         train_in(tmp_path / "run", config, resume=True)
     assert folder.metrics_file.read_bytes() == rows
+
+
+def test_a_flipped_bit_in_the_archives_own_names_is_noticed(composed, tmp_path):
+    folder = train_in(tmp_path / "run", composed(*SMALL, *OFTEN))
+    content = bytearray(folder.last_checkpoint.read_bytes())
+    directory = content.index(b"PK\x01\x02")
+    for place in range(content.index(b"data.pkl", directory), content.index(b"data.pkl", directory) + 8):
+        flipped = bytearray(content)
+        flipped[place] ^= 128  # no longer ASCII, and no UTF-8
+        (tmp_path / "flipped.ckpt").write_bytes(flipped)
+        with pytest.raises(BrokenCheckpoint, match="not a checkpoint of gan-lab, or a broken one"):
+            load_checkpoint(tmp_path / "flipped.ckpt")
+
+
+def test_a_checkpoint_that_cannot_be_read_is_not_called_broken(composed, tmp_path, monkeypatch):
+    config = composed(*SMALL, *OFTEN)
+    with killed(8):
+        train_in(tmp_path / "run", config)
+    folder = RunFolder(tmp_path / "run")
+
+    def locked(file):
+        raise PermissionError(errno.EACCES, "Permission denied", str(file))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(zipfile, "ZipFile", locked)
+        with pytest.raises(ConfigError, match=r"iteration_0000006\.ckpt: it cannot be read: Permission denied"):
+            train_in(tmp_path / "run", config, resume=True)
+    assert folder.saved_iterations() == [3, 6]
+    assert not list(folder.checkpoints.glob("*.broken"))
+
+
+def test_a_users_copy_of_a_checkpoint_is_nobodys_business(composed, tmp_path):
+    config = composed(*SMALL, *OFTEN)
+    calm = train_in(tmp_path / "calm", config)
+    with killed(8):
+        train_in(tmp_path / "run", config)
+    folder = RunFolder(tmp_path / "run")
+    for name in ("iteration_0000006_best.ckpt", "iteration_0000006_1.ckpt"):
+        shutil.copyfile(folder.checkpoint(6), folder.checkpoints / name)
+    assert folder.saved_iterations() == [3, 6]
+    train_in(tmp_path / "run", config, resume=True)
+    assert differences(calm.path, folder.path) == []
+    assert (folder.checkpoints / "iteration_0000006_best.ckpt").exists()
 
 
 class Payload:

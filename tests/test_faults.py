@@ -4,6 +4,7 @@ import os
 import resource
 import shutil
 import signal
+from contextlib import contextmanager, suppress
 
 import pytest
 import torch
@@ -12,43 +13,93 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from training_runs import OFTEN, SMALL, differences, killed, train_in
 
 from gan_lab.adversary import AdversarialModule
-from gan_lab.callbacks import Curves
+from gan_lab.callbacks import AtomicCheckpointIO, Curves, curves, pictures
 from gan_lab.errors import ConfigError, Diverged
 from gan_lab.run_folder import RunFolder
 from gan_lab.saved import load_checkpoint
+from gan_lab.stopping import ended_by_interrupt
 
 
-@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
-@pytest.mark.parametrize("victim", ["checkpoint", "metrics", "picture"])
-def test_a_full_disk_loses_nothing(composed, tmp_path, victim):
-    """Files may be no larger than what one of each kind needs: the system itself refuses to write on."""
-    config = composed(*SMALL, *OFTEN, "pictures.samples=64")
-    calm = train_in(tmp_path / "calm", config)
-    largest = {
-        "checkpoint": calm.checkpoint(9).stat().st_size - 1000,
-        "metrics": calm.metrics_file.stat().st_size - 100,
-        "picture": max(file.stat().st_size for file in calm.samples.iterdir()) - 100,
-    }[victim]
+@contextmanager
+def full_disk(room):
+    """Inside, the system itself refuses to let a file grow beyond so many bytes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-
-    def in_the_way():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, hard))
-
-    with killed(4):
-        train_in(tmp_path / "run", config)
-    in_the_way()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
     try:
-        with pytest.raises(ConfigError, match=r"it cannot be written: File too large; resume=.*run goes on from iter"):
-            train_in(tmp_path / "run", config, resume=True)
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize(
+    ("victim", "file"),
+    [
+        ((AtomicCheckpointIO, "save_checkpoint"), "checkpoints/iteration_0000009.ckpt"),
+        ((curves, "append_points"), "run/metrics.csv"),
+        ((pictures, "save_png"), "samples/iteration_0000008.png"),
+    ],
+)
+@pytest.mark.parametrize("room", [0, 150])
+def test_a_full_disk_loses_nothing(composed, tmp_path, monkeypatch, victim, file, room):
+    """Full as one file is written, and that one alone, after the seventh iteration: a part of it may still fit."""
+    config = composed(*SMALL, *OFTEN)
+    calm = train_in(tmp_path / "calm", config)
+    write = getattr(*victim)
+
+    def refused(*arguments, **keywords):
+        folder = RunFolder(tmp_path / "run")
+        if 6 not in folder.saved_iterations():
+            return write(*arguments, **keywords)
+        with full_disk(room + (folder.metrics_file.stat().st_size if victim[0] is curves else 0)):
+            return write(*arguments, **keywords)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*victim, refused)
+        with pytest.raises(ConfigError, match=rf"{file}: it cannot be written: File too large; resume=.*run goes on f"):
+            train_in(tmp_path / "run", config)
     folder = RunFolder(tmp_path / "run")
     assert folder.status()["state"] == "failed"
     assert "File too large" in folder.status()["error"]
-    assert load_checkpoint(folder.last_checkpoint)["global_step"] >= 3
+    assert load_checkpoint(folder.last_checkpoint)["global_step"] == 6
     train_in(tmp_path / "run", config, resume=True)
     assert differences(calm.path, folder.path) == []
     assert not list(folder.path.rglob("*.half"))
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_disk_too_full_for_tensorboard_is_said_once(composed, tmp_path):
+    """Its writer is a thread, whose traceback nobody needs: the main thread raises the same."""
+    config = composed(*SMALL, *OFTEN, "pictures.samples=64")
+    calm = train_in(tmp_path / "calm", config)
+    room = calm.checkpoint(11).stat().st_size + 1000
+    with full_disk(room), pytest.raises(ConfigError, match="it cannot be written: File too large"):
+        train_in(tmp_path / "run", config)
+    train_in(tmp_path / "run", config, resume=True)
+    assert differences(calm.path, tmp_path / "run") == []
+
+
+@pytest.mark.parametrize("torn", [b"9,lo", b"\0" * 40, b"\0" * 40 + b"\n", b"9,loss/generator,0.5\n9,", b"x,y,0.5\n"])
+def test_rows_torn_by_a_power_failure_are_taken_back(composed, tmp_path, torn):
+    config = composed(*SMALL, *OFTEN)
+    calm = train_in(tmp_path / "calm", config)
+    with killed(8):
+        train_in(tmp_path / "run", config)
+    folder = RunFolder(tmp_path / "run")
+    with folder.metrics_file.open("ab") as rows:
+        rows.write(torn)
+    train_in(tmp_path / "run", config, resume=True)
+    assert differences(calm.path, folder.path) == []
+
+
+@pytest.mark.parametrize("left", [b"", b"iteration,na"])
+def test_a_file_of_curves_torn_at_its_first_row_is_begun_anew(composed, tmp_path, left):
+    config = composed(*SMALL, *OFTEN)
+    calm = train_in(tmp_path / "calm", config)
+    with killed(2):
+        train_in(tmp_path / "run", config)
+    RunFolder(tmp_path / "run").metrics_file.write_bytes(left)
+    train_in(tmp_path / "run", config, resume=True)
+    assert differences(calm.path, tmp_path / "run") == []
 
 
 def test_a_disk_that_is_full_at_the_end_loses_nothing(composed, tmp_path, monkeypatch):
@@ -157,6 +208,64 @@ def test_a_signal_before_training_is_recorded(composed, tmp_path, monkeypatch):
         train_in(tmp_path / "run", composed(*SMALL))
     assert stop.value.code == 143
     assert RunFolder(tmp_path / "run").status()["state"] == "interrupted"
+
+
+def test_a_signal_that_something_makes_another_exception_of_is_not_lost(composed, tmp_path, monkeypatch):
+    """As OmegaConf does, in whose midst it comes."""
+    from gan_lab import training
+
+    def confused(config):
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        except SystemExit:
+            raise AttributeError("'NoneType' object has no attribute '_invalidate_flags_cache'")  # noqa: B904
+
+    monkeypatch.setattr(training, "build_dataset", confused)
+    with pytest.raises(SystemExit) as stop:
+        train_in(tmp_path / "run", composed(*SMALL))
+    assert stop.value.code == 130
+    status = RunFolder(tmp_path / "run").status()
+    assert (status["state"], status["error"]) == ("interrupted", "stopped by SIGINT")
+
+
+def test_a_signal_that_something_swallows_ends_the_first_iteration(composed, tmp_path, monkeypatch):
+    from gan_lab import training
+
+    original = training.build_dataset
+
+    def swallowing(config):
+        with suppress(BaseException):
+            os.kill(os.getpid(), signal.SIGTERM)
+        return original(config)
+
+    monkeypatch.setattr(training, "build_dataset", swallowing)
+    with pytest.raises(SystemExit) as stop:
+        train_in(tmp_path / "run", composed(*SMALL, *OFTEN))
+    assert stop.value.code == 143
+    assert RunFolder(tmp_path / "run").saved_iterations() == [1]
+
+
+def test_a_signal_before_there_are_curves_is_recorded(composed, tmp_path, monkeypatch):
+    monkeypatch.setattr(Curves, "setup", lambda self, *_, **__: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(SystemExit) as stop:
+        train_in(tmp_path / "run", composed(*SMALL))
+    assert stop.value.code == 143
+    assert RunFolder(tmp_path / "run").status()["state"] == "interrupted"
+
+
+def test_an_exit_that_something_made_another_exception_of_is_an_exit():
+    @ended_by_interrupt()
+    def exits():
+        try:
+            raise SystemExit(143)
+        finally:
+            raise AttributeError("of a half-changed configuration")
+
+    with pytest.raises(SystemExit) as stop:
+        exits()
+    assert stop.value.code == 143
+    with pytest.raises(ZeroDivisionError), ended_by_interrupt():
+        _ = 1 / 0
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 """``gan-lab resume=…``, inside the test's own process."""
 
 import resource
+import shutil
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from omegaconf import OmegaConf
 from training_runs import OFTEN, SMALL, differences, killed
 
 from gan_lab import run_folder
+from gan_lab.errors import ConfigError
 from gan_lab.resuming import resumed_words
 from gan_lab.run_folder import RunFolder, config_hash
 from gan_lab.train import main
@@ -49,6 +52,78 @@ def test_resume_alone_goes_on_with_the_runs_own_configuration(gan_lab_here, tmp_
     assert RunFolder(run).result()["config_hash"] == RunFolder(tmp_path / "calm").result()["config_hash"]
     assert RunFolder(run).result()["loss"] == "wgan"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["calm", "deep"]
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_a_resume_that_is_refused_changes_nothing(gan_lab_here, tmp_path, monkeypatch, done):
+    with nullcontext() if done else killed(8):
+        gan_lab_here(*WORDS, "hydra.run.dir=run")
+    run = RunFolder(tmp_path / "run")
+    before, status = contents(run.path), run.status()
+    for wrong in ("trainer.accelerator=gpu", "checkpoint.every=4 dataset.path=nowhere.npz dataset=npz"):
+        refusal(monkeypatch, tmp_path, main, "gan-lab", "resume=run", "iterations=20", *wrong.split())
+    kept = {name: content for name, content in contents(run.path).items() if name != "gan-lab.log"}
+    del before["gan-lab.log"]
+    if not done:
+        assert run.status()["state"] == "failed"
+        assert run.status()["config_hash"] == status["config_hash"]
+        del kept["status.json"], before["status.json"]
+    assert kept == before
+    gan_lab_here("resume=run", "iterations=20")
+    assert run.result()["budget"]["iterations"] == 20
+
+
+def test_without_its_checkpoints_a_run_is_not_begun_anew(gan_lab_here, tmp_path, monkeypatch):
+    gan_lab_here(*WORDS, "hydra.run.dir=run")
+    shutil.rmtree(tmp_path / "run" / "checkpoints")
+    before = contents(tmp_path / "run")
+    said = refusal(monkeypatch, tmp_path, main, "gan-lab", "resume=run", "iterations=20")
+    assert said.endswith(
+        "checkpoints: no checkpoint is left of 11 iterations; expected one to go on from; name another folder to "
+        "start over"
+    )
+    assert contents(tmp_path / "run") == before
+
+
+def test_a_change_that_is_killed_in_the_middle_is_made_after_all(gan_lab_here, tmp_path, monkeypatch):
+    gan_lab_here(*WORDS, "hydra.run.dir=run")
+    update = RunFolder.update_status
+
+    def dying(self, **changes):
+        if self.config().iterations == 20:
+            raise KeyboardInterrupt
+        update(self, **changes)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "update_status", dying)
+        with pytest.raises(SystemExit):
+            gan_lab_here("resume=run", "iterations=20")
+    gan_lab_here("resume=run")
+    assert RunFolder(tmp_path / "run").result()["budget"]["iterations"] == 20
+
+
+def test_what_only_begins_like_ours_is_a_users(gan_lab_here, monkeypatch, tmp_path):
+    for name in (".hydra-notes", "gan-lab.log.gz", ".lockers"):
+        (tmp_path / "run").mkdir(exist_ok=True)
+        (tmp_path / "run" / name).write_text("precious")
+        said = refusal(monkeypatch, tmp_path, main, "gan-lab", *WORDS, "hydra.run.dir=run", "resume=auto")
+        assert said == f"gan-lab: hydra.run.dir=run: the folder is not empty ({name}); name another folder"
+        assert (tmp_path / "run" / name).read_text() == "precious"
+        (tmp_path / "run" / name).unlink()
+
+
+def test_of_two_that_begin_at_once_one_makes_the_folder(tmp_path, monkeypatch):
+    folder = RunFolder(tmp_path / "run")
+    check = RunFolder.check_writable
+
+    def meanwhile(self):
+        monkeypatch.setattr(RunFolder, "check_writable", check)
+        RunFolder(tmp_path / "run").create()
+        check(self)
+
+    monkeypatch.setattr(RunFolder, "check_writable", meanwhile)
+    with pytest.raises(ConfigError, match="another process begins a run there; name another"):
+        folder.create()
 
 
 def test_a_run_that_is_done_stays_as_it_is(gan_lab_here, tmp_path, capsys):
@@ -190,14 +265,19 @@ def test_another_processes_run_is_not_taken_back(tmp_path):
     assert not folder.path.exists()
 
 
-def test_a_users_own_configuration_folder_is_found_again(gan_lab_here, tmp_path):
+def test_a_users_own_configuration_folder_is_asked_for_again(gan_lab_here, monkeypatch, tmp_path):
     (tmp_path / "own" / "loss").mkdir(parents=True)
     (tmp_path / "own" / "loss" / "mine.yaml").write_text(
         "# @package _global_\nloss:\n  objective:\n    _target_: gan_lab.losses.Hinge\n"
     )
     with killed(4):
         gan_lab_here("--config-dir", "own", *WORDS, "loss=mine", "hydra.run.dir=run")
-    gan_lab_here("resume=run")
+    said = refusal(monkeypatch, tmp_path, main, "gan-lab", "resume=run")  # nobody's folder says what Hydra reads
+    assert said == (
+        f"gan-lab: resume=run: the run was begun with --config-dir {tmp_path / 'own'}; expected it on this command "
+        "line too"
+    )
+    gan_lab_here("--config-dir", "own", "resume=run")
     assert RunFolder(tmp_path / "run").result()["loss"] == "mine"
 
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from command_runs import ended, refusal
+from filelock import FileLock
 from omegaconf import OmegaConf
 
 from gan_lab.errors import ConfigError
@@ -41,7 +42,7 @@ def test_a_rerun_with_another_configuration_leaves_every_record_as_it_was(monkey
     assert run.config().n_critic == 1
     assert config_hash(run.config()) == run.result()["config_hash"] == run.status()["config_hash"]
     assert run.overrides() == [*TINY[:-1], "loss=mine", "seed=0"]
-    assert run.config_folder()[0] == "--config-dir"
+    assert run.config_folder() == str(tmp_path / "own")
     before = contents(run.path)
     for broken in (2, "${oc.env:NOPE_NOPE}"):  # another configuration, and one that cannot be had
         own_loss(broken)
@@ -58,6 +59,31 @@ def test_what_a_run_is_made_with_is_written_resolved(monkeypatch, tmp_path, own_
     own_loss("${oc.env:HOW_MANY}")
     assert ended(monkeypatch, tmp_path, main, "gan-lab", "--config-dir", "own", "-m", *TINY, "loss=mine") == 0
     assert "n_critic: 3" in (tmp_path / "sweep" / "loss=mine" / ".hydra" / "config.yaml").read_text()
+
+
+def test_a_run_that_another_process_is_at_is_let_alone(monkeypatch, tmp_path):
+    line = ["gan-lab", "-m", *TINY, "loss=lsgan"]
+    assert ended(monkeypatch, tmp_path, main, *line) == 0
+    run = RunFolder(tmp_path / "sweep" / "loss=lsgan")
+    run.update_status(state="running")
+    before = contents(run.path)
+    with FileLock(run.lock_file):
+        said = refusal(monkeypatch, tmp_path, main, *line)
+        assert said.endswith("loss=lsgan: another process is at work on this run; wait for it or stop it")
+    assert contents(run.path) == before
+
+
+def test_a_link_out_of_a_sweeps_run_is_refused(monkeypatch, tmp_path):
+    line = ["gan-lab", "-m", *TINY, "loss=lsgan"]
+    assert ended(monkeypatch, tmp_path, main, *line) == 0
+    run = RunFolder(tmp_path / "sweep" / "loss=lsgan")
+    run.samples.rename(tmp_path / "outside")
+    run.samples.symlink_to(tmp_path / "outside")
+    run.update_status(state="interrupted")
+    before = contents(tmp_path / "outside")
+    said = refusal(monkeypatch, tmp_path, main, *line)
+    assert "samples: a link out of the folder of the run" in said
+    assert contents(tmp_path / "outside") == before
 
 
 def test_a_run_that_ends_the_program_has_failed(monkeypatch, tmp_path, capfd):

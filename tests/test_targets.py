@@ -175,6 +175,8 @@ def test_nothing_of_a_configuration_runs(composed, tmp_path, monkeypatch, node):
         "hydra:\n  sweeper:\n    params: {allowed_targets: '[os]', seed: '0,1'}\n",
         "hydra:\n  job_logging:\n    formatters:\n      simple: {(): os.system, command: touch ran}\n",
         "hydra:\n  job_logging:\n    handlers:\n      file: {class: evil.run}\n",
+        "hydra:\n  job_logging:\n    handlers:\n      file: {filename: victim}\n",
+        "hydra:\n  job: {name: ../victim}\n",
         "seed: !!python/object/apply:os.system [touch ran]\n",
     ],
 )
