@@ -86,6 +86,7 @@ def main() -> None:
     one_sentence(_run)
 
 
+@ended_by_interrupt()
 def _run() -> None:
     words = sys.argv[1:]
     sys.argv[1:] = words = _options_first(resumed_words(_options_first(words)))
@@ -94,7 +95,7 @@ def _run() -> None:
     if rank():
         assist_the_first(words)
         return
-    with ended_by_interrupt(), guarded_composition(words), unbegun_sweep_taken_back():
+    with guarded_composition(words), unbegun_sweep_taken_back():
         run()
 
 

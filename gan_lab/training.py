@@ -79,6 +79,7 @@ def library_settings(config: DictConfig) -> Iterator[None]:
     warnings.filterwarnings("ignore", message=".*Found `dataloader_iter` argument")
     warnings.filterwarnings("ignore", message=".*isinstance\\(treespec, LeafSpec\\)", module="pytorch_lightning")
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"  # Lightning's 1 has every optimizer step look for a driver
+    precision, tf32 = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision(config.matmul_precision)
     torch.backends.cudnn.allow_tf32 = config.matmul_precision != "highest"
     report_of_thread = threading.excepthook
@@ -90,7 +91,10 @@ def library_settings(config: DictConfig) -> Iterator[None]:
     try:
         yield
     finally:
-        torch.set_num_threads(threads)  # the next run of a sweep in this process chooses for itself
+        # the next run in this process chooses for itself
+        torch.set_num_threads(threads)
+        torch.set_float32_matmul_precision(precision)
+        torch.backends.cudnn.allow_tf32 = tf32
         threading.excepthook = report_of_thread
 
 

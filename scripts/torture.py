@@ -1,7 +1,7 @@
 """Kill a run again and again, go on each time, and see that it ends bit for bit as one that nobody disturbed.
 
 uv run python scripts/torture.py                         # 30 SIGKILLs, then 10 SIGTERMs, then 10 SIGINTs
-uv run python scripts/torture.py --kills 3 --signals 1   # the short form that the tests run
+uv run python scripts/torture.py --kills 3 --signals 2   # the short form that the tests run
 uv run python scripts/torture.py --keep FOLDER loss=wgan_gp ema_decay=0.99   # any run: overrides of gan-lab
 
 Of the SIGKILLs every second one strikes as the process is about to open, rename or remove a file of the run, the
@@ -75,7 +75,7 @@ def main() -> int:
             run = folder / number.name
             if not times:
                 continue
-            tally = disturb(run, number, times, 2 * _last_iteration(calm) // times, moments, overrides)
+            tally = disturb(run, number, times, _last_iteration(calm), moments, overrides)
             found = differences(calm, run)
             print(f"{number.name}: {tally}: {'; '.join(found) or 'bit-equal'}", flush=True)
             failed += bool(found)
@@ -83,9 +83,10 @@ def main() -> int:
 
 
 def disturb(
-    run: Path, number: signal.Signals, times: int, stride: int, moments: random.Random, overrides: list[str]
+    run: Path, number: signal.Signals, times: int, iterations: int, moments: random.Random, overrides: list[str]
 ) -> str:
-    """Stop the run so many times, each within ``stride`` iterations, and let it end; what happened, in words."""
+    """Stop the run of so many iterations so many times, and let it end; what happened, in words."""
+    stride = 2 * iterations // times
     ends: Counter[str] = Counter()
     stopped = 0
     while stopped < times:
@@ -94,6 +95,7 @@ def disturb(
         status = None
         if not at_file:
             target = _last_iteration(run) + moments.randint(-stride // 2, stride)
+            target = min(target, iterations * (stopped + 1) // (times + 1))  # leave some for the next
             status = wait(child, moments.uniform(0, 0.5))  # set-up takes about as long
             while status is None and _last_iteration(run) < target:
                 status = wait(child, 0.02)

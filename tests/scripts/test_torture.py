@@ -1,4 +1,4 @@
-"""The short form of the torture: three SIGKILLs of one run."""
+"""The short form of the torture: three SIGKILLs of one run, two SIGTERMs and two SIGINTs of others."""
 
 import subprocess
 import sys
@@ -8,12 +8,13 @@ TORTURE = Path(__file__).parent.parent.parent / "scripts" / "torture.py"
 
 
 def test_a_run_that_is_killed_three_times_ends_as_one_that_is_not(tmp_path):
-    command = [sys.executable, str(TORTURE), "--kills", "3", "--signals", "0", "--keep", str(tmp_path / "runs")]
+    command = [sys.executable, str(TORTURE), "--kills", "3", "--signals", "2", "--keep", str(tmp_path / "runs")]
     command.append("evaluation/extractor=pixels")  # which, unlike the classifier, needs no training
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "SIGKILL: 3 times" in done.stdout
-    assert done.stdout.rstrip().endswith("bit-equal")
+    _, *tallies = done.stdout.splitlines()
+    assert [line.partition(" times")[0] for line in tallies] == ["SIGKILL: 3", "SIGTERM: 2", "SIGINT: 2"]
+    assert all(line.endswith(": bit-equal") for line in tallies)
 
 
 def test_it_explains_itself():
