@@ -69,6 +69,30 @@ def test_weights_curves_and_metrics_are_those_of_one_process(composed, tmp_path,
     assert sorted(file.name for file in two.samples.iterdir()) == sorted(file.name for file in one.samples.iterdir())
 
 
+def test_bfloat16_comes_near_one_process(composed, tmp_path):
+    """With BatchNorm: what differs is how bfloat16 rounds the halves of a batch, which 4 iterations let grow."""
+    overrides = [
+        "model.generator.channels=4",
+        "model.discriminator.channels=4",
+        "batch_size=16",
+        "evaluation/extractor=pixels",
+        "evaluation.samples=100",
+        "evaluation.kid_subset_size=50",
+        "pictures.samples=4",
+        "trainer=cpu",
+        "trainer.precision=bf16-mixed",
+        "iterations=4",
+    ]
+    one = train_in(tmp_path / "one", plain(composed(*overrides)))
+    two = train_in(tmp_path / "two", plain(composed(*overrides, "trainer.devices=2")))
+    for name in ("loss/discriminator", "loss/generator", "logits/real", "grad_norm/discriminator"):
+        assert two.curves()[name][4] == pytest.approx(one.curves()[name][4], rel=0.15), name
+    statistics = [key for key in weights_of(one) if "running_" in key]
+    assert len(statistics) == 4
+    for key in statistics:
+        assert torch.allclose(weights_of(two)[key], weights_of(one)[key], rtol=1e-2, atol=1e-4), key
+
+
 def test_a_run_goes_on_in_as_many_processes_or_in_one(composed, tmp_path):
     overrides = [*TINY, "loss=wgan_gp", "checkpoint.every=8", "trainer.devices=2"]
     whole = train_in(tmp_path / "whole", plain(composed(*overrides)))
@@ -103,6 +127,19 @@ def test_batchnorm_over_one_process_is_batchnorm():
     for key, value in theirs.state_dict().items():
         assert torch.allclose(ours.state_dict()[key], value, atol=1e-12), key
     assert torch.allclose(ours.eval()(samples), theirs.eval()(samples), atol=1e-12)
+
+
+def test_batchnorm_takes_statistics_of_bfloat16_in_float32():
+    """As F.batch_norm does: the same result up to one rounding, 2⁻⁸, in the input's type, and the same statistics."""
+    torch.manual_seed(0)
+    samples = 5 + torch.randn(64, 3, 4, 4)  # a variance of 1 at a mean of 5 is lost in bfloat16's sums
+    ours = over_all_processes(torch.nn.Sequential(torch.nn.BatchNorm2d(3)))
+    theirs = torch.nn.Sequential(torch.nn.BatchNorm2d(3))
+    results = [network(samples.bfloat16()) for network in (ours, theirs)]
+    assert results[0].dtype == results[1].dtype == torch.bfloat16
+    assert torch.allclose(*results, rtol=2**-7, atol=2**-8)
+    for key, value in theirs.state_dict().items():
+        assert torch.allclose(ours.state_dict()[key], value, rtol=1e-5), key
 
 
 def test_a_signal_ends_all_processes_at_a_checkpoint(tmp_path):
