@@ -11,6 +11,7 @@ import pytest
 import torch
 from training_runs import checkpoint, train_in, weights_of
 
+from gan_lab.cluster import assist_the_first
 from gan_lab.errors import Diverged
 from gan_lab.models.batchnorm import GlobalBatchNorm, over_all_processes
 
@@ -140,6 +141,26 @@ def test_batchnorm_takes_statistics_of_bfloat16_in_float32():
     assert torch.allclose(*results, rtol=2**-7, atol=2**-8)
     for key, value in theirs.state_dict().items():
         assert torch.allclose(ours.state_dict()[key], value, rtol=1e-5), key
+
+
+@pytest.mark.parametrize(("accelerator", "devices"), [("auto", [1]), ("gpu", [1]), ("cpu", [])])
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"RANK": "3", "LOCAL_RANK": "1", "WORLD_SIZE": "4"},
+        {"SLURM_PROCID": "3", "SLURM_LOCALID": "1", "SLURM_NTASKS": "4"},
+    ],
+    ids=["torchrun", "srun"],
+)
+def test_an_assistant_builds_on_its_own_gpu_if_on_any(monkeypatch, accelerator, devices, environment):
+    chosen, at_building = [], []
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    monkeypatch.setattr("gan_lab.training.assist", lambda *_: at_building.extend(chosen))
+    assist_the_first(["dataset=ring8", f"trainer.accelerator={accelerator}", "hydra.run.dir=x"])
+    assert at_building == chosen == devices
 
 
 def test_a_signal_ends_all_processes_at_a_checkpoint(tmp_path):
