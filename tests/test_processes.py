@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from command_runs import refusal
 from training_runs import checkpoint, train_in, weights_of
 
 from gan_lab.cluster import assist_the_first
 from gan_lab.errors import Diverged
 from gan_lab.models.batchnorm import GlobalBatchNorm, over_all_processes
+from gan_lab.train import main
 
 TINY = [
     "dataset=ring8",
@@ -141,6 +143,24 @@ def test_batchnorm_takes_statistics_of_bfloat16_in_float32():
     assert torch.allclose(*results, rtol=2**-7, atol=2**-8)
     for key, value in theirs.state_dict().items():
         assert torch.allclose(ours.state_dict()[key], value, rtol=1e-5), key
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+@pytest.mark.parametrize(
+    "environment",
+    [{"RANK": "0", "WORLD_SIZE": "3"}, {"SLURM_PROCID": "0", "SLURM_NTASKS": "3"}],
+    ids=["torchrun", "srun"],
+)
+def test_as_many_processes_as_were_asked_for(monkeypatch, tmp_path, environment, devices):
+    """Fewer would train the whole run in each of them, more would wait for the rest."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    words = [*TINY, f"trainer.devices={devices}", "hydra.run.dir=run"]
+    assert refusal(monkeypatch, tmp_path, main, "gan-lab", *words) == (
+        f"gan-lab: trainer.devices={devices}, trainer.num_nodes=1: expected 3 as their product, the number of "
+        "processes that srun or torchrun has started"
+    )
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(("accelerator", "devices"), [("auto", [1]), ("gpu", [1]), ("cpu", [])])
