@@ -25,6 +25,13 @@ def rank() -> int | None:
     return None
 
 
+def size() -> int | None:
+    """How many processes were started together; None if this one was started by itself."""
+    if rank() is None:
+        return None
+    return int(os.environ["WORLD_SIZE" if "RANK" in os.environ else "SLURM_NTASKS"])
+
+
 def check_folder_is_named(words: list[str]) -> None:
     """Raise ConfigError unless the processes' common command line says where the run is."""
     if not any(word.startswith(_FOLDER) for word in words):
@@ -47,9 +54,14 @@ def assist_the_first(words: list[str]) -> None:
     OmegaConf.set_struct(config, False)
     del config["hydra"]
 
+    import torch
+
     from gan_lab.saved import newest_checkpoint
     from gan_lab.training import assist
 
+    if config.trainer.accelerator != "cpu" and torch.cuda.is_available():
+        # Lightning does so only as training begins, and the evaluator is built before; the first one's is cuda:0 anyway
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK" if "RANK" in os.environ else "SLURM_LOCALID"]))
     folder = RunFolder(Path(path))
     start = newest_checkpoint(folder) if resumes and folder.status_file.exists() else None
     checkpoint = None if start in (None, -1) else folder.checkpoint(start)

@@ -7,6 +7,7 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 
+from gan_lab import cluster
 from gan_lab.adversary import AdversarialModule
 from gan_lab.building import build, build_discriminator, build_generator
 from gan_lab.callbacks import AtomicCheckpointIO
@@ -88,7 +89,15 @@ def build_trainer(config: DictConfig, callbacks: list[pl.Callback]) -> pl.Traine
         raise ConfigError("trainer.precision=16-mixed: expected on a GPU alone; the CPU has 32-true and bf16-mixed")
     if config.compile == "cudagraph" and (accelerator == "cpu" or not torch.cuda.is_available()):
         raise ConfigError("compile=cudagraph: expected a CUDA GPU to train on; the CPU has compile=true")
-    processes = config.trainer.devices * config.trainer.num_nodes
+    devices, nodes = config.trainer.devices, config.trainer.num_nodes
+    processes, started = devices * nodes, cluster.size()
+    if nodes > 1 and started is None:  # Lightning would wait for the others for minutes
+        raise ConfigError(f"trainer.num_nodes={nodes}: expected to be started by srun or torchrun on every node")
+    if started not in (None, processes):  # with one device Lightning would train the whole run in each
+        raise ConfigError(
+            f"trainer.devices={devices}, trainer.num_nodes={nodes}: expected {started} as their product, the number of "
+            "processes that srun or torchrun has started"
+        )
     if config.batch_size % processes != 0:
         raise ConfigError(f"batch_size={config.batch_size}: expected a multiple of {processes}, the run's processes")
     trainer = build(

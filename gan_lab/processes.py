@@ -55,8 +55,11 @@ def assisted(strategy: Any, function: Callable[..., None], *arguments: Any) -> I
     context = multiprocessing.get_context("forkserver")  # imports torch once, and has no threads to be forked
     context.set_forkserver_preload(["gan_lab.training"])
     assistants = [
-        context.Process(target=_assist, name=f"process {rank}", args=(rank, port, sys.path, function, *arguments))
-        for rank in range(1, strategy.num_processes)
+        context.Process(
+            target=_assist, name=f"process {rank}", args=(rank, device, port, sys.path, function, *arguments)
+        )
+        for rank, device in enumerate(strategy.parallel_devices)
+        if rank > 0
     ]
     for assistant in assistants:
         assistant.start()
@@ -76,13 +79,15 @@ def assisted(strategy: Any, function: Callable[..., None], *arguments: Any) -> I
             dist.destroy_process_group()
 
 
-def _assist(rank: int, port: int, path: list[str], function: Callable[..., None], *arguments: Any) -> None:
+def _assist(
+    rank: int, device: torch.device, port: int, path: list[str], function: Callable[..., None], *arguments: Any
+) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)  # the first process decides
     sys.path[:] = path  # users' modules lie in the working directory
-    if torch.cuda.is_available():
-        torch.cuda.set_device(rank)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
     os.environ |= {"LOCAL_RANK": str(rank), "MASTER_PORT": str(port)}
     function(*arguments)
 

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from command_runs import refusal
 from training_runs import checkpoint, train_in, weights_of
 
+from gan_lab.cluster import assist_the_first
 from gan_lab.errors import Diverged
 from gan_lab.models.batchnorm import GlobalBatchNorm, over_all_processes
+from gan_lab.train import main
 
 TINY = [
     "dataset=ring8",
@@ -69,6 +72,30 @@ def test_weights_curves_and_metrics_are_those_of_one_process(composed, tmp_path,
     assert sorted(file.name for file in two.samples.iterdir()) == sorted(file.name for file in one.samples.iterdir())
 
 
+def test_bfloat16_comes_near_one_process(composed, tmp_path):
+    """With BatchNorm: what differs is how bfloat16 rounds the halves of a batch, which 4 iterations let grow."""
+    overrides = [
+        "model.generator.channels=4",
+        "model.discriminator.channels=4",
+        "batch_size=16",
+        "evaluation/extractor=pixels",
+        "evaluation.samples=100",
+        "evaluation.kid_subset_size=50",
+        "pictures.samples=4",
+        "trainer=cpu",
+        "trainer.precision=bf16-mixed",
+        "iterations=4",
+    ]
+    one = train_in(tmp_path / "one", plain(composed(*overrides)))
+    two = train_in(tmp_path / "two", plain(composed(*overrides, "trainer.devices=2")))
+    for name in ("loss/discriminator", "loss/generator", "logits/real", "grad_norm/discriminator"):
+        assert two.curves()[name][4] == pytest.approx(one.curves()[name][4], rel=0.15), name
+    statistics = [key for key in weights_of(one) if "running_" in key]
+    assert len(statistics) == 4
+    for key in statistics:
+        assert torch.allclose(weights_of(two)[key], weights_of(one)[key], rtol=1e-2, atol=1e-4), key
+
+
 def test_a_run_goes_on_in_as_many_processes_or_in_one(composed, tmp_path):
     overrides = [*TINY, "loss=wgan_gp", "checkpoint.every=8", "trainer.devices=2"]
     whole = train_in(tmp_path / "whole", plain(composed(*overrides)))
@@ -103,6 +130,57 @@ def test_batchnorm_over_one_process_is_batchnorm():
     for key, value in theirs.state_dict().items():
         assert torch.allclose(ours.state_dict()[key], value, atol=1e-12), key
     assert torch.allclose(ours.eval()(samples), theirs.eval()(samples), atol=1e-12)
+
+
+def test_batchnorm_takes_statistics_of_bfloat16_in_float32():
+    """As F.batch_norm does: the same result up to one rounding, 2⁻⁸, in the input's type, and the same statistics."""
+    torch.manual_seed(0)
+    samples = 5 + torch.randn(64, 3, 4, 4)  # a variance of 1 at a mean of 5 is lost in bfloat16's sums
+    ours = over_all_processes(torch.nn.Sequential(torch.nn.BatchNorm2d(3)))
+    theirs = torch.nn.Sequential(torch.nn.BatchNorm2d(3))
+    results = [network(samples.bfloat16()) for network in (ours, theirs)]
+    assert results[0].dtype == results[1].dtype == torch.bfloat16
+    assert torch.allclose(*results, rtol=2**-7, atol=2**-8)
+    for key, value in theirs.state_dict().items():
+        assert torch.allclose(ours.state_dict()[key], value, rtol=1e-5), key
+
+
+@pytest.mark.parametrize("devices", [1, 2])
+@pytest.mark.parametrize(
+    "environment",
+    [{"RANK": "0", "WORLD_SIZE": "3"}, {"SLURM_PROCID": "0", "SLURM_NTASKS": "3"}],
+    ids=["torchrun", "srun"],
+)
+def test_as_many_processes_as_were_asked_for(monkeypatch, tmp_path, environment, devices):
+    """Fewer would train the whole run in each of them, more would wait for the rest."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    words = [*TINY, f"trainer.devices={devices}", "hydra.run.dir=run"]
+    assert refusal(monkeypatch, tmp_path, main, "gan-lab", *words) == (
+        f"gan-lab: trainer.devices={devices}, trainer.num_nodes=1: expected 3 as their product, the number of "
+        "processes that srun or torchrun has started"
+    )
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("accelerator", "devices"), [("auto", [1]), ("gpu", [1]), ("cpu", [])])
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"RANK": "3", "LOCAL_RANK": "1", "WORLD_SIZE": "4"},
+        {"SLURM_PROCID": "3", "SLURM_LOCALID": "1", "SLURM_NTASKS": "4"},
+    ],
+    ids=["torchrun", "srun"],
+)
+def test_an_assistant_builds_on_its_own_gpu_if_on_any(monkeypatch, accelerator, devices, environment):
+    chosen, at_building = [], []
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    monkeypatch.setattr("gan_lab.training.assist", lambda *_: at_building.extend(chosen))
+    assist_the_first(["dataset=ring8", f"trainer.accelerator={accelerator}", "hydra.run.dir=x"])
+    assert at_building == chosen == devices
 
 
 def test_a_signal_ends_all_processes_at_a_checkpoint(tmp_path):

@@ -24,16 +24,17 @@ class GlobalBatchNorm(_BatchNorm):
             return F.batch_norm(
                 input, self.running_mean, self.running_var, self.weight, self.bias, training=False, eps=self.eps
             )
+        samples = input.to(torch.promote_types(input.dtype, torch.float32))  # as F.batch_norm does within
         dims = [dim for dim in range(input.ndim) if dim != 1]
-        mean = global_mean(input, dims)
-        variance = global_mean((input - mean).square(), dims)
+        mean = global_mean(samples, dims)
+        variance = global_mean((samples - mean).square(), dims)
         if self.training and self.running_mean is not None and self.running_var is not None:
             self._follow(mean, variance, process_count() * input.numel() // input.shape[1])
-        normal = (input - mean) * (variance + self.eps).rsqrt()
-        if not self.affine:
-            return normal
-        shape = [-1 if dim == 1 else 1 for dim in range(input.ndim)]
-        return normal * self.weight.view(shape) + self.bias.view(shape)
+        normal = (samples - mean) * (variance + self.eps).rsqrt()
+        if self.affine:
+            shape = [-1 if dim == 1 else 1 for dim in range(input.ndim)]
+            normal = normal * self.weight.view(shape) + self.bias.view(shape)
+        return normal.to(input.dtype)
 
     @torch.no_grad()
     def _follow(self, mean: Tensor, variance: Tensor, count: int) -> None:

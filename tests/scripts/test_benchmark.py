@@ -20,6 +20,37 @@ def test_quick(what, tmp_path, monkeypatch, data_root, capsys):
     assert claims[0]["claimed"] in capsys.readouterr().out
 
 
+def _nothing(*_, **__):
+    from benchmarks.hand_written import Timed
+
+    return Timed(1.0, 1.39, 0.69)  # the losses of untrained networks, with which the ring ends as well
+
+
+def _half(game, generator, discriminator, data, batch_size, latent_dim, iterations, device):
+    from benchmarks.hand_written import plain
+
+    return plain(game, generator, discriminator, data, batch_size, latent_dim, iterations // 2, device)
+
+
+@pytest.mark.parametrize(
+    ("loop", "quick", "measured"),
+    [(None, False, True), (_nothing, False, False), (_half, False, False), (_nothing, True, True)],
+)
+def test_a_side_that_does_not_train_alike_is_no_measure(monkeypatch, loop, quick, measured):
+    from benchmarks import hand_written, steps
+    from benchmarks.measuring import Scale
+
+    ring = steps.Case("non_saturating", ("dataset=ring8", "evaluation.samples=100"), 100, {("gan_lab", "best"): 9.0})
+    monkeypatch.setattr(steps, "CPU", {"ring": ring})
+    scale = Scale(repeats=1, quick=quick, device="cpu", threads=1, data="")
+    monkeypatch.setattr(hand_written, "best", loop or hand_written.best)
+    if measured:
+        assert len(steps.steps(scale)) == 1
+    else:
+        with pytest.raises(RuntimeError, match=r" moves the (generator|discriminator) by .*, the first side by "):
+            steps.steps(scale)
+
+
 def test_what_is_claimed_can_fail():
     from benchmarks.measuring import Claim
 
