@@ -7,6 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from gan_lab.budget import within_budget
 from gan_lab.errors import ConfigError
 from gan_lab.run_folder import RunFolder, config_hash
 
@@ -136,7 +137,8 @@ def changes_since(folder: RunFolder, config: DictConfig) -> Changes:
 
 def is_done(folder: RunFolder, config: DictConfig) -> bool:
     """Whether nothing is left to do."""
-    return folder.status()["state"] == "done" and folder.config().iterations >= config.iterations
+    done, asked = within_budget(folder.config()).iterations, within_budget(config).iterations
+    return folder.status()["state"] == "done" and done >= asked
 
 
 def _harmless(key: str, change: tuple[Any, Any], config: DictConfig) -> bool:

@@ -231,6 +231,11 @@ class RunFolder:
             if later > iteration:
                 self.checkpoint(later).rename(self.checkpoint(later).with_suffix(".broken"))
 
+    def last_point(self) -> int:
+        """The last iteration that there are points of curves of."""
+        rows = self.metrics_file.read_bytes().splitlines(keepends=True)
+        return max((int(point[1]) for row in rows if (point := _POINT.fullmatch(row))), default=0)
+
     def status(self) -> dict[str, Any]:
         """What status.json says; ConfigError if it is broken."""
         return _UNTOLD | read_json(self.status_file)

@@ -42,7 +42,7 @@ def load_checkpoint(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file}: it cannot be read: {error.strerror}") from error
     except (zipfile.BadZipFile, RuntimeError, EOFError, UnpicklingError, ValueError) as error:
         raise BrokenCheckpoint(f"{file}: not a checkpoint of gan-lab, or a broken one") from error
-    needed = {"state_dict", "sample_shape", "data", "global_step"}
+    needed = {"state_dict", "optimizer_states", "callbacks", "loops", "sample_shape", "data", "global_step"}
     if not isinstance(checkpoint, dict) or not needed <= checkpoint.keys():
         raise BrokenCheckpoint(f"{file}: not a checkpoint of gan-lab")
     return checkpoint
@@ -64,7 +64,7 @@ def newest_checkpoint(folder: RunFolder) -> int:
         for one in broken:
             log.warning("gan-lab: warning: %s", one)
         if broken:
-            lost = folder.status()["iteration"] - iteration
+            lost = max(folder.status()["iteration"], folder.last_point()) - iteration
             log.warning("gan-lab: warning: going on from iteration %d instead: %d are done again", iteration, lost)
         return iteration
     if broken:

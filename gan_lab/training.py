@@ -119,7 +119,7 @@ def _train(
     if changed is not None:
         folder.change_config(config, changed)
     if start is not None:
-        _take_up(folder, start, config.iterations)
+        _take_up(folder, start, training.config.iterations)
     described = OmegaConf.to_yaml(config, resolve=True)
     with assisted(training.trainer.strategy, assist, described, names, start, checkpoint):
         training.fit(checkpoint)

@@ -4,9 +4,10 @@ uv run python scripts/torture.py                         # 30 SIGKILLs, then 10 
 uv run python scripts/torture.py --kills 3 --signals 2   # the short form that the tests run
 uv run python scripts/torture.py --keep FOLDER loss=wgan_gp ema_decay=0.99   # any run: overrides of gan-lab
 
-Of the SIGKILLs every second one strikes as the process is about to open, rename or remove a file of the run, the
-others at any moment, set-up included. Compared are the last checkpoint (weights, optimizers, random states and all
-else but clocks), metrics.csv, the pictures, the metrics in result.json, and what TensorBoard shows.
+Of the SIGKILLs every second one strikes as the process is about to open, rename or remove a file of the run, or has
+written one and not yet renamed it; the others at any moment, set-up included. Compared are the last checkpoint
+(weights, optimizers, random states and all else but clocks), metrics.csv, the pictures, the metrics in result.json, and
+what TensorBoard shows.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +157,7 @@ def wait(child: int, limit: float = 600.0) -> int | None:
 
 
 def _die_at_event(run: Path, event: int) -> None:
-    """Have this process kill itself before its so-manyth operation on the run's files."""
+    """Have this process kill itself before its so-manyth operation on the run's files, or with one just written."""
     left = event
 
     def count(name: str, arguments: tuple[Any, ...]) -> None:
@@ -165,6 +167,11 @@ def _die_at_event(run: Path, event: int) -> None:
             if left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
+    def fsync(descriptor: int, really: Callable[[int], None] = os.fsync) -> None:
+        count("open", (str(run),))
+        really(descriptor)
+
+    os.fsync = fsync
     sys.addaudithook(count)
 
 

@@ -54,6 +54,14 @@ def test_resume_alone_goes_on_with_the_runs_own_configuration(gan_lab_here, tmp_
     assert sorted(path.name for path in tmp_path.iterdir()) == ["calm", "deep"]
 
 
+def test_a_run_that_its_budget_ended_is_done_whatever_iterations_it_gets(gan_lab_here, tmp_path, capsys):
+    gan_lab_here(*WORDS, "budget.updates=12", "hydra.run.dir=run")
+    before = contents(tmp_path / "run")
+    gan_lab_here("resume=run", "iterations=20")
+    assert "run: the run is done, nothing is left to do" in capsys.readouterr().out
+    assert contents(tmp_path / "run") == before | {"gan-lab.log": (tmp_path / "run" / "gan-lab.log").read_bytes()}
+
+
 @pytest.mark.parametrize("done", [True, False])
 def test_a_resume_that_is_refused_changes_nothing(gan_lab_here, tmp_path, monkeypatch, done):
     with nullcontext() if done else killed(8):
@@ -236,7 +244,8 @@ def test_a_full_disk_ends_a_run_that_began_without_taking_it_back(gan_lab_here, 
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     run = tmp_path / "run"
-    assert said == f"gan-lab: {run}: it cannot be written: File too large; resume={run} starts over once it can"
+    file = run / "checkpoints" / "iteration_0000003.ckpt"
+    assert said == f"gan-lab: {file}: it cannot be written: File too large; resume={run} starts over once it can"
     gan_lab_here("resume=run")
     assert differences(tmp_path / "calm", run) == []
 
