@@ -15,11 +15,6 @@ from hydra import compose, initialize_config_module
 from omegaconf import DictConfig
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: who waits for a process leaves a core idle."""
-    return (os.cpu_count() or 1) + 1
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The tests that start processes come first: they are the longest, and no worker shall wait for them at the end."""
     items.sort(key=lambda item: "gan_lab" not in getattr(item, "fixturenames", ()))
