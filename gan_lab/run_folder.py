@@ -232,7 +232,9 @@ class RunFolder:
                 self.checkpoint(later).rename(self.checkpoint(later).with_suffix(".broken"))
 
     def last_point(self) -> int:
-        """The last iteration that there are points of curves of."""
+        """The last iteration that there are points of curves of, 0 if there are none."""
+        if not self.metrics_file.exists():
+            return 0
         rows = self.metrics_file.read_bytes().splitlines(keepends=True)
         return max((int(point[1]) for row in rows if (point := _POINT.fullmatch(row))), default=0)
 
@@ -282,8 +284,8 @@ class RunFolder:
 
 def _iterations(folder: Path, kind: str) -> dict[Path, int]:
     """The files of a folder that have our names, ``iteration_<i>.<kind>``, with their iterations; no user's copies."""
-    named = {file: re.fullmatch(rf"iteration_(\d+)\.{kind}", file.name) for file in folder.glob(f"iteration_*.{kind}")}
-    return {file: int(match[1]) for file, match in named.items() if match}
+    ours = re.compile(rf"iteration_(\d+)\.{kind}")
+    return {file: int(name[1]) for file in folder.glob(f"iteration_*.{kind}") if (name := ours.fullmatch(file.name))}
 
 
 def append_points(file: Path, iteration: int, values: dict[str, float]) -> None:
