@@ -17,7 +17,7 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from gan_lab.graph import GraphedIteration
+from gan_lab.graph import GraphedIteration, settle
 from gan_lab.latents import Prior, draw_latents
 from gan_lab.losses import Recipe, first_head
 from gan_lab.losses.processes import average, global_mean, own_part, process_count
@@ -253,12 +253,13 @@ class AdversarialModule(pl.LightningModule):
         self.judging_weights = [weight for weight in self.discriminator.parameters() if weight.requires_grad]
         # fp16's, which serves both players; without one, its calls do nothing
         self.scaler = getattr(self.trainer.precision_plugin, "scaler", None) or GradScaler(enabled=False)
+        settle(self.players.values(), self.compile_mode == "cudagraph", self.device)
         self.iteration: Callable[[Tensor], dict[str, Tensor]] = self.iterate
         if self.compile_mode is True:
             self.generate = torch.compile(self.generate, dynamic=False)  # type: ignore[method-assign]
             self.discriminate = torch.compile(self.discriminate, dynamic=False)  # type: ignore[method-assign]
         elif self.compile_mode == "cudagraph":
-            self.iteration = GraphedIteration(self.iterate, self.noise, list(self.players.values()))
+            self.iteration = GraphedIteration(self.iterate, self.noise)
 
     # ---- what others ask of it ----
 
@@ -283,6 +284,8 @@ def frozen(weights: Sequence[nn.Parameter]) -> Iterator[None]:
     """Inside, the weights take no gradients, which nobody would use."""
     for weight in weights:
         weight.requires_grad_(False)
-    yield
-    for weight in weights:
-        weight.requires_grad_(True)
+    try:
+        yield
+    finally:
+        for weight in weights:
+            weight.requires_grad_(True)

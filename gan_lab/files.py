@@ -12,7 +12,11 @@ from typing import IO, Any
 from gan_lab.errors import ConfigError
 
 _HALF = ".half"  # ends the names of files that are being written
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}  # no space, quota, too large, failing, locked
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}  # no space, quota, too large, locked: of writing alone
+
+
+class BrokenRecord(ConfigError):
+    """A file of JSON is not what gan-lab writes."""
 
 
 @contextmanager
@@ -61,38 +65,44 @@ def sync(path: Path) -> None:
 
 
 def concerns(error: OSError, folder: Path) -> bool:
-    """Whether an error is about writing into a folder: the disk is full or locked, or the file is in there."""
-    if error.errno in _DISK:
+    """Whether an error is about writing into a folder: a disk is full or locked, or the file is in there."""
+    if error.errno in _FULL:
         return True
     named = isinstance(error.filename, str | bytes)
     return named and Path(os.fsdecode(error.filename)).resolve().is_relative_to(folder.resolve())
 
 
-def link_out(folder: Path) -> Path | None:
-    """A link that leads out of a folder, if there is one."""
+def foreign_in(folder: Path) -> str:
+    """What is in a folder and no part of it, in words: a link that leads out, or what is neither file nor folder."""
     home = folder.resolve()
-    links = (path for path in folder.rglob("*") if path.is_symlink())
-    return next((path for path in links if not path.resolve().is_relative_to(home)), None)
+    for path in folder.rglob("*"):
+        if path.is_symlink() and not path.resolve().is_relative_to(home):
+            return f"{path}: a link out of the folder of the run"
+        if path.exists() and not (path.is_file() or path.is_dir()):  # whoever reads a pipe may wait for ever
+            return f"{path}: neither a file nor a folder"
+    return ""
 
 
 def check_inside(folder: Path) -> None:
-    """Raise ConfigError if a link leads out of a folder, which may be anybody's: nothing outside is read or written."""
-    if link := link_out(folder):
-        raise ConfigError(f"{link}: a link out of the folder of the run; expected everything to be in there")
+    """Raise ConfigError for a link out of a folder, which may be anybody's: nothing outside is read or written."""
+    if foreign := foreign_in(folder):
+        raise ConfigError(f"{foreign}; expected everything to be in there")
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """A file's JSON object.
 
     Raises:
-        ConfigError: if it holds anything else.
+        BrokenRecord: if it holds anything else.
     """
     try:
         value = json.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise BrokenRecord(f"{path}: it is missing") from error
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: not JSON: {error}") from error
+        raise BrokenRecord(f"{path}: not JSON: {error}") from error
     if not isinstance(value, dict):
-        raise ConfigError(f"{path}: it is a {type(value).__name__}: expected an object, as gan-lab writes it")
+        raise BrokenRecord(f"{path}: it is a {type(value).__name__}: expected an object, as gan-lab writes it")
     return value
 
 

@@ -1,12 +1,31 @@
 """A whole iteration as one CUDA graph: small networks wait for Python no longer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
 _WARM_UP = 3  # iterations in which libraries choose their algorithms and optimizers make their state
+
+
+def settle(optimizers: Iterable[Optimizer], graphed: bool, device: torch.device) -> None:
+    """Have what changes from step to step where it is read: a checkpoint may be of a run that stepped otherwise.
+
+    A graph finds learning rates and counts on the device, where schedules and steps fill them in place. Eager steps
+    want rates as numbers, and counts on the CPU unless their kernels are fused.
+    """
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            rate = float(group["lr"])
+            group["lr"] = torch.tensor(rate, device=device) if graphed else rate
+            if "capturable" in optimizer.defaults:
+                group["capturable"] = graphed or optimizer.defaults["capturable"]
+            on_device = group.get("capturable") or group.get("fused")
+            for weight in group["params"]:
+                count = optimizer.state.get(weight, {}).get("step")
+                if isinstance(count, Tensor):
+                    optimizer.state[weight]["step"] = count.to(device if on_device else "cpu")
 
 
 class GraphedIteration:
@@ -16,24 +35,17 @@ class GraphedIteration:
         iteration: makes all updates from a batch, always the same work on tensors of the same shapes, and returns
             scalars by name. It may not wait for the device.
         noise: the random generator it draws from, besides the device's own.
-        optimizers: what it steps; told to keep what changes from step to step on the device.
 
     References:
         PyTorch's notes on CUDA semantics, "Whole-network capture".
     """
 
-    def __init__(
-        self, iteration: Callable[[Tensor], dict[str, Tensor]], noise: torch.Generator, optimizers: list[Optimizer]
-    ) -> None:
+    def __init__(self, iteration: Callable[[Tensor], dict[str, Tensor]], noise: torch.Generator) -> None:
         self.iteration = iteration
         self.noise = noise
         self.stream = torch.cuda.Stream()
         self.graph: torch.cuda.CUDAGraph | None = None
         self.done = 0
-        for optimizer in optimizers:
-            for group in optimizer.param_groups:
-                group["capturable"] = True
-                group["lr"] = torch.as_tensor(group["lr"], device=noise.device)  # schedules fill it in place
 
     def __call__(self, batch: Tensor) -> dict[str, Tensor]:
         """The scalars of one more iteration, by name."""

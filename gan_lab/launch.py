@@ -62,7 +62,7 @@ class Launch(Callback):
             check(config)
             folder = RunFolder(config.hydra.run.dir)
             if goes_on(config, folder):
-                folder.check_writable()
+                folder.check_writable("resume")
             else:
                 _check_record(config)
                 refuse_untuned(config.hydra.runtime.choices.protocol)

@@ -17,7 +17,7 @@ from gan_lab.stopping import Stop
 
 
 @contextmanager
-def recorded(folder: RunFolder, config: DictConfig) -> Iterator[Stop]:
+def recorded(folder: RunFolder, config: DictConfig, resume: bool = False) -> Iterator[Stop]:
     """Keep status.json true of what happens inside, whatever it is; exceptions go on to the caller.
 
     A run that goes on keeps when it started, and how far it came.
@@ -25,14 +25,17 @@ def recorded(folder: RunFolder, config: DictConfig) -> Iterator[Stop]:
     Args:
         folder: the run's; nobody else may be at work on it.
         config: the run's, whose hash is recorded.
+        resume: whether the run was begun before.
 
     Yields:
         what hears the signals by which the run is stopped.
 
     Raises:
-        ConfigError: if another process is at work on the run, or the folder takes no more.
+        ConfigError: if another process is at work on the run, or has begun it meanwhile; if the folder takes no more.
     """
     with _held(folder):
+        if folder.status_file.exists() and not resume:
+            raise ConfigError(f"{folder.path}: the folder already holds a run; give every run a folder of its own")
         before = folder.status() if folder.status_file.exists() else {"started": _now()}
         try:
             with _disk_errors_named(folder), Stop() as stop:

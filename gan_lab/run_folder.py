@@ -16,11 +16,21 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from gan_lab.errors import ConfigError
-from gan_lab.files import check_inside, named, read_json, remove_half_written, replacing, write_json
+from gan_lab.files import (
+    BrokenRecord,
+    check_inside,
+    named,
+    read_json,
+    remove_half_written,
+    replacing,
+    write_json,
+)
 
 _HEADER = b"iteration,name,value\n"  # of a file of curves
 _POINT = re.compile(rb"(\d+),[^,\0]+,[^,\0]+\n")
 _UNTOLD = {"state": "failed", "config_hash": None, "iteration": 0, "error": None, "started": None, "ended": None}
+_STATUS = {"state": str, "iteration": int, "config_hash": str | None, "error": str | None}
+_RESULT = {"budget": dict, "metrics": dict, "fingerprint": dict, "evaluations": list}
 
 
 class RunFolder:
@@ -102,10 +112,10 @@ class RunFolder:
             raise ConfigError(f"hydra.run.dir={self.path}: another process begins a run there; name another") from error
         return made
 
-    def check_writable(self) -> None:
-        """Raise ConfigError if the folder, which exists, cannot be written to."""
+    def check_writable(self, key: str = "hydra.run.dir") -> None:
+        """Raise ConfigError if the folder, which exists and was named by ``key``, cannot be written to."""
         if not os.access(self.path, os.W_OK):
-            raise ConfigError(f"hydra.run.dir={self.path}: the folder cannot be written to")
+            raise ConfigError(f"{key}={self.path}: the folder cannot be written to")
 
     def discard(self, made: list[Path]) -> None:
         """Take back all there is of a run that never began to train, and the folders that `create` made for it.
@@ -239,12 +249,12 @@ class RunFolder:
         return max((int(point[1]) for row in rows if (point := _POINT.fullmatch(row))), default=0)
 
     def status(self) -> dict[str, Any]:
-        """What status.json says; ConfigError if it is broken."""
-        return _UNTOLD | read_json(self.status_file)
+        """What status.json says; BrokenRecord if it is broken."""
+        return _checked(self.status_file, _UNTOLD | read_json(self.status_file), _STATUS)
 
     def result(self) -> dict[str, Any]:
-        """What result.json says; ConfigError if it is broken."""
-        return read_json(self.result_file)
+        """What result.json says; BrokenRecord if it is broken."""
+        return _checked(self.result_file, read_json(self.result_file), _RESULT)
 
     def add_evaluation(self, evaluation: dict[str, Any]) -> bool:
         """Add metrics to result.json under ``evaluations``, unless they are there; whether they were added."""
@@ -286,6 +296,14 @@ def _iterations(folder: Path, kind: str) -> dict[Path, int]:
     """The files of a folder that have our names, ``iteration_<i>.<kind>``, with their iterations; no user's copies."""
     ours = re.compile(rf"iteration_(\d+)\.{kind}")
     return {file: int(name[1]) for file in folder.glob(f"iteration_*.{kind}") if (name := ours.fullmatch(file.name))}
+
+
+def _checked(file: Path, record: dict[str, Any], kinds: dict[str, Any]) -> dict[str, Any]:
+    """The record, each of the keys of its kind; BrokenRecord names one that is not."""
+    for key, kind in kinds.items():
+        if not isinstance(record.get(key), kind):
+            raise BrokenRecord(f"{file}: '{key}' is missing or of the wrong kind: expected it as gan-lab wrote it")
+    return record
 
 
 def append_points(file: Path, iteration: int, values: dict[str, float]) -> None:

@@ -2,13 +2,13 @@
 
 import logging
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gan_lab.building import build_generator
 from gan_lab.errors import ConfigError
@@ -70,6 +70,22 @@ def newest_checkpoint(folder: RunFolder) -> int:
     if broken:
         raise ConfigError(f"{broken[0]}, like all others; name another folder to start over")
     return -1
+
+
+def check_fits(file: Path, weights: Mapping[str, Tensor], data: str) -> None:
+    """Raise ConfigError unless a checkpoint is of networks with such weights, trained on data of such a checksum."""
+    checkpoint = load_checkpoint(file)
+    if checkpoint["data"] != data:
+        raise ConfigError(
+            f"dataset: the checksum of its data is {data}: expected {checkpoint['data']}, that of the data the run was "
+            "begun with"
+        )
+    if _shapes(checkpoint["state_dict"]) != _shapes(weights):
+        raise ConfigError(f"{file}: its weights do not fit the run's configuration")
+
+
+def _shapes(weights: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in weights.items()}
 
 
 def load_generator(folder: RunFolder, weights: str, allowed_targets: Sequence[str] = ()) -> nn.Module:

@@ -8,7 +8,7 @@ from typing import Any
 from filelock import FileLock
 
 from gan_lab.errors import ConfigError
-from gan_lab.files import read_json, write_json
+from gan_lab.files import BrokenRecord, read_json, write_json
 from gan_lab.run_folder import RunFolder
 
 _LOCK = ".sweep.lock"
@@ -102,9 +102,8 @@ class SweepFolder:
         return [RunFolder(file.parent.parent) for file in sorted(self.path.rglob(".hydra/overrides.yaml"))]
 
     def states(self) -> dict[RunFolder, dict[str, Any]]:
-        """The status of every run; one that has not said a word yet is starting, or was killed at its start."""
-        silent = {"state": "starting", "iteration": 0, "error": None, "config_hash": None}
-        return {run: run.status() if run.status_file.exists() else silent for run in self.runs()}
+        """The status of every run."""
+        return {run: _state(run) for run in self.runs()}
 
     def finished(self) -> list[RunFolder]:
         return [run for run, status in self.states().items() if status["state"] in FINISHED]
@@ -115,7 +114,7 @@ class SweepFolder:
             index = self.index()
             states = self.states()
             counts = Counter(status["state"] for status in states.values())
-            ended = sum(counts[state] for state in (*FINISHED, "failed"))
+            ended = sum(counts[state] for state in (*FINISHED, "failed", "unreadable"))
             elapsed = time.time() - index["opened"]
             newly = ended - index["before"]
             planned = max(index["planned"], len(states))  # the line may name but a part of what is in the folder
@@ -135,6 +134,18 @@ class SweepFolder:
         others = ", ".join(f"{counts[state]} {state}" for state in sorted(counts) if state != "done")
         words = f"{counts['done']} of {planned} done" + (f", {others}" if others else "")
         return words + ("" if left is None else f"; about {_duration(left)} left")
+
+
+def _state(run: RunFolder) -> dict[str, Any]:
+    """The status of a run; one that has not said a word yet is starting, or was killed at its start."""
+    silent = {"state": "starting", "iteration": 0, "error": None, "config_hash": None}
+    try:
+        status = run.status() if run.status_file.exists() else silent
+        if status["state"] == "done":
+            run.result()
+    except BrokenRecord as error:  # by somebody's hand; the other runs are none the worse for it
+        return silent | {"state": "unreadable", "error": str(error)}
+    return status
 
 
 def _grown(held: list[str], swept: dict[str, list[str]]) -> tuple[list[str], dict[str, list[str]]]:

@@ -13,7 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from gan_lab.errors import USER_ERRORS, ConfigError, sentence
-from gan_lab.files import check_inside
+from gan_lab.files import BrokenRecord, check_inside
 from gan_lab.resuming import check_has_checkpoints
 from gan_lab.run_folder import RunFolder, config_hash
 from gan_lab.sweep import FINISHED, SweepFolder
@@ -24,7 +24,8 @@ _INTERRUPTED = 128 + signal.SIGINT
 def run_apart(config: DictConfig, folder: RunFolder, names: dict[str, str], sweep: SweepFolder, logs: Any) -> float:
     """Run, unless the run is there and finished; one that was interrupted or failed goes on from its last checkpoint.
 
-    What a run was made with is written when it begins, and never again: Hydra would do so every time.
+    What a run was made with is written when it begins, and never again: Hydra would do so every time. A run whose
+    records are broken is left as it is.
 
     Args:
         config: the composed configuration.
@@ -42,6 +43,14 @@ def run_apart(config: DictConfig, folder: RunFolder, names: dict[str, str], swee
         KeyboardInterrupt: if the run was stopped by SIGINT: so is the sweep.
     """
     check_inside(folder.path)
+    try:
+        return _run_apart(config, folder, names, sweep, logs)
+    except BrokenRecord:  # the sweep's own record says why
+        print(f"gan-lab: {folder.path.name}: unreadable ({sweep.update()})", flush=True)
+        return float("nan")
+
+
+def _run_apart(config: DictConfig, folder: RunFolder, names: dict[str, str], sweep: SweepFolder, logs: Any) -> float:
     status = folder.status() if folder.status_file.exists() else None
     if status and status["state"] == "running" and folder.is_held():
         raise ConfigError(f"{folder.path}: another process is at work on this run; wait for it or stop it")
@@ -71,8 +80,9 @@ def run_apart(config: DictConfig, folder: RunFolder, names: dict[str, str], swee
             how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exited with status {code}"
             folder.update_status(state="failed", error=how)
     state = folder.status()["state"]
+    value = next(iter(folder.result()["metrics"].values())) if state == "done" else float("nan")
     print(f"gan-lab: {folder.path.name}: {state} ({sweep.update()})", flush=True)
-    return next(iter(folder.result()["metrics"].values())) if state == "done" else float("nan")
+    return value
 
 
 def _hydra() -> DictConfig:

@@ -45,8 +45,6 @@ def run(config: DictConfig) -> float:
     resume = goes_on(config, folder)
     if resume:
         check_has_checkpoints(folder)
-    if folder.status_file.exists() and not resume:
-        raise ConfigError(f"{folder.path}: the folder already holds a run; give every run a folder of its own")
     config.resume = None  # how this process began is no part of what is run
     changed = bool(resume and changes_since(folder, config))
     if resume and is_done(folder, config):
@@ -74,7 +72,7 @@ def execute(
         resume: go on from the last checkpoint.
         changed: the overrides that make the configuration, if a resumed run's is another than it was.
     """
-    with recorded(folder, config) as stop:
+    with recorded(folder, config, resume) as stop:
         check(config)
         from gan_lab.training import train
 

@@ -37,7 +37,7 @@ from gan_lab.files import write_json
 from gan_lab.lightning_parts import build_module, build_trainer
 from gan_lab.processes import assisted
 from gan_lab.run_folder import RunFolder, config_hash
-from gan_lab.saved import newest_checkpoint
+from gan_lab.saved import check_fits, newest_checkpoint
 from gan_lab.stopping import Stop
 from gan_lab.targets import check_targets
 from gan_lab.verdict import Thresholds, verdict
@@ -115,6 +115,8 @@ def _train(
     start = newest_checkpoint(folder) if resume else None
     checkpoint = None if start in (None, -1) else folder.checkpoint(start)
     training = Training(config, folder, names, start, stop)
+    if checkpoint is not None:
+        check_fits(checkpoint, training.module.state_dict(), training.dataset.checksum)
     # not before: who named a wrong device, or data that are not there, has lost nothing
     if changed is not None:
         folder.change_config(config, changed)

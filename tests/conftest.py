@@ -11,13 +11,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported anywhe
 os.environ.setdefault("GAN_LAB_CACHE", str(Path(__file__).parent.parent / ".pytest_cache" / "gan_lab"))
 
 import pytest
+from command_runs import ended
 from hydra import compose, initialize_config_module
 from omegaconf import DictConfig
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The tests that start processes come first: they are the longest, and no worker shall wait for them at the end."""
-    items.sort(key=lambda item: "gan_lab" not in getattr(item, "fixturenames", ()))
+    items.sort(key=lambda item: not {"gan_lab", "warm_gan_lab"} & set(getattr(item, "fixturenames", ())))
 
 
 @pytest.fixture
@@ -40,6 +41,22 @@ def gan_lab(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         return subprocess.run(
             [sys.executable, "-c", program, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=600
         )
+
+    return run
+
+
+@pytest.fixture
+def warm_gan_lab(tmp_path: Path, monkeypatch, capfd) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The same in the test's own process: the server that forks a sweep's runs then stays, and has imported torch."""
+    from gan_lab.train import main
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        capfd.readouterr()
+        code = ended(monkeypatch, tmp_path, main, "gan-lab", *arguments)
+        said, wrong = capfd.readouterr()
+        if isinstance(code, str):
+            code, wrong = 1, f"{wrong}{code}\n"
+        return subprocess.CompletedProcess(arguments, code, said, wrong)
 
     return run
 

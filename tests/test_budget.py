@@ -1,11 +1,15 @@
 """Budgets of updates and of seconds."""
 
-import pytest
-from training_runs import SMALL, train_in
+from unittest.mock import Mock
 
+import pytest
+from training_runs import SMALL, Killed, killed, train_in
+
+from gan_lab import training
 from gan_lab.budget import within_budget
 from gan_lab.callbacks import stopwatch
 from gan_lab.errors import ConfigError
+from gan_lab.run_folder import RunFolder
 from gan_lab.schema import check
 
 
@@ -41,6 +45,29 @@ def test_seconds_end_training_with_everything_done(composed, tmp_path, monkeypat
     assert list(folder.curves()["metric/fd_classifier"]) == [last]
     assert folder.last_checkpoint.resolve().name == f"iteration_{last:07d}.ckpt"
     assert (folder.samples / "final.png").exists()
+
+
+@pytest.mark.parametrize("stopped_at", ["iteration", "result"])
+def test_seconds_that_ran_out_before_a_break_have_run_out_after_it(composed, tmp_path, monkeypatch, stopped_at):
+    """Whether the break came before the last iteration, or between the last checkpoint and the result."""
+    now = [0.0]
+    monkeypatch.setattr(stopwatch.time, "perf_counter", lambda: now.__setitem__(0, now[0] + 1) or now[0])
+    config = composed(*SMALL, "iterations=1000", "budget.seconds=30", "evaluation.every=1000", "checkpoint.every=1")
+    whole = train_in(tmp_path / "whole", config)
+    last = whole.result()["budget"]["iterations"]
+    now[0] = 0
+    if stopped_at == "iteration":
+        with killed(last - 1):
+            train_in(tmp_path / "run", config)
+    else:
+        with monkeypatch.context() as patch:
+            patch.setattr(training, "write_json", Mock(side_effect=Killed))
+            with pytest.raises(Killed):
+                train_in(tmp_path / "run", config)
+    assert not RunFolder(tmp_path / "run").result_file.exists()
+    folder = train_in(tmp_path / "run", config, resume=True)
+    assert folder.result()["budget"]["iterations"] == last
+    assert folder.metrics_file.read_bytes() == whole.metrics_file.read_bytes()
 
 
 @pytest.mark.parametrize(

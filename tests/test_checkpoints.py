@@ -144,6 +144,24 @@ def test_a_checkpoint_that_would_run_code_runs_none(composed, tmp_path, monkeypa
     assert (tmp_path / "owned").exists()
 
 
+def test_weights_that_do_not_fit_are_refused_with_nothing_changed(composed, tmp_path):
+    config = composed(*SMALL, *OFTEN)
+    with killed(8):
+        train_in(tmp_path / "run", config)
+    folder = RunFolder(tmp_path / "run")
+    intact = load_checkpoint(folder.checkpoint(6))
+    names = list(intact["state_dict"])
+    for change in ({names[0]: None}, {names[0]: torch.zeros(3)}, {"another": torch.zeros(3)}):
+        weights = {name: value for name, value in (intact["state_dict"] | change).items() if value is not None}
+        torch.save(intact | {"state_dict": weights}, folder.checkpoint(6))
+        before = {file: file.read_bytes() for file in folder.path.rglob("*") if file.is_file()}
+        with pytest.raises(ConfigError, match=r"iteration_0000006\.ckpt: its weights do not fit the run's configura"):
+            train_in(tmp_path / "run", config, resume=True)
+        after = {file: file.read_bytes() for file in folder.path.rglob("*") if file.is_file()}
+        assert {file.name for file in before if before[file] != after[file]} <= {"status.json"}
+        assert before.keys() == after.keys()
+
+
 def test_other_data_are_refused(composed, tmp_path, monkeypatch):
     from gan_lab import training
 

@@ -6,7 +6,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.custom_scalar import layout_pb2
 from training_runs import NAMES, SMALL, train_in, weights_of
 
-from gan_lab.errors import Diverged
+from gan_lab.errors import ConfigError, Diverged
 from gan_lab.recording import recorded
 from gan_lab.run_folder import RunFolder
 from gan_lab.training import train
@@ -159,6 +159,16 @@ def test_training_seconds_leave_out_evaluation(composed, tmp_path, monkeypatch):
     monkeypatch.setattr(Evaluator, "evaluate", slow)
     result = train_in(tmp_path / "run", composed(*SMALL, "iterations=4", "evaluation.every=1")).result()
     assert 0 < result["budget"]["train_seconds"] < 1
+
+
+def test_of_two_that_begin_at_once_one_begins(composed, tmp_path):
+    """The second one may have looked before the first one's first record, and get the lock after its last."""
+    config = composed(*SMALL, "iterations=2")
+    folder = train_in(tmp_path / "run", config)
+    before = folder.metrics_file.read_bytes(), folder.status_file.read_bytes()
+    with pytest.raises(ConfigError, match="run: the folder already holds a run; give every"), recorded(folder, config):
+        pytest.fail("it began")
+    assert (folder.metrics_file.read_bytes(), folder.status_file.read_bytes()) == before
 
 
 def test_threads_are_those_of_the_run_alone(composed, tmp_path):

@@ -257,9 +257,9 @@ def test_a_folder_that_cannot_be_written_to_is_refused(gan_lab_here, monkeypatch
         gan_lab_here(*WORDS, "hydra.run.dir=run")
     before = contents(tmp_path)
     monkeypatch.setattr(run_folder.os, "access", lambda path, mode: False)
-    for words, folder in ((["hydra.run.dir=empty"], "empty"), (["resume=run"], "run")):
-        said = refusal(monkeypatch, tmp_path, main, "gan-lab", *WORDS, *words)
-        assert said == f"gan-lab: hydra.run.dir={folder}: the folder cannot be written to"
+    for word in ("hydra.run.dir=empty", "resume=run"):
+        said = refusal(monkeypatch, tmp_path, main, "gan-lab", *WORDS, word)
+        assert said == f"gan-lab: {word}: the folder cannot be written to"
     assert contents(tmp_path) == before
 
 

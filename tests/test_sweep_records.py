@@ -61,6 +61,12 @@ def test_what_a_run_is_made_with_is_written_resolved(monkeypatch, tmp_path, own_
     assert "n_critic: 3" in (tmp_path / "sweep" / "loss=mine" / ".hydra" / "config.yaml").read_text()
 
 
+def test_two_runs_in_one_folder_are_refused(monkeypatch, tmp_path):
+    line = ["gan-lab", "-m", *TINY, "seed=0,1", "hydra.sweep.subdir=same"]
+    said = refusal(monkeypatch, tmp_path, main, *line)
+    assert "same: the folder holds a run of another configuration" in said
+
+
 def test_a_run_that_another_process_is_at_is_let_alone(monkeypatch, tmp_path):
     line = ["gan-lab", "-m", *TINY, "loss=lsgan"]
     assert ended(monkeypatch, tmp_path, main, *line) == 0
@@ -71,6 +77,29 @@ def test_a_run_that_another_process_is_at_is_let_alone(monkeypatch, tmp_path):
         said = refusal(monkeypatch, tmp_path, main, *line)
         assert said.endswith("loss=lsgan: another process is at work on this run; wait for it or stop it")
     assert contents(run.path) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("status.json", "{", "not JSON: "),
+        ("status.json", '{"state": 3}', "'state' is missing or of the wrong kind"),
+        ("result.json", "{}", "'budget' is missing or of the wrong kind"),
+    ],
+)
+def test_one_runs_broken_record_does_not_keep_the_others_from_being_made(
+    monkeypatch, tmp_path, capfd, name, content, reason
+):
+    assert ended(monkeypatch, tmp_path, main, "gan-lab", "-m", *TINY, "loss=lsgan", "seed=0") == 0
+    broken = RunFolder(tmp_path / "sweep" / "loss=lsgan,seed=0")
+    (broken.path / name).write_text(content)
+    before = contents(broken.path)
+    assert ended(monkeypatch, tmp_path, main, "gan-lab", "-m", *TINY, "loss=lsgan", "seed=0,1") == 1
+    assert RunFolder(tmp_path / "sweep" / "loss=lsgan,seed=1").status()["state"] == "done"
+    said = capfd.readouterr()
+    assert "1 of 2 done, 1 unreadable" in said.out
+    assert f"  unreadable: loss=lsgan,seed=0: sweep/{broken.path.name}/{name}: {reason}" in said.err
+    assert contents(broken.path) == before
 
 
 def test_a_link_out_of_a_sweeps_run_is_refused(monkeypatch, tmp_path):

@@ -310,6 +310,21 @@ def test_a_link_out_of_a_run_folder_is_refused(run, monkeypatch, tmp_path, name,
     assert {path: path.lstat().st_mtime_ns for path in [outside, *outside.rglob("*")]} == before
 
 
+def test_a_pipe_in_a_run_folder_is_refused(run, monkeypatch, tmp_path):
+    """Who opens it waits for ever."""
+    pipe = run.checkpoints / "iteration_0000099.ckpt"
+    os.mkfifo(pipe)
+    for command, words in (
+        (sample, ["gan-lab-sample", "run=run"]),
+        (evaluate, ["gan-lab-evaluate", "run"]),
+        (gan_lab, ["gan-lab", "resume=run", "iterations=8"]),
+    ):
+        said = refusal(monkeypatch, tmp_path, command, *words)
+        assert f"{pipe.name}: neither a file nor a folder; expected everything to be in there" in said
+    (found,) = read([run.path]).runs
+    assert (found.state, found.reason) == ("unreadable", f"checkpoints/{pipe.name}: neither a file nor a folder")
+
+
 def test_a_report_does_not_show_what_a_link_leads_to(run, tmp_path):
     secret = tmp_path / "secret.png"
     (run.samples / "final.png").rename(secret)

@@ -29,7 +29,7 @@ def train_in(path: Path, config: DictConfig, resume: bool = False) -> RunFolder:
     folder = RunFolder(path)
     if not resume:
         folder.create()
-    with recorded(folder, config) as stop:
+    with recorded(folder, config, resume) as stop:
         train(config, folder, NAMES, stop, resume)
     return folder
 

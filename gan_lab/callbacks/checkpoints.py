@@ -14,7 +14,7 @@ from gan_lab.callbacks.curves import Curves
 from gan_lab.callbacks.periodic import Periodic
 from gan_lab.callbacks.stopwatch import Stopwatch
 from gan_lab.datasets.dataset import Dataset
-from gan_lab.errors import ConfigError, Diverged
+from gan_lab.errors import Diverged
 from gan_lab.files import replacing
 from gan_lab.losses.processes import as_the_first
 from gan_lab.run_folder import RunFolder
@@ -93,9 +93,4 @@ class Checkpoints(Periodic):
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        if checkpoint["data"] != self.dataset.checksum:
-            raise ConfigError(
-                f"dataset: the checksum of its data is {self.dataset.checksum}: expected {checkpoint['data']}, "
-                "that of the data the run was begun with"
-            )
         self._saved = checkpoint["global_step"]

@@ -20,9 +20,25 @@ class Deadline(Callback):
     def __init__(self, seconds: float | None, stopwatch: Stopwatch) -> None:
         self.seconds = seconds
         self.stopwatch = stopwatch
+        self.over = False
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if self.seconds is not None and as_the_first(self.stopwatch.seconds()) >= self.seconds:
-            trainer.fit_loop.epoch_loop.max_steps = trainer.global_step
+        if self.seconds is not None and as_the_first(self.stopwatch.seconds() >= self.seconds):
+            self.over = True
+            self._end(trainer)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """A run that was stopped between its last checkpoint and its result has no iteration left."""
+        if self.over:
+            self._end(trainer)
+
+    def _end(self, trainer: pl.Trainer) -> None:
+        trainer.fit_loop.epoch_loop.max_steps = trainer.global_step
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"over": self.over}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.over = state["over"]

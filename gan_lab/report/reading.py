@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gan_lab.files import link_out
+from gan_lab.files import foreign_in
 from gan_lab.report.parsing import (
     Curve,
     flatten,
@@ -163,8 +163,8 @@ def _walk(folder: Path) -> tuple[list[Path], list[Path], list[OSError], list[Pat
 
 
 def _read_run(path: Path, name: str) -> Run:
-    if link := link_out(path):
-        reason = f"{link.relative_to(path)}: a link out of the folder of the run"
+    if foreign := foreign_in(path):
+        reason = foreign.removeprefix(f"{path}/")
         return Run(path, name, "unreadable", reason, {}, {}, dict.fromkeys(_CHOICES, "unknown"), 0, 0, "")
     status, problem = read_json(path / "status.json")
     overrides = read_overrides(path / ".hydra" / "overrides.yaml")
