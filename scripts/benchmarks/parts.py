@@ -1,13 +1,12 @@
 """The loader, the start, evaluation, and how cost grows."""
 
-import io
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import redirect_stderr
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,13 +19,11 @@ from torch.utils.data import DataLoader
 from torchmetrics.image.fid import FrechetInceptionDistance
 
 from benchmarks.measuring import Claim, Scale, medians
-from benchmarks.steps import trained
+from benchmarks.steps import Trained, trained
 from gan_lab import training
 from gan_lab.callbacks.evaluation import Evaluation
 from gan_lab.datasets import BatchStream, mnist
 from gan_lab.metrics.frechet import Moments, frechet_distance
-from gan_lab.recording import recorded
-from gan_lab.run_folder import RunFolder
 
 COMMAND = "import sys; sys.argv[0] = 'gan-lab'; from gan_lab.train import main; main()"
 
@@ -98,29 +95,9 @@ class _Features(torch.nn.Module):
 
 def evaluation(scale: Scale) -> list[Claim]:
     """Evaluation's share of a run of the default kind, set-up included, and the Fréchet distance of 50 000 samples."""
-    config = composed(f"iterations={scale.of(1500)}", f"threads={scale.threads}", "trainer=cpu")
-    evaluating = 0.0
-
-    def timed(work: Callable[..., Any]) -> Callable[..., Any]:
-        def working(*arguments: object) -> Any:
-            nonlocal evaluating
-            start = time.perf_counter()
-            try:
-                return work(*arguments)
-            finally:
-                evaluating += time.perf_counter() - start
-
-        return working
-
-    act, build_evaluator = Evaluation.act, training.build_evaluator
-    Evaluation.act, training.build_evaluator = timed(act), timed(build_evaluator)
-    with tempfile.TemporaryDirectory() as folder, redirect_stderr(io.StringIO()):
-        run = RunFolder(Path(folder) / "run")
-        run.create()
-        with recorded(run, config) as stop:
-            names = dict.fromkeys(("loss", "model", "dataset", "protocol"), "benchmark")
-            whole = seconds(lambda: training.train(config, run, names, stop))
-    Evaluation.act, training.build_evaluator = act, build_evaluator
+    config = composed(*scale.run_of(1500), f"threads={scale.threads}", "trainer=cpu")
+    shares = [_share_of_evaluation(config) for _ in range(scale.repeats)]
+    evaluating, whole = (statistics.median(column) for column in zip(*shares, strict=True))
 
     count, width = scale.of(50_000, 500), scale.of(2048, 64)
     real, fake = (torch.randn(count, width, generator=torch.Generator().manual_seed(i)) for i in range(2))
@@ -146,23 +123,65 @@ def evaluation(scale: Scale) -> list[Claim]:
     ]
 
 
+def _share_of_evaluation(config: DictConfig) -> tuple[float, float]:
+    """Seconds of evaluation, and of the run."""
+    evaluating = 0.0
+
+    def timed(work: Callable[..., Any]) -> Callable[..., Any]:
+        def working(*arguments: object) -> Any:
+            nonlocal evaluating
+            start = time.perf_counter()
+            try:
+                return work(*arguments)
+            finally:
+                evaluating += time.perf_counter() - start
+
+        return working
+
+    act, build_evaluator = Evaluation.act, training.build_evaluator
+    Evaluation.act, training.build_evaluator = timed(act), timed(build_evaluator)
+    with tempfile.TemporaryDirectory() as folder:
+        whole = seconds(lambda: trained(config, Path(folder)))
+    Evaluation.act, training.build_evaluator = act, build_evaluator
+    return evaluating, whole
+
+
 def growth(scale: Scale) -> list[Claim]:
-    """Seconds an iteration with ten and a hundred times as many iterations, or samples."""
-    claims = []
-    base = ["dataset=ring8", "trainer=cpu", f"threads={scale.threads}", "evaluation.samples=100"]
-    lengths = [scale.of(100, 2) * factor for factor in (1, 10, 100)][: 2 if scale.quick else 3]
-    sizes = [f"dataset.max_samples={1000 * factor}" for factor in (1, 10, 100)]
+    """What further iterations cost, whole runs with all they write, and an iteration with ever more samples."""
+    words = ["dataset=ring8", "trainer=cpu", f"threads={scale.threads}", "evaluation.samples=100"]
+    lengths = [20, 100, 400] if scale.quick else [100, 1_000, 10_000]
+    sizes = [1_000, 10_000, 100_000]
+    # so that every further iteration brings its share of all that is done now and then
+    often = [f"{what}.every={lengths[0]}" for what in ("evaluation", "pictures", "checkpoint")]
+    often.append(f"log_every={lengths[0] // 2}")
     with tempfile.TemporaryDirectory() as folder:
 
-        def side(*words: str) -> Callable[[], float]:
-            return lambda: 1000 * trained(composed(*base, *words), Path(folder)).seconds
+        def run(*further: str) -> Trained:
+            return trained(composed(*words, *further), Path(folder))
 
-        by_length = {f"{n} iterations": side(f"iterations={n}", f"log_every={n // 2}") for n in lengths}
-        by_size = {size: side(f"iterations={scale.of(1000)}", f"log_every={scale.of(500, 2)}", size) for size in sizes}
-        for sides in (by_length, by_size):
-            taken = medians(sides, scale.repeats)
-            least, *more = taken
-            claims += [
-                Claim(f"{name} / {least}", {name: taken[name], least: taken[least]}, at_most=1.15) for name in more
-            ]
-    return claims
+        def whole(length: int) -> Callable[[], float]:
+            return lambda: 1000 * seconds(lambda: run(f"iterations={length}", *often))
+
+        def iteration(size: int) -> Callable[[], float]:
+            return lambda: 1000 * run(*scale.run_of(1000), f"dataset.max_samples={size}").seconds
+
+        by_length = medians({str(length): whole(length) for length in lengths}, scale.repeats)
+        by_size = medians({str(size): iteration(size) for size in sizes}, scale.repeats)
+    few, some, many = by_length.values()
+    first, more = (some - few) / (lengths[1] - lengths[0]), (many - some) / (lengths[2] - lengths[1])
+    least, *others = by_size.items()
+    return [
+        Claim(
+            f"an iteration, the {lengths[1]:,}th to the {lengths[2]:,}th / those before",
+            {"later": more, "earlier": first},
+            at_most=1.15,
+        ),
+        *(
+            Claim(
+                f"an iteration, {int(size):,} samples / {int(least[0]):,}",
+                {size: taken, least[0]: least[1]},
+                at_most=1.15,
+            )
+            for size, taken in others
+        ),
+    ]

@@ -25,7 +25,7 @@ def ddp(scale: Scale) -> list[Claim]:
     """Two processes with half a batch each against one, and our strategy against Lightning's general one."""
     words = [f"dataset.root={scale.data}", "dataset=mnist", "model=mlp", "loss=rsgan", "trainer=cpu", "threads=1"]
     words += ["evaluation/extractor=pixels", "evaluation.samples=100", "evaluation.kid_subset_size=50"]
-    words += [f"iterations={scale.of(100)}", f"log_every={scale.of(50, 2)}", "batch_size=256"]
+    words += [*scale.run_of(100), "batch_size=256"]
     one, two = composed(*words), composed(*words, "trainer.devices=2")
     with tempfile.TemporaryDirectory() as folder:
 
@@ -84,13 +84,14 @@ def assist_searching(*arguments: Any) -> None:
 
 
 def sweep(scale: Scale) -> list[Claim]:
-    """The ring study's runs one after another, and side by side."""
+    """The ring study's runs one after another, and side by side; on a GPU they share it."""
+    where = "gpu" if scale.device == "cuda" else "cpu"
     few = ["loss=non_saturating", "seed=0,1", "evaluation.samples=100"] if scale.quick else []
 
     def side(launcher: str) -> Callable[[], float]:
         def work() -> float:
             with tempfile.TemporaryDirectory() as folder, redirect_stderr(io.StringIO()):
-                words = [*RING, *few, f"iterations={scale.of(5000)}", f"hydra/launcher={launcher}"]
+                words = [*RING, *few, f"iterations={scale.of(5000)}", f"trainer={where}", f"hydra/launcher={launcher}"]
                 line = [sys.executable, "-c", COMMAND, "-m", *words, f"hydra.sweep.dir={folder}/sweep"]
                 return seconds(lambda: subprocess.run(line, check=True, stdout=subprocess.DEVNULL, env=os.environ))
 

@@ -21,9 +21,7 @@ def test_quick(what, tmp_path, monkeypatch, data_root, capsys):
 
 
 def _nothing(*_, **__):
-    from benchmarks.hand_written import Timed
-
-    return Timed(1.0, 1.39, 0.69)  # the losses of untrained networks, with which the ring ends as well
+    return 1.0
 
 
 def _half(game, generator, discriminator, data, batch_size, latent_dim, iterations, device):
