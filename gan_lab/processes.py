@@ -10,13 +10,17 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from pytorch_lightning.strategies import DDPStrategy
+
+from gan_lab.losses.processes import meet, part
 
 
 class SharedBatch(DDPStrategy):
@@ -24,14 +28,28 @@ class SharedBatch(DDPStrategy):
 
     `AdversarialModule` averages gradients where it makes them, one message an update. The usual wrapper would have to
     look for unused weights in every backward pass, as each player leaves the other's alone.
+
+    Attributes:
+        assistants: the processes that this one has started, and where each of them says that it has come.
     """
+
+    assistants: Sequence[tuple[BaseProcess, Connection]] = ()
 
     def _configure_launcher(self) -> None:
         self._launcher = None  # `assisted` starts the processes, or the cluster has
 
     def setup_distributed(self) -> None:
         os.environ.pop("PL_GLOBAL_SEED", None)  # Lightning would begin the random streams anew
+        for arrival in _announced:
+            arrival.send_bytes(b"here")
+        for assistant, arrival in self.assistants:  # inside PyTorch no death would be heard of, and no signal
+            try:
+                arrival.recv_bytes()
+            except EOFError:
+                assistant.join()
+                raise
         super().setup_distributed()
+        meet()
 
     def configure_ddp(self) -> None:
         """Let all begin with the first one's weights; nothing is wrapped."""
@@ -54,15 +72,16 @@ def assisted(strategy: Any, function: Callable[..., None], *arguments: Any) -> I
     port = cluster.main_port
     context = multiprocessing.get_context("forkserver")  # imports torch once, and has no threads to be forked
     context.set_forkserver_preload(["gan_lab.training"])
-    assistants = [
-        context.Process(
-            target=_assist, name=f"process {rank}", args=(rank, device, port, sys.path, function, *arguments)
-        )
-        for rank, device in enumerate(strategy.parallel_devices)
-        if rank > 0
-    ]
-    for assistant in assistants:
-        assistant.start()
+    assistants, arrivals = [], []
+    for rank, device in enumerate(strategy.parallel_devices):
+        if rank > 0:
+            heard, told = context.Pipe(duplex=False)
+            what = (rank, device, port, told, sys.path, function, *arguments)
+            assistants.append(context.Process(target=_assist, name=f"process {rank}", args=what))
+            assistants[-1].start()
+            told.close()  # the assistant has it, and alone: its end is the end of what can be heard
+            arrivals.append(heard)
+    strategy.assistants = list(zip(assistants, arrivals, strict=True))
     try:
         yield
     except BaseException as error:
@@ -75,13 +94,22 @@ def assisted(strategy: Any, function: Callable[..., None], *arguments: Any) -> I
     finally:
         for assistant in assistants:
             assistant.join()
-        if dist.is_initialized():
-            dist.destroy_process_group()
+        part()
+
+
+_announced: list[Connection] = []  # of this process, to the one that has started it
 
 
 def _assist(
-    rank: int, device: torch.device, port: int, path: list[str], function: Callable[..., None], *arguments: Any
+    rank: int,
+    device: torch.device,
+    port: int,
+    told: Connection,
+    path: list[str],
+    function: Callable[..., None],
+    *arguments: Any,
 ) -> None:
+    _announced.append(told)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)  # the first process decides

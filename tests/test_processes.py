@@ -1,7 +1,9 @@
-"""Two processes that share every batch train as one process does."""
+"""Processes that share every batch train as one process does."""
 
 import json
+import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +17,7 @@ from training_runs import checkpoint, train_in, weights_of
 from gan_lab.cluster import assist_the_first
 from gan_lab.errors import Diverged
 from gan_lab.models.batchnorm import GlobalBatchNorm, over_all_processes
+from gan_lab.run_folder import RunFolder
 from gan_lab.train import main
 
 TINY = [
@@ -114,6 +117,51 @@ def test_divergence_is_everybodys(composed, tmp_path):
     assert json.loads((tmp_path / "run" / "status.json").read_text())["state"] == "diverged"
 
 
+ODD = """
+import multiprocessing
+import os
+import torch
+import torch.distributed as dist
+from gan_lab.models import MLPGenerator
+
+class Dies(MLPGenerator):
+    def __init__(self, *arguments, **settings):
+        super().__init__(*arguments, **settings)
+        if multiprocessing.parent_process() is not None:
+            os._exit(3)
+
+class OddInOne(MLPGenerator):
+    def forward(self, latents):
+        samples = super().forward(latents)
+        alone = not self.training and dist.is_initialized() and dist.get_rank() == 1
+        return samples * float("nan") if alone else samples
+"""
+
+
+@pytest.fixture
+def odd(tmp_path, monkeypatch, composed):
+    """A configuration for two processes, with one of the generators above."""
+    (tmp_path / "odd.py").write_text(ODD)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def with_generator(name):
+        return composed(*TINY, "trainer.devices=2", "allowed_targets=[odd]", f"model.generator._target_=odd.{name}")
+
+    return with_generator
+
+
+def test_an_assistant_that_dies_before_they_have_met_ends_the_run(tmp_path, odd):
+    with pytest.raises(RuntimeError, match="process 1 of the run ended with exit status 3"):
+        train_in(tmp_path / "run", odd("Dies"))
+    assert json.loads((tmp_path / "run" / "status.json").read_text())["state"] == "failed"
+
+
+def test_samples_that_one_process_alone_finds_odd_are_everybodys(tmp_path, odd):
+    with pytest.raises(Diverged, match="diverged at iteration 10: a generated sample is nan"):
+        train_in(tmp_path / "run", odd("OddInOne"))
+    assert json.loads((tmp_path / "run" / "status.json").read_text())["state"] == "diverged"
+
+
 def test_batchnorm_over_one_process_is_batchnorm():
     """In training and in evaluation, gradients and running statistics included."""
     torch.manual_seed(0)
@@ -181,6 +229,42 @@ def test_an_assistant_builds_on_its_own_gpu_if_on_any(monkeypatch, accelerator, 
     monkeypatch.setattr("gan_lab.training.assist", lambda *_: at_building.extend(chosen))
     assist_the_first(["dataset=ring8", f"trainer.accelerator={accelerator}", "hydra.run.dir=x"])
     assert at_building == chosen == devices
+
+
+def test_three_processes_with_unequal_parts_of_the_evaluation(composed, tmp_path):
+    overrides = [*TINY, "batch_size=15", "loss=rasgan_gp"]
+    one = train_in(tmp_path / "one", plain(composed(*overrides)))
+    three = train_in(tmp_path / "three", plain(composed(*overrides, "trainer.devices=3")))
+    assert largest_difference(one, three) < 1e-12
+    assert three.result()["metrics"] == pytest.approx(one.result()["metrics"], abs=1e-9)
+
+
+def test_processes_that_torchrun_has_started(composed, tmp_path):
+    """With its environment, less the agent that would start them again."""
+    words = [*TINY, "trainer.devices=2", "threads=1", f"hydra.run.dir={tmp_path}/two"]
+    program = "import sys; sys.argv[0] = 'gan-lab'; from gan_lab.train import main; main()"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    common = os.environ | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    common |= {"LOCAL_WORLD_SIZE": "2", "GROUP_RANK": "0", "TORCHELASTIC_RUN_ID": "some"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, *words], env=common | {"RANK": rank, "LOCAL_RANK": rank}, cwd=tmp_path
+        )
+        for rank in ("0", "1")
+    ]
+    assert [process.wait(200) for process in processes] == [0, 0]
+    one = train_in(tmp_path / "one", composed(*TINY))
+    assert largest_difference(one, RunFolder(tmp_path / "two")) < 1e-12
+    assert {path.name for path in tmp_path.iterdir()} == {"one", "two"}
+
+
+def test_a_sweep_of_runs_in_two_processes(warm_gan_lab, tmp_path):
+    done = warm_gan_lab("-m", *TINY, "trainer.devices=2", "threads=1", "seed=5", "hydra.sweep.dir=sweep")
+    assert done.returncode == 0, done.stderr
+    assert "1 of 1 done" in done.stdout
+    assert RunFolder(tmp_path / "sweep" / "seed=5").result()["budget"]["real_images"] == 20 * 16
 
 
 def test_a_signal_ends_all_processes_at_a_checkpoint(tmp_path):

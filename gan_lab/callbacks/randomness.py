@@ -11,7 +11,11 @@ from gan_lab.callbacks.callback import Callback
 
 
 class Randomness(Callback):
-    """Saves the global generators of PyTorch, NumPy and Python with a checkpoint, and goes on from there."""
+    """Saves the global generators of PyTorch, NumPy and Python with a checkpoint, and goes on from there.
+
+    Of the GPUs' generators it is the one that this process trains on; those of further processes, which begin from the
+    same seed and draw as often, are in the same state.
+    """
 
     def __init__(self) -> None:
         self._loaded: dict[str, Any] | None = None
@@ -22,7 +26,7 @@ class Randomness(Callback):
         version, internal, gauss_next = random.getstate()
         return {
             "cpu": torch.get_rng_state(),
-            "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            "cuda": torch.cuda.get_rng_state() if torch.cuda.is_initialized() else None,
             "numpy": [name, keys.tolist(), *others],  # an array is more than weights_only admits
             "python": [version, list(internal), gauss_next],
         }
@@ -35,8 +39,8 @@ class Randomness(Callback):
         if self._loaded is None:
             return
         torch.set_rng_state(self._loaded["cpu"])
-        if len(self._loaded["cuda"]) == torch.cuda.device_count():  # else the run has moved to another machine
-            torch.cuda.set_rng_state_all(self._loaded["cuda"])
+        if self._loaded["cuda"] is not None and torch.cuda.is_available():  # else the run has moved to another machine
+            torch.cuda.set_rng_state(self._loaded["cuda"])
         np.random.set_state(tuple(self._loaded["numpy"]))
         version, internal, gauss_next = self._loaded["python"]
         random.setstate((version, tuple(internal), gauss_next))

@@ -13,6 +13,22 @@ from torch.autograd import Function
 
 T = TypeVar("T")
 
+_hosts: Any = None  # the group of all processes, without their GPUs: over NCCL every word would wait for what these do
+
+
+def meet() -> None:
+    """Prepare processes that are connected for telling each other what they decide."""
+    global _hosts
+    _hosts = dist.new_group(backend="gloo")
+
+
+def part() -> None:
+    """End what connects the processes, if anything does."""
+    global _hosts
+    _hosts = None
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
 
 def process_count() -> int:
     """Processes that share the batch."""
@@ -41,12 +57,12 @@ def own_part(values: Tensor) -> Tensor:
     return values if process_count() == 1 else values.tensor_split(process_count())[dist.get_rank()]
 
 
-def all_parts(part: T) -> list[T]:
+def all_parts(own: T) -> list[T]:
     """The parts of all processes, of any kind, in the order of the ranks."""
     if process_count() == 1:
-        return [part]
+        return [own]
     parts: list[T | None] = [None] * process_count()
-    dist.all_gather_object(parts, part)
+    dist.all_gather_object(parts, own, _hosts)
     return parts  # type: ignore[return-value]
 
 
@@ -66,7 +82,7 @@ def as_the_first(value: T) -> T:
     if process_count() == 1:
         return value
     values = [value]
-    dist.broadcast_object_list(values)
+    dist.broadcast_object_list(values, group=_hosts)
     return values[0]
 
 

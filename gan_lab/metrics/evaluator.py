@@ -82,9 +82,15 @@ class Evaluator:
         """The metrics of the generator, which is left in the mode it came in.
 
         Raises:
-            NotFinite: if a sample or a feature is not finite.
+            NotFinite: if a sample or a feature is not finite, in any process.
         """
-        fake = Side.whole(all_parts(self._own_side(generator)), self.comparison.device)
+        try:
+            own, wrong = self._own_side(generator), ""
+        except NotFinite as error:  # which the others, who wait for this part, must hear
+            own, wrong = None, error.what
+        if told := next(filter(None, all_parts(wrong)), None):
+            raise NotFinite(told)
+        fake = Side.whole([part for part in all_parts(own) if part is not None], self.comparison.device)
         return Evaluated(
             self.comparison.compare(self._reference, fake), signals(self._reference.features, fake.features)
         )
