@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 
 from gan_lab.errors import ConfigError
 from gan_lab.run_folder import RunFolder
+from gan_lab.targets import allowed_by, let_in
 
 _FOLDER = "hydra.run.dir="
 
@@ -46,6 +47,7 @@ def assist_the_first(words: list[str]) -> None:
     """
     if options := [word for word in words if word.startswith("-")]:
         raise ConfigError(f"{options[0]}: not with processes that torchrun or srun starts; expected key=value alone")
+    let_in(allowed_by(words))
     path = next(word for word in words if word.startswith(_FOLDER)).removeprefix(_FOLDER).strip("'\"")
     with initialize_config_module("gan_lab.conf", version_base="1.3"):
         config = compose("train", [word for word in words if not word.startswith("hydra.")], return_hydra_config=True)

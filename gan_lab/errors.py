@@ -25,6 +25,10 @@ class ConfigError(Exception):
     """Bad input. Its text is the one sentence the user reads."""
 
 
+class CannotGoOn(ConfigError):
+    """A run's folder is such that nobody should go on with the run; of a sweep, other runs can."""
+
+
 class NotFinite(ConfigError):
     """A generated sample, or a feature of one, is not finite.
 
@@ -88,10 +92,9 @@ def closest(word: str, allowed: Iterable[str]) -> str:
 def one_sentence(command: Callable[[], None]) -> None:
     """Run a command; bad input ends it with one sentence on stderr and exit status 1.
 
-    ``HYDRA_FULL_ERROR=1`` in the environment shows the traceback instead. The working directory, where users keep the
-    classes that their own YAML names, can be imported from.
+    ``HYDRA_FULL_ERROR=1`` in the environment shows the traceback instead.
     """
-    sys.path.append(os.getcwd())
+    os.environ["PYTHONSAFEPATH"] = "1"  # processes begun from here find no modules in the working directory either
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
         command()
         return

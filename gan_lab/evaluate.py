@@ -9,7 +9,7 @@ from typing import Any
 from gan_lab.command_line import folders_and_rest, parse
 from gan_lab.errors import ConfigError, one_sentence, sentence
 from gan_lab.run_folder import RunFolder
-from gan_lab.targets import check_allowed
+from gan_lab.targets import let_in
 
 
 @dataclass
@@ -44,7 +44,7 @@ def _evaluate() -> None:
     folders, rest = folders_and_rest(sys.argv[1:])
     overrides = [word for word in rest if word.startswith(("evaluation.", "evaluation/"))]
     arguments = parse("gan-lab-evaluate", EvaluateArguments, [word for word in rest if word not in overrides])
-    check_allowed(arguments.allowed_targets)
+    let_in(arguments.allowed_targets)
     folders += [arguments.run] if arguments.run else []
     if bool(arguments.real) != bool(arguments.fake) or bool(arguments.real) == bool(folders):
         raise ConfigError("expected folders of runs, or real=... and fake=...; gan-lab-evaluate --help explains it")

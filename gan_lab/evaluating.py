@@ -14,7 +14,7 @@ from omegaconf.errors import ValidationError
 from gan_lab.building import build_comparison, build_dataset, build_evaluator
 from gan_lab.datasets.dataset import Dataset, checksum
 from gan_lab.datasets.files import read_samples
-from gan_lab.errors import ConfigError, NotFinite, sentence
+from gan_lab.errors import CannotGoOn, ConfigError, NotFinite, sentence
 from gan_lab.metrics import signals
 from gan_lab.run_folder import RunFolder
 from gan_lab.saved import load_generator
@@ -61,8 +61,12 @@ def evaluate_run(
     }
     if not run.result_file.is_file():
         log.warning("%s: not recorded, as the run is not finished (%s)", run.path, run.status()["state"])
-    elif not run.add_evaluation(evaluation):
-        log.warning("%s: result.json has these metrics already", run.path)
+    else:
+        try:
+            if not run.add_evaluation(evaluation):
+                log.warning("%s: result.json has these metrics already", run.path)
+        except CannotGoOn as error:
+            log.warning("not recorded: %s", error)
     return {"run": str(run.path), **evaluation}
 
 

@@ -9,14 +9,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from gan_lab.errors import ConfigError
+import yaml
+
+from gan_lab.errors import CannotGoOn
 
 _HALF = ".half"  # ends the names of files that are being written
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}  # no space, quota, too large, locked: of writing alone
 
 
-class BrokenRecord(ConfigError):
-    """A file of JSON is not what gan-lab writes."""
+_DEEPEST = 50  # levels of a YAML file
+
+
+class BrokenRecord(CannotGoOn):
+    """A file is not what gan-lab writes."""
 
 
 @contextmanager
@@ -84,9 +89,9 @@ def foreign_in(folder: Path) -> str:
 
 
 def check_inside(folder: Path) -> None:
-    """Raise ConfigError for a link out of a folder, which may be anybody's: nothing outside is read or written."""
+    """Raise CannotGoOn for a link out of a folder, which may be anybody's: nothing outside is read or written."""
     if foreign := foreign_in(folder):
-        raise ConfigError(f"{foreign}; expected everything to be in there")
+        raise CannotGoOn(f"{foreign}; expected everything to be in there")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -95,15 +100,35 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         BrokenRecord: if it holds anything else.
     """
+    if not path.is_file():
+        raise BrokenRecord(f"{path}: there is no such file")
     try:
         value = json.loads(path.read_bytes())
-    except FileNotFoundError as error:
-        raise BrokenRecord(f"{path}: it is missing") from error
     except (ValueError, RecursionError) as error:
         raise BrokenRecord(f"{path}: not JSON: {error}") from error
     if not isinstance(value, dict):
         raise BrokenRecord(f"{path}: it is a {type(value).__name__}: expected an object, as gan-lab writes it")
     return value
+
+
+def read_yaml(path: Path) -> Any:
+    """What a YAML file holds: plain values in lists and mappings.
+
+    What is nested without end, or holds itself by an alias, would end the process inside libyaml, or never.
+
+    Raises:
+        BrokenRecord: if it holds anything else.
+    """
+    try:
+        text = path.read_text()
+        depth = 0
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST or isinstance(event, yaml.AliasEvent):
+                raise BrokenRecord(f"{path}: not the YAML of a run: it is nested without end")
+        return yaml.load(text, Loader=yaml.CSafeLoader)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise BrokenRecord(f"{path}: not the YAML of a run: {' '.join(str(error).split())}") from error
 
 
 def write_json(path: Path, value: Any) -> None:

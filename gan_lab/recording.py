@@ -7,13 +7,14 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from filelock import FileLock, Timeout
 from omegaconf import DictConfig
 
 from gan_lab.errors import USER_ERRORS, ConfigError, Diverged, sentence
 from gan_lab.files import concerns
 from gan_lab.run_folder import RunFolder, config_hash
 from gan_lab.stopping import Stop
+
+RUNNING = {"state": "running", "error": None, "ended": None}
 
 
 @contextmanager
@@ -33,13 +34,14 @@ def recorded(folder: RunFolder, config: DictConfig, resume: bool = False) -> Ite
     Raises:
         ConfigError: if another process is at work on the run, or has begun it meanwhile; if the folder takes no more.
     """
-    with _held(folder):
+    with folder.held():
         if folder.status_file.exists() and not resume:
             raise ConfigError(f"{folder.path}: the folder already holds a run; give every run a folder of its own")
         before = folder.status() if folder.status_file.exists() else {"started": _now()}
         try:
             with _disk_errors_named(folder), Stop() as stop:
-                folder.update_status(**before | {"state": "running", "error": None, "ended": None})
+                if before.get("state") != "done":  # one that is done stays so until training takes it up
+                    folder.update_status(**before | RUNNING)
                 if before.get("config_hash") is None:
                     folder.update_status(config_hash=config_hash(config))
                 yield stop
@@ -49,10 +51,7 @@ def recorded(folder: RunFolder, config: DictConfig, resume: bool = False) -> Ite
             raise
         except Exception as error:
             reason = sentence(error) if isinstance(error, USER_ERRORS) else traceback.format_exc()
-            if before.get("state") == "done" and folder.result_file.exists():  # refused before anything was done to it
-                folder.update_status(**before)
-            else:
-                _record_end(folder, state="failed", error=reason)
+            _record_end(folder, state="failed", error=reason)
             raise
         except BaseException as error:
             _record_end(folder, **_how_stopped(error))
@@ -60,22 +59,10 @@ def recorded(folder: RunFolder, config: DictConfig, resume: bool = False) -> Ite
 
 
 def _record_end(folder: RunFolder, **changes: Any) -> None:
+    if folder.status_file.exists() and folder.status()["state"] == "done":
+        return  # nothing has been done to it
     with suppress(OSError):  # of a full disk, which is what ended the run; the record then stays "running"
         folder.update_status(**changes, ended=_now())
-
-
-@contextmanager
-def _held(folder: RunFolder) -> Iterator[None]:
-    """Keep other processes off the run; the system lets go of it when this one ends, however it ends."""
-    lock = FileLock(folder.lock_file, blocking=False)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise ConfigError(f"{folder.path}: another process is at work on this run; wait for it or stop it") from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextmanager

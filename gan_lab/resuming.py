@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from gan_lab.budget import within_budget
-from gan_lab.errors import ConfigError
+from gan_lab.errors import CannotGoOn, ConfigError
 from gan_lab.run_folder import RunFolder, config_hash
 
 log = logging.getLogger(__name__)
@@ -95,12 +95,12 @@ def goes_on(config: DictConfig, folder: RunFolder) -> bool:
 
 
 def check_has_checkpoints(folder: RunFolder) -> None:
-    """Raise ConfigError if a run has made checkpoints, and none is left: begun anew, all else of it would be lost."""
+    """Raise CannotGoOn if a run has made checkpoints, and none is left: begun anew, all else of it would be lost."""
     if not folder.status_file.exists():
         return
     status = folder.status()
     if status["state"] != "diverged" and status["iteration"] and not folder.saved_iterations():
-        raise ConfigError(
+        raise CannotGoOn(
             f"{folder.checkpoints}: no checkpoint is left of {status['iteration']} iterations; expected one to go on "
             "from; name another folder to start over"
         )
@@ -137,8 +137,11 @@ def changes_since(folder: RunFolder, config: DictConfig) -> Changes:
 
 def is_done(folder: RunFolder, config: DictConfig) -> bool:
     """Whether nothing is left to do."""
-    done, asked = within_budget(folder.config()).iterations, within_budget(config).iterations
-    return folder.status()["state"] == "done" and done >= asked
+    if folder.status()["state"] != "done" or not folder.result_file.is_file():
+        return False
+    spent = folder.result()["budget"]
+    out_of_time = config.budget.seconds is not None and spent["train_seconds"] >= config.budget.seconds
+    return out_of_time or spent["iterations"] >= within_budget(config).iterations
 
 
 def _harmless(key: str, change: tuple[Any, Any], config: DictConfig) -> bool:

@@ -6,31 +6,35 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
-from gan_lab.errors import ConfigError
+from gan_lab.errors import USER_ERRORS, CannotGoOn, ConfigError, sentence
 from gan_lab.files import (
     BrokenRecord,
     check_inside,
     named,
     read_json,
+    read_yaml,
     remove_half_written,
     replacing,
     write_json,
 )
+from gan_lab.schema import TrainConfig, check_values
 
 _HEADER = b"iteration,name,value\n"  # of a file of curves
-_POINT = re.compile(rb"(\d+),[^,\0]+,[^,\0]+\n")
+_POINT = re.compile(rb"(\d+),[^,\0]+,(?:-?\d+(?:\.\d+)?(?:e[-+]?\d+)?|-?inf|nan)\n")
 _UNTOLD = {"state": "failed", "config_hash": None, "iteration": 0, "error": None, "started": None, "ended": None}
 _STATUS = {"state": str, "iteration": int, "config_hash": str | None, "error": str | None}
 _RESULT = {"budget": dict, "metrics": dict, "fingerprint": dict, "evaluations": list}
+_BUDGET = {"iterations": int, "train_seconds": int | float}
+_EVALUATION = {"fingerprint": dict, "metrics": dict}
 
 
 class RunFolder:
@@ -122,12 +126,9 @@ class RunFolder:
 
         Nothing happens if it did begin, or if it is another process's.
         """
-        try:
-            with FileLock(self.lock_file, blocking=False):
-                if not self.metrics_file.exists():
-                    self._discard(made)
-        except Timeout:
-            return
+        with suppress(CannotGoOn), self.held():
+            if not self.metrics_file.exists():
+                self._discard(made)
 
     def _discard(self, made: list[Path]) -> None:
         for entry in self.path.iterdir():
@@ -145,7 +146,7 @@ class RunFolder:
             allowed_targets: what it may instantiate; the folder, which may be anybody's, is not asked.
 
         Raises:
-            ConfigError: if it is missing, or none.
+            ConfigError: if it is missing, or none that could be run.
         """
         if not self._config_file.is_file():
             raise ConfigError(f"{self._config_file} is missing: the run cannot be rebuilt without its configuration")
@@ -153,6 +154,12 @@ class RunFolder:
         if not isinstance(config, DictConfig):
             raise ConfigError(f"{self._config_file}: it is a {type(config).__name__}: expected a mapping of keys")
         config.allowed_targets = list(allowed_targets)
+        try:
+            config = OmegaConf.merge(OmegaConf.structured(TrainConfig), config)
+            assert isinstance(config, DictConfig)
+            check_values(config)
+        except USER_ERRORS as error:
+            raise ConfigError(f"{self._config_file}: {sentence(error)}") from error
         return config
 
     def record_configuration(self, config: DictConfig, hydra: DictConfig, resolve: bool = True) -> None:
@@ -178,7 +185,8 @@ class RunFolder:
         for file in (self._config_file, hydra / "overrides.yaml"):
             before = file.with_name(f"{file.stem}_until_{self.status()['iteration']:07d}.yaml")
             if not before.exists():
-                shutil.copyfile(file, before)
+                with replacing(before) as stream:
+                    stream.write(file.read_bytes())
         # a process killed in between leaves what the next one completes, and no hash that something else must have
         self.update_status(config_hash=None)
         with replacing(hydra / "overrides.yaml") as stream:
@@ -239,7 +247,10 @@ class RunFolder:
                 picture.unlink()
         for later in self.saved_iterations():
             if later > iteration:
-                self.checkpoint(later).rename(self.checkpoint(later).with_suffix(".broken"))
+                broken = self.checkpoint(later).with_suffix(".broken")
+                while broken.exists():  # of an earlier break
+                    broken = broken.with_name(f"{broken.name}.broken")
+                self.checkpoint(later).rename(broken)
 
     def last_point(self) -> int:
         """The last iteration that there are points of curves of, 0 if there are none."""
@@ -254,11 +265,18 @@ class RunFolder:
 
     def result(self) -> dict[str, Any]:
         """What result.json says; BrokenRecord if it is broken."""
-        return _checked(self.result_file, read_json(self.result_file), _RESULT)
+        result = _checked(self.result_file, read_json(self.result_file), _RESULT)
+        _checked(self.result_file, result["budget"], _BUDGET)
+        _checked(self.result_file, result["metrics"], dict.fromkeys(result["metrics"], int | float))
+        if not result["metrics"]:
+            raise BrokenRecord(f"{self.result_file}: it holds no metric")
+        for evaluation in result["evaluations"]:
+            _checked(self.result_file, evaluation, _EVALUATION)
+        return result
 
     def add_evaluation(self, evaluation: dict[str, Any]) -> bool:
         """Add metrics to result.json under ``evaluations``, unless they are there; whether they were added."""
-        with FileLock(self.lock_file):
+        with self.held():
             result = self.result()
             known = [result, *result["evaluations"]]
             if any(
@@ -278,13 +296,24 @@ class RunFolder:
                 curves.setdefault(row["name"], {})[int(row["iteration"])] = float(row["value"])
         return curves
 
-    def is_held(self) -> bool:
-        """Whether a process is at work on the run."""
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other processes off the run; the system lets go of it when this one ends, however it ends.
+
+        Raises:
+            CannotGoOn: if another process is at work on it.
+        """
+        lock = FileLock(self.lock_file, blocking=False)
         try:
-            with FileLock(self.lock_file, blocking=False):
-                return False
-        except Timeout:
-            return True
+            lock.acquire()
+        except Timeout as error:
+            raise CannotGoOn(f"{self.path}: another process is at work on this run; wait for it or stop it") from error
+        except IsADirectoryError as error:
+            raise CannotGoOn(f"{self.lock_file}: it is a folder: expected a file") from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def update_status(self, **changes: Any) -> None:
         """Change some entries of status.json, atomically; without one, start it."""
@@ -298,10 +327,10 @@ def _iterations(folder: Path, kind: str) -> dict[Path, int]:
     return {file: int(name[1]) for file in folder.glob(f"iteration_*.{kind}") if (name := ours.fullmatch(file.name))}
 
 
-def _checked(file: Path, record: dict[str, Any], kinds: dict[str, Any]) -> dict[str, Any]:
+def _checked(file: Path, record: Any, kinds: dict[str, Any]) -> dict[str, Any]:
     """The record, each of the keys of its kind; BrokenRecord names one that is not."""
     for key, kind in kinds.items():
-        if not isinstance(record.get(key), kind):
+        if not isinstance(record, dict) or not isinstance(record.get(key), kind):
             raise BrokenRecord(f"{file}: '{key}' is missing or of the wrong kind: expected it as gan-lab wrote it")
     return record
 
@@ -317,11 +346,12 @@ def append_points(file: Path, iteration: int, values: dict[str, float]) -> None:
 
 
 def _load_yaml(file: Path) -> Any:
-    """The file's list or mapping; tags that stand for Python objects are refused, as it is read the safe way."""
+    """The file's list or mapping as a configuration, or whatever else it holds."""
+    value = read_yaml(file)
     try:
-        return OmegaConf.load(file)
-    except (YAMLError, OmegaConfBaseException, OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: not the YAML of a run: {' '.join(str(error).split())}") from error
+        return OmegaConf.create(value) if isinstance(value, dict | list) else value
+    except OmegaConfBaseException as error:
+        raise BrokenRecord(f"{file}: not the YAML of a run: {sentence(error)}") from error
 
 
 def config_hash(config: DictConfig) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from gan_lab.command_line import parse
 from gan_lab.errors import ConfigError, one_sentence
 from gan_lab.run_folder import RunFolder
-from gan_lab.targets import check_allowed
+from gan_lab.targets import let_in
 
 
 def _argument(help: str, **default: Any) -> Any:
@@ -45,7 +45,7 @@ def main() -> None:
 
 def _sample() -> None:
     arguments = parse("gan-lab-sample", SampleArguments, sys.argv[1:])
-    check_allowed(arguments.allowed_targets)
+    let_in(arguments.allowed_targets)
     out = Path(arguments.out)
     folder = RunFolder.existing(arguments.run)
     if not 1 <= arguments.num * max(1, arguments.interpolate) <= _MOST:

@@ -2,7 +2,7 @@
 
 import logging
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -42,10 +42,28 @@ def load_checkpoint(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file}: it cannot be read: {error.strerror}") from error
     except (zipfile.BadZipFile, RuntimeError, EOFError, UnpicklingError, ValueError) as error:
         raise BrokenCheckpoint(f"{file}: not a checkpoint of gan-lab, or a broken one") from error
-    needed = {"state_dict", "optimizer_states", "callbacks", "loops", "sample_shape", "data", "global_step"}
-    if not isinstance(checkpoint, dict) or not needed <= checkpoint.keys():
+    if not _is_ours(checkpoint):
         raise BrokenCheckpoint(f"{file}: not a checkpoint of gan-lab")
     return checkpoint
+
+
+_PARTS: dict[str, type] = {
+    "state_dict": dict,
+    "optimizer_states": list,
+    "lr_schedulers": list,
+    "callbacks": dict,
+    "loops": dict,
+}
+_PARTS |= {"sample_shape": list, "data": str, "global_step": int, "updates": dict, "skipped": dict, "noise": tuple}
+
+
+def _is_ours(checkpoint: Any) -> bool:
+    """Whether it has the parts that every checkpoint of ours has."""
+    return (
+        isinstance(checkpoint, dict)
+        and all(isinstance(checkpoint.get(key), kind) for key, kind in _PARTS.items())
+        and all(isinstance(name, str) and isinstance(value, Tensor) for name, value in checkpoint["state_dict"].items())
+    )
 
 
 def newest_checkpoint(folder: RunFolder) -> int:
@@ -57,7 +75,9 @@ def newest_checkpoint(folder: RunFolder) -> int:
     broken: list[ConfigError] = []
     for iteration in reversed(folder.saved_iterations()):
         try:
-            load_checkpoint(folder.checkpoint(iteration))
+            file = folder.checkpoint(iteration)
+            if (done := load_checkpoint(file)["global_step"]) != iteration:
+                raise BrokenCheckpoint(f"{file}: it was made after {done} iterations, as another name would say")
         except BrokenCheckpoint as error:
             broken.append(error)
             continue
@@ -72,8 +92,15 @@ def newest_checkpoint(folder: RunFolder) -> int:
     return -1
 
 
-def check_fits(file: Path, weights: Mapping[str, Tensor], data: str) -> None:
-    """Raise ConfigError unless a checkpoint is of networks with such weights, trained on data of such a checksum."""
+def check_fits(file: Path, weights: Mapping[str, Tensor], data: str, callbacks: Iterable[str]) -> None:
+    """Raise ConfigError unless a checkpoint is of networks with such weights, on data of such a checksum, and whole.
+
+    Args:
+        file: the checkpoint.
+        weights: the run's, by name.
+        data: the checksum of its data.
+        callbacks: names of those of its callbacks that keep something.
+    """
     checkpoint = load_checkpoint(file)
     if checkpoint["data"] != data:
         raise ConfigError(
@@ -82,6 +109,10 @@ def check_fits(file: Path, weights: Mapping[str, Tensor], data: str) -> None:
         )
     if _shapes(checkpoint["state_dict"]) != _shapes(weights):
         raise ConfigError(f"{file}: its weights do not fit the run's configuration")
+    if missing := set(callbacks) - checkpoint["callbacks"].keys():
+        raise ConfigError(f"{file}: it lacks what {', '.join(sorted(missing))} kept")
+    if len(checkpoint["optimizer_states"]) != 2 or "fit_loop" not in checkpoint["loops"]:
+        raise ConfigError(f"{file}: it lacks the state of an optimizer or of the loop")
 
 
 def _shapes(weights: Mapping[str, Tensor]) -> dict[str, torch.Size]:

@@ -164,7 +164,18 @@ ConfigStore.instance().store(name="schema", node=TrainConfig)
 
 
 def check(config: DictConfig) -> None:
-    """Raise ConfigError for the first value outside its range, naming the key, the value and what is allowed."""
+    """Raise ConfigError for the first value outside its range, naming the key, the value and what is allowed.
+
+    That is `check_values`, and that nothing is named that may not be instantiated.
+    """
+    check_values(config)
+    check_allowed(config.allowed_targets)
+    named = OmegaConf.to_container(OmegaConf.masked_copy(config, [entry.name for entry in fields(TrainConfig)]))
+    check_names(named, "", config.allowed_targets)
+
+
+def check_values(config: DictConfig) -> None:
+    """The same, whoever's classes are named: nothing may be made of them."""
     known = {entry.name for entry in fields(TrainConfig)}
     for key in map(str, config):
         if key not in known and key != "hydra":
@@ -183,9 +194,6 @@ def check(config: DictConfig) -> None:
     for key in map(str, config.trainer):
         if key not in _TRAINER_KEYS:
             raise ConfigError(f"trainer.{key}: there is no key '{key}' in trainer; {closest(key, _TRAINER_KEYS)}")
-    check_allowed(config.allowed_targets)
-    named = OmegaConf.to_container(OmegaConf.masked_copy(config, sorted(known & set(config))))  # type: ignore[arg-type]
-    check_names(named, "", config.allowed_targets)
     if config.ema_decay is not None and config.ema_decay >= 1:
         raise ConfigError(f"ema_decay={config.ema_decay}: expected null or a number from 0 to below 1")
     if config.budget.seconds is not None and config.lr_schedule != "constant":

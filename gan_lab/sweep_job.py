@@ -12,8 +12,8 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from gan_lab.errors import USER_ERRORS, ConfigError, sentence
-from gan_lab.files import BrokenRecord, check_inside
+from gan_lab.errors import USER_ERRORS, CannotGoOn, ConfigError, sentence
+from gan_lab.files import check_inside
 from gan_lab.resuming import check_has_checkpoints
 from gan_lab.run_folder import RunFolder, config_hash
 from gan_lab.sweep import FINISHED, SweepFolder
@@ -24,8 +24,8 @@ _INTERRUPTED = 128 + signal.SIGINT
 def run_apart(config: DictConfig, folder: RunFolder, names: dict[str, str], sweep: SweepFolder, logs: Any) -> float:
     """Run, unless the run is there and finished; one that was interrupted or failed goes on from its last checkpoint.
 
-    What a run was made with is written when it begins, and never again: Hydra would do so every time. A run whose
-    records are broken is left as it is.
+    What a run was made with is written when it begins, and never again: Hydra would do so every time. A run that
+    cannot go on is left as it is.
 
     Args:
         config: the composed configuration.
@@ -38,22 +38,23 @@ def run_apart(config: DictConfig, folder: RunFolder, names: dict[str, str], swee
         The final value of the run's first metric, or NaN if it has none.
 
     Raises:
-        ConfigError: if the folder holds a run of another configuration, one that another process is at work on, or
-            one whose checkpoints are gone; if a link leads out of it.
+        ConfigError: if the folder holds a run of another configuration.
         KeyboardInterrupt: if the run was stopped by SIGINT: so is the sweep.
     """
-    check_inside(folder.path)
     try:
+        check_inside(folder.path)
         return _run_apart(config, folder, names, sweep, logs)
-    except BrokenRecord:  # the sweep's own record says why
-        print(f"gan-lab: {folder.path.name}: unreadable ({sweep.update()})", flush=True)
+    except CannotGoOn as error:
+        print(f"gan-lab: {folder.path.name}: left as it is: {error}", file=sys.stderr, flush=True)
+        sweep.update()
         return float("nan")
 
 
 def _run_apart(config: DictConfig, folder: RunFolder, names: dict[str, str], sweep: SweepFolder, logs: Any) -> float:
     status = folder.status() if folder.status_file.exists() else None
-    if status and status["state"] == "running" and folder.is_held():
-        raise ConfigError(f"{folder.path}: another process is at work on this run; wait for it or stop it")
+    if status and status["state"] not in FINISHED:
+        with folder.held():
+            pass  # it is nobody else's
     begun = status["config_hash"] if status else None
     wrong = None
     try:

@@ -5,7 +5,9 @@ A name is judged before anything is imported for it, and what it leads to before
 """
 
 import inspect
+import os
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -13,6 +15,7 @@ from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import _locate
+from hydra.core.plugins import Plugins
 from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError
 
@@ -60,6 +63,21 @@ def check_allowed(allowed: Sequence[str]) -> None:
             raise ConfigError(f"allowed_targets={list(allowed)}: '{name}' is no package; expected such as [my_package]")
 
 
+def let_in(allowed: Sequence[str]) -> None:
+    """Let modules of the working directory be imported if a person allows any: users keep their own classes there.
+
+    If nobody does, the directory may be anybody's, a run's folder say, and libraries look for many a module. Hydra
+    imports whatever it takes for a plugin, and has done so when this returns.
+
+    Raises:
+        ConfigError: unless each is the name of a package or module.
+    """
+    check_allowed(allowed)
+    Plugins.instance()
+    if allowed and os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+
+
 def plain(config: DictConfig) -> DictConfig:
     """The configuration with every interpolation resolved, so that what is checked is what is instantiated.
 
@@ -83,6 +101,7 @@ def guarded_composition(words: Sequence[str]) -> Iterator[None]:
         words: the command line as it was typed, which alone can allow anything.
     """
     typed = allowed_by(words)
+    let_in(typed)
     load: Callable[..., DictConfig] = ConfigLoaderImpl.load_configuration
 
     def checked(self: ConfigLoaderImpl, *arguments: Any, **keywords: Any) -> DictConfig:

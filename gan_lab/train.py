@@ -22,7 +22,7 @@ from gan_lab.schema import check
 from gan_lab.stopping import ended_by_interrupt
 from gan_lab.summary import print_summary
 from gan_lab.sweep import SweepFolder
-from gan_lab.targets import guarded_composition
+from gan_lab.targets import guarded_composition, let_in
 from gan_lab.tuning import refuse_untuned
 
 
@@ -32,6 +32,7 @@ def run(config: DictConfig) -> float:
 
     In a sweep a failure is recorded, and NaN returned, so that the sweep goes on.
     """
+    let_in(config.allowed_targets)  # a launcher may have begun this process
     job = HydraConfig.get()
     folder = RunFolder(job.runtime.output_dir)
     names = {group: str(job.runtime.choices[group]) for group in ("loss", "model", "dataset", "protocol")}

@@ -36,6 +36,7 @@ from gan_lab.datasets.data_module import InMemoryData
 from gan_lab.files import write_json
 from gan_lab.lightning_parts import build_module, build_trainer
 from gan_lab.processes import assisted
+from gan_lab.recording import RUNNING
 from gan_lab.run_folder import RunFolder, config_hash
 from gan_lab.saved import check_fits, newest_checkpoint
 from gan_lab.stopping import Stop
@@ -116,16 +117,20 @@ def _train(
     checkpoint = None if start in (None, -1) else folder.checkpoint(start)
     training = Training(config, folder, names, start, stop)
     if checkpoint is not None:
-        check_fits(checkpoint, training.module.state_dict(), training.dataset.checksum)
-    # not before: who named a wrong device, or data that are not there, has lost nothing
-    if changed is not None:
-        folder.change_config(config, changed)
+        keeping = [callback.state_key for callback in training.callbacks if callback.state_dict()]
+        check_fits(checkpoint, training.module.state_dict(), training.dataset.checksum, keeping)
     if start is not None:
+        # not before: who named a wrong device, or data that are not there, has lost nothing
+        folder.update_status(**RUNNING)
+        if changed is not None:
+            folder.change_config(config, changed)
         _take_up(folder, start, training.config.iterations)
     described = OmegaConf.to_yaml(config, resolve=True)
     with assisted(training.trainer.strategy, assist, described, names, start, checkpoint):
         training.fit(checkpoint)
     result = training.result()
+    if folder.result_file.exists():  # of a run that was interrupted after it, and has been measured since
+        result["evaluations"] = folder.result()["evaluations"]
     training.curves.write_hyperparameters(_hyperparameters(config, names, folder), result["metrics"])
     write_json(folder.result_file, result)
     return next(iter(result["metrics"].values()))
@@ -176,29 +181,27 @@ class Training:
         self.stopwatch = Stopwatch()
         self.curves = Curves(folder, config.log_every, self.stopwatch, start)
         self.evaluation = Evaluation(self.evaluator, config.evaluation.every, self.curves, self.stopwatch)
-        self.trainer = build_trainer(
-            config,
-            [
-                self.stopwatch,
-                Deadline(config.budget.seconds, self.stopwatch),
+        self.callbacks: list[pl.Callback] = [
+            self.stopwatch,
+            Deadline(config.budget.seconds, self.stopwatch),
+            self.curves,
+            self.evaluation,
+            Pictures(
+                folder,
+                fixed_latents(config, "samples", config.pictures.samples),
+                self.dataset.test[:2500],
+                config.pictures.every,
                 self.curves,
-                self.evaluation,
-                Pictures(
-                    folder,
-                    fixed_latents(config, "samples", config.pictures.samples),
-                    self.dataset.test[:2500],
-                    config.pictures.every,
-                    self.curves,
-                    self.stopwatch,
-                ),
-                Checkpoints(
-                    folder, **config.checkpoint, dataset=self.dataset, curves=self.curves, stopwatch=self.stopwatch
-                ),
-                Signals(stop),
-                Randomness(),
-                ProgressBar(f"{names['dataset']} {names['loss']}", self.curves),
-            ],
-        )
+                self.stopwatch,
+            ),
+            Checkpoints(
+                folder, **config.checkpoint, dataset=self.dataset, curves=self.curves, stopwatch=self.stopwatch
+            ),
+            Signals(stop),
+            Randomness(),
+            ProgressBar(f"{names['dataset']} {names['loss']}", self.curves),
+        ]
+        self.trainer = build_trainer(config, self.callbacks)
 
     def fit(self, checkpoint: Path | None) -> None:
         """Train to the end, from the checkpoint if there is one.

@@ -34,12 +34,12 @@ def composed() -> Callable[..., DictConfig]:
 
 @pytest.fixture
 def gan_lab(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs ``gan-lab`` in a process of its own, in an empty folder."""
+    """Runs ``gan-lab`` in a process of its own, in an empty folder, of which nothing is imported, as when installed."""
 
     def run(*arguments: str, module: str = "train") -> subprocess.CompletedProcess[str]:
         program = f"import sys; sys.argv[0] = 'gan-lab'; from gan_lab.{module} import main; main()"
         return subprocess.run(
-            [sys.executable, "-c", program, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=600
+            [sys.executable, "-P", "-c", program, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=600
         )
 
     return run

@@ -35,7 +35,9 @@ def test_it_answers_without_importing_torch(arguments, tmp_path):
         main()
         """
     )
-    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.rstrip().endswith("HEAVY []")
     assert "iterations: 2500" in done.stdout or "dataset/digits" in done.stdout
@@ -184,7 +186,7 @@ def test_being_stopped_ends_the_iteration_and_saves(tmp_path, number, status):
     program = "import sys; sys.argv[0] = 'gan-lab'; from gan_lab.train import main; main()"
     overrides = ["dataset=ring8", "iterations=1000000", "log_every=1", "threads=1", "hydra.run.dir=run", "trainer=cpu"]
     process = subprocess.Popen(
-        [sys.executable, "-c", program, *overrides], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-P", "-c", program, *overrides], cwd=tmp_path, stderr=subprocess.PIPE, text=True
     )
     metrics = tmp_path / "run" / "metrics.csv"
     deadline = time.monotonic() + 300

@@ -250,7 +250,7 @@ def test_processes_that_torchrun_has_started(composed, tmp_path):
     common |= {"LOCAL_WORLD_SIZE": "2", "GROUP_RANK": "0", "TORCHELASTIC_RUN_ID": "some"}
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", program, *words], env=common | {"RANK": rank, "LOCAL_RANK": rank}, cwd=tmp_path
+            [sys.executable, "-P", "-c", program, *words], env=common | {"RANK": rank, "LOCAL_RANK": rank}, cwd=tmp_path
         )
         for rank in ("0", "1")
     ]
@@ -270,7 +270,7 @@ def test_a_sweep_of_runs_in_two_processes(warm_gan_lab, tmp_path):
 def test_a_signal_ends_all_processes_at_a_checkpoint(tmp_path):
     words = [*TINY, "trainer.devices=2", "threads=1", "iterations=100000", f"hydra.run.dir={tmp_path}/run"]
     program = "import sys; sys.argv[0] = 'gan-lab'; from gan_lab.train import main; main()"
-    run = subprocess.Popen([sys.executable, "-c", program, *words], stderr=subprocess.DEVNULL)
+    run = subprocess.Popen([sys.executable, "-P", "-c", program, *words], stderr=subprocess.DEVNULL)
     metrics: Path = tmp_path / "run" / "metrics.csv"
     while not (metrics.exists() and len(metrics.read_text().splitlines()) > 30):
         assert run.poll() is None

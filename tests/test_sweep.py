@@ -106,7 +106,7 @@ def test_planted_failures(request, tmp_path, faults, launcher, seeds):
 def start(tmp_path, *arguments):
     program = "import sys; sys.argv[0] = 'gan-lab'; from gan_lab.train import main; main()"
     return subprocess.Popen(
-        [sys.executable, "-c", program, *arguments], cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+        [sys.executable, "-P", "-c", program, *arguments], cwd=tmp_path, stderr=subprocess.PIPE, text=True,
         stdout=subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """What a sweep's folder says stays true, and a sweep that lost something never ends well."""
 
 import json
+import shutil
 
 import pytest
 from command_runs import ended, refusal
@@ -67,15 +68,17 @@ def test_two_runs_in_one_folder_are_refused(monkeypatch, tmp_path):
     assert "same: the folder holds a run of another configuration" in said
 
 
-def test_a_run_that_another_process_is_at_is_let_alone(monkeypatch, tmp_path):
+def test_a_run_that_another_process_is_at_is_let_alone(monkeypatch, tmp_path, capfd):
     line = ["gan-lab", "-m", *TINY, "loss=lsgan"]
     assert ended(monkeypatch, tmp_path, main, *line) == 0
     run = RunFolder(tmp_path / "sweep" / "loss=lsgan")
     run.update_status(state="running")
     before = contents(run.path)
     with FileLock(run.lock_file):
-        said = refusal(monkeypatch, tmp_path, main, *line)
-        assert said.endswith("loss=lsgan: another process is at work on this run; wait for it or stop it")
+        assert ended(monkeypatch, tmp_path, main, *line) == 1
+    said = capfd.readouterr().err
+    assert said.startswith("gan-lab: loss=lsgan: left as it is: ")
+    assert "sweep/loss=lsgan: another process is at work on this run; wait for it or stop it\n" in said
     assert contents(run.path) == before
 
 
@@ -102,7 +105,7 @@ def test_one_runs_broken_record_does_not_keep_the_others_from_being_made(
     assert contents(broken.path) == before
 
 
-def test_a_link_out_of_a_sweeps_run_is_refused(monkeypatch, tmp_path):
+def test_a_link_out_of_a_sweeps_run_is_refused(monkeypatch, tmp_path, capfd):
     line = ["gan-lab", "-m", *TINY, "loss=lsgan"]
     assert ended(monkeypatch, tmp_path, main, *line) == 0
     run = RunFolder(tmp_path / "sweep" / "loss=lsgan")
@@ -110,9 +113,24 @@ def test_a_link_out_of_a_sweeps_run_is_refused(monkeypatch, tmp_path):
     run.samples.symlink_to(tmp_path / "outside")
     run.update_status(state="interrupted")
     before = contents(tmp_path / "outside")
-    said = refusal(monkeypatch, tmp_path, main, *line)
-    assert "samples: a link out of the folder of the run" in said
+    assert ended(monkeypatch, tmp_path, main, *line) == 1
+    assert "sweep/loss=lsgan/samples: a link out of the folder of the run" in capfd.readouterr().err
     assert contents(tmp_path / "outside") == before
+
+
+def test_a_run_whose_checkpoints_are_gone_does_not_keep_the_others_from_being_made(monkeypatch, tmp_path, capfd):
+    assert ended(monkeypatch, tmp_path, main, "gan-lab", "-m", *TINY, "seed=0", "loss=lsgan") == 0
+    run = RunFolder(tmp_path / "sweep" / "loss=lsgan,seed=0")
+    shutil.rmtree(run.checkpoints)
+    run.update_status(state="interrupted", error="stopped by SIGTERM")
+    before = contents(run.path)
+    assert ended(monkeypatch, tmp_path, main, "gan-lab", "-m", *TINY, "seed=0,1", "loss=lsgan") == 1
+    said = capfd.readouterr()
+    assert "checkpoints: no checkpoint is left of 6 iterations" in said.err
+    assert "  interrupted: loss=lsgan,seed=0: stopped by SIGTERM\n" in said.err
+    assert "1 of 2 done, 1 interrupted" in said.out
+    assert "report  sweep/report/index.html" in said.out
+    assert contents(run.path) == before
 
 
 def test_a_run_that_ends_the_program_has_failed(monkeypatch, tmp_path, capfd):

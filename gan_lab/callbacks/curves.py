@@ -3,6 +3,7 @@
 What the clock says goes to TensorBoard and times.csv instead: metrics.csv is a function of the configuration.
 """
 
+import logging
 import math
 import statistics
 from contextlib import ExitStack, suppress
@@ -22,6 +23,10 @@ from gan_lab.errors import Diverged
 from gan_lab.files import sync
 from gan_lab.losses.processes import average
 from gan_lab.run_folder import RunFolder, append_points
+
+log = logging.getLogger(__name__)
+
+_MOST_KEPT = 1000  # iterations whose values wait on the device, however rarely points are written
 
 _CHARTS = {  # of TensorBoard's page of custom scalars, by the beginning of the tags
     "loss": "losses and penalties",
@@ -57,6 +62,7 @@ class Curves(Callback):
         self._kept: list[dict[str, Tensor]] = []  # since the last look, on the device
         self._seen: dict[str, list[float]] = {}  # since the last point, found finite
         self._opened = ExitStack()  # nothing, until there is a writer: a run may be stopped before
+        self._rows = {folder.metrics_file.name: 0, folder.times_file.name: 0}  # written
         self._point = 0  # the iteration of the last point
         self._seconds = 0.0
 
@@ -78,6 +84,8 @@ class Curves(Callback):
         self._kept.append(outputs)
         if trainer.global_step % self.every == 0 or trainer.global_step == trainer.max_steps:
             self._write_point(trainer)
+        elif len(self._kept) >= _MOST_KEPT:
+            self.look(trainer)
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         """Show all there is of a run that ends before its time."""
@@ -134,6 +142,7 @@ class Curves(Callback):
 
     def _write(self, iteration: int, values: dict[str, float], file: Path) -> None:
         append_points(file, iteration, values)
+        self._rows[file.name] += len(values)
         for name, value in values.items():
             self.tensorboard.add_scalar(name, value, iteration)
 
@@ -145,10 +154,19 @@ class Curves(Callback):
                 sync(file)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"seen": self._seen, "point": self._point, "seconds": self._seconds}
+        return {"seen": self._seen, "point": self._point, "seconds": self._seconds, "rows": dict(self._rows)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._seen, self._point, self._seconds = state["seen"], state["point"], state["seconds"]
+        self._rows = {name: self._found(name, rows) for name, rows in state["rows"].items()}
+
+    def _found(self, name: str, expected: int) -> int:
+        """How many rows a file has; if some are gone, that is said: they cannot be made again."""
+        file = self.folder.path / name
+        rows = file.read_bytes().count(b"\n") - 1 if file.exists() else 0
+        if rows < expected:
+            log.warning("gan-lab: warning: %s: %d of its %d rows are gone", file, expected - rows, expected)
+        return rows
 
     def write_hyperparameters(self, parameters: dict[str, Any], metrics: dict[str, float]) -> None:
         """Enter the run in TensorBoard's HPARAMS page, with its final metrics, and close its file."""

@@ -93,7 +93,8 @@ def described(shape: tuple[int, ...]) -> str:
 
 def shown(file: str | Path) -> str:
     """A file's name for people, which may not be text to the system."""
-    return os.fsencode(file).decode("utf-8", "backslashreplace")
+    text = os.fsencode(file).decode("utf-8", "backslashreplace")
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
 def _is_hidden(name: str) -> bool:

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
+
+from gan_lab import files
 
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 LARGEST = 1e100
 """Beyond it no value of a metric is compared: up to here squares can be summed."""
-_DEEPEST = 50  # levels of a YAML file
 
 
 def read_json(file: Path) -> tuple[dict[str, Any], str]:
@@ -39,19 +39,10 @@ def read_yaml(file: Path) -> dict[str, Any]:
 
 
 def _loaded(file: Path) -> Any:
-    """What a YAML file holds, or None if it is none of ours.
-
-    What is nested without end, or holds itself by an alias, would end the process inside libyaml, or never.
-    """
+    """What a YAML file holds, or None if it is none of ours."""
     try:
-        text = file.read_text()
-        depth = 0
-        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if depth > _DEEPEST or isinstance(event, yaml.AliasEvent):
-                return None
-        return yaml.load(text, Loader=yaml.CSafeLoader)
-    except (OSError, ValueError, yaml.YAMLError):
+        return files.read_yaml(file)
+    except files.BrokenRecord:
         return None
 
 
