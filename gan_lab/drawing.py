@@ -10,7 +10,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
-from torchvision.utils import make_grid
 
 from gan_lab.files import replacing
 
@@ -32,6 +31,8 @@ def draw_grid(images: Tensor, columns: int | None = None) -> np.ndarray:
 
     Small images are enlarged by cubic interpolation: eyes read the strokes of 8×8 digits, and see squares otherwise.
     """
+    from torchvision.utils import make_grid  # takes seconds, for which a refusal need not wait
+
     columns = columns or math.ceil(math.sqrt(len(images)))
     scale = max(1, _GRID_PIXELS // (columns * images.shape[-1]))
     enlarged = interpolate(images.float(), scale_factor=scale, mode="bicubic").round().clamp(0, 255).to(torch.uint8)

@@ -76,8 +76,8 @@ def build_module(config: DictConfig, sample_shape: tuple[int, ...], processes: i
     return module
 
 
-def build_trainer(config: DictConfig, callbacks: list[pl.Callback]) -> pl.Trainer:
-    """Lightning's trainer for exactly ``iterations`` steps; pictures, curves and checkpoints are the callbacks'."""
+def check_devices(config: DictConfig) -> None:
+    """Raise ConfigError unless this machine, and the processes that were started on it, can train as configured."""
     accelerator, precision = config.trainer.accelerator, config.trainer.precision
     has_gpu = torch.cuda.is_available() or torch.backends.mps.is_available()
     here = {"gpu": has_gpu, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
@@ -100,6 +100,11 @@ def build_trainer(config: DictConfig, callbacks: list[pl.Callback]) -> pl.Traine
         )
     if config.batch_size % processes != 0:
         raise ConfigError(f"batch_size={config.batch_size}: expected a multiple of {processes}, the run's processes")
+
+
+def build_trainer(config: DictConfig, callbacks: list[pl.Callback]) -> pl.Trainer:
+    """Lightning's trainer for exactly ``iterations`` steps; pictures, curves and checkpoints are the callbacks'."""
+    processes = config.trainer.devices * config.trainer.num_nodes
     trainer = build(
         config,
         "trainer",

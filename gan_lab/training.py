@@ -8,6 +8,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,7 +16,6 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-import torchvision
 from omegaconf import DictConfig, OmegaConf
 from tensorboard.summary.writer.event_file_writer import _AsyncWriterThread
 
@@ -34,7 +34,7 @@ from gan_lab.callbacks import (
 )
 from gan_lab.datasets.data_module import InMemoryData
 from gan_lab.files import write_json
-from gan_lab.lightning_parts import build_module, build_trainer
+from gan_lab.lightning_parts import build_module, build_trainer, check_devices
 from gan_lab.processes import assisted
 from gan_lab.recording import RUNNING
 from gan_lab.run_folder import RunFolder, config_hash
@@ -173,6 +173,7 @@ class Training:
         self.names = names
         self.folder = folder
         self.config = config = within_budget(config)
+        check_devices(config)
         self.dataset = build_dataset(config)
         # before the evaluator, which may have a classifier to train: who named a wrong network waits for none
         processes = config.trainer.devices * config.trainer.num_nodes
@@ -275,7 +276,7 @@ def environment(trainer: pl.Trainer) -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "torchvision": torchvision.__version__,
+        "torchvision": version("torchvision"),
         "pytorch_lightning": pl.__version__,
         "numpy": np.__version__,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),

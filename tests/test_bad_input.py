@@ -1,8 +1,12 @@
 """Wrong lines in a process of their own, and among a user's files; tests/test_refusals.py has the lines."""
 
 import pytest
+import torch
 from command_runs import refusal
+from training_runs import train_in
 
+from gan_lab import training
+from gan_lab.errors import ConfigError
 from gan_lab.train import main
 
 
@@ -39,3 +43,12 @@ def test_an_empty_folder_of_the_users_stays(tmp_path, monkeypatch):
     )
     assert list(tmp_path.iterdir()) == [tmp_path / "empty"]
     assert not any((tmp_path / "empty").iterdir())
+
+
+def test_a_device_that_is_missing_is_noticed_before_anything_is_built(composed, tmp_path, monkeypatch):
+    """The default dataset's classifier would be trained first."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    monkeypatch.setattr(training, "build_dataset", lambda _: pytest.fail("it was built"))
+    with pytest.raises(ConfigError, match="trainer.accelerator=gpu: this machine has no GPU that PyTorch can use"):
+        train_in(tmp_path / "run", composed("trainer=gpu"))

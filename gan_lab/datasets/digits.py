@@ -2,8 +2,6 @@
 
 import numpy as np
 import torch
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 
 from gan_lab.datasets.dataset import Dataset, checksum, first
 
@@ -19,6 +17,9 @@ def digits(max_samples: int | None = None) -> Dataset:
     References:
         UCI Optical Recognition of Handwritten Digits, test part, as shipped by `sklearn.datasets.load_digits`.
     """
+    from sklearn.datasets import load_digits  # takes two seconds, for which other datasets need not wait
+    from sklearn.model_selection import train_test_split
+
     bunch = load_digits()
     images = np.round(bunch.images * (255 / 16)).astype(np.uint8)[:, None]
     train, test, train_labels, test_labels = (

@@ -4,8 +4,7 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
-
-import torchvision.datasets
+from typing import Any
 
 from gan_lab.cache import locked
 from gan_lab.datasets.dataset import Dataset, first
@@ -55,7 +54,7 @@ def mnist(root: str, download: bool = False, max_samples: int | None = None) -> 
     Raises:
         ConfigError: if a file is missing or is not the published one.
     """
-    return _load(torchvision.datasets.MNIST, "mnist", root, download, max_samples)
+    return _load("MNIST", "mnist", root, download, max_samples)
 
 
 def fashion_mnist(root: str, download: bool = False, max_samples: int | None = None) -> Dataset:
@@ -63,40 +62,42 @@ def fashion_mnist(root: str, download: bool = False, max_samples: int | None = N
 
     The arguments and errors are those of `mnist`.
     """
-    return _load(torchvision.datasets.FashionMNIST, "fashion_mnist", root, download, max_samples)
+    return _load("FashionMNIST", "fashion_mnist", root, download, max_samples)
 
 
-def _load(
-    source: type[torchvision.datasets.MNIST],
-    dataset: str,
-    root: str,
-    download: bool,
-    max_samples: int | None,
-) -> Dataset:
+def _load(name: str, dataset: str, root: str, download: bool, max_samples: int | None) -> Dataset:
     if not isinstance(download, bool):
         raise ValueError(f"download={download!r}: expected true or false")
-    raw = user_path("dataset.root", root) / source.__name__ / "raw"
+    raw = user_path("dataset.root", root) / name / "raw"
     if download and _faults(raw):
-        _download(source, raw)
+        _download(name, raw)
     faults = _faults(raw)
-    if missing := [name for name, fault in faults.items() if fault == "missing"]:
+    if missing := [file for file, fault in faults.items() if fault == "missing"]:
         raise ConfigError(
             f"dataset={dataset}: the folder {raw} lacks {', '.join(missing)}; put the decompressed files there "
             "(dataset.root=FOLDER names another place), or fetch them with dataset.download=true"
         )
-    for name, fault in faults.items():
+    for file, fault in faults.items():
         raise ConfigError(
-            f"dataset={dataset}: {raw / name} is not the published file: it has {fault}; replace it, or fetch it again "
+            f"dataset={dataset}: {raw / file} is not the published file: it has {fault}; replace it, or fetch it again "
             "with dataset.download=true"
         )
+    source = _source(name)
     train = source(raw.parent.parent, train=True, download=False)
     test = source(raw.parent.parent, train=False, download=False)
     return Dataset(
         *first(max_samples, train.data.unsqueeze(1), train.targets),
         test.data.unsqueeze(1),
         test.targets,
-        hashlib.sha256("".join(published[source.__name__] for _, published in _FILES.values()).encode()).hexdigest(),
+        hashlib.sha256("".join(published[name] for _, published in _FILES.values()).encode()).hexdigest(),
     )
+
+
+def _source(name: str) -> Any:
+    """torchvision's class; importing it takes seconds, which other datasets, and refusals, need not wait for."""
+    import torchvision.datasets
+
+    return getattr(torchvision.datasets, name)
 
 
 def _faults(raw: Path) -> dict[str, str]:
@@ -120,7 +121,7 @@ def _faults(raw: Path) -> dict[str, str]:
     return faults
 
 
-def _download(source: type[torchvision.datasets.MNIST], raw: Path) -> None:
+def _download(name: str, raw: Path) -> None:
     """Fetch into a scratch folder of the same file system, then rename: other processes see each file whole or not.
 
     torchvision checks the md5 of what it fetches. The lock keeps parallel jobs from fetching the same twice; it is in
@@ -132,11 +133,11 @@ def _download(source: type[torchvision.datasets.MNIST], raw: Path) -> None:
         there = next(folder for folder in raw.parents if folder.is_dir())  # what fails makes no folders
         try:
             with tempfile.TemporaryDirectory(prefix=".download-", dir=there) as scratch:
-                source(scratch, train=True, download=True)
-                fetched = Path(scratch) / source.__name__ / "raw"
+                _source(name)(scratch, train=True, download=True)
+                fetched = Path(scratch) / name / "raw"
                 raw.mkdir(parents=True, exist_ok=True)
-                for name in _FILES:
-                    os.replace(fetched / name, raw / name)
+                for file in _FILES:
+                    os.replace(fetched / file, raw / file)
         except (OSError, RuntimeError) as error:
             reason = " ".join(str(error).split())  # torchvision's has a line for each mirror
-            raise ConfigError(f"dataset.download=true: {source.__name__} could not be fetched: {reason}") from error
+            raise ConfigError(f"dataset.download=true: {name} could not be fetched: {reason}") from error
