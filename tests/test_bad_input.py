@@ -50,5 +50,5 @@ def test_a_device_that_is_missing_is_noticed_before_anything_is_built(composed, 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     monkeypatch.setattr(training, "build_dataset", lambda _: pytest.fail("it was built"))
-    with pytest.raises(ConfigError, match="trainer.accelerator=gpu: this machine has no GPU that PyTorch can use"):
+    with pytest.raises(ConfigError, match=r"trainer\.accelerator=gpu: this machine has no GPU"):
         train_in(tmp_path / "run", composed("trainer=gpu"))

@@ -56,9 +56,11 @@ def test_a_working_directory_that_is_somebodys_runs_no_code(place):
     (run / "hydra_plugins").mkdir()
     for name in ("hydra_plugins/evil.py", "dill.py", "psutil.py", "sitecustomize.py", "selectors.py"):
         (run / name).write_text(touch)
-    program = "import sys; sys.argv[0] = 'gan-lab'; from gan_lab.train import main; main()"
+    script = place / "bin" / "gan-lab"  # as it is installed: what Python finds first is the script's folder
+    script.parent.mkdir()
+    script.write_text("from gan_lab.train import main\nif __name__ == '__main__':\n    main()\n")
     words = ["resume=.", "trainer.devices=2"]  # and what it starts
-    done = subprocess.run([sys.executable, "-P", "-c", program, *words], cwd=run, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, script, *words], cwd=run, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert not (place / "ran").exists()
     assert RunFolder(run).status()["state"] == "done"
