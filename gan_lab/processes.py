@@ -5,11 +5,9 @@ Each process trains the same networks on its part of every batch and averages th
 they do the same in a folder of their own, which is thrown away.
 """
 
-import multiprocessing
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -20,6 +18,7 @@ import torch
 import torch.distributed as dist
 from pytorch_lightning.strategies import DDPStrategy
 
+from gan_lab.forking import end_with_parent, forkserver
 from gan_lab.losses.processes import meet, part
 
 
@@ -70,8 +69,7 @@ def assisted(strategy: Any, function: Callable[..., None], *arguments: Any) -> I
         yield
         return
     port = cluster.main_port
-    context = multiprocessing.get_context("forkserver")  # imports torch once, and has no threads to be forked
-    context.set_forkserver_preload(["gan_lab.training"])
+    context = forkserver()
     assistants, arrivals = [], []
     for rank, device in enumerate(strategy.parallel_devices):
         if rank > 0:
@@ -110,7 +108,7 @@ def _assist(
     *arguments: Any,
 ) -> None:
     _announced.append(told)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent(lambda: os._exit(1))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)  # the first process decides
     sys.path[:] = path  # users' modules lie in the working directory
@@ -118,10 +116,3 @@ def _assist(
         torch.cuda.set_device(device)
     os.environ |= {"LOCAL_RANK": str(rank), "MASTER_PORT": str(port)}
     function(*arguments)
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)

@@ -1,11 +1,9 @@
 """One run of a sweep, in a process of its own: whatever kills it, the sweep goes on."""
 
 import logging.config
-import multiprocessing
 import os
 import signal
 import sys
-import threading
 import traceback
 from typing import Any
 
@@ -14,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan_lab.errors import USER_ERRORS, CannotGoOn, ConfigError, sentence
 from gan_lab.files import check_inside
+from gan_lab.forking import end_with_parent, forkserver
 from gan_lab.resuming import check_has_checkpoints
 from gan_lab.run_folder import RunFolder, config_hash
 from gan_lab.sweep import FINISHED, SweepFolder
@@ -93,12 +92,9 @@ def _hydra() -> DictConfig:
 
 
 def _run_in_child(config: DictConfig, folder: RunFolder, names: dict[str, str], logs: Any) -> int:
-    # the fork server imports torch once for all runs, and has no threads that a fork could catch in the middle
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["gan_lab.training"])
     # resolved, as only this process knows the resolvers that Hydra's plugins and users register
     asked = OmegaConf.to_yaml(config, resolve=True)
-    child = context.Process(target=_child, args=(asked, str(folder.path), names, logs, sys.path))
+    child = forkserver().Process(target=_child, args=(asked, str(folder.path), names, logs, sys.path))
     child.start()
     try:
         child.join()
@@ -112,7 +108,7 @@ def _run_in_child(config: DictConfig, folder: RunFolder, names: dict[str, str], 
 
 
 def _child(config: str, folder: str, names: dict[str, str], logs: Any, path: list[str]) -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
     sys.path[:] = path  # users' modules lie in the working directory
     logging.config.dictConfig(logs)
     from gan_lab.train import execute
@@ -126,10 +122,3 @@ def _child(config: str, folder: str, names: dict[str, str], logs: Any, path: lis
         print(f"gan-lab: {run.path.name}: {sentence(error)}", file=sys.stderr)
     except Exception:
         traceback.print_exc()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os.kill(os.getpid(), signal.SIGTERM)

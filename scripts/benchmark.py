@@ -29,7 +29,9 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("what", choices=[*BENCHMARKS, "all"], nargs="+", help="which claims")
     parser.add_argument("--repeats", type=int, default=5, help="measurements of each side (default: 5)")
     parser.add_argument("--threads", type=int, default=1, help="of the CPU (default: 1)")
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="of the steps (default: cpu)")
+    parser.add_argument(
+        "--device", choices=["cpu", "cuda"], default="cpu", help="of the steps and the sweep (default: cpu)"
+    )
     parser.add_argument("--data", default=os.environ.get("GAN_LAB_DATA", "data"), help="folder that holds MNIST/raw")
     parser.add_argument("--quick", action="store_true", help="see that all of it runs, judge nothing")
     parser.add_argument("--out", type=Path, help="a JSON file for the figures")

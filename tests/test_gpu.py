@@ -17,19 +17,19 @@ RECIPES = ["non_saturating", "rasgan", "wgan_gp", "sngan", "r3gan", "wgan"]
 
 @pytest.mark.parametrize("loss", RECIPES)
 def test_nothing_waits_for_the_device_between_points(composed, tmp_path, monkeypatch, loss):
-    """CUDA's own sync detector is armed around every iteration, from batch to optimizer."""
-    original = AdversarialModule.iterate
+    """CUDA's own sync detector is armed around every step, from the loader to the schedules."""
+    original = AdversarialModule.training_step
 
-    def armed(self, batch):
+    def armed(self, dataloader_iter):
         if self.trainer.global_step < 3:  # libraries set themselves up
-            return original(self, batch)
+            return original(self, dataloader_iter)
         torch.cuda.set_sync_debug_mode("error")
         try:
-            return original(self, batch)
+            return original(self, dataloader_iter)
         finally:
             torch.cuda.set_sync_debug_mode("default")
 
-    monkeypatch.setattr(AdversarialModule, "iterate", armed)
+    monkeypatch.setattr(AdversarialModule, "training_step", armed)
     train_in(tmp_path / "run", composed(*GPU, f"loss={loss}", "ema_decay=0.9", "clip_grad.generator=1"))
 
 
