@@ -94,25 +94,34 @@ def one_sentence(command: Callable[[], None]) -> None:
 
     ``HYDRA_FULL_ERROR=1`` in the environment shows the traceback instead.
     """
+    before = {name: os.environ.get(name) for name in ("PYTHONSAFEPATH", "HYDRA_FULL_ERROR")}
     os.environ["PYTHONSAFEPATH"] = "1"  # processes begun from here find no modules in the working directory either
-    if os.environ.get("HYDRA_FULL_ERROR") == "1":
-        command()
-        return
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then hands its exceptions to us, who need one line to say them
     try:
         command()
-    except USER_ERRORS as error:
-        exit_with(error)
+    except Exception as error:
+        if before["HYDRA_FULL_ERROR"] == "1":
+            raise
+        _say(error)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
-    except ValueError as error:  # the two bad inputs that Hydra has no exception for
+    finally:
+        for name, value in before.items():
+            del os.environ[name]
+            if value is not None:
+                os.environ[name] = value
+
+
+def _say(error: Exception) -> NoReturn:
+    """End the program with what a user has to know of the error; raise it again if it is a bug."""
+    if isinstance(error, USER_ERRORS):
+        exit_with(error)
+    if isinstance(error, ValueError):  # the two bad inputs that Hydra has no exception for
         if str(error).startswith("Config group override"):
             exit_with(ConfigError("a group: expected the name of an option, such as loss=lsgan"))
-        if not str(error).startswith(("Only one of --run", "The --resolve flag")):
-            raise
-        exit_with(ConfigError(str(error)))
-    finally:
-        del os.environ["HYDRA_FULL_ERROR"]
+        if str(error).startswith(("Only one of --run", "The --resolve flag")):
+            exit_with(ConfigError(str(error)))
+    raise error
 
 
 def exit_with(error: Exception) -> NoReturn:

@@ -257,6 +257,7 @@ def _check_graph(config: DictConfig) -> None:
         "trainer.devices": (config.trainer.devices * config.trainer.num_nodes, 1),
         "on_divergence": (config.on_divergence, "stop"),
         "trainer.precision": (config.trainer.precision, ("32-true", "64-true", "bf16-mixed")),
+        "trainer.detect_anomaly": (config.trainer.get("detect_anomaly", False), False),
     }
     for name, penalty in config.loss.penalties.items():
         needed[f"loss.penalties.{name}.every"] = (penalty.get("every", 1), 1)

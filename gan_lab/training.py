@@ -74,11 +74,10 @@ def train(
 @contextmanager
 def library_settings(config: DictConfig) -> Iterator[None]:
     """Inside, the libraries work as a run wants them to."""
-    for library in ("pytorch_lightning", "lightning_fabric", "lightning.fabric"):
-        logging.getLogger(library).setLevel(logging.WARNING)  # their hints concern what is decided here
-    warnings.filterwarnings("ignore", message=".*`dataloader_iter` step flavor")
-    warnings.filterwarnings("ignore", message=".*Found `dataloader_iter` argument")
-    warnings.filterwarnings("ignore", message=".*isinstance\\(treespec, LeafSpec\\)", module="pytorch_lightning")
+    libraries = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric", "lightning.fabric")]
+    levels = [library.level for library in libraries]
+    for library in libraries:
+        library.setLevel(logging.WARNING)  # their hints concern what is decided here
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"  # Lightning's 1 has every optimizer step look for a driver
     precision, tf32 = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision(config.matmul_precision)
@@ -90,9 +89,17 @@ def library_settings(config: DictConfig) -> Iterator[None]:
     sharing = config.trainer.devices if on_cpu else 1
     torch.set_num_threads(config.threads or max(threads // sharing, 1))
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*`dataloader_iter` step flavor")
+            warnings.filterwarnings("ignore", message=".*Found `dataloader_iter` argument")
+            warnings.filterwarnings(
+                "ignore", message=".*isinstance\\(treespec, LeafSpec\\)", module="pytorch_lightning"
+            )
+            yield
     finally:
         # the next run in this process chooses for itself
+        for library, level in zip(libraries, levels, strict=True):
+            library.setLevel(level)
         torch.set_num_threads(threads)
         torch.set_float32_matmul_precision(precision)
         torch.backends.cudnn.allow_tf32 = tf32

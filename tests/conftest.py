@@ -17,8 +17,9 @@ from omegaconf import DictConfig
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests that start processes come first: they are the longest, and no worker shall wait for them at the end."""
-    items.sort(key=lambda item: not {"gan_lab", "warm_gan_lab"} & set(getattr(item, "fixturenames", ())))
+    """The longest tests come first, those that start processes among them: no worker shall wait for one at the end."""
+    starting = {"gan_lab", "warm_gan_lab"}
+    items.sort(key=lambda item: not item.get_closest_marker("long") and starting.isdisjoint(item.fixturenames))
 
 
 @pytest.fixture

@@ -49,6 +49,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
     return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file() and file.name != "gan-lab.log"}
 
 
+@pytest.mark.long
 def test_a_working_directory_that_is_somebodys_runs_no_code(place):
     """Hydra imports whatever it takes for a plugin, and libraries whatever they may make use of."""
     run = place / "part"

@@ -239,6 +239,7 @@ def test_three_processes_with_unequal_parts_of_the_evaluation(composed, tmp_path
     assert three.result()["metrics"] == pytest.approx(one.result()["metrics"], abs=1e-9)
 
 
+@pytest.mark.long
 def test_processes_that_torchrun_has_started(composed, tmp_path):
     """With its environment, less the agent that would start them again."""
     words = [*TINY, "trainer.devices=2", "threads=1", f"hydra.run.dir={tmp_path}/two"]
@@ -267,6 +268,7 @@ def test_a_sweep_of_runs_in_two_processes(warm_gan_lab, tmp_path):
     assert RunFolder(tmp_path / "sweep" / "seed=5").result()["budget"]["real_images"] == 20 * 16
 
 
+@pytest.mark.long
 def test_a_signal_ends_all_processes_at_a_checkpoint(tmp_path):
     words = [*TINY, "trainer.devices=2", "threads=1", "iterations=100000", f"hydra.run.dir={tmp_path}/run"]
     program = "import sys; sys.argv[0] = 'gan-lab'; from gan_lab.train import main; main()"

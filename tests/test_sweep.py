@@ -67,12 +67,13 @@ def figures(folder):
 
 
 @pytest.mark.parametrize(("launcher", "seeds"), [("basic", 1), ("parallel", 2)])
-def test_planted_failures(request, tmp_path, faults, launcher, seeds):
-    gan_lab = request.getfixturevalue("warm_gan_lab" if launcher == "basic" else "gan_lab")
-    line = [*faults, "-m", *RING, "iterations=30", f"hydra/launcher={launcher}"]
+def test_planted_failures(gan_lab, warm_gan_lab, tmp_path, faults, launcher, seeds):
+    line = [*faults, "-m", *RING, "iterations=30"]
     seed = f"seed={','.join(map(str, range(seeds)))}"
     sweep = ["loss=raises,infinite,killed,lsgan", seed, "hydra.sweep.dir=sweep"]
-    done = gan_lab(*line, *sweep)
+    launched = [*line, *sweep, f"hydra/launcher={launcher}"]
+    run = {"basic": warm_gan_lab, "parallel": gan_lab}[launcher]
+    done = run(*launched)
     assert done.returncode == 1, done.stderr
     found = states(tmp_path / "sweep")
     assert found == {
@@ -92,15 +93,14 @@ def test_planted_failures(request, tmp_path, faults, launcher, seeds):
     before = {run.path.name: run.result_file.stat().st_mtime_ns for run in SweepFolder(tmp_path / "sweep").finished()
               if run.result_file.exists()}  # fmt: skip
     (tmp_path / "spared").touch()
-    again = gan_lab(*line, *sweep)
+    again = run(*launched)
     assert again.returncode == 1
     assert f"{2 * seeds} of {4 * seeds} done, {seeds} diverged, {seeds} failed" in again.stdout
     for name, written in before.items():
         assert (tmp_path / "sweep" / name / "result.json").stat().st_mtime_ns == written
-    if launcher == "parallel":  # for the other one, see below
-        undisturbed = gan_lab(*line, "loss=killed,lsgan", seed, "hydra.sweep.dir=undisturbed")
-        assert undisturbed.returncode == 0, undisturbed.stderr
-        assert figures(tmp_path / "sweep") == figures(tmp_path / "undisturbed")
+    undisturbed = warm_gan_lab(*line, "loss=killed,lsgan", seed, "hydra.sweep.dir=undisturbed")
+    assert undisturbed.returncode == 0, undisturbed.stderr
+    assert figures(tmp_path / "sweep") == figures(tmp_path / "undisturbed")
 
 
 def start(tmp_path, *arguments):

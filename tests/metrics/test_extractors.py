@@ -29,7 +29,9 @@ def images(count=6, channels=3, size=9, labels=None):
     return Dataset(pixels.to(torch.uint8), labels, pixels.to(torch.uint8), labels, "some-checksum")
 
 
-@pytest.mark.parametrize(("source", "accuracy"), [("digits", 0.97), ("mnist", 0.99)])
+@pytest.mark.parametrize(
+    ("source", "accuracy"), [("digits", 0.97), pytest.param("mnist", 0.99, marks=pytest.mark.long)]
+)
 def test_the_classifier_is_accurate_and_says_how_much(source, accuracy, request):
     dataset = digits() if source == "digits" else mnist(str(request.getfixturevalue("data_root")))
     extractor = Classifier()

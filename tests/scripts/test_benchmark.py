@@ -9,7 +9,9 @@ import pytest
 sys.path.append(str(Path(__file__).parent.parent.parent / "scripts"))
 
 
-@pytest.mark.parametrize("what", ["steps", "loader", "start", "evaluation", "growth", "ddp", "sweep"])
+@pytest.mark.parametrize(
+    "what", ["steps", "loader", "evaluation", "growth", "ddp", pytest.param("sweep", marks=pytest.mark.long)]
+)
 def test_quick(what, tmp_path, monkeypatch, data_root, capsys):
     import benchmark
 

@@ -4,9 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 TORTURE = Path(__file__).parent.parent.parent / "scripts" / "torture.py"
 
 
+@pytest.mark.long
 def test_a_run_that_is_killed_three_times_ends_as_one_that_is_not(tmp_path):
     command = [sys.executable, str(TORTURE), "--kills", "3", "--signals", "2", "--keep", str(tmp_path / "runs")]
     command.append("evaluation/extractor=pixels")  # which, unlike the classifier, needs no training
