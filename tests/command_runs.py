@@ -1,10 +1,13 @@
-"""Command lines inside the test's own process, as importing torch for each would take minutes."""
+"""Command lines without the seconds in which torch is imported."""
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from gan_lab.train import main
 
 
 def refusal(monkeypatch, folder, command, *words):
@@ -26,3 +29,11 @@ def ended(monkeypatch: pytest.MonkeyPatch, folder: Path, command: Callable[[], N
         except SystemExit as stop:
             return stop.code or 0
     return 0
+
+
+def command_in(folder: Path, words: list[str]) -> None:
+    """``gan-lab`` as the whole of a process, forked by a warm server: in a folder, its stderr in a file there."""
+    os.chdir(folder)
+    os.dup2(os.open("stderr", os.O_WRONLY | os.O_CREAT), 2)
+    sys.argv = words
+    main()

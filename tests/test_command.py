@@ -1,6 +1,7 @@
 """gan-lab as a person uses it: a process of its own, an empty folder."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -9,9 +10,10 @@ import time
 
 import numpy as np
 import pytest
-from command_runs import ended, refusal
+from command_runs import command_in, ended, refusal
 from PIL import Image
 
+from gan_lab.forking import forkserver
 from gan_lab.run_folder import RunFolder
 from gan_lab.sample import main as sample_main
 from gan_lab.train import main as gan_lab_main
@@ -183,17 +185,16 @@ def test_users_extend_it_with_their_own_loss_and_model(gan_lab, tmp_path, monkey
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 138)])
 def test_being_stopped_ends_the_iteration_and_saves(tmp_path, number, status):
-    program = "import sys; sys.argv[0] = 'gan-lab'; from gan_lab.train import main; main()"
     overrides = ["dataset=ring8", "iterations=1000000", "log_every=1", "threads=1", "hydra.run.dir=run", "trainer=cpu"]
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-c", program, *overrides], cwd=tmp_path, stderr=subprocess.PIPE, text=True
-    )
+    process = forkserver().Process(target=command_in, args=(tmp_path, ["gan-lab", *overrides]))
+    process.start()
     metrics = tmp_path / "run" / "metrics.csv"
     deadline = time.monotonic() + 300
     while not metrics.exists() and time.monotonic() < deadline:
         time.sleep(0.2)
-    process.send_signal(number)
-    assert process.wait(timeout=120) == status
+    os.kill(process.pid, number)
+    process.join(120)
+    assert process.exitcode == status
     folder = RunFolder(tmp_path / "run")
     record = folder.status()
     assert record["state"] == "interrupted"
@@ -201,7 +202,7 @@ def test_being_stopped_ends_the_iteration_and_saves(tmp_path, number, status):
     last = int(metrics.read_text().splitlines()[-1].split(",")[0])
     assert record["iteration"] == last > 0
     assert folder.last_checkpoint.resolve().name == f"iteration_{last:07d}.ckpt"
-    assert "Traceback" not in process.stderr.read()
+    assert "Traceback" not in (tmp_path / "stderr").read_text()
 
 
 def test_options_may_stand_between_overrides(monkeypatch, tmp_path):

@@ -9,9 +9,7 @@ import pytest
 sys.path.append(str(Path(__file__).parent.parent.parent / "scripts"))
 
 
-@pytest.mark.parametrize(
-    "what", ["steps", "loader", "evaluation", "growth", "ddp", pytest.param("sweep", marks=pytest.mark.long)]
-)
+@pytest.mark.parametrize("what", ["steps", "loader", "evaluation", "growth", "ddp"])
 def test_quick(what, tmp_path, monkeypatch, data_root, capsys):
     import benchmark
 
