@@ -15,8 +15,6 @@ from gan_lab.errors import CannotGoOn
 
 _HALF = ".half"  # ends the names of files that are being written
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}  # no space, quota, too large, locked: of writing alone
-
-
 _DEEPEST = 50  # levels of a YAML file
 
 
@@ -120,7 +118,7 @@ def read_yaml(path: Path) -> Any:
         BrokenRecord: if it holds anything else.
     """
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         depth = 0
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
