@@ -34,6 +34,7 @@ from gan_lab.callbacks import (
 )
 from gan_lab.datasets.data_module import InMemoryData
 from gan_lab.files import write_json
+from gan_lab.heap import keep_freed_memory
 from gan_lab.lightning_parts import build_module, build_trainer, check_devices
 from gan_lab.processes import assisted
 from gan_lab.recording import RUNNING
@@ -74,6 +75,7 @@ def train(
 @contextmanager
 def library_settings(config: DictConfig) -> Iterator[None]:
     """Inside, the libraries work as a run wants them to."""
+    keep_freed_memory()
     libraries = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric", "lightning.fabric")]
     levels = [library.level for library in libraries]
     for library in libraries:

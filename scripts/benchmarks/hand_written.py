@@ -9,7 +9,6 @@ discriminator pass over real and fake, the discriminator frozen in the generator
 Both take the networks of gan_lab, and their losses are written out here, so that only the loop differs.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -71,12 +70,6 @@ def gradient_penalty(discriminator: nn.Module, real: Tensor, fake: Tensor) -> Te
     return (gradients.flatten(1).norm(dim=1) - 1).square().mean()
 
 
-def wait(device: torch.device) -> None:
-    """Until the device has done what it was given."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
 def plain(
     game: Game,
     generator: nn.Module,
@@ -86,8 +79,9 @@ def plain(
     latent_dim: int,
     iterations: int,
     device: torch.device,
-) -> float:
-    """The usual script; the seconds an iteration took, in the second half of them."""
+    pace: Callable[[], None],
+) -> None:
+    """The usual script; ``pace`` is called before each iteration."""
     loader = DataLoader(dataset, batch_size, shuffle=True, drop_last=True)
 
     def endless() -> Iterator[Tensor]:
@@ -99,9 +93,7 @@ def plain(
     g_optimizer = torch.optim.Adam(generator.parameters(), game.lr, game.betas)
     d_optimizer = torch.optim.Adam(discriminator.parameters(), game.lr, game.betas)
     for iteration in range(iterations):
-        if iteration == iterations // 2:
-            wait(device)
-            start = time.perf_counter()
+        pace()
         for _ in range(game.n_critic):
             real = next(batches)
             fake = generator(torch.randn(batch_size, latent_dim, device=device)).detach()
@@ -118,8 +110,6 @@ def plain(
         g_optimizer.step()
         if iteration % 50 == 0:
             print_losses(iteration, d_loss, g_loss)
-    wait(device)
-    return (time.perf_counter() - start) / (iterations - iterations // 2)
 
 
 def best(
@@ -131,12 +121,14 @@ def best(
     latent_dim: int,
     iterations: int,
     device: torch.device,
+    pace: Callable[[], None],
     bf16: bool = False,
-) -> float:
-    """The quickest honest loop; the seconds an iteration took, in the second half of them.
+) -> None:
+    """The quickest honest loop.
 
     Args:
         samples: the training set in memory, ``[N, …]``, uint8 pixels or float points.
+        pace: called before each iteration.
         bf16: run the networks in bfloat16 autocast.
     """
     samples = samples.to(device)
@@ -144,9 +136,7 @@ def best(
     d_optimizer = torch.optim.Adam(discriminator.parameters(), game.lr, game.betas, fused=True)
     order, position = torch.randperm(len(samples), device=device), 0
     for iteration in range(iterations):
-        if iteration == iterations // 2:
-            wait(device)
-            start = time.perf_counter()
+        pace()
         for _ in range(game.n_critic):
             if position + batch_size > len(samples):
                 order, position = torch.randperm(len(samples), device=device), 0
@@ -175,8 +165,6 @@ def best(
         discriminator.requires_grad_(True)
         if iteration % 50 == 0:
             print_losses(iteration, d_loss, g_loss)
-    wait(device)
-    return (time.perf_counter() - start) / (iterations - iterations // 2)
 
 
 def print_losses(iteration: int, d_loss: Tensor, g_loss: Tensor) -> None:

@@ -1,11 +1,15 @@
 """An iteration of gan_lab against the same by hand."""
 
+import copy
 import io
+import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,17 +17,20 @@ import torchvision
 from hydra import compose, initialize_config_module
 from omegaconf import DictConfig
 from torch import Tensor
+from torch.nn.utils import get_total_norm
 
 from benchmarks import hand_written
 from benchmarks.hand_written import GAMES
-from benchmarks.measuring import Claim, Scale, medians
+from benchmarks.measuring import Claim, Scale
+from benchmarks.turns import Course, Pace, race
+from gan_lab.adversary import AdversarialModule
 from gan_lab.building import build_dataset
 from gan_lab.lightning_parts import build_module
 from gan_lab.recording import recorded
 from gan_lab.run_folder import RunFolder
 from gan_lab.training import train
 
-_NAMES = dict.fromkeys(("loss", "model", "dataset", "protocol"), "benchmark")
+NAMES = dict.fromkeys(("loss", "model", "dataset", "protocol"), "benchmark")
 _UNJUDGED = ["evaluation/extractor=pixels", "evaluation.samples=100", "evaluation.kid_subset_size=50"]
 
 
@@ -35,13 +42,15 @@ class Case:
         loss: a recipe, and a game of `hand_written`.
         overrides: dataset and model.
         batch_size: samples an update.
-        iterations: of which the second half is timed; half of them is a multiple of log_every, as it is shipped.
+        iterations: of a round; a multiple of log_every, as it is shipped.
+        turn: iterations until it is the next side's turn, about a second's worth.
         bounds: largest ratio of a side to another, by their names.
     """
 
     loss: str
     overrides: tuple[str, ...]
     iterations: int
+    turn: int
     bounds: dict[tuple[str, str], float]
     batch_size: int = 64
 
@@ -50,7 +59,8 @@ CPU = {
     "RSGAN, mlp, MNIST": Case(
         "rsgan",
         ("dataset=mnist", "model=mlp", *_UNJUDGED),
-        200,
+        100,
+        10,
         {
             ("gan_lab", "plain"): 0.62,
             ("gan_lab", "best"): 1.05,
@@ -61,30 +71,34 @@ CPU = {
     "WGAN-GP, mlp, MNIST": Case(
         "wgan_gp",
         ("dataset=mnist", "model=mlp", *_UNJUDGED),
-        100,
+        50,
+        5,
         {("gan_lab", "plain"): 0.72, ("gan_lab", "best"): 1.05},
     ),
     "DCGAN, MNIST": Case(
         "non_saturating",
         ("dataset=mnist", "model=dcgan", *_UNJUDGED),
-        100,
+        50,
+        5,
         {("gan_lab", "plain"): 0.95, ("gan_lab", "best"): 1.03},
     ),
     "non-saturating, mlp 128, ring": Case(
-        "non_saturating", ("dataset=ring8", "evaluation.samples=100"), 2000, {("gan_lab", "best"): 1.30}
+        "non_saturating", ("dataset=ring8", "evaluation.samples=100"), 1000, 100, {("gan_lab", "best"): 1.30}
     ),
 }
 CUDA = {
     "RSGAN, mlp, MNIST": Case(
         "rsgan",
         ("dataset=mnist", "model=mlp", *_UNJUDGED),
-        2000,
+        1000,
+        100,
         {("gan_lab", "best"): 1.30, ("gan_lab cudagraph", "best"): 0.5},
     ),
     "DCGAN 64x64, batch 128": Case(
         "non_saturating",
         ("dataset=npz", "model=dcgan", *_UNJUDGED),
-        400,
+        200,
+        50,
         {("gan_lab", "best"): 1.03, ("gan_lab bf16 compile", "best"): 1 / 1.3},
         batch_size=128,
     ),
@@ -103,134 +117,135 @@ def steps(scale: Scale) -> list[Claim]:
     claims = []
     with tempfile.TemporaryDirectory() as folder:
         for name, case in (CUDA if scale.device == "cuda" else CPU).items():
-            start, sides = _sides(case, scale, Path(folder))
-            watch = _Watch(start, judges=not scale.quick)
-            taken = medians({side: watch.over(side, run) for side, run in sides.items()}, scale.repeats)
+            course = Course(scale.repeats, scale.of(case.iterations, 2), scale.of(case.turn, 1))
+            finish = race(_sides(case, scale, course, Path(folder)), course)
+            if not scale.quick:
+                _see_that_all_do_the_same({side: at.end for side, at in finish.items()})
+            taken = {side: 1000 * at.seconds for side, at in finish.items()}
             for (ours, theirs), bound in case.bounds.items():
-                both = {side: 1000 * taken[side] for side in (ours, theirs)}
+                both = {side: taken[side] for side in (ours, theirs)}
                 claims.append(Claim(f"{name}: {ours} / {theirs}", both, at_most=bound))
             if scale.device == "cuda":
                 claims += [
-                    Claim(f"{name}: {side} / best", {side: 1000 * taken[side], "best": 1000 * taken["best"]})
+                    Claim(f"{name}: {side} / best", {side: taken[side], "best": taken["best"]})
                     for side in taken
                     if (side, "best") not in case.bounds and side != "best"
                 ]
-                memory = {side: watch.peaks[side] for side in ("gan_lab", "best")}
+                memory = {side: finish[side].end.peak for side in ("gan_lab", "best")}
                 claims.append(Claim(f"{name}: peak memory", memory, unit="MiB", at_most=1.1))
     return claims
 
 
 @dataclass
 class Trained:
-    """Seconds an iteration took, in the second half of them, and the weights of both networks at the end."""
+    """What became of a side.
 
-    seconds: float
-    weights: dict[str, Tensor]
+    Args:
+        ways: how far each player's weights are from where they began.
+        peak: the most memory of the GPU that was taken, in MiB; 0 without a GPU.
+    """
+
+    ways: dict[str, float]
+    peak: float = field(default_factory=lambda: torch.cuda.max_memory_allocated() / 2**20)
 
 
-def _sides(case: Case, scale: Scale, folder: Path) -> tuple[dict[str, Tensor], dict[str, Callable[[], Trained]]]:
-    """The weights that all begin with, and what trains them."""
-    words = [*case.overrides, f"loss={case.loss}", *scale.run_of(case.iterations), f"batch_size={case.batch_size}"]
+def _sides(case: Case, scale: Scale, course: Course, folder: Path) -> dict[str, Callable[[Pace], Trained]]:
+    """What is run: on a CPU, whatever something is claimed of."""
+    words = [*case.overrides, f"loss={case.loss}", f"iterations={course.length}", f"batch_size={case.batch_size}"]
     words += [f"trainer={'gpu' if scale.device == 'cuda' else 'cpu'}", f"threads={scale.threads}"]
+    # what else is done now and then has benchmarks of its own
+    words += [f"{what}.every={course.length}" for what in ("evaluation", "pictures", "checkpoint")]
     if "dataset=mnist" in case.overrides:
         words.append(f"dataset.root={scale.data}")
     if "dataset=npz" in case.overrides:
         words.append(f"dataset.path={_pictures(folder)}")
     with initialize_config_module("gan_lab.conf", version_base="1.3"):
-        config = compose("train", words)
         ways = {name: compose("train", [*words, *further]) for name, further in _WAYS.items()}
-    dataset = build_dataset(config)
-    game, device = GAMES[case.loss], torch.device(scale.device)
-
-    def by_hand(loop: Callable[..., float], data: object, **settings: bool) -> Trained:
-        module = build_module(config, dataset.sample_shape).to(device)
-        if loop is hand_written.plain:
-            module = module.to(memory_format=torch.contiguous_format)
-        networks = (module.generator, module.discriminator)
-        with redirect_stdout(io.StringIO()):
-            sizes = (case.batch_size, config.latent_dim, config.iterations)
-            taken = loop(game, *networks, data, *sizes, device, **settings)
-        return Trained(taken, module.state_dict())
-
-    sides: dict[str, Callable[[], Trained]] = {}
-    wanted = {side for pair in case.bounds for side in pair}
-    if scale.device == "cuda":
-        wanted |= {*_WAYS, "best"}
-    if "plain" in wanted:
-        transforms = torchvision.transforms.Compose(
-            [torchvision.transforms.ToTensor(), torchvision.transforms.Normalize((0.5,), (0.5,))]
-        )
-        usual = torchvision.datasets.MNIST(scale.data, transform=transforms)
-        sides["plain"] = lambda: by_hand(hand_written.plain, usual)
-    sides["best"] = lambda: by_hand(hand_written.best, dataset.train)
-    if "best bf16" in wanted:
-        sides["best bf16"] = lambda: by_hand(hand_written.best, dataset.train, bf16=True)
-    for name, way in ways.items():
-        if name in wanted:
-            sides[name] = lambda way=way: trained(way, folder)
-    start = build_module(config, dataset.sample_shape).named_parameters()
-    return {key: weight.detach() for key, weight in start}, sides
+    loss, config, device = case.loss, ways["gan_lab"], torch.device(scale.device)
+    sides: dict[str, Callable[[Pace], Trained]] = {
+        "plain": partial(by_hand, hand_written.plain, partial(_usual, scale.data), loss, config, device),
+        "best": partial(by_hand, hand_written.best, partial(_in_memory, config), loss, config, device),
+        "best bf16": partial(
+            by_hand, partial(hand_written.best, bf16=True), partial(_in_memory, config), loss, config, device
+        ),
+        **{name: partial(by_gan_lab, way, folder) for name, way in ways.items()},
+    }
+    wanted = {side for pair in case.bounds for side in pair} | ({*_WAYS, "best"} if device.type == "cuda" else set())
+    return {name: side for name, side in sides.items() if name in wanted}
 
 
-def trained(config: DictConfig, folder: Path) -> Trained:
-    """A run as `gan-lab` makes it; seconds are of the second half's iterations, by the run's own record."""
+def by_hand(
+    loop: Callable[..., None], data: Callable[[], Any], loss: str, config: DictConfig, device: torch.device, pace: Pace
+) -> Trained:
+    """A side that is a loop of `hand_written`."""
+    torch.set_num_threads(config.threads)
+    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"  # Lightning's 1 would slow the loop down
+    module = build_module(config, build_dataset(config).sample_shape).to(device)
+    if loop is hand_written.plain:
+        module = module.to(memory_format=torch.contiguous_format)
+    start = copy.deepcopy(dict(module.named_parameters()))
+    with redirect_stdout(io.StringIO()):
+        sizes = (config.batch_size, config.latent_dim, config.iterations)
+        loop(GAMES[loss], module.generator, module.discriminator, data(), *sizes, device, pace)
+    return Trained(_ways(start, dict(module.named_parameters())))
+
+
+def by_gan_lab(config: DictConfig, folder: Path, pace: Pace) -> Trained:
+    """A side that is a run as `gan-lab` makes it."""
+    step = AdversarialModule.training_step
+
+    def training_step(self: AdversarialModule, dataloader_iter: Iterator[Any]) -> dict[str, Tensor]:
+        pace()
+        return step(self, dataloader_iter)
+
+    AdversarialModule.training_step = training_step  # type: ignore[method-assign]
+    start = dict(build_module(config, build_dataset(config).sample_shape).named_parameters())
     with tempfile.TemporaryDirectory(dir=folder) as path, redirect_stderr(io.StringIO()):
         run = RunFolder(Path(path) / "run")
         run.create()
         with recorded(run, config) as stop:
-            train(config, run, _NAMES, stop)
-        rows = [line.split(",") for line in run.times_file.read_text().splitlines()[1:]]
-        seconds = {int(i): float(value) for i, name, value in rows if name == "time/train_seconds"}
+            train(config, run, NAMES, stop)
         weights = torch.load(run.last_checkpoint, map_location="cpu", weights_only=True)["state_dict"]
-    middle, end = config.iterations // 2, config.iterations
-    return Trained((seconds[end] - seconds[middle]) / (end - middle), weights)
+    return Trained(_ways(start, weights))
 
 
-class _Watch:
-    """Sees that all sides do the same: both networks must go about as far from where they began.
+def _usual(root: str) -> torch.utils.data.Dataset:
+    """MNIST as the usual script has it."""
+    transforms = torchvision.transforms.Compose(
+        [torchvision.transforms.ToTensor(), torchvision.transforms.Normalize((0.5,), (0.5,))]
+    )
+    return torchvision.datasets.MNIST(root, transform=transforms)
+
+
+def _in_memory(config: DictConfig) -> Tensor:
+    return build_dataset(config).train
+
+
+def _ways(start: Mapping[str, Tensor], end: Mapping[str, Tensor]) -> dict[str, float]:
+    """How far the weights of each player have gone."""
+    ways = {}
+    for player in ("generator", "discriminator"):
+        differences = [end[key].detach().cpu() - start[key].detach().cpu() for key in start if key.startswith(player)]
+        ways[player] = get_total_norm(differences).item()
+    return ways
+
+
+def _see_that_all_do_the_same(ends: dict[str, Trained]) -> None:
+    """Both networks must go about as far from where they began.
 
     Losses would not tell: on the ring they end where they begin, elsewhere they differ by half from one order of the
     data to another. The way that Adam takes follows from the number and the size of its steps; the sides' differ by 5 %
-    at most, bfloat16's included. Of a few iterations, nothing is judged.
+    at most, bfloat16's included.
 
-    Args:
-        start: the weights that all begin with.
-        judges: raise RuntimeError if a side does something else.
-
-    Attributes:
-        peaks: the sides' peak memory in MiB.
+    Raises:
+        RuntimeError: if a side does something else.
     """
-
-    _SHARE = 0.2
-
-    def __init__(self, start: dict[str, Tensor], judges: bool) -> None:
-        self.start = start
-        self.judges = judges
-        self.peaks: dict[str, float] = {}
-        self.ways: dict[str, float] = {}
-
-    def over(self, name: str, run: Callable[[], Trained]) -> Callable[[], float]:
-        """The side's seconds an iteration."""
-
-        def side() -> float:
-            if torch.cuda.is_available():
-                torch.cuda.reset_peak_memory_stats()
-            timed = run()
-            if torch.cuda.is_available():
-                self.peaks[name] = torch.cuda.max_memory_allocated() / 2**20
-            if self.judges:
-                self._judge(name, timed.weights)
-            return timed.seconds
-
-        return side
-
-    def _judge(self, name: str, weights: dict[str, Tensor]) -> None:
-        for player in ("generator", "discriminator"):
-            keys = [key for key in self.start if key.startswith(player)]
-            way = sum((weights[key].cpu() - self.start[key]).square().sum().item() for key in keys) ** 0.5
-            first = self.ways.setdefault(player, way)
-            if not (1 - self._SHARE) * first < way < (1 + self._SHARE) * first:
-                raise RuntimeError(f"{name} moves the {player} by {way:.3g}, the first side by {first:.3g}")
+    (first, reference), *others = ends.items()
+    for name, end in others:
+        for player, way in end.ways.items():
+            usual = reference.ways[player]
+            if not 0.8 * usual < way < 1.25 * usual:
+                raise RuntimeError(f"{name} moves the {player} by {way:.3g}, {first} by {usual:.3g}")
 
 
 def _pictures(folder: Path) -> Path:

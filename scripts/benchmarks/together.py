@@ -13,8 +13,7 @@ from typing import Any
 from pytorch_lightning.strategies import DDPStrategy
 
 from benchmarks.measuring import Claim, Scale, medians
-from benchmarks.parts import COMMAND, composed, seconds
-from benchmarks.steps import trained
+from benchmarks.parts import COMMAND, composed, seconds, trained
 from gan_lab import adversary, lightning_parts, processes, training
 
 # a part of the ring study, at its own length
@@ -33,16 +32,16 @@ def ddp(scale: Scale) -> list[Claim]:
             ours = (lightning_parts.SharedBatch, training.assist)
             search_for_unused()
             try:
-                return 1000 * trained(two, Path(folder)).seconds
+                return 1000 * trained(two, Path(folder))
             finally:
                 lightning_parts.SharedBatch, training.assist = ours
                 adversary.AdversarialModule.descend = _descend
                 adversary.average = _average
 
         sides: dict[str, Callable[[], float]] = {
-            "two processes": lambda: 1000 * trained(two, Path(folder)).seconds,
+            "two processes": lambda: 1000 * trained(two, Path(folder)),
             "find_unused_parameters": searching,
-            "one process": lambda: 1000 * trained(one, Path(folder)).seconds,
+            "one process": lambda: 1000 * trained(one, Path(folder)),
         }
         taken = medians(sides, scale.repeats)
     first = "two processes"

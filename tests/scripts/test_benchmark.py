@@ -2,6 +2,7 @@
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,32 +22,59 @@ def test_quick(what, tmp_path, monkeypatch, data_root, capsys):
 
 
 def _nothing(*_, **__):
-    return 1.0
+    """A loop that is over at once."""
 
 
-def _half(game, generator, discriminator, data, batch_size, latent_dim, iterations, device):
-    from benchmarks.hand_written import plain
-
-    return plain(game, generator, discriminator, data, batch_size, latent_dim, iterations // 2, device)
+def _idle(game, generator, discriminator, samples, batch_size, latent_dim, iterations, device, pace):
+    """A loop that keeps pace, and trains nothing."""
+    for _ in range(iterations):
+        pace()
 
 
 @pytest.mark.parametrize(
-    ("loop", "quick", "measured"),
-    [(None, False, True), (_nothing, False, False), (_half, False, False), (_nothing, True, True)],
+    ("loop", "quick", "fault"),
+    [
+        (None, False, None),
+        (_nothing, False, "^best ended before its time$"),
+        (_idle, False, r"^gan_lab moves the generator by \d\S*, best by 0$"),
+        (_idle, True, None),
+    ],
 )
-def test_a_side_that_does_not_train_alike_is_no_measure(monkeypatch, loop, quick, measured):
+def test_a_side_that_does_not_train_alike_is_no_measure(monkeypatch, loop, quick, fault):
     from benchmarks import hand_written, steps
     from benchmarks.measuring import Scale
 
-    ring = steps.Case("non_saturating", ("dataset=ring8", "evaluation.samples=100"), 100, {("gan_lab", "best"): 9.0})
+    settings = ("dataset=ring8", "evaluation.samples=100", "log_every=10")
+    ring = steps.Case("non_saturating", settings, 20, 10, {("gan_lab", "best"): 9.0})
     monkeypatch.setattr(steps, "CPU", {"ring": ring})
-    scale = Scale(repeats=1, quick=quick, device="cpu", threads=1, data="")
+    scale = Scale(repeats=2, quick=quick, device="cpu", threads=1, data="")
     monkeypatch.setattr(hand_written, "best", loop or hand_written.best)
-    if measured:
+    if fault is None:
         assert len(steps.steps(scale)) == 1
     else:
-        with pytest.raises(RuntimeError, match=r" moves the (generator|discriminator) by .*, the first side by "):
+        with pytest.raises(RuntimeError, match=fault):
             steps.steps(scale)
+
+
+def _marking(letter, file, pace):
+    """A side that leaves a mark in a file in each of its iterations."""
+    for _ in range(13):
+        pace()
+        with file.open("a") as marks:
+            marks.write(letter)
+    return letter
+
+
+def test_sides_take_turns(tmp_path):
+    from benchmarks.turns import Course, race
+
+    course = Course(rounds=2, iterations=4, turn=2)
+    assert course.length == 13
+    marks = tmp_path / "marks"
+    finish = race({letter: partial(_marking, letter, marks) for letter in "ab"}, course)
+    assert [(name, at.end) for name, at in finish.items()] == [("a", "a"), ("b", "b")]
+    assert marks.read_text() == "aabb" * 6 + "ab"  # the last iteration is nobody's turn
+    assert all(at.seconds > 0 for at in finish.values())
 
 
 def test_what_is_claimed_can_fail():
