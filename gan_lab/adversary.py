@@ -52,6 +52,8 @@ class AdversarialModule(pl.LightningModule):
     """
 
     automatic_optimization = False
+    on_train_batch_start: Any = None  # what is no function costs nothing: see `gan_lab.callbacks.callback`
+    on_train_batch_end: Any = None
 
     def __init__(
         self,
@@ -220,11 +222,6 @@ class AdversarialModule(pl.LightningModule):
 
     # ---- what an update needs from the trainer ----
 
-    @property
-    def players(self) -> dict[str, Optimizer]:
-        """Each player's optimizer."""
-        return dict(zip(self.updates, cast(list[Optimizer], self.optimizers(use_pl_optimizer=False)), strict=True))
-
     def count_iteration(self) -> None:
         """Let Lightning count the iteration as one step: max_steps, names and axes follow.
 
@@ -250,6 +247,8 @@ class AdversarialModule(pl.LightningModule):
             self.noise.manual_seed(self.noise_seed + self.updates["generator"])
 
     def on_train_start(self) -> None:
+        optimizers = cast(list[Optimizer], self.optimizers(use_pl_optimizer=False))
+        self.players = dict(zip(self.updates, optimizers, strict=True))
         self.judging_weights = [weight for weight in self.discriminator.parameters() if weight.requires_grad]
         # fp16's, which serves both players; without one, its calls do nothing
         self.scaler = getattr(self.trainer.precision_plugin, "scaler", None) or GradScaler(enabled=False)

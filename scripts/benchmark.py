@@ -1,4 +1,4 @@
-"""Timed claims, as ratios measured side by side: A B A B ... in one run, medians of the repeats.
+"""Timed claims, as ratios measured side by side: A B A B ... in one run, medians of the rounds.
 
 uv run python scripts/benchmark.py steps --data FOLDER             # an iteration, against hand-written loops
 uv run python scripts/benchmark.py steps --data FOLDER --threads 2
@@ -57,7 +57,7 @@ def show(claims: list[Claim], scale: Scale) -> None:
     for heading in ("what", "medians", "ratio", "claimed", ""):
         table.add_column(heading)
     for claim in claims:
-        both = " / ".join(f"{value:.3g}" for value in claim.sides.values())
+        both = " / ".join(f"{value:.3g}" for value in claim.medians.values())
         verdict = "" if scale.quick or claim.holds is None else "holds" if claim.holds else "fails"
         table.add_row(claim.name, f"{both} {claim.unit}", f"{claim.ratio:.3f}", claim.claimed, verdict)
     Console(width=140).print(table)
@@ -69,8 +69,7 @@ def as_json(claims: list[Claim], scale: Scale) -> dict[str, object]:
         "machine": {"cores": os.cpu_count(), "processor": platform.machine(), "torch": version("torch")},
         "scale": vars(scale) | {"data": None},
         "claims": [
-            {"name": c.name, "sides": dict(c.sides), "unit": c.unit, "ratio": c.ratio, "claimed": c.claimed}
-            for c in claims
+            {"name": c.name, "sides": c.medians, "unit": c.unit, "ratio": c.ratio, "claimed": c.claimed} for c in claims
         ],
     }
 

@@ -2,7 +2,7 @@
 
 import statistics
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -35,26 +35,32 @@ class Scale:
 
 @dataclass(frozen=True)
 class Claim:
-    """A ratio of two sides' medians, and the bounds it is claimed to keep.
+    """A ratio of two sides, and the bounds it is claimed to keep.
+
+    It is the median of the ratios of what was measured side by side: the machine may have been slower at other times.
 
     Args:
         name: what is compared.
-        sides: of the ratio, with their medians, in that order.
-        unit: of the medians.
+        sides: of the ratio, in that order, with as many measurements of each.
+        unit: of the measurements.
         at_most: largest ratio claimed, or None.
         at_least: smallest ratio claimed, or None.
     """
 
     name: str
-    sides: Mapping[str, float]
+    sides: Mapping[str, Sequence[float]]
     unit: str = "ms"
     at_most: float | None = None
     at_least: float | None = None
 
     @property
+    def medians(self) -> dict[str, float]:
+        """Of each side."""
+        return {name: statistics.median(values) for name, values in self.sides.items()}
+
+    @property
     def ratio(self) -> float:
-        first, second = self.sides.values()
-        return first / second
+        return statistics.median(first / second for first, second in zip(*self.sides.values(), strict=True))
 
     @property
     def claimed(self) -> str:
@@ -71,12 +77,12 @@ class Claim:
         return None if self.at_least is None else self.ratio >= self.at_least
 
 
-def medians(sides: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, float]:
-    """The median of each side, measured in turn: A B A B …, so that what disturbs the machine disturbs all alike."""
+def in_turn(sides: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:
+    """Measurements of each side: A B A B …, so that what disturbs the machine disturbs all alike."""
     taken: dict[str, list[float]] = {name: [] for name in sides}
     for repeat in range(repeats):
         for name, side in sides.items():
             taken[name].append(side())
         said = ", ".join(f"{name} {values[-1]:.4g}" for name, values in taken.items())
         print(f"  {repeat + 1} of {repeats}: {said}", file=sys.stderr, flush=True)
-    return {name: statistics.median(values) for name, values in taken.items()}
+    return taken

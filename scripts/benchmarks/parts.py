@@ -2,7 +2,6 @@
 
 import io
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torchvision
 from hydra import compose, initialize_config_module
@@ -20,7 +20,7 @@ from omegaconf import DictConfig
 from torch.utils.data import DataLoader
 from torchmetrics.image.fid import FrechetInceptionDistance
 
-from benchmarks.measuring import Claim, Scale, medians
+from benchmarks.measuring import Claim, Scale, in_turn
 from benchmarks.steps import NAMES
 from gan_lab import training
 from gan_lab.callbacks.evaluation import Evaluation
@@ -73,7 +73,7 @@ def loader(scale: Scale) -> list[Claim]:
     def ours() -> float:
         return 1000 * seconds(lambda: [None for _ in BatchStream(samples, 64, many, 0)]) / many
 
-    return [Claim("batch of 64, MNIST", medians({"torchvision": theirs, "gan_lab": ours}, scale.repeats), at_least=50)]
+    return [Claim("batch of 64, MNIST", in_turn({"torchvision": theirs, "gan_lab": ours}, scale.repeats), at_least=50)]
 
 
 def start(scale: Scale) -> list[Claim]:
@@ -94,8 +94,8 @@ def start(scale: Scale) -> list[Claim]:
             line = [sys.executable, "-c", COMMAND, "trainer=debug", f"hydra.run.dir={folder}/run"]
             return seconds(lambda: subprocess.run(line, check=True, capture_output=True))
 
-    whole = medians({"trainer=debug": debug, "2 x imports + 3 s": imports}, scale.repeats)
-    cpu = medians({"--cfg job, CPU": processor, "1 s": lambda: 1.0}, scale.repeats)
+    whole = in_turn({"trainer=debug": debug, "2 x imports + 3 s": imports}, scale.repeats)
+    cpu = in_turn({"--cfg job, CPU": processor, "1 s": lambda: 1.0}, scale.repeats)
     return [Claim("gan-lab --cfg job", cpu, "s", at_most=1.0), Claim("gan-lab trainer=debug", whole, "s", at_most=1.0)]
 
 
@@ -114,7 +114,7 @@ def evaluation(scale: Scale) -> list[Claim]:
     """Evaluation's share of a run of the default kind, set-up included, and the Fréchet distance of 50 000 samples."""
     config = composed(*scale.run_of(1500), f"threads={scale.threads}", "trainer=cpu")
     shares = [_share_of_evaluation(config) for _ in range(scale.repeats)]
-    evaluating, whole = (statistics.median(column) for column in zip(*shares, strict=True))
+    evaluating, whole = map(list, zip(*shares, strict=True))
 
     count, width = scale.of(50_000, 500), scale.of(2048, 64)
     real, fake = (torch.randn(count, width, generator=torch.Generator().manual_seed(i)) for i in range(2))
@@ -133,7 +133,7 @@ def evaluation(scale: Scale) -> list[Claim]:
 
         return seconds(work)
 
-    both = medians({"gan_lab": ours, "torchmetrics": theirs}, scale.repeats)
+    both = in_turn({"gan_lab": ours, "torchmetrics": theirs}, scale.repeats)
     return [
         Claim("evaluation, default cadence", {"evaluation": evaluating, "run": whole}, "s", at_most=0.1),
         Claim(f"Fréchet distance, {count} x {width}", both, "s", at_most=1.0),
@@ -182,15 +182,15 @@ def growth(scale: Scale) -> list[Claim]:
         def iteration(size: int) -> Callable[[], float]:
             return lambda: 1000 * run(*scale.run_of(1000), f"dataset.max_samples={size}")
 
-        by_length = medians({str(length): whole(length) for length in lengths}, scale.repeats)
-        by_size = medians({str(size): iteration(size) for size in sizes}, scale.repeats)
-    few, some, many = by_length.values()
+        by_length = in_turn({str(length): whole(length) for length in lengths}, scale.repeats)
+        by_size = in_turn({str(size): iteration(size) for size in sizes}, scale.repeats)
+    few, some, many = map(np.array, by_length.values())
     first, more = (some - few) / (lengths[1] - lengths[0]), (many - some) / (lengths[2] - lengths[1])
     least, *others = by_size.items()
     return [
         Claim(
             f"an iteration, the {lengths[1]:,}th to the {lengths[2]:,}th / those before",
-            {"later": more, "earlier": first},
+            {"later": more.tolist(), "earlier": first.tolist()},
             at_most=1.15,
         ),
         *(

@@ -12,7 +12,7 @@ from typing import Any
 
 from pytorch_lightning.strategies import DDPStrategy
 
-from benchmarks.measuring import Claim, Scale, medians
+from benchmarks.measuring import Claim, Scale, in_turn
 from benchmarks.parts import COMMAND, composed, seconds, trained
 from gan_lab import adversary, lightning_parts, processes, training
 
@@ -43,7 +43,7 @@ def ddp(scale: Scale) -> list[Claim]:
             "find_unused_parameters": searching,
             "one process": lambda: 1000 * trained(one, Path(folder)),
         }
-        taken = medians(sides, scale.repeats)
+        taken = in_turn(sides, scale.repeats)
     first = "two processes"
     return [
         Claim(f"RSGAN, mlp, batch 256: {first} / {other}", {first: taken[first], other: taken[other]}, at_most=1.0)
@@ -96,5 +96,5 @@ def sweep(scale: Scale) -> list[Claim]:
 
         return work
 
-    taken = medians({"basic": side("basic"), "parallel": side("parallel")}, scale.repeats)
+    taken = in_turn({"basic": side("basic"), "parallel": side("parallel")}, scale.repeats)
     return [Claim("sweep of 8 runs on the ring", taken, "s", at_least=1.7)]

@@ -4,7 +4,6 @@ A machine that others use as well is slower by a third for seconds or minutes at
 after another then compares the minutes; turns of a second or less have the same weather on all sides.
 """
 
-import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -77,11 +76,11 @@ class Finish(Generic[T]):
     """Where a side came to.
 
     Args:
-        seconds: an iteration took, the median of the rounds.
+        seconds: that an iteration took, in each round.
         end: what the side returned.
     """
 
-    seconds: float
+    seconds: list[float]
     end: T
 
 
@@ -118,7 +117,7 @@ def race(sides: Mapping[str, Callable[[Pace], T]], course: Course) -> dict[str, 
     for name, seconds in rounds.items():
         said = " ".join(f"{1000 * value:.4g}" for value in seconds)
         print(f"  {name}, ms an iteration: {said}", file=sys.stderr, flush=True)
-    return {name: Finish(statistics.median(rounds[name]), ends[name]) for name in sides}
+    return {name: Finish(rounds[name], ends[name]) for name in sides}
 
 
 def _told(name: str, referee: Connection) -> T:

@@ -74,13 +74,13 @@ def test_sides_take_turns(tmp_path):
     finish = race({letter: partial(_marking, letter, marks) for letter in "ab"}, course)
     assert [(name, at.end) for name, at in finish.items()] == [("a", "a"), ("b", "b")]
     assert marks.read_text() == "aabb" * 6 + "ab"  # the last iteration is nobody's turn
-    assert all(at.seconds > 0 for at in finish.values())
+    assert all(len(at.seconds) == 2 and min(at.seconds) > 0 for at in finish.values())
 
 
 def test_what_is_claimed_can_fail():
     from benchmarks.measuring import Claim
 
-    sides = {"ours": 12.0, "theirs": 10.0}
+    sides = {"ours": [12.0, 24.0, 90.0], "theirs": [10.0, 20.0, 30.0]}  # the machine was slower from time to time
     assert Claim("slow", sides, at_most=1.25).holds is True
     assert Claim("slow", sides, at_most=1.15).holds is False
     assert Claim("fast", sides, at_least=1.15).holds is True
