@@ -1,4 +1,4 @@
-"""Timed claims, as ratios measured side by side: A B A B ... in one run, medians of the rounds.
+"""Timed claims, as ratios measured side by side: A B A B ... in one run, medians of the repeats.
 
 uv run python scripts/benchmark.py steps --data FOLDER             # an iteration, against hand-written loops
 uv run python scripts/benchmark.py steps --data FOLDER --threads 2

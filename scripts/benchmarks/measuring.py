@@ -83,6 +83,11 @@ def in_turn(sides: Mapping[str, Callable[[], float]], repeats: int) -> dict[str,
     for repeat in range(repeats):
         for name, side in sides.items():
             taken[name].append(side())
-        said = ", ".join(f"{name} {values[-1]:.4g}" for name, values in taken.items())
-        print(f"  {repeat + 1} of {repeats}: {said}", file=sys.stderr, flush=True)
+        tell(repeat, repeats, taken)
     return taken
+
+
+def tell(repeat: int, repeats: int, taken: Mapping[str, Sequence[float]]) -> None:
+    """Say on stderr what was measured last."""
+    said = ", ".join(f"{name} {values[-1]:.4g}" for name, values in taken.items())
+    print(f"  {repeat + 1} of {repeats}: {said}", file=sys.stderr, flush=True)

@@ -21,7 +21,7 @@ from torch.nn.utils import get_total_norm
 
 from benchmarks import hand_written
 from benchmarks.hand_written import GAMES
-from benchmarks.measuring import Claim, Scale
+from benchmarks.measuring import Claim, Scale, tell
 from benchmarks.turns import Course, Pace, race
 from gan_lab.adversary import AdversarialModule
 from gan_lab.building import build_dataset
@@ -42,7 +42,7 @@ class Case:
         loss: a recipe, and a game of `hand_written`.
         overrides: dataset and model.
         batch_size: samples an update.
-        iterations: of a round; a multiple of log_every, as it is shipped.
+        iterations: that are measured; a multiple of log_every, as it is shipped.
         turn: iterations until it is the next side's turn, which finds its caches cold: half a second's worth or more.
         bounds: largest ratio of a side to another, by their names.
     """
@@ -117,11 +117,18 @@ def steps(scale: Scale) -> list[Claim]:
     claims = []
     with tempfile.TemporaryDirectory() as folder:
         for name, case in (CUDA if scale.device == "cuda" else CPU).items():
-            course = Course(scale.repeats, scale.of(case.iterations, 2), scale.of(case.turn, 1))
-            finish = race(_sides(case, scale, course, Path(folder)), course)
-            if not scale.quick:
-                _see_that_all_do_the_same({side: at.end for side, at in finish.items()})
-            taken = {side: [1000 * seconds for seconds in at.seconds] for side, at in finish.items()}
+            course = Course(scale.of(case.iterations, 2), scale.of(case.turn, 1))
+            sides = _sides(case, scale, course, Path(folder))
+            taken: dict[str, list[float]] = {side: [] for side in sides}
+            peaks: dict[str, list[float]] = {side: [] for side in sides}
+            for repeat in range(scale.repeats):
+                finish = race(sides, course)
+                if not scale.quick:
+                    _see_that_all_do_the_same({side: at.end for side, at in finish.items()})
+                for side, at in finish.items():
+                    taken[side].append(1000 * at.seconds)
+                    peaks[side].append(at.end.peak)
+                tell(repeat, scale.repeats, taken)
             for (ours, theirs), bound in case.bounds.items():
                 both = {side: taken[side] for side in (ours, theirs)}
                 claims.append(Claim(f"{name}: {ours} / {theirs}", both, at_most=bound))
@@ -131,7 +138,7 @@ def steps(scale: Scale) -> list[Claim]:
                     for side in taken
                     if (side, "best") not in case.bounds and side != "best"
                 ]
-                memory = {side: [finish[side].end.peak] for side in ("gan_lab", "best")}
+                memory = {side: peaks[side] for side in ("gan_lab", "best")}
                 claims.append(Claim(f"{name}: peak memory", memory, unit="MiB", at_most=1.1))
     return claims
 

@@ -1,10 +1,10 @@
 """Sides that take turns of a few iterations, each in a process of its own.
 
 A machine that others use as well is slower by a third for seconds or minutes at a time. What is measured one whole run
-after another then compares the minutes; turns of a second or less have the same weather on all sides.
+after another then compares the minutes; turns of a second or so have the same weather on all sides. Where its memory
+happens to lie makes a process quicker or slower by a few percent for all its life: of that, several races tell.
 """
 
-import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -24,19 +24,17 @@ class Course:
     """How far all go.
 
     Args:
-        rounds: measurements of each side, after a round that is not counted.
-        iterations: of a round.
-        turn: iterations until the next side's turn; divides those of a round.
+        iterations: that are measured, after a turn that is not.
+        turn: iterations until the next side's turn; divides them.
     """
 
-    rounds: int
     iterations: int
     turn: int
 
     @property
     def turns(self) -> int:
         """Of each side, in all."""
-        return (self.rounds + 1) * self.iterations // self.turn
+        return 1 + self.iterations // self.turn
 
     @property
     def length(self) -> int:
@@ -76,11 +74,11 @@ class Finish(Generic[T]):
     """Where a side came to.
 
     Args:
-        seconds: that an iteration took, in each round.
+        seconds: that an iteration took.
         end: what the side returned.
     """
 
-    seconds: list[float]
+    seconds: float
     end: T
 
 
@@ -104,20 +102,14 @@ def race(sides: Mapping[str, Callable[[Pace], T]], course: Course) -> dict[str, 
             theirs.close()  # its end is the end of what can be heard
             stack.callback(process.join)
             stack.enter_context(referees[name])  # closed before that: who still waits for a turn ends
-        taken: dict[str, list[float]] = {name: [] for name in sides}
-        for _ in range(course.turns):
+        taken = dict.fromkeys(sides, 0.0)
+        for turn in range(course.turns):
             for name, referee in referees.items():
-                taken[name].append(_told(name, referee))
-        ends = {name: _told(name, referee) for name, referee in referees.items()}
-    a_round = course.iterations // course.turn
-    rounds = {
-        name: [sum(turns[i : i + a_round]) / course.iterations for i in range(a_round, len(turns), a_round)]
-        for name, turns in taken.items()
-    }
-    for name, seconds in rounds.items():
-        said = " ".join(f"{1000 * value:.4g}" for value in seconds)
-        print(f"  {name}, ms an iteration: {said}", file=sys.stderr, flush=True)
-    return {name: Finish(rounds[name], ends[name]) for name in sides}
+                seconds: float = _told(name, referee)
+                taken[name] += seconds if turn > 0 else 0.0
+        return {
+            name: Finish(taken[name] / course.iterations, _told(name, referee)) for name, referee in referees.items()
+        }
 
 
 def _told(name: str, referee: Connection) -> T:

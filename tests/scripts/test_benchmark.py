@@ -68,13 +68,13 @@ def _marking(letter, file, pace):
 def test_sides_take_turns(tmp_path):
     from benchmarks.turns import Course, race
 
-    course = Course(rounds=2, iterations=4, turn=2)
+    course = Course(iterations=10, turn=2)
     assert course.length == 13
     marks = tmp_path / "marks"
     finish = race({letter: partial(_marking, letter, marks) for letter in "ab"}, course)
     assert [(name, at.end) for name, at in finish.items()] == [("a", "a"), ("b", "b")]
     assert marks.read_text() == "aabb" * 6 + "ab"  # the last iteration is nobody's turn
-    assert all(len(at.seconds) == 2 and min(at.seconds) > 0 for at in finish.values())
+    assert all(at.seconds > 0 for at in finish.values())
 
 
 def test_what_is_claimed_can_fail():
