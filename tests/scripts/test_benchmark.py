@@ -10,7 +10,9 @@ import pytest
 sys.path.append(str(Path(__file__).parent.parent.parent / "scripts"))
 
 
-@pytest.mark.parametrize("what", ["steps", "loader", "evaluation", "growth", "ddp"])
+@pytest.mark.parametrize(
+    "what", [pytest.param("steps", marks=pytest.mark.long), "loader", "evaluation", "growth", "ddp"]
+)
 def test_quick(what, tmp_path, monkeypatch, data_root, capsys):
     import benchmark
 
