@@ -251,7 +251,7 @@ def _see_that_all_do_the_same(ends: dict[str, Trained]) -> None:
     for name, end in others:
         for player, way in end.ways.items():
             usual = reference.ways[player]
-            if not 0.8 * usual < way < 1.25 * usual:
+            if not 0.8 * usual < way < 1.2 * usual:
                 raise RuntimeError(f"{name} moves the {player} by {way:.3g}, {first} by {usual:.3g}")
 
 
