@@ -33,7 +33,7 @@ class GraphedIteration:
 
     Args:
         iteration: makes all updates from a batch, always the same work on tensors of the same shapes, and returns
-            scalars by name. It may not wait for the device.
+            curves by name. It may not wait for the device.
         noise: the random generator it draws from, besides the device's own.
 
     References:
@@ -48,26 +48,27 @@ class GraphedIteration:
         self.done = 0
 
     def __call__(self, batch: Tensor) -> dict[str, Tensor]:
-        """The scalars of one more iteration, by name."""
+        """The curves of one more iteration, by name."""
         if self.done < _WARM_UP:
             self.done += 1
             self.stream.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(self.stream):
-                scalars = self.iteration(batch)
+                curves = self.iteration(batch)
             torch.cuda.current_stream().wait_stream(self.stream)
-            return scalars
+            return curves
         if self.graph is None:
             self._record(batch)
         self.batch.copy_(batch)
         assert self.graph is not None
         self.graph.replay()
-        return dict(zip(self.names, self.scalars.clone().unbind(), strict=True))
+        parts = self.values.clone().split([shape.numel() for shape in self.shapes.values()])
+        return {name: part.view(shape) for (name, shape), part in zip(self.shapes.items(), parts, strict=True)}
 
     def _record(self, batch: Tensor) -> None:
         self.batch = batch.clone()
         self.graph = torch.cuda.CUDAGraph()
         self.graph.register_generator_state(self.noise)
         with torch.cuda.graph(self.graph):
-            scalars = self.iteration(self.batch)
-            self.names = list(scalars)
-            self.scalars = torch.stack([value.float() for value in scalars.values()])
+            curves = self.iteration(self.batch)
+            self.shapes = {name: value.shape for name, value in curves.items()}
+            self.values = torch.cat([value.float().flatten() for value in curves.values()])

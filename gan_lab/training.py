@@ -22,6 +22,8 @@ from tensorboard.summary.writer.event_file_writer import _AsyncWriterThread
 from gan_lab.budget import within_budget
 from gan_lab.building import build_dataset, build_evaluator, fixed_latents
 from gan_lab.callbacks import (
+    AfterIterations,
+    Callback,
     Checkpoints,
     Curves,
     Deadline,
@@ -191,7 +193,7 @@ class Training:
         self.stopwatch = Stopwatch()
         self.curves = Curves(folder, config.log_every, self.stopwatch, start)
         self.evaluation = Evaluation(self.evaluator, config.evaluation.every, self.curves, self.stopwatch)
-        self.callbacks: list[pl.Callback] = [
+        self.callbacks: list[Callback] = [
             self.stopwatch,
             Deadline(config.budget.seconds, self.stopwatch),
             self.curves,
@@ -211,7 +213,7 @@ class Training:
             Randomness(),
             ProgressBar(f"{names['dataset']} {names['loss']}", self.curves),
         ]
-        self.trainer = build_trainer(config, self.callbacks)
+        self.trainer = build_trainer(config, [*self.callbacks, AfterIterations(self.callbacks)])
 
     def fit(self, checkpoint: Path | None) -> None:
         """Train to the end, from the checkpoint if there is one.

@@ -6,6 +6,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.custom_scalar import layout_pb2
 from training_runs import NAMES, SMALL, train_in, weights_of
 
+from gan_lab.adversary import AdversarialModule
 from gan_lab.errors import ConfigError, Diverged
 from gan_lab.recording import recorded
 from gan_lab.run_folder import RunFolder
@@ -68,6 +69,22 @@ def test_curves_are_means_over_all_iterations_since_the_point_before(composed, t
     assert values(third) == pytest.approx(
         {3: sum(single[i] for i in (1, 2, 3)) / 3, 6: sum(single[i] for i in (4, 5, 6)) / 3}
     )
+
+
+def test_what_is_told_of_logits(composed, tmp_path, monkeypatch):
+    """Means, and how many of the pairs (1, 1), (2, 3), (6, 2) have the higher logit on the real side, ties half."""
+    original = AdversarialModule.iterate
+
+    def iterate(self, batch):
+        return original(self, batch) | {
+            "logits/real": torch.tensor([1.0, 2, 6]),
+            "logits/fake": torch.tensor([1.0, 3, 2]),
+        }
+
+    monkeypatch.setattr(AdversarialModule, "iterate", iterate)
+    curves = train_in(tmp_path / "run", composed(*SMALL, "iterations=4", "log_every=2")).curves()
+    names = ("logits/real", "logits/fake", "logits/gap", "accuracy/discriminator")
+    assert [curves[name] for name in names] == [{2: v, 4: v} for v in (3, 2, 1, 0.5)]
 
 
 def test_curves_tags(composed, tmp_path):

@@ -1,5 +1,6 @@
 """What happens between iterations: curves, metrics, pictures, checkpoints, the progress bar."""
 
+from gan_lab.callbacks.callback import AfterIterations, Callback
 from gan_lab.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
 from gan_lab.callbacks.curves import Curves
 from gan_lab.callbacks.deadline import Deadline
@@ -11,7 +12,9 @@ from gan_lab.callbacks.signals import Signals
 from gan_lab.callbacks.stopwatch import Stopwatch
 
 __all__ = [
+    "AfterIterations",
     "AtomicCheckpointIO",
+    "Callback",
     "Checkpoints",
     "Curves",
     "Deadline",

@@ -13,10 +13,9 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from torch.nn.utils import get_total_norm
 from torch.utils.tensorboard import SummaryWriter
 
-from gan_lab.adversary import AdversarialModule
+from gan_lab.adversary import AdversarialModule, total_norm
 from gan_lab.callbacks.callback import Callback
 from gan_lab.callbacks.stopwatch import Stopwatch
 from gan_lab.errors import Diverged
@@ -78,11 +77,11 @@ class Curves(Callback):
         if trainer.global_step == 0:
             self.write(0, {name: norm.item() for name, norm in _weight_norms(pl_module).items()})
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    def after_iteration(
+        self, trainer: pl.Trainer, module: AdversarialModule, iteration: int, curves: dict[str, Tensor]
     ) -> None:
-        self._kept.append(outputs)
-        if trainer.global_step % self.every == 0 or trainer.global_step == trainer.max_steps:
+        self._kept.append(curves)
+        if iteration % self.every == 0 or iteration == trainer.max_steps:
             self._write_point(trainer)
         elif len(self._kept) >= _MOST_KEPT:
             self.look(trainer)
@@ -100,7 +99,7 @@ class Curves(Callback):
         """
         module = trainer.lightning_module
         assert isinstance(module, AdversarialModule)
-        rows, self._kept = [*self._kept, _weight_norms(module)], []
+        rows, self._kept = [*_scalars(self._kept), _weight_norms(module)], []
         # one transfer from the device; a lazy penalty is missing from most rows, and from their mean
         column = torch.stack([value.float() for row in rows for value in row.values()])
         average([column])
@@ -178,6 +177,19 @@ class Curves(Callback):
         self._opened.close()
 
 
+def _scalars(rows: list[dict[str, Tensor]]) -> list[dict[str, Tensor]]:
+    """What iterations returned, with the means of their logits for the logits, and with what these tell."""
+    if not rows:
+        return []
+    real, fake = (torch.stack([row[name] for row in rows]) for name in ("logits/real", "logits/fake"))
+    # of pairs in which the real sample has the higher logit, ties half: defined for every objective
+    accuracy = ((real - fake).sign() + 1) / 2
+    # all in one: a single row's mean may be summed in another order, and a run that was stopped there differ
+    means = torch.stack([real, fake, accuracy], 1).mean(2)
+    names = ("logits/real", "logits/fake", "accuracy/discriminator")
+    return [row | dict(zip(names, of_row.unbind(), strict=True)) for row, of_row in zip(rows, means, strict=True)]
+
+
 def _weight_norms(module: pl.LightningModule) -> dict[str, Tensor]:
     players = ("generator", "discriminator")
-    return {f"weight_norm/{name}": get_total_norm(getattr(module, name).parameters()).detach() for name in players}
+    return {f"weight_norm/{name}": total_norm(list(getattr(module, name).parameters())).detach() for name in players}

@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytorch_lightning as pl
+from torch import Tensor
 
+from gan_lab.adversary import AdversarialModule
 from gan_lab.callbacks.callback import Callback
 from gan_lab.callbacks.stopwatch import Stopwatch
 from gan_lab.losses.processes import as_the_first
@@ -22,8 +24,8 @@ class Deadline(Callback):
         self.stopwatch = stopwatch
         self.over = False
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    def after_iteration(
+        self, trainer: pl.Trainer, module: AdversarialModule, iteration: int, curves: dict[str, Tensor]
     ) -> None:
         if self.seconds is not None and as_the_first(self.stopwatch.seconds() >= self.seconds):
             self.over = True

@@ -2,9 +2,9 @@
 
 import math
 from abc import abstractmethod
-from typing import Any
 
 import pytorch_lightning as pl
+from torch import Tensor
 
 from gan_lab.adversary import AdversarialModule
 from gan_lab.callbacks.callback import Callback
@@ -31,13 +31,11 @@ class Periodic(Callback):
     def act(self, trainer: pl.Trainer, module: AdversarialModule, iteration: int) -> None:
         """Do the work, with ``iteration`` iterations done."""
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    def after_iteration(
+        self, trainer: pl.Trainer, module: AdversarialModule, iteration: int, curves: dict[str, Tensor]
     ) -> None:
-        assert isinstance(pl_module, AdversarialModule)
-        iteration = trainer.global_step
         if self.due(iteration) or iteration == trainer.max_steps:
-            self.do(trainer, pl_module)
+            self.do(trainer, module)
 
     def due(self, iteration: int) -> bool:
         """Whether it is time, apart from the last iteration."""

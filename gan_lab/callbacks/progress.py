@@ -3,11 +3,12 @@
 import math
 import multiprocessing
 import sys
-from typing import Any
 
 import pytorch_lightning as pl
+from torch import Tensor
 from tqdm import tqdm
 
+from gan_lab.adversary import AdversarialModule
 from gan_lab.callbacks.callback import Callback
 from gan_lab.callbacks.curves import Curves
 
@@ -38,11 +39,11 @@ class ProgressBar(Callback):
             mininterval=0.2 if sys.stderr.isatty() else 10.0,  # a log file wants a line now and then, not a film
         )
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    def after_iteration(
+        self, trainer: pl.Trainer, module: AdversarialModule, iteration: int, curves: dict[str, Tensor]
     ) -> None:
         assert self.bar is not None
-        if trainer.global_step % self.curves.every == 0:
+        if iteration % self.curves.every == 0:
             latest = {key: self.curves.latest.get(f"loss/{name}", math.nan) for key, name in _LOSSES.items()}
             losses = {key: f"{value:.3f}" for key, value in latest.items()}  # nan: all its updates were skipped
             self.bar.set_postfix(losses, refresh=False)

@@ -1,8 +1,7 @@
 """Being stopped from outside: finish the iteration, save, leave."""
 
-from typing import Any
-
 import pytorch_lightning as pl
+from torch import Tensor
 
 from gan_lab.adversary import AdversarialModule
 from gan_lab.callbacks.callback import Callback
@@ -25,16 +24,15 @@ class Signals(Callback):
         self.stop.listen()  # Lightning has put its own in the place of some
         self.stop.waits = True
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    def after_iteration(
+        self, trainer: pl.Trainer, module: AdversarialModule, iteration: int, curves: dict[str, Tensor]
     ) -> None:
         received = as_the_first(self.stop.received)  # a signal reaches processes in different iterations
         if received is None:
             return
-        assert isinstance(pl_module, AdversarialModule)
         callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
         (checkpoints,) = (callback for callback in callbacks if isinstance(callback, Checkpoints))
-        checkpoints.do(trainer, pl_module)
+        checkpoints.do(trainer, module)
         raise SystemExit(128 + received)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

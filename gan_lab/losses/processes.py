@@ -13,26 +13,28 @@ from torch.autograd import Function
 
 T = TypeVar("T")
 
+_count = 1  # kept, as it is asked for at every turn of every iteration
 _hosts: Any = None  # the group of all processes, without their GPUs: over NCCL every word would wait for what these do
 
 
 def meet() -> None:
-    """Prepare processes that are connected for telling each other what they decide."""
-    global _hosts
+    """From here on processes that are connected share their batches, and tell each other what they decide."""
+    global _count, _hosts
+    _count = dist.get_world_size()
     _hosts = dist.new_group(backend="gloo")
 
 
 def part() -> None:
     """End what connects the processes, if anything does."""
-    global _hosts
-    _hosts = None
+    global _count, _hosts
+    _count, _hosts = 1, None
     if dist.is_initialized():
         dist.destroy_process_group()
 
 
 def process_count() -> int:
     """Processes that share the batch."""
-    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+    return _count
 
 
 def global_mean(values: Tensor, dims: list[int] | None = None) -> Tensor:

@@ -5,6 +5,7 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 
 from gan_lab.losses import Relativistic, RelativisticAttention
+from gan_lab.losses.processes import meet
 
 OBJECTIVES = [
     *(Relativistic(criterion, "average") for criterion in ("logistic", "least_squares", "hinge")),
@@ -20,6 +21,7 @@ def batch(heads: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 def gradients_of_half(rank: int, rendezvous: str, out: str) -> None:
     dist.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=2)
+    meet()
     results = []
     for objective in OBJECTIVES:
         for player in ("discriminator", "generator"):
