@@ -65,12 +65,27 @@ def fixed_latents(config: DictConfig, purpose: str, count: int) -> torch.Tensor:
 def build_evaluator(config: DictConfig, dataset: Dataset) -> Evaluator:
     """The evaluator, on latents that depend on the seed alone."""
     count = min(config.evaluation.samples, len(dataset.test))
-    comparison = build_comparison(config.evaluation, dataset, config.allowed_targets)
+    sizes = (count, min(count, len(dataset.train)))
+    comparison = build_comparison(config.evaluation, dataset, sizes, config.allowed_targets)
     return Evaluator(dataset, comparison, fixed_latents(config, "evaluation", count))
 
 
-def build_comparison(evaluation: DictConfig, dataset: Dataset, allowed: Sequence[str]) -> Comparison:
-    """What is measured, on the GPU if there is one that knows float64; ``allowed`` as in `gan_lab.targets`."""
+def build_comparison(
+    evaluation: DictConfig, dataset: Dataset, sizes: Sequence[int], allowed: Sequence[str]
+) -> Comparison:
+    """What is measured, on the GPU if there is one that knows float64.
+
+    Args:
+        evaluation: the configuration's block.
+        dataset: tells modes and classes; an extractor may learn from it.
+        sizes: of the sets that will be compared.
+        allowed: as in `gan_lab.targets`.
+
+    Raises:
+        ConfigError: if there are too few samples for what is measured, or nothing to measure it by.
+    """
+    measures = Measures(tuple(evaluation.metrics), evaluation.k, evaluation.kid_subsets, evaluation.kid_subset_size)
+    measures.check_sizes(*sizes)  # before an extractor learns for a minute
     with torch.random.fork_rng():
         torch.manual_seed(0)  # a user's extractor draws its weights here: always the same, and not out of training's
         module = build(OmegaConf.create({"evaluation": evaluation, "allowed_targets": allowed}), "evaluation.extractor")
@@ -78,6 +93,5 @@ def build_comparison(evaluation: DictConfig, dataset: Dataset, allowed: Sequence
         raise ConfigError(f"evaluation.extractor: it is a {type(module).__name__}: expected a torch.nn.Module")
     settings = OmegaConf.to_container(evaluation.extractor, resolve=True)
     assert isinstance(settings, dict)
-    measures = Measures(tuple(evaluation.metrics), evaluation.k, evaluation.kid_subsets, evaluation.kid_subset_size)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return Comparison(dataset, as_extractor(module, settings), measures, device)

@@ -96,8 +96,7 @@ def evaluate_files(real: Path, fake: Path, overrides: list[str], allowed_targets
     if real_samples.ndim == 2:
         evaluation.metrics = ["fd", "prdc"]  # whose modes nobody knows
     evaluation = _overridden(evaluation, overrides)
-    comparison = build_comparison(evaluation, dataset, allowed_targets)
-    comparison.check_sizes(len(second_half[0]), len(fake_samples))
+    comparison = build_comparison(evaluation, dataset, (len(second_half[0]), len(fake_samples)), allowed_targets)
     real_side, fake_side = comparison.look(real_samples), comparison.look(fake_samples)
     comparison.check_reference(real_side)
     return {

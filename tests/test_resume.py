@@ -1,6 +1,7 @@
 """A run that is stopped and goes on is, bit for bit, the run that nobody stopped (clocks aside)."""
 
 import random
+import re
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from configurations import options
 from training_runs import OFTEN, SMALL, Killed, differences, killed, train_in
 
 from gan_lab.adversary import AdversarialModule
+from gan_lab.metrics.extractors import Extractor
 from gan_lab.run_folder import RunFolder
 
 DCGAN = [
@@ -170,3 +172,16 @@ def test_status_keeps_when_the_run_started(composed, tmp_path):
     with killed(8):
         train_in(tmp_path / "run", config, resume=True)
     assert (folder.status()["started"], folder.status()["iteration"]) == ("2020-01-01T00:00:00+00:00", 6)
+
+
+def test_another_measure_is_warned_of(composed, tmp_path, monkeypatch, caplog):
+    """Another version of PyTorch would have trained another classifier."""
+    config = composed(*SMALL, *OFTEN)
+    with killed(6):
+        train_in(tmp_path / "run", config)
+    assert caplog.messages == []
+    original = Extractor.fingerprint
+    monkeypatch.setattr(Extractor, "fingerprint", lambda self: original(self) | {"weights": "others"})
+    train_in(tmp_path / "run", config, resume=True)
+    (message,) = caplog.messages
+    assert re.fullmatch(r".*warning: evaluation: weights was \S+ and is others: the metrics so far .*", message)

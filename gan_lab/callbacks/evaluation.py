@@ -1,5 +1,6 @@
 """Metrics during training: a curve each, the best value beside the final one."""
 
+import logging
 from typing import Any
 
 import pytorch_lightning as pl
@@ -10,6 +11,8 @@ from gan_lab.callbacks.periodic import Periodic
 from gan_lab.callbacks.stopwatch import Stopwatch
 from gan_lab.metric_names import higher_is_better
 from gan_lab.metrics import Evaluator
+
+log = logging.getLogger(__name__)
 
 
 class Evaluation(Periodic):
@@ -38,10 +41,24 @@ class Evaluation(Periodic):
         self.curves.write(iteration, points | {f"signal/{name}": value for name, value in self.signals.items()})
 
     def state_dict(self) -> dict[str, Any]:
-        return {"final": self.final, "signals": self.signals, "best": self.best}
+        return {
+            "final": self.final,
+            "signals": self.signals,
+            "best": self.best,
+            "fingerprint": self.evaluator.fingerprint,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.final, self.signals, self.best = state["final"], state["signals"], state["best"]
+        for key, now in self.evaluator.fingerprint.items():
+            if (was := state["fingerprint"].get(key)) != now:  # the settings are the same: a library, or the code
+                log.warning(
+                    "gan-lab: warning: evaluation: %s was %s and is %s: the metrics so far were measured by another "
+                    "measure than those to come",
+                    key,
+                    was,
+                    now,
+                )
 
 
 def _better(name: str, value: float, than: float) -> bool:

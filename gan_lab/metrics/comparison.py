@@ -43,6 +43,17 @@ class Measures:
             used |= {"kid_subsets": self.kid_subsets, "kid_subset_size": self.kid_subset_size}
         return used
 
+    def check_sizes(self, *sizes: int) -> None:
+        """Raise ConfigError unless sets of these sizes are large enough for what is measured."""
+        size = min(sizes)
+        if "kid" in self.metrics and size < self.kid_subset_size:
+            raise ConfigError(
+                f"evaluation.kid_subset_size={self.kid_subset_size}: expected at most the number of samples compared, "
+                f"{size}"
+            )
+        if "prdc" in self.metrics and size <= self.k:
+            raise ConfigError(f"evaluation.k={self.k}: expected less than the number of samples compared, {size}")
+
 
 @dataclass(frozen=True, eq=False)
 class Side:
@@ -135,17 +146,6 @@ class Comparison:
         if not features.isfinite().all() or (logits is not None and not logits.isfinite().all()):
             raise NotFinite(f"a feature by evaluation/extractor={self.extractor.name}")
         return Side(samples, features, logits, self.measures.k)
-
-    def check_sizes(self, *sizes: int) -> None:
-        """Raise ConfigError unless sets of these sizes are large enough for what is measured."""
-        size, measures = min(sizes), self.measures
-        if "kid" in measures.metrics and size < measures.kid_subset_size:
-            raise ConfigError(
-                f"evaluation.kid_subset_size={measures.kid_subset_size}: expected at most the number of samples "
-                f"compared, {size}"
-            )
-        if "prdc" in measures.metrics and size <= measures.k:
-            raise ConfigError(f"evaluation.k={measures.k}: expected less than the number of samples compared, {size}")
 
     def check_reference(self, real: Side) -> None:
         """Raise ConfigError if the real samples' features are all the same."""

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from gan_lab.building import build_evaluator
 from gan_lab.datasets import digits, ring
 from gan_lab.errors import ConfigError, NotFinite
 from gan_lab.metrics import Classifier, Comparison, Evaluator, Measures, Pixels, Points, evaluator
@@ -67,15 +68,17 @@ def test_the_ring_has_a_ceiling():
 
 
 @pytest.mark.parametrize(
-    ("metrics", "options", "words"),
+    ("overrides", "words"),
     [
-        (("kid",), {"subset": 101}, r"evaluation.kid_subset_size=101: expected at most .* compared, 100"),
-        (("prdc",), {"k": 100}, r"evaluation.k=100: expected less than the number of samples compared, 100"),
+        (["kid_subset_size=101"], r"evaluation.kid_subset_size=101: expected at most .* compared, 100"),
+        (["kid_subset_size=100", "k=100"], r"evaluation.k=100: expected less than the number of samples compared, 100"),
     ],
 )
-def test_too_few_samples(metrics, options, words):
+def test_too_few_samples_are_said_before_the_classifier_learns(composed, monkeypatch, overrides, words):
+    monkeypatch.setattr(Classifier, "prepare", lambda self, dataset: pytest.fail("the classifier has learnt"))
+    config = composed("dataset=digits", "evaluation.samples=100", *(f"evaluation.{word}" for word in overrides))
     with pytest.raises(ConfigError, match=words):
-        Evaluator(digits(), small(metrics, Pixels(), **options), torch.zeros(100, 4))
+        build_evaluator(config, digits())
 
 
 class Broken(nn.Module):
