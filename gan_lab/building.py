@@ -84,8 +84,6 @@ def build_comparison(
     Raises:
         ConfigError: if there are too few samples for what is measured, or nothing to measure it by.
     """
-    measures = Measures(tuple(evaluation.metrics), evaluation.k, evaluation.kid_subsets, evaluation.kid_subset_size)
-    measures.check_sizes(*sizes)  # before an extractor learns for a minute
     with torch.random.fork_rng():
         torch.manual_seed(0)  # a user's extractor draws its weights here: always the same, and not out of training's
         module = build(OmegaConf.create({"evaluation": evaluation, "allowed_targets": allowed}), "evaluation.extractor")
@@ -93,5 +91,6 @@ def build_comparison(
         raise ConfigError(f"evaluation.extractor: it is a {type(module).__name__}: expected a torch.nn.Module")
     settings = OmegaConf.to_container(evaluation.extractor, resolve=True)
     assert isinstance(settings, dict)
+    measures = Measures(tuple(evaluation.metrics), evaluation.k, evaluation.kid_subsets, evaluation.kid_subset_size)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return Comparison(dataset, as_extractor(module, settings), measures, device)
+    return Comparison(dataset, as_extractor(module, settings), measures, device, sizes)

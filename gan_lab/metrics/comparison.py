@@ -43,9 +43,8 @@ class Measures:
             used |= {"kid_subsets": self.kid_subsets, "kid_subset_size": self.kid_subset_size}
         return used
 
-    def check_sizes(self, *sizes: int) -> None:
-        """Raise ConfigError unless sets of these sizes are large enough for what is measured."""
-        size = min(sizes)
+    def check_size(self, size: int) -> None:
+        """Raise ConfigError unless sets of that many samples are large enough for what is measured."""
         if "kid" in self.metrics and size < self.kid_subset_size:
             raise ConfigError(
                 f"evaluation.kid_subset_size={self.kid_subset_size}: expected at most the number of samples compared, "
@@ -92,12 +91,20 @@ class Comparison:
         extractor: makes the features; it gets prepared for the dataset.
         measures: what is measured.
         device: where features are made and compared.
+        sizes: of the sets that will be compared.
 
     Raises:
-        ConfigError: for metrics that the dataset or the extractor has no grounds for.
+        ConfigError: for metrics that the dataset or the extractor has no grounds for, or too few samples.
     """
 
-    def __init__(self, dataset: Dataset, extractor: Extractor, measures: Measures, device: torch.device) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        extractor: Extractor,
+        measures: Measures,
+        device: torch.device,
+        sizes: Sequence[int] = (),
+    ) -> None:
         self.dataset = dataset
         self.extractor = extractor
         self.measures = measures
@@ -112,6 +119,8 @@ class Comparison:
         extractor.check(dataset)
         if "modes" in measures.metrics and dataset.modes is None and self._stacked is None:
             raise ConfigError("evaluation.metrics: modes takes a mixture, or images with a label for every channel")
+        for size in sizes:
+            measures.check_size(size)
         with torch.random.fork_rng():  # training's randomness is not the evaluation's to shift
             extractor.prepare(dataset)
         extractor.to(device).eval().requires_grad_(False)
