@@ -41,7 +41,7 @@ def evaluate_run(
         ConfigError: if the run has no checkpoint, or cannot be measured so.
     """
     generator = load_generator(run, weights, allowed_targets)
-    config = run.config(allowed_targets)
+    config = run.configuration.read(allowed_targets)
     config.evaluation = _overridden(config.evaluation, overrides)
     evaluator = build_evaluator(config, build_dataset(config))
     if any(word.startswith("evaluation.samples=") for word in overrides) and len(evaluator.latents) < (

@@ -11,7 +11,8 @@ from omegaconf import DictConfig
 
 from gan_lab.errors import USER_ERRORS, ConfigError, Diverged, sentence
 from gan_lab.files import concerns
-from gan_lab.run_folder import RunFolder, config_hash
+from gan_lab.run_configuration import config_hash
+from gan_lab.run_folder import RunFolder
 from gan_lab.stopping import Stop
 
 RUNNING = {"state": "running", "error": None, "ended": None}

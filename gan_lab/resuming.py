@@ -9,7 +9,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan_lab.budget import within_budget
 from gan_lab.errors import CannotGoOn, ConfigError
-from gan_lab.run_folder import RunFolder, config_hash
+from gan_lab.run_configuration import config_hash
+from gan_lab.run_folder import RunFolder
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,9 @@ def resumed_words(words: list[str]) -> list[str]:
             raise ConfigError(f"resume={resume}: the run goes on in its own folder; leave out hydra.run.dir")
     own = [word for word in words if _key(word) not in ("resume", "hydra.run.dir")]
     recorded = [word for word in _recorded(run) if _key(word) not in given]
-    if (folder := run.config_folder()) and not any(word.startswith(("--config-dir", "-cd")) for word in words):
+    if (folder := run.configuration.config_folder()) and not any(
+        word.startswith(("--config-dir", "-cd")) for word in words
+    ):
         raise ConfigError(  # its YAML says what Hydra does, and the folder may be anybody's
             f"resume={run.path}: the run was begun with --config-dir {folder}; expected it on this command line too"
         )
@@ -82,7 +85,7 @@ def _recorded(run: RunFolder) -> list[str]:
     Raises:
         ConfigError: for one that no record of gan-lab holds; the folder may be anybody's, and Hydra does what it says.
     """
-    words = run.overrides()
+    words = run.configuration.overrides()
     for word in words:
         if not re.match(r"[+~]*[a-zA-Z_]", word) or re.match(r"[+~]*hydra\b", word):
             raise ConfigError(f"resume={run.path}: '{word}' in its overrides.yaml: expected keys of gan-lab's own")
@@ -112,7 +115,7 @@ def changes_since(folder: RunFolder, config: DictConfig) -> Changes:
     Raises:
         ConfigError: if the run would become another.
     """
-    before, now = dict(_leaves(folder.config())), dict(_leaves(config))
+    before, now = dict(_leaves(folder.configuration.read())), dict(_leaves(config))
     changes = {
         key: (before.get(key), now.get(key))
         for key in {**before, **now}

@@ -1,32 +1,28 @@
 """The folder of a run: what is in it, and how it comes to be there (DESIGN.md §4, "Run folder")."""
 
 import csv
-import hashlib
-import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-from omegaconf import DictConfig, ListConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig
 
-from gan_lab.errors import USER_ERRORS, CannotGoOn, ConfigError, sentence
+from gan_lab.errors import CannotGoOn, ConfigError
 from gan_lab.files import (
     BrokenRecord,
     check_inside,
     named,
     read_json,
-    read_yaml,
     remove_half_written,
     replacing,
     write_json,
 )
-from gan_lab.schema import TrainConfig, check_values
+from gan_lab.run_configuration import RunConfiguration, config_hash
 
 _HEADER = b"iteration,name,value\n"  # of a file of curves
 _POINT = re.compile(rb"(\d+),[^,\0]+,(?:-?\d+(?:\.\d+)?(?:e[-+]?\d+)?|-?inf|nan)\n")
@@ -52,7 +48,7 @@ class RunFolder:
         self.times_file = self.path / "times.csv"
         self.samples = self.path / "samples"
         self.checkpoints = self.path / "checkpoints"
-        self._config_file = self.path / ".hydra" / "config.yaml"
+        self.configuration = RunConfiguration(self.path / ".hydra")
         self.lock_file = self.path / ".lock"
         self.last_checkpoint = self.checkpoints / "last.ckpt"
 
@@ -139,81 +135,13 @@ class RunFolder:
         for folder in made:
             folder.rmdir()
 
-    def config(self, allowed_targets: Sequence[str] = ()) -> DictConfig:
-        """The configuration the run was made with.
-
-        Args:
-            allowed_targets: what it may instantiate; the folder, which may be anybody's, is not asked.
-
-        Raises:
-            ConfigError: if it is missing, or none that could be run.
-        """
-        if not self._config_file.is_file():
-            raise ConfigError(f"{self._config_file} is missing: the run cannot be rebuilt without its configuration")
-        config = _load_yaml(self._config_file)
-        if not isinstance(config, DictConfig):
-            raise ConfigError(f"{self._config_file}: it is a {type(config).__name__}: expected a mapping of keys")
-        config.allowed_targets = list(allowed_targets)
-        try:
-            config = OmegaConf.merge(OmegaConf.structured(TrainConfig), config)
-            assert isinstance(config, DictConfig)
-            check_values(config)
-        except USER_ERRORS as error:
-            raise ConfigError(f"{self._config_file}: {sentence(error)}") from error
-        return config
-
-    def record_configuration(self, config: DictConfig, hydra: DictConfig, resolve: bool = True) -> None:
-        """Write the ``.hydra`` folder as Hydra does, but resolved: it then says the same wherever it is read.
-
-        Args:
-            config: the composed configuration.
-            hydra: Hydra's own, below its key ``hydra``.
-            resolve: False leaves interpolations that lead nowhere as they are.
-        """
-        files = {
-            "config.yaml": OmegaConf.to_yaml(config, resolve=resolve),
-            "hydra.yaml": OmegaConf.to_yaml(hydra),
-            "overrides.yaml": OmegaConf.to_yaml(hydra.hydra.overrides.task),  # last: a sweep counts runs by it
-        }
-        for name, text in files.items():
-            with replacing(self._config_file.with_name(name)) as stream:
-                stream.write(text.encode())
-
-    def change_config(self, config: DictConfig, overrides: list[str]) -> None:
+    def change_configuration(self, config: DictConfig, overrides: list[str]) -> None:
         """Put a configuration, and the overrides that make it, in the place of the first; that one stays beside it."""
-        hydra = self._config_file.parent
-        for file in (self._config_file, hydra / "overrides.yaml"):
-            before = file.with_name(f"{file.stem}_until_{self.status()['iteration']:07d}.yaml")
-            if not before.exists():
-                with replacing(before) as stream:
-                    stream.write(file.read_bytes())
         # a process killed in between leaves what the next one completes, and no hash that something else must have
+        iteration = self.status()["iteration"]
         self.update_status(config_hash=None)
-        with replacing(hydra / "overrides.yaml") as stream:
-            stream.write(OmegaConf.to_yaml(OmegaConf.create(overrides)).encode())
-        with replacing(self._config_file) as stream:
-            stream.write(OmegaConf.to_yaml(config).encode())
+        self.configuration.change(config, overrides, iteration)
         self.update_status(config_hash=config_hash(config))
-
-    def overrides(self) -> list[str]:
-        """The words of the command line that the run was made with, without Hydra's own; none if it was not made so."""
-        file = self._config_file.with_name("overrides.yaml")
-        if not file.is_file():
-            return []
-        words = _load_yaml(file)
-        if not isinstance(words, ListConfig) or not all(isinstance(word, str) for word in words):
-            raise ConfigError(f"{file}: expected a list of overrides, key=value")
-        return list(words)
-
-    def config_folder(self) -> str | None:
-        """What ``--config-dir`` named when the run was made, if it was made with one."""
-        sources = OmegaConf.select(
-            _load_yaml(self._config_file.with_name("hydra.yaml")), "hydra.runtime.config_sources"
-        )
-        if not isinstance(sources, ListConfig):
-            return None
-        own = (one for one in sources if isinstance(one, DictConfig) and one.get("provider") == "command-line")
-        return next((str(one.get("path")) for one in own), None)
 
     def checkpoint(self, iteration: int) -> Path:
         """The checkpoint made after so many iterations."""
@@ -343,26 +271,3 @@ def append_points(file: Path, iteration: int, values: dict[str, float]) -> None:
         if new:
             stream.write(_HEADER.decode())
         writer.writerows([iteration, name, repr(value)] for name, value in values.items())
-
-
-def _load_yaml(file: Path) -> Any:
-    """The file's list or mapping as a configuration, or whatever else it holds."""
-    value = read_yaml(file)
-    try:
-        return OmegaConf.create(value) if isinstance(value, dict | list) else value
-    except OmegaConfBaseException as error:
-        raise BrokenRecord(f"{file}: not the YAML of a run: {sentence(error)}") from error
-
-
-def config_hash(config: DictConfig) -> str:
-    """A hash of everything that was asked for, after interpolation."""
-    asked = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(asked, dict)
-    return hash_of(asked)
-
-
-def hash_of(asked: dict[Any, Any]) -> str:
-    """`config_hash` of a configuration as plain, resolved containers."""
-    beside = ("resume", "allowed_targets")  # how a process began, not what is run
-    run = {key: value for key, value in asked.items() if key not in beside}
-    return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:16]

@@ -21,7 +21,7 @@ def sample(
     folder: RunFolder, count: int, interpolate: int, weights: str, seed: int, allowed_targets: Sequence[str] = ()
 ) -> Tensor:
     """uint8 ``[N, C, H, W]`` or points ``[N, D]``: N is count, or count × interpolate along as many paths."""
-    config = folder.config()
+    config = folder.configuration.read()
     generator = torch.Generator().manual_seed(derive(seed, "sample"))
     ends = draw_latents(config.latent_prior, 2 * count if interpolate else count, config.latent_dim, generator)
     latents = _paths(ends[:count], ends[count:], interpolate, config.latent_prior) if interpolate else ends

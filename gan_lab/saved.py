@@ -140,7 +140,7 @@ def load_generator(folder: RunFolder, weights: str, allowed_targets: Sequence[st
     if weights == "ema" and not has_average:
         raise ConfigError("weights=ema: the run kept no moving average; expected generator or auto")
     prefix = "ema." if has_average and weights != "generator" else "generator."
-    generator = build_generator(folder.config(allowed_targets), tuple(checkpoint["sample_shape"]))
+    generator = build_generator(folder.configuration.read(allowed_targets), tuple(checkpoint["sample_shape"]))
     try:
         generator.load_state_dict({key.removeprefix(prefix): state[key] for key in state if key.startswith(prefix)})
     except RuntimeError as error:

@@ -14,7 +14,8 @@ from gan_lab.errors import USER_ERRORS, CannotGoOn, ConfigError, sentence
 from gan_lab.files import check_inside
 from gan_lab.forking import end_with_parent, forkserver
 from gan_lab.resuming import check_has_checkpoints
-from gan_lab.run_folder import RunFolder, config_hash
+from gan_lab.run_configuration import config_hash
+from gan_lab.run_folder import RunFolder
 from gan_lab.sweep import FINISHED, SweepFolder
 
 _INTERRUPTED = 128 + signal.SIGINT
@@ -63,7 +64,7 @@ def _run_apart(config: DictConfig, folder: RunFolder, names: dict[str, str], swe
     if begun not in (asked, None):
         raise ConfigError(f"{folder.path}: the folder holds a run of another configuration; name another folder")
     if begun is None:
-        folder.record_configuration(config, _hydra(), resolve=wrong is None)
+        folder.configuration.record(config, _hydra(), resolve=wrong is None)
     if wrong is not None:
         folder.update_status(state="failed", error=wrong)
         print(f"gan-lab: {folder.path.name}: failed ({sweep.update()})", flush=True)

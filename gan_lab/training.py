@@ -40,7 +40,8 @@ from gan_lab.heap import keep_freed_memory
 from gan_lab.lightning_parts import build_module, build_trainer, check_devices
 from gan_lab.processes import assisted
 from gan_lab.recording import RUNNING
-from gan_lab.run_folder import RunFolder, config_hash
+from gan_lab.run_configuration import config_hash
+from gan_lab.run_folder import RunFolder
 from gan_lab.saved import check_fits, newest_checkpoint
 from gan_lab.stopping import Stop
 from gan_lab.targets import check_targets
@@ -134,7 +135,7 @@ def _train(
         # not before: who named a wrong device, or data that are not there, has lost nothing
         folder.update_status(**RUNNING)
         if changed is not None:
-            folder.change_config(config, changed)
+            folder.change_configuration(config, changed)
         _take_up(folder, start, training.config.iterations)
     described = OmegaConf.to_yaml(config, resolve=True)
     with assisted(training.trainer.strategy, assist, described, names, start, checkpoint):
@@ -274,7 +275,7 @@ def _hyperparameters(config: DictConfig, names: dict[str, str], folder: RunFolde
     flat = {str(key): value for key, value in config.items() if isinstance(value, int | float | str)}
     for player in ("generator", "discriminator"):
         flat[f"lr_{player}"] = config.optimizer[player].get("lr", math.nan)
-    for key in (word.partition("=")[0].lstrip("+~") for word in folder.overrides()):
+    for key in (word.partition("=")[0].lstrip("+~") for word in folder.configuration.overrides()):
         value = OmegaConf.select(config, key)  # a group's option is among the names, or a block
         if isinstance(value, int | float | str):
             flat[key] = value

@@ -15,7 +15,8 @@ from training_runs import OFTEN, SMALL, differences, killed
 from gan_lab import run_folder
 from gan_lab.errors import ConfigError
 from gan_lab.resuming import resumed_words
-from gan_lab.run_folder import RunFolder, config_hash
+from gan_lab.run_configuration import config_hash
+from gan_lab.run_folder import RunFolder
 from gan_lab.train import main
 
 WORDS = [*SMALL, *OFTEN, "threads=1"]
@@ -98,7 +99,7 @@ def test_a_change_that_is_killed_in_the_middle_is_made_after_all(gan_lab_here, t
     update = RunFolder.update_status
 
     def dying(self, **changes):
-        if self.config().iterations == 20:
+        if self.configuration.read().iterations == 20:
             raise KeyboardInterrupt
         update(self, **changes)
 
@@ -175,9 +176,9 @@ def test_more_iterations_make_the_run_that_had_them_from_the_start(gan_lab_here,
     assert differences(tmp_path / "calm", tmp_path / "run") == []
     run = RunFolder(tmp_path / "run")
     assert (run.path / "result_0000010.json").read_bytes() == first
-    assert (run.config().iterations, run.config().checkpoint.every) == (20, 10)
+    assert (run.configuration.read().iterations, run.configuration.read().checkpoint.every) == (20, 10)
     assert OmegaConf.load(run.path / ".hydra" / "config_until_0000010.yaml").iterations == 10
-    assert run.overrides()[-2:] == ["iterations=20", "checkpoint.every=10"]
+    assert run.configuration.overrides()[-2:] == ["iterations=20", "checkpoint.every=10"]
     gan_lab_here("resume=run")  # whose configuration is now the longer one
 
 

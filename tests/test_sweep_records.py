@@ -10,7 +10,8 @@ from omegaconf import OmegaConf
 
 from gan_lab.errors import ConfigError
 from gan_lab.launch import Launch
-from gan_lab.run_folder import RunFolder, config_hash
+from gan_lab.run_configuration import config_hash
+from gan_lab.run_folder import RunFolder
 from gan_lab.sweep import SweepFolder
 from gan_lab.train import main
 
@@ -40,10 +41,10 @@ def test_a_rerun_with_another_configuration_leaves_every_record_as_it_was(monkey
     own_loss(1)
     assert ended(monkeypatch, tmp_path, main, *line) == 0
     run = RunFolder(tmp_path / "sweep" / "loss=mine,seed=0")
-    assert run.config().n_critic == 1
-    assert config_hash(run.config()) == run.result()["config_hash"] == run.status()["config_hash"]
-    assert run.overrides() == [*TINY[:-1], "loss=mine", "seed=0"]
-    assert run.config_folder() == str(tmp_path / "own")
+    assert run.configuration.read().n_critic == 1
+    assert config_hash(run.configuration.read()) == run.result()["config_hash"] == run.status()["config_hash"]
+    assert run.configuration.overrides() == [*TINY[:-1], "loss=mine", "seed=0"]
+    assert run.configuration.config_folder() == str(tmp_path / "own")
     before = contents(run.path)
     for broken in (2, "${oc.env:NOPE_NOPE}"):  # another configuration, and one that cannot be had
         own_loss(broken)

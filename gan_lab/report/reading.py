@@ -25,7 +25,7 @@ from gan_lab.report.parsing import (
     read_yaml,
 )
 from gan_lab.report.search import RECORD, Searched, read_search
-from gan_lab.run_folder import hash_of
+from gan_lab.run_configuration import hash_of
 from gan_lab.sweep import REPLICATES, TUNING
 
 SILENCE = 600.0
