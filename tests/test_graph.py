@@ -1,12 +1,13 @@
 """What a graph and eager steps need of optimizers' states; graphs themselves are for a GPU (test_gpu.py)."""
 
 import copy
+from contextlib import nullcontext
 
 import pytest
 import torch
 from torch.optim import SGD, Adam, RMSprop
 
-from gan_lab.graph import settle
+from gan_lab.graph import GraphedIteration, settle
 
 CPU = torch.device("cpu")
 
@@ -63,3 +64,27 @@ def test_what_a_user_asked_for_stays():
     optimizer = stepped(lambda weights: Adam(weights, lr=0.1, capturable=True))
     settle([optimizer], False, CPU)
     assert optimizer.param_groups[0]["capturable"] is True
+
+
+class Tape:
+    """In the place of a CUDA graph, on a machine that has none: nothing is played back."""
+
+    def register_generator_state(self, generator):
+        pass
+
+    def replay(self):
+        pass
+
+
+def test_what_is_played_back_has_the_names_and_shapes_of_what_was_recorded(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Tape)
+    monkeypatch.setattr(torch.cuda, "graph", lambda tape: nullcontext())
+    monkeypatch.setattr(torch.cuda, "Stream", lambda: None)
+    curves = {"loss": torch.tensor(1.5), "logits": torch.arange(3.0), "skipped": torch.tensor(2)}
+    graphed = GraphedIteration(lambda batch: curves, torch.Generator())
+    graphed.done = 3  # iterations of warming up
+    first, second = graphed(torch.zeros(2)), graphed(torch.zeros(2))
+    for played in (first, second):
+        assert played.keys() == curves.keys()
+        assert all(torch.equal(played[name], curves[name].float()) for name in curves)
+    assert first["logits"].data_ptr() != second["logits"].data_ptr()  # the next playing leaves it alone
