@@ -6,6 +6,7 @@ leave the run's folder alone.
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
@@ -67,4 +68,5 @@ def assist_the_first(words: list[str]) -> None:
     folder = RunFolder(Path(path))
     start = newest_checkpoint(folder) if resumes and folder.status_file.exists() else None
     checkpoint = None if start in (None, -1) else folder.checkpoint(start)
-    assist(OmegaConf.to_yaml(config, resolve=True), names, start, checkpoint)
+    with TemporaryDirectory() as scratch:
+        assist(f"{scratch}/run", OmegaConf.to_yaml(config, resolve=True), names, start, checkpoint)

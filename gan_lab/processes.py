@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from pytorch_lightning.strategies import DDPStrategy
 
+from gan_lab.errors import ConfigError
 from gan_lab.forking import end_with_parent, forkserver
 from gan_lab.losses.processes import meet, part
 
@@ -59,22 +61,35 @@ class SharedBatch(DDPStrategy):
 
 @contextmanager
 def assisted(strategy: Any, function: Callable[..., None], *arguments: Any) -> Iterator[None]:
-    """Inside, ``function(*arguments)`` runs in as many further processes as the strategy wants on this machine.
+    """Inside, ``function(folder, *arguments)`` runs in as many further processes as the strategy wants on this machine.
+
+    Each has a folder of its own, which is gone afterwards, however the process ended.
 
     Raises:
+        ConfigError: if one of them is killed.
         RuntimeError: if one of them fails.
     """
-    cluster = strategy.cluster_environment if isinstance(strategy, SharedBatch) else None
-    if cluster is None or cluster.creates_processes_externally:
-        yield
-        return
-    port = cluster.main_port
+    try:
+        cluster = strategy.cluster_environment if isinstance(strategy, SharedBatch) else None
+        if cluster is None or cluster.creates_processes_externally:
+            yield
+        else:
+            with TemporaryDirectory() as scratch, _started(strategy, cluster.main_port, scratch, function, *arguments):
+                yield
+    finally:
+        part()
+
+
+@contextmanager
+def _started(
+    strategy: SharedBatch, port: int, scratch: str, function: Callable[..., None], *arguments: Any
+) -> Iterator[None]:
     context = forkserver()
     assistants, arrivals = [], []
-    for rank, device in enumerate(strategy.parallel_devices):
+    for rank, device in enumerate(strategy.parallel_devices or []):
         if rank > 0:
             heard, told = context.Pipe(duplex=False)
-            what = (rank, device, port, told, sys.path, function, *arguments)
+            what = (rank, device, port, told, sys.path, function, f"{scratch}/{rank}", *arguments)
             assistants.append(context.Process(target=_assist, name=f"process {rank}", args=what))
             assistants[-1].start()
             told.close()  # the assistant has it, and alone: its end is the end of what can be heard
@@ -87,12 +102,17 @@ def assisted(strategy: Any, function: Callable[..., None], *arguments: Any) -> I
         for assistant in assistants:
             assistant.kill()
         if failed and isinstance(error, Exception):  # the others have lost the connection, which says little
-            raise RuntimeError(f"{failed[0].name} of the run ended with exit status {failed[0].exitcode}") from error
+            status = failed[0].exitcode or 0
+            if status < 0:
+                raise ConfigError(
+                    f"{failed[0].name} of the run was ended by {signal.Signals(-status).name}, as the system does when "
+                    "memory runs out; resume= goes on with the run"
+                ) from error
+            raise RuntimeError(f"{failed[0].name} of the run ended with exit status {status}") from error
         raise
     finally:
         for assistant in assistants:
             assistant.join()
-        part()
 
 
 _announced: list[Connection] = []  # of this process, to the one that has started it

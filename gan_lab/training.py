@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -79,6 +78,7 @@ def train(
 def library_settings(config: DictConfig) -> Iterator[None]:
     """Inside, the libraries work as a run wants them to."""
     keep_freed_memory()
+    variables = os.environ.copy()
     libraries = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric", "lightning.fabric")]
     levels = [library.level for library in libraries]
     for library in libraries:
@@ -102,7 +102,9 @@ def library_settings(config: DictConfig) -> Iterator[None]:
             )
             yield
     finally:
-        # the next run in this process chooses for itself
+        # the next run in this process chooses for itself; Lightning would take from the environment where to meet
+        os.environ.clear()
+        os.environ.update(variables)
         for library, level in zip(libraries, levels, strict=True):
             library.setLevel(level)
         torch.set_num_threads(threads)
@@ -148,10 +150,11 @@ def _train(
     return next(iter(result["metrics"].values()))
 
 
-def assist(described: str, names: dict[str, str], start: int | None, checkpoint: Path | None) -> None:
+def assist(scratch: str, described: str, names: dict[str, str], start: int | None, checkpoint: Path | None) -> None:
     """Train as the run's first process does, which alone keeps what comes of it.
 
     Args:
+        scratch: a folder, not there yet, for what nobody will see.
         described: the configuration, as YAML.
         names: the options chosen in the groups.
         start: iterations done before, or None.
@@ -159,7 +162,8 @@ def assist(described: str, names: dict[str, str], start: int | None, checkpoint:
     """
     config = OmegaConf.create(described)
     assert isinstance(config, DictConfig)
-    with TemporaryDirectory() as scratch, library_settings(config):
+    Path(scratch).mkdir()
+    with library_settings(config):
         logging.disable(logging.WARNING)  # the first process has said it
         Training(config, RunFolder(scratch), names, start, Stop()).fit(checkpoint)
 
@@ -210,11 +214,11 @@ class Training:
             Checkpoints(
                 folder, **config.checkpoint, dataset=self.dataset, curves=self.curves, stopwatch=self.stopwatch
             ),
-            Signals(stop),
             Randomness(),
             ProgressBar(f"{names['dataset']} {names['loss']}", self.curves),
+            Signals(stop),
         ]
-        self.trainer = build_trainer(config, [*self.callbacks, AfterIterations(self.callbacks)])
+        self.trainer = build_trainer(config, [*self.callbacks, AfterIterations()])
 
     def fit(self, checkpoint: Path | None) -> None:
         """Train to the end, from the checkpoint if there is one.

@@ -15,7 +15,7 @@ from command_runs import refusal
 from training_runs import checkpoint, train_in, weights_of
 
 from gan_lab.cluster import assist_the_first
-from gan_lab.errors import Diverged
+from gan_lab.errors import ConfigError, Diverged
 from gan_lab.models.batchnorm import GlobalBatchNorm, over_all_processes
 from gan_lab.run_folder import RunFolder
 from gan_lab.train import main
@@ -120,9 +120,16 @@ def test_divergence_is_everybodys(composed, tmp_path):
 ODD = """
 import multiprocessing
 import os
+import signal
 import torch
 import torch.distributed as dist
 from gan_lab.models import MLPGenerator
+
+class IsKilled(MLPGenerator):
+    def forward(self, latents):
+        if not self.training and dist.is_initialized() and dist.get_rank() == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().forward(latents)
 
 class Dies(MLPGenerator):
     def __init__(self, *arguments, **settings):
@@ -154,6 +161,19 @@ def test_an_assistant_that_dies_before_they_have_met_ends_the_run(tmp_path, odd)
     with pytest.raises(RuntimeError, match="process 1 of the run ended with exit status 3"):
         train_in(tmp_path / "run", odd("Dies"))
     assert json.loads((tmp_path / "run" / "status.json").read_text())["state"] == "failed"
+
+
+def test_an_assistant_that_is_killed_is_told_of_in_a_sentence_and_leaves_nothing(tmp_path, odd, monkeypatch):
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "scratch"))
+    before = os.environ.copy()
+    with pytest.raises(
+        ConfigError, match=r"^process 1 of the run was ended by SIGKILL, .*; resume= goes on with the run$"
+    ):
+        train_in(tmp_path / "run", odd("IsKilled"))
+    assert json.loads((tmp_path / "run" / "status.json").read_text())["state"] == "failed"
+    assert list((tmp_path / "scratch").iterdir()) == []
+    assert os.environ.copy() == before
 
 
 def test_samples_that_one_process_alone_finds_odd_are_everybodys(tmp_path, odd):
@@ -237,6 +257,15 @@ def test_three_processes_with_unequal_parts_of_the_evaluation(composed, tmp_path
     three = train_in(tmp_path / "three", plain(composed(*overrides, "trainer.devices=3")))
     assert largest_difference(one, three) < 1e-12
     assert three.result()["metrics"] == pytest.approx(one.result()["metrics"], abs=1e-9)
+
+
+def test_curves_do_not_depend_on_when_they_were_looked_at(composed, tmp_path):
+    """Of three processes: a sum of two is the same in any order."""
+    overrides = [*TINY, "trainer.precision=32-true", "batch_size=15", "loss=rasgan", "trainer.devices=3"]
+    rare, often = (
+        train_in(tmp_path / every, composed(*overrides, f"checkpoint.every={every}")) for every in ("1000", "1")
+    )
+    assert rare.metrics_file.read_text() == often.metrics_file.read_text()
 
 
 @pytest.mark.long

@@ -1,6 +1,5 @@
 """What every callback of a run is."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -26,14 +25,11 @@ class Callback(pl.Callback):
 
 
 class AfterIterations(Callback):
-    """Has every callback do its work after an iteration, in their order.
+    """Has every callback of the trainer do its work after an iteration, in their order."""
 
-    Args:
-        callbacks: of the run.
-    """
-
-    def __init__(self, callbacks: Sequence[Callback]) -> None:
-        self.callbacks = callbacks
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        self.callbacks = [callback for callback in callbacks if isinstance(callback, Callback)]
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int

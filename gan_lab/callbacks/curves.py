@@ -20,7 +20,7 @@ from gan_lab.callbacks.callback import Callback
 from gan_lab.callbacks.stopwatch import Stopwatch
 from gan_lab.errors import Diverged
 from gan_lab.files import sync
-from gan_lab.losses.processes import average
+from gan_lab.losses.processes import mean_of_each
 from gan_lab.run_folder import RunFolder, append_points
 
 log = logging.getLogger(__name__)
@@ -102,8 +102,7 @@ class Curves(Callback):
         rows, self._kept = [*_scalars(self._kept), _weight_norms(module)], []
         # one transfer from the device; a lazy penalty is missing from most rows, and from their mean
         column = torch.stack([value.float() for row in rows for value in row.values()])
-        average([column])
-        values = iter(column.tolist())
+        values = iter(mean_of_each(column).tolist())
         # fp16's loss scaling overflows gradients on purpose, now and then, and skips the step
         scaled = getattr(trainer.precision_plugin, "scaler", None) is not None
         for iteration, row in enumerate(rows[:-1], trainer.global_step - len(rows) + 2):
@@ -181,13 +180,13 @@ def _scalars(rows: list[dict[str, Tensor]]) -> list[dict[str, Tensor]]:
     """What iterations returned, with the means of their logits for the logits, and with what these tell."""
     if not rows:
         return []
-    real, fake = (torch.stack([row[name] for row in rows]) for name in ("logits/real", "logits/fake"))
+    real, fake = (torch.stack([row[name].float() for row in rows]) for name in ("logits/real", "logits/fake"))
     # of pairs in which the real sample has the higher logit, ties half: defined for every objective
     accuracy = ((real - fake).sign() + 1) / 2
-    # all in one: a single row's mean may be summed in another order, and a run that was stopped there differ
-    means = torch.stack([real, fake, accuracy], 1).mean(2)
+    # one by one: the order of a sum may depend on the shape it is part of, and a run that was stopped looked earlier
+    means = [of_row.mean(1).unbind() for of_row in torch.stack([real, fake, accuracy], 1)]
     names = ("logits/real", "logits/fake", "accuracy/discriminator")
-    return [row | dict(zip(names, of_row.unbind(), strict=True)) for row, of_row in zip(rows, means, strict=True)]
+    return [row | dict(zip(names, of_row, strict=True)) for row, of_row in zip(rows, means, strict=True)]
 
 
 def _weight_norms(module: pl.LightningModule) -> dict[str, Tensor]:

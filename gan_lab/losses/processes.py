@@ -79,6 +79,18 @@ def average(tensors: Sequence[Tensor]) -> None:
     torch._foreach_copy_(list(tensors), [part.view_as(to) for part, to in zip(parts, tensors, strict=True)])
 
 
+def mean_of_each(values: Tensor) -> Tensor:
+    """The mean of each value over all processes, whatever stands beside it; without gradients.
+
+    Added up in the order of the ranks: `average` leaves the order to the message, in which it depends on the place.
+    """
+    if process_count() == 1:
+        return values
+    parts = [torch.empty_like(values) for _ in range(process_count())]
+    dist.all_gather(parts, values)
+    return sum(parts[1:], parts[0]) / process_count()
+
+
 def as_the_first(value: T) -> T:
     """What the first process has, in all of them: clocks and signals differ, decisions may not."""
     if process_count() == 1:
