@@ -69,7 +69,15 @@ def as_json(claims: list[Claim], scale: Scale) -> dict[str, object]:
         "machine": {"cores": os.cpu_count(), "processor": platform.machine(), "torch": version("torch")},
         "scale": vars(scale) | {"data": None},
         "claims": [
-            {"name": c.name, "sides": c.medians, "unit": c.unit, "ratio": c.ratio, "claimed": c.claimed} for c in claims
+            {
+                "name": c.name,
+                "measured": {side: list(values) for side, values in c.sides.items()},
+                "medians": c.medians,
+                "unit": c.unit,
+                "ratio": c.ratio,
+                "claimed": c.claimed,
+            }
+            for c in claims
         ],
     }
 

@@ -108,6 +108,15 @@ def test_the_learning_rate_follows_its_schedule_by_iterations(composed, tmp_path
     assert [state["_last_lr"] for state in states] == [[0.0], [0.0]]
 
 
+def test_steps_are_fused_and_convolutions_have_channels_last(composed):
+    module = build_module(composed("dataset=digits", "model=dcgan"), (1, 8, 8))
+    optimizers, _ = module.configure_optimizers()
+    assert all(optimizer.defaults["fused"] for optimizer in optimizers)
+    weights = [weight for weight in module.parameters() if weight.ndim == 4 and min(weight.shape[:2]) > 1]
+    assert len(weights) >= 2
+    assert all(weight.is_contiguous(memory_format=torch.channels_last) for weight in weights)
+
+
 @pytest.mark.parametrize("precision", ["32-true", "64-true", "bf16-mixed"])
 @pytest.mark.parametrize("loss", ["rsgan", "wgan_gp"])
 def test_precisions(composed, tmp_path, precision, loss):

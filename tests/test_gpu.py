@@ -1,10 +1,13 @@
 """What needs a CUDA GPU: ``pytest -m gpu`` on a machine with one."""
 
+from contextlib import contextmanager
+
 import pytest
 import torch
 from training_runs import SMALL, train_in, weights_of
 
 from gan_lab.adversary import AdversarialModule
+from gan_lab.callbacks import AfterIterations
 
 pytestmark = [
     pytest.mark.gpu,
@@ -17,19 +20,29 @@ RECIPES = ["non_saturating", "rasgan", "wgan_gp", "sngan", "r3gan", "wgan"]
 
 @pytest.mark.parametrize("loss", RECIPES)
 def test_nothing_waits_for_the_device_between_points(composed, tmp_path, monkeypatch, loss):
-    """CUDA's own sync detector is armed around every step, from the loader to the schedules."""
-    original = AdversarialModule.training_step
+    """CUDA's own sync detector is armed around every step, from the loader to the schedules, and what comes after."""
 
-    def armed(self, dataloader_iter):
-        if self.trainer.global_step < 3:  # libraries set themselves up
-            return original(self, dataloader_iter)
-        torch.cuda.set_sync_debug_mode("error")
+    @contextmanager
+    def armed(iteration):
+        if iteration > 3:  # libraries set themselves up
+            torch.cuda.set_sync_debug_mode("error")
         try:
-            return original(self, dataloader_iter)
+            yield
         finally:
             torch.cuda.set_sync_debug_mode("default")
 
-    monkeypatch.setattr(AdversarialModule, "training_step", armed)
+    step, after = AdversarialModule.training_step, AfterIterations.on_train_batch_end
+
+    def training_step(self, dataloader_iter):
+        with armed(self.trainer.global_step + 1):
+            return step(self, dataloader_iter)
+
+    def on_train_batch_end(self, trainer, *others):
+        with armed(0 if trainer.global_step % 10 == 0 else trainer.global_step):
+            after(self, trainer, *others)
+
+    monkeypatch.setattr(AdversarialModule, "training_step", training_step)
+    monkeypatch.setattr(AfterIterations, "on_train_batch_end", on_train_batch_end)
     train_in(tmp_path / "run", composed(*GPU, f"loss={loss}", "ema_decay=0.9", "clip_grad.generator=1"))
 
 

@@ -4,9 +4,10 @@
 Adam, real and fake samples through the discriminator one after the other, the gradients of its weights made in the
 generator's step too. `best` is the quickest loop we can write without changing what is computed: data in memory, one
 discriminator pass over real and fake, the discriminator frozen in the generator's step, fused Adam, losses read every
-50 iterations, channels last.
+50 iterations, channels last; the benchmark sets PyTorch and the heap for it as a run of gan_lab does.
 
-Both take the networks of gan_lab, and their losses are written out here, so that only the loop differs.
+Both take the networks of gan_lab, and their losses are written out here, so that only the loop differs: given the same
+data and noise, they end with gan_lab's weights (tests/scripts/test_benchmark.py).
 """
 
 from collections.abc import Callable, Iterator

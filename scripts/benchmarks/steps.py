@@ -2,10 +2,9 @@
 
 import copy
 import io
-import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import nullcontext, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -28,7 +27,7 @@ from gan_lab.building import build_dataset
 from gan_lab.lightning_parts import build_module
 from gan_lab.recording import recorded
 from gan_lab.run_folder import RunFolder
-from gan_lab.training import train
+from gan_lab.training import library_settings, train
 
 NAMES = dict.fromkeys(("loss", "model", "dataset", "protocol"), "benchmark")
 _UNJUDGED = ["evaluation/extractor=pixels", "evaluation.samples=100", "evaluation.kid_subset_size=50"]
@@ -184,14 +183,14 @@ def _sides(case: Case, scale: Scale, course: Course, folder: Path) -> dict[str, 
 def by_hand(
     loop: Callable[..., None], data: Callable[[], Any], loss: str, config: DictConfig, device: torch.device, pace: Pace
 ) -> Trained:
-    """A side that is a loop of `hand_written`."""
+    """A side that is a loop of `hand_written`; PyTorch and the heap are set for the best as for a run of gan_lab."""
+    usual = loop is hand_written.plain
     torch.set_num_threads(config.threads)
-    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"  # Lightning's 1 would slow the loop down
     module = build_module(config, build_dataset(config).sample_shape).to(device)
-    if loop is hand_written.plain:
+    if usual:
         module = module.to(memory_format=torch.contiguous_format)
     start = copy.deepcopy(dict(module.named_parameters()))
-    with redirect_stdout(io.StringIO()):
+    with redirect_stdout(io.StringIO()), nullcontext() if usual else library_settings(config):
         sizes = (config.batch_size, config.latent_dim, config.iterations)
         loop(GAMES[loss], module.generator, module.discriminator, data(), *sizes, device, pace)
     return Trained(_ways(start, dict(module.named_parameters())))
