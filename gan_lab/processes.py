@@ -105,8 +105,8 @@ def _started(
             status = failed[0].exitcode or 0
             if status < 0:
                 raise ConfigError(
-                    f"{failed[0].name} of the run was ended by {signal.Signals(-status).name}, as the system does when "
-                    "memory runs out; resume= goes on with the run"
+                    f"{failed[0].name} of the run was ended by {signal.Signals(-status).name}, SIGKILL being what the "
+                    "system sends when memory runs out; resume= goes on with the run"
                 ) from error
             raise RuntimeError(f"{failed[0].name} of the run ended with exit status {status}") from error
         raise

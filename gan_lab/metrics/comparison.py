@@ -91,7 +91,7 @@ class Comparison:
         extractor: makes the features; it gets prepared for the dataset.
         measures: what is measured.
         device: where features are made and compared.
-        sizes: of the sets that will be compared.
+        sizes: of the sets that will be compared, where they are known.
 
     Raises:
         ConfigError: for metrics that the dataset or the extractor has no grounds for, or too few samples.
@@ -119,8 +119,8 @@ class Comparison:
         extractor.check(dataset)
         if "modes" in measures.metrics and dataset.modes is None and self._stacked is None:
             raise ConfigError("evaluation.metrics: modes takes a mixture, or images with a label for every channel")
-        for size in sizes:
-            measures.check_size(size)
+        if sizes:
+            measures.check_size(min(sizes))
         with torch.random.fork_rng():  # training's randomness is not the evaluation's to shift
             extractor.prepare(dataset)
         extractor.to(device).eval().requires_grad_(False)
