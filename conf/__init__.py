@@ -7,6 +7,6 @@ be. An editable install hides the sweeper from Hydra's search for plugins, so it
 from hydra.core.plugins import Plugins
 from hydra_plugins.gan_lab.tuned_sweeper import TunedSweeper
 
-import gan_lab.launch  # noqa: F401
+import gan_lab.sweeps.hydra_callback  # noqa: F401
 
 Plugins.instance().register(TunedSweeper)

@@ -17,8 +17,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytorch_lightning as pl
 from omegaconf import DictConfig
 
-from gan_lab import training
-from gan_lab.train import main as gan_lab
+from gan_lab.cli.train import main as gan_lab
+from gan_lab.training import run as training
 
 
 class Memory(pl.Callback):

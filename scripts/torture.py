@@ -56,8 +56,8 @@ def main() -> int:
     parser.add_argument("overrides", nargs="*", help="of gan-lab, after those of a small run on digits")
     arguments = parser.parse_args()
 
-    import gan_lab.train
-    import gan_lab.training  # noqa: F401  # PyTorch and Lightning, once for all attempts
+    import gan_lab.cli.train
+    import gan_lab.training.run  # noqa: F401  # PyTorch and Lightning, once for all attempts
 
     moments = random.Random(arguments.seed)
     with tempfile.TemporaryDirectory() as temporary:
@@ -129,7 +129,7 @@ def start(run: Path, overrides: list[str], die_at_event: int | None = None) -> i
     sys.argv = ["gan-lab", *OVERRIDES, *overrides, f"hydra.run.dir={run}", "resume=auto"]
     status: Any = 1
     try:
-        from gan_lab.train import main as gan_lab
+        from gan_lab.cli.train import main as gan_lab
 
         gan_lab()
         status = 0
@@ -184,7 +184,7 @@ def _last_iteration(run: Path) -> int:
 
 def differences(expected: Path, actual: Path) -> list[str]:
     """What two runs' folders do not have in common, clocks aside; nothing if they are the same bit for bit."""
-    from gan_lab.run_folder import RunFolder
+    from gan_lab.runs.folder import RunFolder
 
     one, other = RunFolder(expected), RunFolder(actual)
     found = []

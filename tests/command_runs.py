@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gan_lab.train import main
+from gan_lab.cli.train import main
 
 
 def refusal(monkeypatch, folder, command, *words):

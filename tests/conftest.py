@@ -37,7 +37,7 @@ def composed() -> Callable[..., DictConfig]:
 def gan_lab(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs ``gan-lab`` in a process of its own, in an empty folder, of which nothing is imported, as when installed."""
 
-    def run(*arguments: str, module: str = "train") -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, module: str = "cli.train") -> subprocess.CompletedProcess[str]:
         program = f"import sys; sys.argv[0] = 'gan-lab'; from gan_lab.{module} import main; main()"
         return subprocess.run(
             [sys.executable, "-P", "-c", program, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=600
@@ -49,7 +49,7 @@ def gan_lab(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 @pytest.fixture
 def warm_gan_lab(tmp_path: Path, monkeypatch, capfd) -> Callable[..., subprocess.CompletedProcess[str]]:
     """The same in the test's own process: the server that forks a sweep's runs then stays, and has imported torch."""
-    from gan_lab.train import main
+    from gan_lab.cli.train import main
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         capfd.readouterr()

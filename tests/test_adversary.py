@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.optim import Optimizer
 from training_runs import SMALL, checkpoint, train_in, weights_of
 
-from gan_lab.lightning_parts import build_module
+from gan_lab.training.build import build_module
 
 
 @pytest.mark.parametrize(("n_critic", "n_generator"), list(product([1, 2, 5], [1, 2])))
@@ -128,7 +128,7 @@ def test_precisions(composed, tmp_path, precision, loss):
 
 
 def test_neither_player_takes_gradients_in_the_others_update(composed, tmp_path, monkeypatch):
-    from gan_lab import adversary
+    from gan_lab.algorithms import gan as adversary
 
     seen = []
 

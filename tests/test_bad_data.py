@@ -7,7 +7,7 @@ import pytest
 from command_runs import refusal
 from PIL import Image
 
-from gan_lab.train import main
+from gan_lab.cli.train import main
 
 PIXELS = np.random.RandomState(0).randint(0, 256, (40, 8, 8, 3)).astype(np.uint8)
 FOLDER, ARCHIVE = ["dataset=image_folder", "dataset.path=data"], ["dataset=npz", "dataset.path=data.npz"]

@@ -5,9 +5,9 @@ import torch
 from command_runs import refusal
 from training_runs import train_in
 
-from gan_lab import training
+from gan_lab.cli.train import main
 from gan_lab.errors import ConfigError
-from gan_lab.train import main
+from gan_lab.training import run as training
 
 
 def test_the_sentence_is_all_there_is_on_stderr(gan_lab, tmp_path):

@@ -5,12 +5,11 @@ from unittest.mock import Mock
 import pytest
 from training_runs import SMALL, Killed, killed, train_in
 
-from gan_lab import training
-from gan_lab.budget import within_budget
 from gan_lab.callbacks import stopwatch
+from gan_lab.config.schema import check, within_budget
 from gan_lab.errors import ConfigError
-from gan_lab.run_folder import RunFolder
-from gan_lab.schema import check
+from gan_lab.runs.folder import RunFolder
+from gan_lab.training import run as training
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import time
 import pytest
 import torch
 
-from gan_lab.cache import cached
 from gan_lab.errors import ConfigError
+from gan_lab.storage.cache import cached
 
 
 @pytest.fixture

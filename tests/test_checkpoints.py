@@ -13,8 +13,8 @@ import torch
 from training_runs import OFTEN, SMALL, differences, killed, train_in, unequal
 
 from gan_lab.errors import ConfigError
-from gan_lab.run_folder import RunFolder
-from gan_lab.saved import BrokenCheckpoint, load_checkpoint
+from gan_lab.runs.checkpoints import BrokenCheckpoint, load_checkpoint
+from gan_lab.runs.folder import RunFolder
 
 
 def test_the_last_and_so_many_more_are_kept(composed, tmp_path):
@@ -163,7 +163,7 @@ def test_weights_that_do_not_fit_are_refused_with_nothing_changed(composed, tmp_
 
 
 def test_other_data_are_refused(composed, tmp_path, monkeypatch):
-    from gan_lab import training
+    from gan_lab.training import run as training
 
     config = composed(*SMALL, *OFTEN)
     with killed(8):

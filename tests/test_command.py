@@ -13,10 +13,10 @@ import pytest
 from command_runs import command_in, ended, refusal
 from PIL import Image
 
-from gan_lab.forking import forkserver
-from gan_lab.run_folder import RunFolder
-from gan_lab.sample import main as sample_main
-from gan_lab.train import main as gan_lab_main
+from gan_lab.cli.sample import main as sample_main
+from gan_lab.cli.train import main as gan_lab_main
+from gan_lab.distributed.forkserver import forkserver
+from gan_lab.runs.folder import RunFolder
 
 TINY = ["trainer=debug", "evaluation.samples=50", "evaluation.kid_subset_size=20", "pictures.samples=9"]
 
@@ -33,7 +33,7 @@ def test_it_answers_without_importing_torch(arguments, tmp_path):
         import atexit, sys
         atexit.register(lambda: print("HEAVY", sorted({{"torch", "pytorch_lightning", "sklearn"}} & set(sys.modules))))
         sys.argv = ["gan-lab", *{arguments!r}]
-        from gan_lab.train import main
+        from gan_lab.cli.train import main
         main()
         """
     )
@@ -77,7 +77,7 @@ def test_a_run_leaves_its_folder_complete_and_is_sampled_and_evaluated(gan_lab, 
     (row,) = (row for row in rows if row.startswith("10,metric/fd_classifier,"))
     assert float(row.split(",")[2]) == result["metrics"]["fd_classifier"]
 
-    evaluated = gan_lab("run=run", module="evaluate")
+    evaluated = gan_lab("run=run", module="cli.evaluate")
     assert json.loads(evaluated.stdout)["metrics"] == pytest.approx(result["metrics"], rel=1e-6)
     assert evaluated.stderr == "run: result.json has these metrics already\n"
 
@@ -179,7 +179,7 @@ def test_users_extend_it_with_their_own_loss_and_model(gan_lab, tmp_path, monkey
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     assert (result["loss"], result["budget"]["discriminator_updates"]) == ("cubic", 20)
-    sampled = gan_lab("run=run", "out=x.png", "allowed_targets=[my_losses]", module="sample")
+    sampled = gan_lab("run=run", "out=x.png", "allowed_targets=[my_losses]", module="cli.sample")
     assert sampled.returncode == 0, sampled.stderr
 
 

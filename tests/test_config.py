@@ -5,6 +5,7 @@ from configurations import CONF, options
 from hydra.errors import ConfigCompositionException
 from hydra.utils import instantiate
 
+from gan_lab.config.schema import check
 from gan_lab.errors import ConfigError
 from gan_lab.losses import (
     DRAGAN,
@@ -23,7 +24,6 @@ from gan_lab.losses import (
     Wasserstein,
     WeightClip,
 )
-from gan_lab.schema import check
 
 ADAM, ADAM_BETA0 = ("Adam", 2e-4, {"betas": [0.5, 0.999]}), ("Adam", 1e-4, {"betas": [0.0, 0.9]})
 GP = {"gradient_penalty": GradientPenalty(weight=10.0, every=1, target=1.0)}

@@ -12,13 +12,13 @@ from command_runs import ended, refusal
 from filelock import FileLock
 from training_runs import OFTEN, SMALL, differences, killed, train_in
 
-from gan_lab import training
 from gan_lab.callbacks import curves
+from gan_lab.cli.evaluate import main as evaluate
+from gan_lab.cli.sample import main as sample
+from gan_lab.cli.train import main
 from gan_lab.errors import Diverged
-from gan_lab.evaluate import main as evaluate
-from gan_lab.run_folder import RunFolder
-from gan_lab.sample import main as sample
-from gan_lab.train import main
+from gan_lab.runs.folder import RunFolder
+from gan_lab.training import run as training
 
 WORDS = ["gan-lab", *SMALL, *OFTEN, "dataset=ring8", "threads=1"]
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n"
@@ -59,7 +59,7 @@ def test_a_working_directory_that_is_somebodys_runs_no_code(place):
         (run / name).write_text(touch)
     script = place / "bin" / "gan-lab"  # as it is installed: what Python finds first is the script's folder
     script.parent.mkdir()
-    script.write_text("from gan_lab.train import main\nif __name__ == '__main__':\n    main()\n")
+    script.write_text("from gan_lab.cli.train import main\nif __name__ == '__main__':\n    main()\n")
     words = ["resume=.", "trainer.devices=2"]  # and what it starts
     done = subprocess.run([sys.executable, script, *words], cwd=run, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

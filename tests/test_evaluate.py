@@ -10,9 +10,9 @@ from omegaconf import OmegaConf
 from PIL import Image
 from training_runs import SMALL, train_in
 
+from gan_lab.cli.evaluate import main
 from gan_lab.errors import ConfigError
-from gan_lab.evaluate import main
-from gan_lab.evaluating import evaluate_files, evaluate_run
+from gan_lab.runs.evaluate import evaluate_files, evaluate_run
 
 
 @pytest.fixture

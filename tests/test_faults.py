@@ -10,11 +10,11 @@ from filelock import FileLock
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from training_runs import OFTEN, SMALL, differences, killed, train_in
 
-from gan_lab.adversary import AdversarialModule
+from gan_lab.algorithms.gan import AdversarialModule
 from gan_lab.callbacks import AtomicCheckpointIO, Curves, curves, pictures
 from gan_lab.errors import ConfigError, Diverged
-from gan_lab.run_folder import RunFolder
-from gan_lab.saved import load_checkpoint
+from gan_lab.runs.checkpoints import load_checkpoint
+from gan_lab.runs.folder import RunFolder
 
 
 @contextmanager

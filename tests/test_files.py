@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from gan_lab.files import concerns, replacing, write_json
+from gan_lab.storage.files import concerns, replacing, write_json
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_scrap(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from training_runs import SMALL, train_in, weights_of
 
-from gan_lab.adversary import AdversarialModule
+from gan_lab.algorithms.gan import AdversarialModule
 from gan_lab.callbacks import AfterIterations
 
 pytestmark = [

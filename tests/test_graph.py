@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.optim import SGD, Adam, RMSprop
 
-from gan_lab.graph import GraphedIteration, settle
+from gan_lab.algorithms.cuda_graph import GraphedIteration, settle
 
 CPU = torch.device("cpu")
 

@@ -9,7 +9,7 @@ import pytest
 # 60 MiB in three blocks, which make 15 360 pages of 4 KiB
 CYCLES = """
 import resource
-from gan_lab.heap import keep_freed_memory
+from gan_lab.training.runtime import keep_freed_memory
 
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt

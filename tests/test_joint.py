@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from gan_lab.joint import judges_each_alone
+from gan_lab.algorithms.joint_batch import judges_each_alone
 from gan_lab.models.dcgan import DCGANDiscriminator
 from gan_lab.models.mlp import MLPDiscriminator
 

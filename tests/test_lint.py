@@ -7,14 +7,14 @@ from configurations import options
 from torch import nn
 
 from gan_lab.errors import ConfigError
-from gan_lab.lightning_parts import build_module
-from gan_lab.lint import check_networks
 from gan_lab.losses import NonSaturating, Recipe
+from gan_lab.training.build import build_module
+from gan_lab.training.compatibility import check_networks
 
 
 def warnings_of(composed, caplog, *overrides):
     caplog.clear()
-    with caplog.at_level(logging.WARNING, "gan_lab.lightning_parts"):
+    with caplog.at_level(logging.WARNING, "gan_lab.training.build"):
         build_module(composed(*overrides), (1, 8, 8))
     return [record.getMessage() for record in caplog.records]
 

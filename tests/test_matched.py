@@ -5,7 +5,7 @@ import torch
 from configurations import options
 from training_runs import SMALL, train_in, weights_of
 
-from gan_lab.lightning_parts import build_module
+from gan_lab.training.build import build_module
 
 
 def module_after_start(composed, *overrides):
@@ -29,7 +29,7 @@ def test_equal_seeds_share_initial_weights(composed, loss):
 
 def recorded_inputs(composed, tmp_path, monkeypatch, loss):
     """Real batches, evaluation latents and training noise of a short run."""
-    from gan_lab import adversary
+    from gan_lab.algorithms import gan as adversary
     from gan_lab.metrics import evaluator
 
     real, latents, noise = [], [], []

@@ -14,11 +14,11 @@ import torch
 from command_runs import refusal
 from training_runs import checkpoint, train_in, weights_of
 
-from gan_lab.cluster import assist_the_first
+from gan_lab.cli.assistant import assist_the_first
+from gan_lab.cli.train import main
+from gan_lab.distributed.batchnorm import GlobalBatchNorm, over_all_processes
 from gan_lab.errors import ConfigError, Diverged
-from gan_lab.models.batchnorm import GlobalBatchNorm, over_all_processes
-from gan_lab.run_folder import RunFolder
-from gan_lab.train import main
+from gan_lab.runs.folder import RunFolder
 
 TINY = [
     "dataset=ring8",
@@ -246,7 +246,7 @@ def test_an_assistant_builds_on_its_own_gpu_if_on_any(monkeypatch, accelerator, 
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
-    monkeypatch.setattr("gan_lab.training.assist", lambda *_: at_building.extend(chosen))
+    monkeypatch.setattr("gan_lab.training.run.assist", lambda *_: at_building.extend(chosen))
     assist_the_first(["dataset=ring8", f"trainer.accelerator={accelerator}", "hydra.run.dir=x"])
     assert at_building == chosen == devices
 
@@ -272,7 +272,7 @@ def test_curves_do_not_depend_on_when_they_were_looked_at(composed, tmp_path):
 def test_processes_that_torchrun_has_started(composed, tmp_path):
     """With its environment, less the agent that would start them again."""
     words = [*TINY, "trainer.devices=2", "threads=1", f"hydra.run.dir={tmp_path}/two"]
-    program = "import sys; sys.argv[0] = 'gan-lab'; from gan_lab.train import main; main()"
+    program = "import sys; sys.argv[0] = 'gan-lab'; from gan_lab.cli.train import main; main()"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -300,7 +300,7 @@ def test_a_sweep_of_runs_in_two_processes(warm_gan_lab, tmp_path):
 @pytest.mark.long
 def test_a_signal_ends_all_processes_at_a_checkpoint(tmp_path):
     words = [*TINY, "trainer.devices=2", "threads=1", "iterations=100000", f"hydra.run.dir={tmp_path}/run"]
-    program = "import sys; sys.argv[0] = 'gan-lab'; from gan_lab.train import main; main()"
+    program = "import sys; sys.argv[0] = 'gan-lab'; from gan_lab.cli.train import main; main()"
     run = subprocess.Popen([sys.executable, "-P", "-c", program, *words], stderr=subprocess.DEVNULL)
     metrics: Path = tmp_path / "run" / "metrics.csv"
     while not (metrics.exists() and len(metrics.read_text().splitlines()) > 30):

@@ -5,11 +5,11 @@ import json
 import pytest
 from command_runs import ended, refusal
 
+from gan_lab.cli.train import main
 from gan_lab.errors import ConfigError
-from gan_lab.run_folder import RunFolder
-from gan_lab.sweep import SweepFolder
-from gan_lab.train import main
-from gan_lab.tuning import Search
+from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.sweep_folder import SweepFolder
+from gan_lab.sweeps.search import Search
 
 TINY = ["dataset=ring8", "trainer=cpu", "threads=1", "iterations=12", "evaluation.every=12", "evaluation.samples=100"]
 TINY += ["pictures.samples=4", "log_every=12"]

@@ -6,11 +6,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.custom_scalar import layout_pb2
 from training_runs import NAMES, SMALL, train_in, weights_of
 
-from gan_lab.adversary import AdversarialModule
+from gan_lab.algorithms.gan import AdversarialModule
 from gan_lab.errors import ConfigError, Diverged
-from gan_lab.recording import recorded
-from gan_lab.run_folder import RunFolder
-from gan_lab.training import train
+from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.status import recorded
+from gan_lab.training.run import train
 
 
 def test_divergence_ends_the_run_at_its_iteration_with_the_last_finite_checkpoint(composed, tmp_path):

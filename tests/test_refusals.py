@@ -9,16 +9,16 @@ import torch
 from command_runs import refusal
 from hydra import compose, initialize_config_module
 
-import gan_lab.evaluate
-import gan_lab.report.command
-import gan_lab.sample
-import gan_lab.train
+import gan_lab.cli.evaluate
+import gan_lab.cli.report
+import gan_lab.cli.sample
+import gan_lab.cli.train
 
 MAINS = {
-    "gan-lab": gan_lab.train.main,
-    "gan-lab-sample": gan_lab.sample.main,
-    "gan-lab-evaluate": gan_lab.evaluate.main,
-    "gan-lab-report": gan_lab.report.command.main,
+    "gan-lab": gan_lab.cli.train.main,
+    "gan-lab-sample": gan_lab.cli.sample.main,
+    "gan-lab-evaluate": gan_lab.cli.evaluate.main,
+    "gan-lab-report": gan_lab.cli.report.main,
 }
 HAS_GPU = torch.cuda.is_available() or torch.backends.mps.is_available()
 TINY = ["dataset=ring8", "trainer=debug", "evaluation.samples=100", "model.generator.hidden=[8]"]
@@ -37,7 +37,7 @@ def place(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(sys, "argv", ["gan-lab", *TINY, "hydra.run.dir=ring"])
-        gan_lab.train.main()
+        gan_lab.cli.train.main()
         (folder / "notes.txt").write_text("hello")
         (folder / "full").mkdir()
         (folder / "full" / "x.txt").write_text("precious")

@@ -9,9 +9,9 @@ import torch
 from configurations import options
 from training_runs import OFTEN, SMALL, Killed, differences, killed, train_in
 
-from gan_lab.adversary import AdversarialModule
+from gan_lab.algorithms.gan import AdversarialModule
 from gan_lab.metrics.extractors import Extractor
-from gan_lab.run_folder import RunFolder
+from gan_lab.runs.folder import RunFolder
 
 DCGAN = [
     "model=dcgan",
@@ -89,7 +89,7 @@ def test_wherever_it_is_killed(composed, tmp_path):
 
 
 def test_a_run_killed_after_its_last_iteration_is_completed(composed, tmp_path, monkeypatch):
-    from gan_lab import training
+    from gan_lab.training import run as training
 
     config = composed(*SMALL, *OFTEN)
     calm = train_in(tmp_path / "calm", config)

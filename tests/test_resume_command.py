@@ -12,12 +12,12 @@ from filelock import FileLock
 from omegaconf import OmegaConf
 from training_runs import OFTEN, SMALL, differences, killed
 
-from gan_lab import run_folder
+from gan_lab.cli.options import resumed_words
+from gan_lab.cli.train import main
 from gan_lab.errors import ConfigError
-from gan_lab.resuming import resumed_words
-from gan_lab.run_configuration import config_hash
-from gan_lab.run_folder import RunFolder
-from gan_lab.train import main
+from gan_lab.runs import folder as run_folder
+from gan_lab.runs.configuration import config_hash
+from gan_lab.runs.folder import RunFolder
 
 WORDS = [*SMALL, *OFTEN, "threads=1"]
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gan_lab.sampling import _paths
+from gan_lab.runs.sample import _paths
 
 
 def test_paths_keep_to_the_prior():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gan_lab.schedules import Schedule
+from gan_lab.training.schedules import Schedule
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ from contextlib import suppress
 import pytest
 from training_runs import OFTEN, SMALL, differences, train_in
 
-from gan_lab.adversary import AdversarialModule
+from gan_lab.algorithms.gan import AdversarialModule
 from gan_lab.callbacks import Curves
-from gan_lab.run_folder import RunFolder
-from gan_lab.stopping import ended_by_interrupt
+from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.stop_signals import ended_by_interrupt
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
@@ -57,7 +57,7 @@ def test_a_second_interrupt_stops_at_once(composed, tmp_path, monkeypatch):
 
 
 def test_a_signal_before_training_is_recorded(composed, tmp_path, monkeypatch):
-    from gan_lab import training
+    from gan_lab.training import run as training
 
     monkeypatch.setattr(training, "build_dataset", lambda config: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(SystemExit) as stop:
@@ -68,7 +68,7 @@ def test_a_signal_before_training_is_recorded(composed, tmp_path, monkeypatch):
 
 def test_a_signal_that_something_makes_another_exception_of_is_not_lost(composed, tmp_path, monkeypatch):
     """As OmegaConf does, in whose midst it comes."""
-    from gan_lab import training
+    from gan_lab.training import run as training
 
     def confused(config):
         try:
@@ -85,7 +85,7 @@ def test_a_signal_that_something_makes_another_exception_of_is_not_lost(composed
 
 
 def test_a_signal_that_something_swallows_ends_the_first_iteration(composed, tmp_path, monkeypatch):
-    from gan_lab import training
+    from gan_lab.training import run as training
 
     original = training.build_dataset
 

@@ -11,10 +11,10 @@ import time
 import pytest
 from command_runs import refusal
 
-from gan_lab.launch import job_folder
-from gan_lab.run_folder import RunFolder
-from gan_lab.sweep import SweepFolder
-from gan_lab.train import main
+from gan_lab.cli.train import main
+from gan_lab.config.resolvers import job_folder
+from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.sweep_folder import SweepFolder
 
 RING = ["dataset=ring8", "trainer=cpu", "threads=1", "log_every=5", "evaluation.every=20", "checkpoint.every=10"]
 RING += ["evaluation.samples=200", "pictures.samples=20", "pictures.every=1000"]
@@ -104,7 +104,7 @@ def test_planted_failures(gan_lab, warm_gan_lab, tmp_path, faults, launcher, see
 
 
 def start(tmp_path, *arguments):
-    program = "import sys; sys.argv[0] = 'gan-lab'; from gan_lab.train import main; main()"
+    program = "import sys; sys.argv[0] = 'gan-lab'; from gan_lab.cli.train import main; main()"
     return subprocess.Popen(
         [sys.executable, "-P", "-c", program, *arguments], cwd=tmp_path, stderr=subprocess.PIPE, text=True,
         stdout=subprocess.PIPE, start_new_session=True,

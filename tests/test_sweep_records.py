@@ -8,12 +8,12 @@ from command_runs import ended, refusal
 from filelock import FileLock
 from omegaconf import OmegaConf
 
+from gan_lab.cli.train import main
 from gan_lab.errors import ConfigError
-from gan_lab.launch import Launch
-from gan_lab.run_configuration import config_hash
-from gan_lab.run_folder import RunFolder
-from gan_lab.sweep import SweepFolder
-from gan_lab.train import main
+from gan_lab.runs.configuration import config_hash
+from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.sweep_folder import SweepFolder
+from gan_lab.sweeps.hydra_callback import Launch
 
 TINY = ["dataset=ring8", "trainer=cpu", "threads=1", "iterations=6", "evaluation.every=6", "evaluation.samples=100"]
 TINY += ["pictures.samples=4", "log_every=6", "hydra.sweep.dir=sweep"]
@@ -179,7 +179,7 @@ def test_a_report_that_fails_hides_nothing(monkeypatch, over, capsys, broken):
     def write_report(*_, **__):
         raise broken
 
-    monkeypatch.setattr("gan_lab.report.writing.write_report", write_report)
+    monkeypatch.setattr("gan_lab.report.render.write_report", write_report)
     with pytest.raises(SystemExit) as stop:
         Launch().on_multirun_end(over)
     said = capsys.readouterr()

@@ -11,15 +11,15 @@ from command_runs import refusal
 from omegaconf import OmegaConf
 from training_runs import SMALL, checkpoint, train_in
 
+from gan_lab.cli.evaluate import main as evaluate
+from gan_lab.cli.sample import main as sample
+from gan_lab.cli.train import main as gan_lab
+from gan_lab.config.targets import check_names, check_targets
 from gan_lab.errors import ConfigError
-from gan_lab.evaluate import main as evaluate
-from gan_lab.evaluating import evaluate_run
-from gan_lab.report.reading import read
-from gan_lab.run_folder import RunFolder
-from gan_lab.sample import main as sample
-from gan_lab.saved import load_checkpoint, load_generator
-from gan_lab.targets import check_names, check_targets
-from gan_lab.train import main as gan_lab
+from gan_lab.report.collect import read
+from gan_lab.runs.checkpoints import load_checkpoint, load_generator
+from gan_lab.runs.evaluate import evaluate_run
+from gan_lab.runs.folder import RunFolder
 
 SINK = "touch ran"
 
@@ -80,9 +80,9 @@ def run(made, tmp_path, monkeypatch):
         "torch.package.PackageImporter",
         "torch.distributed.elastic.multiprocessing.subprocess_handler.SubprocessHandler",
         "torch.nnx.Tanh",
-        "gan_lab.files.write_json",
-        "gan_lab.run_folder.shutil.rmtree",
-        "gan_lab.launch.Launch",
+        "gan_lab.storage.files.write_json",
+        "gan_lab.runs.folder.shutil.rmtree",
+        "gan_lab.sweeps.hydra_callback.Launch",
         "pytorch_lightning.Callback",
         "test_targets.Quiet",
         "Quiet",
@@ -102,8 +102,8 @@ def test_a_name_is_refused_before_anything_is_imported_for_it(name):
     ("name", "home"),
     [
         ("gan_lab.datasets.mnist.os.system", "a function: expected|has no attribute"),
-        ("gan_lab.models.checks.Collection", "collections.abc"),
-        ("gan_lab.models.checks.check_positive", "it is a function: expected a class"),
+        ("gan_lab.validation.Collection", "collections.abc"),
+        ("gan_lab.validation.check_positive", "it is a function: expected a class"),
         ("gan_lab.metrics.extractors.Path", "pathlib"),
         ("gan_lab.losses.penalties.torch.load", "it is a function: expected a class"),
         ("gan_lab.losses.penalties.torch.package.PackageImporter", "torch.package"),

@@ -6,7 +6,7 @@ from torch import nn
 from training_runs import train_in
 
 from gan_lab.errors import Diverged
-from gan_lab.verdict import Thresholds, verdict
+from gan_lab.metrics.verdict import Thresholds, verdict
 
 RING = ["dataset=ring8", "trainer=cpu", "iterations=400", "pictures.samples=10"]
 

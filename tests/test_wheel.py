@@ -29,7 +29,7 @@ def test_the_wheel_trains_from_an_empty_folder(tmp_path):
         archive.extractall(site)
         packed = {name for name in archive.namelist() if name.endswith(".yaml")}
         (entry_points,) = (name for name in archive.namelist() if name.endswith("entry_points.txt"))
-        assert "gan-lab = gan_lab.train:main" in archive.read(entry_points).decode()
+        assert "gan-lab = gan_lab.cli.train:main" in archive.read(entry_points).decode()
     assert packed == {f"gan_lab/conf/{file.relative_to(CONF)}" for file in CONF.rglob("*.yaml")}
 
     empty = tmp_path / "empty"
@@ -37,11 +37,11 @@ def test_the_wheel_trains_from_an_empty_folder(tmp_path):
     program = (
         f"import sys; sys.path.insert(0, {str(site)!r}); sys.argv[0] = 'gan-lab'\n"
         "sys.meta_path = [finder for finder in sys.meta_path if 'editable' not in str(finder).lower()]\n"
-        "import gan_lab.train\n"
+        "import gan_lab.cli.train\n"
         f"assert gan_lab.__file__.startswith({str(site)!r}), gan_lab.__file__\n"
         "import gan_lab.conf\n"
         f"assert gan_lab.conf.__file__.startswith({str(site)!r}), gan_lab.conf.__file__\n"
-        "gan_lab.train.main()"
+        "gan_lab.cli.train.main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, "trainer=debug", "evaluation.samples=50", "evaluation.kid_subset_size=20"],

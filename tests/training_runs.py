@@ -10,10 +10,10 @@ import torch
 from omegaconf import DictConfig
 from tensorboard.summary.writer import event_file_writer
 
-from gan_lab.adversary import AdversarialModule
-from gan_lab.recording import recorded
-from gan_lab.run_folder import RunFolder
-from gan_lab.training import train
+from gan_lab.algorithms.gan import AdversarialModule
+from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.status import recorded
+from gan_lab.training.run import train
 
 sys.path.append(str(Path(__file__).parent.parent / "scripts"))
 from torture import differences, unequal  # noqa: F401  # for the tests: what two folders, or nests, do not share

@@ -1,15 +1,14 @@
 """What happens between iterations: curves, metrics, pictures, checkpoints, the progress bar."""
 
-from gan_lab.callbacks.callback import AfterIterations, Callback
+from gan_lab.callbacks.base import AfterIterations, Callback
 from gan_lab.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
-from gan_lab.callbacks.curves import Curves
-from gan_lab.callbacks.deadline import Deadline
+from gan_lab.callbacks.clock import Deadline, Stopwatch
 from gan_lab.callbacks.evaluation import Evaluation
+from gan_lab.callbacks.logger import Curves
 from gan_lab.callbacks.pictures import Pictures
 from gan_lab.callbacks.progress import ProgressBar
-from gan_lab.callbacks.randomness import Randomness
-from gan_lab.callbacks.signals import Signals
-from gan_lab.callbacks.stopwatch import Stopwatch
+from gan_lab.callbacks.rng_state import Randomness
+from gan_lab.callbacks.stop_signals import Signals
 
 __all__ = [
     "AfterIterations",

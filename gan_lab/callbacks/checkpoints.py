@@ -9,16 +9,16 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from gan_lab.adversary import AdversarialModule
-from gan_lab.callbacks.curves import Curves
+from gan_lab.algorithms.gan import AdversarialModule
+from gan_lab.callbacks.clock import Stopwatch
+from gan_lab.callbacks.logger import Curves
 from gan_lab.callbacks.periodic import Periodic
-from gan_lab.callbacks.stopwatch import Stopwatch
 from gan_lab.datasets.dataset import Dataset
+from gan_lab.distributed.collectives import as_the_first
 from gan_lab.errors import Diverged
-from gan_lab.files import replacing
-from gan_lab.losses.processes import as_the_first
-from gan_lab.run_folder import RunFolder
-from gan_lab.saved import load_checkpoint
+from gan_lab.runs.checkpoints import load_checkpoint
+from gan_lab.runs.folder import RunFolder
+from gan_lab.storage.files import replacing
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from gan_lab.adversary import AdversarialModule
-from gan_lab.callbacks.curves import Curves
+from gan_lab.algorithms.gan import AdversarialModule
+from gan_lab.callbacks.clock import Stopwatch
+from gan_lab.callbacks.logger import Curves
 from gan_lab.callbacks.periodic import Periodic
-from gan_lab.callbacks.stopwatch import Stopwatch
 from gan_lab.metric_names import higher_is_better
 from gan_lab.metrics import Evaluator
 

@@ -6,10 +6,10 @@ from abc import abstractmethod
 import pytorch_lightning as pl
 from torch import Tensor
 
-from gan_lab.adversary import AdversarialModule
-from gan_lab.callbacks.callback import Callback
-from gan_lab.callbacks.curves import Curves
-from gan_lab.callbacks.stopwatch import Stopwatch
+from gan_lab.algorithms.gan import AdversarialModule
+from gan_lab.callbacks.base import Callback
+from gan_lab.callbacks.clock import Stopwatch
+from gan_lab.callbacks.logger import Curves
 from gan_lab.errors import Diverged, NotFinite
 
 

@@ -4,13 +4,13 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from gan_lab.adversary import AdversarialModule
-from gan_lab.callbacks.curves import Curves
+from gan_lab.algorithms.gan import AdversarialModule
+from gan_lab.callbacks.clock import Stopwatch
+from gan_lab.callbacks.logger import Curves
 from gan_lab.callbacks.periodic import Periodic
-from gan_lab.callbacks.stopwatch import Stopwatch
-from gan_lab.drawing import draw, save_png
 from gan_lab.metrics.evaluator import generate
-from gan_lab.run_folder import RunFolder
+from gan_lab.runs.folder import RunFolder
+from gan_lab.storage.pictures import draw, save_png
 
 
 class Pictures(Periodic):

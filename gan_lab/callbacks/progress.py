@@ -8,9 +8,9 @@ import pytorch_lightning as pl
 from torch import Tensor
 from tqdm import tqdm
 
-from gan_lab.adversary import AdversarialModule
-from gan_lab.callbacks.callback import Callback
-from gan_lab.callbacks.curves import Curves
+from gan_lab.algorithms.gan import AdversarialModule
+from gan_lab.callbacks.base import Callback
+from gan_lab.callbacks.logger import Curves
 
 _LOSSES = {"D": "discriminator", "G": "generator"}
 

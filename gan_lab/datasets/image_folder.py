@@ -20,14 +20,14 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from gan_lab.cache import blaming_the_folder, broken, cached, code_hash, place
 from gan_lab.datasets.dataset import Dataset, all_the_same, checksum, first, hold_out
-from gan_lab.datasets.files import user_path
-from gan_lab.datasets.images import SUFFIXES, BrokenImage, UnfitImage, described, find_images, read_image, shown
+from gan_lab.datasets.image_files import SUFFIXES, BrokenImage, UnfitImage, described, find_images, read_image, shown
+from gan_lab.datasets.readers import user_path
 from gan_lab.errors import ConfigError
-from gan_lab.files import replacing
+from gan_lab.storage.cache import blaming_the_folder, broken, cached, code_hash, place
+from gan_lab.storage.files import replacing
 
-_CODE = [Path(__file__).with_name(f"{module}.py") for module in ("image_folder", "images", "dataset")]
+_CODE = [Path(__file__).with_name(f"{module}.py") for module in ("image_folder", "image_files", "dataset")]
 _SIZES = range(4, 2049)
 _SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation"}
 _AHEAD = 256  # images that are decoded before they are written: bounds memory

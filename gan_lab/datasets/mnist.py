@@ -6,10 +6,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from gan_lab.cache import locked
 from gan_lab.datasets.dataset import Dataset, first
-from gan_lab.datasets.files import user_path
+from gan_lab.datasets.readers import user_path
 from gan_lab.errors import ConfigError
+from gan_lab.storage.cache import locked
 
 _FILES = {  # of each decompressed file: its bytes, its SHA-256 in MNIST and in Fashion-MNIST
     "train-images-idx3-ubyte": (

@@ -1,7 +1,7 @@
 """An .npz archive of anyone's samples, as NumPy and many tools write it."""
 
 from gan_lab.datasets.dataset import Dataset, all_the_same, checksum, first, hold_out
-from gan_lab.datasets.files import read_archive, user_path
+from gan_lab.datasets.readers import read_archive, user_path
 
 
 def npz(path: str, held_out: float = 0.2, max_samples: int | None = None) -> Dataset:

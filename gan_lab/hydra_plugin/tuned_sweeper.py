@@ -16,13 +16,14 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from gan_lab.config.resolvers import job_folder
 from gan_lab.errors import ConfigError
-from gan_lab.files import write_json
-from gan_lab.launch import job_folder, named_keys, sweep_overrides, sweep_values
 from gan_lab.metric_names import higher_is_better
-from gan_lab.run_folder import RunFolder
-from gan_lab.sweep import REPLICATES, TUNING
-from gan_lab.tuning import search_of
+from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.sweep_folder import REPLICATES, TUNING
+from gan_lab.storage.files import write_json
+from gan_lab.sweeps.overrides import named_keys, sweep_overrides, sweep_values
+from gan_lab.sweeps.search import search_of
 
 _PENALTIES = "penalty_weight"  # in the space, the weights of whatever penalties a recipe has
 
@@ -53,7 +54,7 @@ class TunedSweeper(Sweeper):
     says what was tried and chosen, and what that cost.
 
     Args:
-        settings: the fields of `gan_lab.tuning.Search`, whose key ``penalty_weight`` in the space stands for all
+        settings: the fields of `gan_lab.sweeps.search.Search`, whose key ``penalty_weight`` in the space stands for all
             penalties that a recipe has; and ``params``, sweeps given in the configuration, as the basic sweeper's.
 
     References:
@@ -168,7 +169,7 @@ def _result(job: JobReturn) -> dict[str, Any] | None:
 
 
 def _ranking_metric(scores: list[list[list[dict[str, float]]]]) -> str:
-    from gan_lab.report.comparison import primary_metric  # SciPy would slow every start of the command
+    from gan_lab.report.leaderboard import primary_metric  # SciPy would slow every start of the command
 
     for found in (found for of_trials in scores for of_seeds in of_trials for found in of_seeds):
         if found and (metric := primary_metric(list(found))):

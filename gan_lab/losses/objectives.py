@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
-from gan_lab.losses.processes import global_mean
+from gan_lab.distributed.collectives import global_mean
 
 
 class Objective(ABC):

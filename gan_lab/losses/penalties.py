@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gan_lab.distributed.collectives import global_mean, own_part, process_count
 from gan_lab.losses.objectives import first_head
-from gan_lab.losses.processes import global_mean, own_part, process_count
 
 Discriminator = Callable[[Tensor], Tensor]
 

@@ -7,14 +7,14 @@ of its features: ``fd_pixels``, ``fd_classifier``; ``fid`` is Inception's alone.
 
 from gan_lab.metrics.classes import class_histogram, classifier_score, predicted_classes
 from gan_lab.metrics.classifier import Classifier
-from gan_lab.metrics.comparison import Comparison, Measures, Side
+from gan_lab.metrics.collapse import signals
 from gan_lab.metrics.evaluator import Evaluated, Evaluator, generate
 from gan_lab.metrics.extractors import Extractor, Inception, Pixels, Points, RandomConv, as_extractor, weights_hash
 from gan_lab.metrics.frechet import Moments, frechet_distance
 from gan_lab.metrics.kernel import kernel_distance, squared_mmd
 from gan_lab.metrics.modes import class_ceiling, mixture_ceiling, mode_coverage
 from gan_lab.metrics.neighbours import neighbour_radii, precision_recall_density_coverage
-from gan_lab.metrics.signals import signals
+from gan_lab.metrics.suite import Comparison, Measures, Side
 
 __all__ = [
     "Classifier",

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from gan_lab.cache import cached, code_hash
 from gan_lab.datasets.dataset import Dataset
 from gan_lab.errors import ConfigError
 from gan_lab.metrics.extractors import Extractor
-from gan_lab.models.checks import check_positive, check_seed
+from gan_lab.storage.cache import cached, code_hash
+from gan_lab.validation import check_positive, check_seed
 
 _BATCH, _FEATURES = 128, 64
 

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from gan_lab.cache import cached, code_hash
 from gan_lab.datasets.dataset import Dataset, to_pixels
+from gan_lab.distributed.collectives import all_parts, own_part
 from gan_lab.errors import NotFinite
-from gan_lab.losses.processes import all_parts, own_part
-from gan_lab.metrics.comparison import Comparison, Side
-from gan_lab.metrics.signals import signals
+from gan_lab.metrics.collapse import signals
+from gan_lab.metrics.suite import Comparison, Side
+from gan_lab.storage.cache import cached, code_hash
 
 _CHUNK = 1000  # samples generated at a time: bounds memory, does not change a value
 

@@ -13,7 +13,7 @@ from torch.nn.functional import adaptive_avg_pool2d, relu
 
 from gan_lab.datasets.dataset import Dataset
 from gan_lab.errors import ConfigError
-from gan_lab.models.checks import check_positive, check_seed
+from gan_lab.validation import check_positive, check_seed
 
 _OWN_NAMES = ("pixels", "points", "classifier", "random_conv", "inception")
 Features = Tensor | tuple[Tensor, Tensor]

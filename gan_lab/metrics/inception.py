@@ -8,8 +8,8 @@ import torch
 from filelock import FileLock
 from torch import Tensor, nn
 
-from gan_lab.cache import cache_folder
 from gan_lab.errors import ConfigError
+from gan_lab.storage.cache import cache_folder
 
 _SHA256 = "6726825d"  # what that of the published file begins with
 _NAME = f"weights-inception-2015-12-05-{_SHA256}.pth"

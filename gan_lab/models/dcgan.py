@@ -9,8 +9,8 @@ from itertools import pairwise
 
 from torch import nn
 
-from gan_lab.models.attention import Heads, SelfAttention
-from gan_lab.models.checks import check_choice, check_positive
+from gan_lab.models.layers.attention import Heads, SelfAttention
+from gan_lab.validation import check_choice, check_positive
 
 _NORMS: dict[str, Callable[[int], nn.Module]] = {
     "none": lambda channels: nn.Identity(),

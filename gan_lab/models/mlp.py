@@ -6,8 +6,8 @@ from itertools import pairwise
 
 from torch import nn
 
-from gan_lab.models.attention import Heads, SelfAttention
-from gan_lab.models.checks import check_choice, check_widths
+from gan_lab.models.layers.attention import Heads, SelfAttention
+from gan_lab.validation import check_choice, check_widths
 
 _NORMS: dict[str, Callable[[int], nn.Module]] = {"none": nn.Identity, "batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
 

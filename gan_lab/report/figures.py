@@ -14,9 +14,9 @@ from matplotlib.ticker import MaxNLocator
 
 from gan_lab.metric_names import title
 from gan_lab.report import statistics
-from gan_lab.report.axes import Axes
-from gan_lab.report.comparison import Board, Row
-from gan_lab.report.curves import GroupCurve, group_curves
+from gan_lab.report.factors import Axes
+from gan_lab.report.leaderboard import Board, Row
+from gan_lab.report.learning_curves import GroupCurve, group_curves
 from gan_lab.report.statistics import Array
 
 # Okabe & Ito's colours, less black and yellow, which vanish on dark and on light paper

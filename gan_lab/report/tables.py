@@ -6,9 +6,9 @@ import math
 
 from gan_lab.metric_names import title
 from gan_lab.report import statistics
-from gan_lab.report.comparison import BUDGET, Board, Row
-from gan_lab.report.content import Content
-from gan_lab.report.text import number
+from gan_lab.report.formatting import number
+from gan_lab.report.leaderboard import BUDGET, Board, Row
+from gan_lab.report.sections import Content
 
 _TEX = {
     "\\": r"\textbackslash{}",

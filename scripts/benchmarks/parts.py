@@ -22,14 +22,14 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 
 from benchmarks.measuring import Claim, Scale, in_turn
 from benchmarks.steps import NAMES
-from gan_lab import training
 from gan_lab.callbacks.evaluation import Evaluation
 from gan_lab.datasets import BatchStream, mnist
 from gan_lab.metrics.frechet import Moments, frechet_distance
-from gan_lab.recording import recorded
-from gan_lab.run_folder import RunFolder
+from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.status import recorded
+from gan_lab.training import run as training
 
-COMMAND = "import sys; sys.argv[0] = 'gan-lab'; from gan_lab.train import main; main()"
+COMMAND = "import sys; sys.argv[0] = 'gan-lab'; from gan_lab.cli.train import main; main()"
 
 
 def composed(*words: str) -> DictConfig:

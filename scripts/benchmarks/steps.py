@@ -22,12 +22,13 @@ from benchmarks import hand_written
 from benchmarks.hand_written import GAMES
 from benchmarks.measuring import Claim, Scale, tell
 from benchmarks.turns import Course, Pace, race
-from gan_lab.adversary import AdversarialModule
-from gan_lab.building import build_dataset
-from gan_lab.lightning_parts import build_module
-from gan_lab.recording import recorded
-from gan_lab.run_folder import RunFolder
-from gan_lab.training import library_settings, train
+from gan_lab.algorithms.gan import AdversarialModule
+from gan_lab.runs.components import build_dataset
+from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.status import recorded
+from gan_lab.training.build import build_module
+from gan_lab.training.run import train
+from gan_lab.training.runtime import library_settings
 
 NAMES = dict.fromkeys(("loss", "model", "dataset", "protocol"), "benchmark")
 _UNJUDGED = ["evaluation/extractor=pixels", "evaluation.samples=100", "evaluation.kid_subset_size=50"]

@@ -14,7 +14,10 @@ from pytorch_lightning.strategies import DDPStrategy
 
 from benchmarks.measuring import Claim, Scale, in_turn
 from benchmarks.parts import COMMAND, composed, seconds, trained
-from gan_lab import adversary, lightning_parts, processes, training
+from gan_lab.algorithms import gan as adversary
+from gan_lab.distributed import launcher as processes
+from gan_lab.training import build as lightning_parts
+from gan_lab.training import run as training
 
 # a part of the ring study, at its own length
 RING = ["experiment=ring_all_losses", "loss=non_saturating,lsgan,rsgan,wgan_gp", "seed=0,1"]

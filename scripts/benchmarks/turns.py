@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 import torch
 
-from gan_lab.forking import forkserver
+from gan_lab.distributed.forkserver import forkserver
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gan_lab.datasets.files import read_samples
+from gan_lab.datasets.readers import read_samples
 from gan_lab.errors import ConfigError
 
 PIXELS = np.random.RandomState(0).randint(0, 256, (5, 6, 4, 3)).astype(np.uint8)

@@ -4,8 +4,8 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
+from gan_lab.distributed.collectives import meet
 from gan_lab.losses import Relativistic, RelativisticAttention
-from gan_lab.losses.processes import meet
 
 OBJECTIVES = [
     *(Relativistic(criterion, "average") for criterion in ("logistic", "least_squares", "hinge")),

@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from gan_lab.building import build_evaluator
 from gan_lab.datasets import digits, ring
 from gan_lab.errors import ConfigError, NotFinite
 from gan_lab.metrics import Classifier, Comparison, Evaluator, Measures, Pixels, Points, evaluator
-from gan_lab.metrics.comparison import Side
+from gan_lab.metrics.suite import Side
 from gan_lab.models import MLPGenerator
+from gan_lab.runs.components import build_evaluator
 
 CPU = torch.device("cpu")
 ALL = ("fd", "kid", "prdc", "score", "classes")

@@ -9,7 +9,7 @@ from torch import nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 from truth import random_sets, truth_sets
 
-from gan_lab.losses.processes import meet
+from gan_lab.distributed.collectives import meet
 from gan_lab.metrics import Moments, frechet_distance
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from gan_lab.models import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
-from gan_lab.models.attention import SelfAttention
+from gan_lab.models.layers.attention import SelfAttention
 
 
 @pytest.mark.parametrize("side", [8, 16, 28, 32, 64])

@@ -3,7 +3,7 @@
 import csv
 import re
 
-from gan_lab.report.writing import write_report
+from gan_lab.report.render import write_report
 
 
 def page(folder, **options) -> str:

@@ -5,8 +5,8 @@ import re
 import pytest
 from pages import answers, page, rows
 
-from gan_lab.report.content import content
-from gan_lab.report.reading import read
+from gan_lab.report.collect import read
+from gan_lab.report.sections import content
 
 
 def test_a_settled_order_is_said_with_margin_certainty_and_cost(tmp_path, sweep):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gan_lab.report import claims
+from gan_lab.report import significance as claims
 from gan_lab.report.statistics import interquartile_mean
 
 

@@ -4,7 +4,7 @@ import pytest
 from pages import page, rows
 
 from gan_lab.report import axes, comparison
-from gan_lab.report.reading import read
+from gan_lab.report.collect import read
 
 
 def test_two_runs_of_one_seed_both_count_and_are_told(tmp_path, run):

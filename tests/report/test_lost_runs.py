@@ -8,7 +8,7 @@ import pytest
 from pages import answers, page, rows
 
 from gan_lab.report import axes, comparison
-from gan_lab.report.reading import SILENCE, read
+from gan_lab.report.collect import SILENCE, read
 
 
 def test_a_killed_run_is_lost_whoever_noticed(tmp_path, sweep, run):

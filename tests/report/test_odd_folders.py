@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from gan_lab.report import writing
-from gan_lab.report.reading import read
-from gan_lab.report.writing import write_report
+from gan_lab.report import render as writing
+from gan_lab.report.collect import read
+from gan_lab.report.render import write_report
 
 ODD: list[Any] = [None, "x", "²", "\ud800<b>\n|$", [], [1], {}, {"a": []}, True, 0, -1, 1.5, 1e308, 10**400]
 

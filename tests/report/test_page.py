@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gan_lab.report.writing import write_report
+from gan_lab.report.render import write_report
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")

@@ -9,14 +9,14 @@ from pages import answers, page, rows
 
 from gan_lab.errors import ConfigError
 from gan_lab.report import axes, comparison
-from gan_lab.report.content import content
-from gan_lab.report.reading import read
-from gan_lab.report.writing import write_report
+from gan_lab.report.collect import read
+from gan_lab.report.render import write_report
+from gan_lab.report.sections import content
 
 
 def test_seconds_curves_end_with_the_final_values(tmp_path, run):
     """Three seeds of 10, 20 and 60 seconds, each half as long as it is good: the mean ends at 30 s, where all have."""
-    from gan_lab.report.curves import group_curves
+    from gan_lab.report.learning_curves import group_curves
 
     for seed, seconds in enumerate((10.0, 20.0, 60.0)):
         metrics = {"modes": 8.0, "reverse_kl": 0.1 * (seed + 1)}
@@ -95,7 +95,7 @@ def test_a_name_is_no_formula_of_a_spreadsheet(tmp_path, run):
 
 
 def test_seconds_come_from_the_clock_or_else_from_the_budget(tmp_path, run):
-    from gan_lab.report.curves import group_curves
+    from gan_lab.report.learning_curves import group_curves
 
     for clock in (True, False):
         folder = tmp_path / str(clock)
@@ -153,7 +153,7 @@ def test_neither_torch_nor_lightning_is_imported(tmp_path, sweep):
     sweep(tmp_path, {"lsgan": 0.5, "rsgan": 0.2}, 3)
     program = (
         "import sys; sys.argv = ['gan-lab-report', sys.argv[1]]\n"
-        "from gan_lab.report.command import main; main()\n"
+        "from gan_lab.cli.report import main; main()\n"
         "found = {'torch', 'pytorch_lightning', 'lightning', 'torchvision'} & set(sys.modules)\n"
         "sys.exit(str(found) if found else 0)"
     )

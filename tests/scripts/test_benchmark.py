@@ -9,9 +9,9 @@ import pytest
 import torch
 from training_runs import SMALL, train_in, weights_of
 
-from gan_lab.adversary import AdversarialModule
+from gan_lab.algorithms.gan import AdversarialModule
 from gan_lab.datasets import BatchStream, digits
-from gan_lab.lightning_parts import build_module
+from gan_lab.training.build import build_module
 
 sys.path.append(str(Path(__file__).parent.parent.parent / "scripts"))
 

@@ -1,0 +1,1 @@
+"""What the players do in an iteration, and all that leans on Lightning's or CUDA's insides."""

@@ -1,0 +1,74 @@
+"""``gan-lab-evaluate``: metrics of finished runs computed again or otherwise, or of any two sets of samples."""
+
+import json
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gan_lab.cli.arguments import folders_and_rest, parse
+from gan_lab.config.messages import one_sentence, sentence
+from gan_lab.config.targets import let_in
+from gan_lab.errors import ConfigError
+from gan_lab.runs.folder import RunFolder
+
+
+@dataclass
+class EvaluateArguments:
+    """Metrics of runs, or of two sets of samples; one JSON object each, with floor and fingerprint.
+
+    gan-lab-evaluate FOLDER ...                      runs or sweeps, from their last checkpoints, added to result.json
+    gan-lab-evaluate FOLDER evaluation/extractor=pixels evaluation.samples=2500 'evaluation.metrics=[fd]'
+    gan-lab-evaluate real=FOLDER fake=FILE.npz       folders of images or .npz files of any tool
+
+    evaluation/extractor=... and evaluation.KEY=... mean what they mean to gan-lab; without them a run is measured as
+    it was in training, and files with random_conv.
+    """
+
+    run: str = field(default="", metadata={"help": "a run's or sweep's folder; plain words are folders as well"})
+    weights: str = field(
+        default="auto", metadata={"help": "generator, ema (its moving average) or auto (the average if there is one)"}
+    )
+    real: str = field(default="", metadata={"help": "real samples: a folder of images or an .npz file"})
+    fake: str = field(default="", metadata={"help": "generated samples, in the same form"})
+    allowed_targets: list[str] = field(
+        default_factory=list, metadata={"help": "packages besides gan_lab, torch.nn and torch.optim that may be named"}
+    )
+
+
+def main() -> None:
+    """The command."""
+    one_sentence(_evaluate)
+
+
+def _evaluate() -> None:
+    folders, rest = folders_and_rest(sys.argv[1:])
+    overrides = [word for word in rest if word.startswith(("evaluation.", "evaluation/"))]
+    arguments = parse("gan-lab-evaluate", EvaluateArguments, [word for word in rest if word not in overrides])
+    let_in(arguments.allowed_targets)
+    folders += [arguments.run] if arguments.run else []
+    if bool(arguments.real) != bool(arguments.fake) or bool(arguments.real) == bool(folders):
+        raise ConfigError("expected folders of runs, or real=... and fake=...; gan-lab-evaluate --help explains it")
+    if arguments.real and arguments.weights != "auto":
+        raise ConfigError(f"weights={arguments.weights}: files have no weights to choose; expected none")
+    runs = [run for folder in folders for run in RunFolder.all_in(folder)]
+
+    from gan_lab.runs.evaluate import evaluate_files, evaluate_run
+
+    if not runs:
+        _print(evaluate_files(Path(arguments.real), Path(arguments.fake), overrides, arguments.allowed_targets))
+    lost = 0
+    for run in runs:
+        try:
+            _print(evaluate_run(run, arguments.weights, overrides, arguments.allowed_targets))
+        except ConfigError as error:
+            if len(runs) == 1:
+                raise
+            print(f"gan-lab: {run.path}: {sentence(error)}", file=sys.stderr)
+            lost += 1
+    if lost:
+        raise ConfigError(f"{lost} of {len(runs)} runs could not be measured")
+
+
+def _print(evaluation: dict[str, Any]) -> None:
+    print(json.dumps(evaluation, indent=2), flush=True)

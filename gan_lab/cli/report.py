@@ -1,0 +1,37 @@
+"""``gan-lab-report``: the page that says which is better here."""
+
+import sys
+from dataclasses import dataclass, field
+
+from gan_lab.cli.arguments import folders_and_rest, parse
+from gan_lab.config.messages import one_sentence
+from gan_lab.errors import ConfigError
+
+
+@dataclass
+class ReportArguments:
+    """Report on the runs at or below the folders (named before the keys): page, Markdown, CSV, LaTeX, figures."""
+
+    metric: str | None = field(
+        default=None, metadata={"help": "what to rank by, as in result.json; without it, chosen by the kind of data"}
+    )
+    out: str | None = field(default=None, metadata={"help": "where to write; without it, FOLDER/report"})
+
+
+def main() -> None:
+    """The command."""
+    one_sentence(_report)
+
+
+def _report() -> None:
+    folders, named = folders_and_rest(sys.argv[1:])
+    if unknown := [word for word in named if word.startswith("-") and word not in ("--help", "-h")]:
+        raise ConfigError(f"{unknown[0]}: there is no such option; gan-lab-report --help lists what there is")
+    arguments = parse("gan-lab-report FOLDER...", ReportArguments, named)
+    if not folders:
+        raise ConfigError("FOLDER: missing; name a run, a sweep, or a folder that holds some")
+
+    from gan_lab.report.render import write_report  # matplotlib takes a second, which --help need not wait for
+
+    page = write_report(folders, out=arguments.out, metric=arguments.metric)
+    print(f"report  {page}")

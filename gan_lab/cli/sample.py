@@ -1,0 +1,69 @@
+"""``gan-lab-sample``: samples from a run's generator, as pictures or as an array."""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gan_lab.cli.arguments import parse
+from gan_lab.config.messages import one_sentence
+from gan_lab.config.targets import let_in
+from gan_lab.errors import ConfigError
+from gan_lab.runs.folder import RunFolder
+
+
+def _argument(help: str, **default: Any) -> Any:
+    return field(metadata={"help": help}, **default)
+
+
+_MOST = 10_000_000  # samples in memory at once
+
+
+@dataclass
+class SampleArguments:
+    """Draw samples from a run's generator, or a path through its latents."""
+
+    run: str = _argument("the run's folder")
+    num: int = _argument("samples, or with interpolate the number of paths", default=64)
+    out: str = _argument(
+        "NAME.png: one picture of all; NAME.npz: the array 'samples'; NAME: a folder of one PNG each",
+        default="generated.png",
+    )
+    interpolate: int = _argument("steps between two latents, a row of the picture each path; 0: none", default=0)
+    weights: str = _argument(
+        "generator, ema (its moving average) or auto (the average if there is one)", default="auto"
+    )
+    seed: int = _argument("of the latents", default=0)
+    allowed_targets: list[str] = field(
+        default_factory=list, metadata={"help": "packages besides gan_lab, torch.nn and torch.optim that may be named"}
+    )
+
+
+def main() -> None:
+    """The command."""
+    one_sentence(_sample)
+
+
+def _sample() -> None:
+    arguments = parse("gan-lab-sample", SampleArguments, sys.argv[1:])
+    let_in(arguments.allowed_targets)
+    out = Path(arguments.out)
+    folder = RunFolder.existing(arguments.run)
+    if not 1 <= arguments.num * max(1, arguments.interpolate) <= _MOST:
+        raise ConfigError(f"num={arguments.num}: expected a whole number from 1 to {_MOST:,}, steps between counted")
+    if arguments.interpolate < 0 or arguments.interpolate == 1:
+        raise ConfigError(f"interpolate={arguments.interpolate}: expected 0, or a whole number of at least 2")
+    if not 0 <= arguments.seed < 2**32:
+        raise ConfigError(f"seed={arguments.seed}: expected a whole number from 0 to {2**32 - 1}")
+    if out.suffix not in (".png", ".npz", ""):
+        raise ConfigError(f"out={out}: expected NAME.png, NAME.npz or NAME, a folder")
+    if out.exists():
+        raise ConfigError(f"out={out}: it exists; name another")
+
+    from gan_lab.runs.sample import sample, write
+
+    samples = sample(
+        folder, arguments.num, arguments.interpolate, arguments.weights, arguments.seed, arguments.allowed_targets
+    )
+    write(samples, out, columns=arguments.interpolate or None)
+    print(f"{len(samples)} samples of {folder.path} in {out}")

@@ -1,0 +1,57 @@
+"""The table a run ends with."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from gan_lab.runs.folder import RunFolder
+
+
+def print_summary(result: dict[str, Any], folder: RunFolder) -> None:
+    """Print final metrics beside their best and floor, the budget, and where things are."""
+    console = Console(soft_wrap=True)
+    console.print(metrics_table(result))
+    verdict, signs = result["verdict"], result["signals"]
+    console.print(
+        f"verdict  [bold]{verdict['verdict']}[/bold]: {verdict['rule']} "
+        f"({', '.join(f'{name} {value:.3g}' for name, value in signs.items())})",
+        highlight=False,
+    )
+    budget = result["budget"]
+    console.print(f"measured on {samples_and_extractor(result['fingerprint'])}", highlight=False)
+    console.print(
+        f"{budget['iterations']:,} iterations in {budget['train_seconds']:.1f} s of training: "
+        f"{budget['discriminator_updates']:,} discriminator and {budget['generator_updates']:,} generator updates, "
+        f"{budget['real_images']:,} real samples seen",
+        highlight=False,
+    )
+    console.print(f"run      {folder.path}", highlight=False)
+    console.print(f"picture  {folder.samples / 'final.png'}", highlight=False)
+    console.print(f"curves   tensorboard --logdir {folder.path}", highlight=False)
+
+
+def samples_and_extractor(fingerprint: dict[str, Any]) -> str:
+    """The gist of a fingerprint, in words."""
+    weights = f" {fingerprint['weights']}" if fingerprint["weights"] else ""
+    return (
+        f"{fingerprint['samples']:,} samples{' of the moving average' if fingerprint['ema'] else ''} against "
+        f"{fingerprint['reference_samples']:,} held-out ones, features by {fingerprint['extractor']}{weights}"
+    )
+
+
+def metrics_table(result: dict[str, Any]) -> Table:
+    """Each metric of a result: final, best, floor (real data's), and ceiling (a perfect sampler's) where known."""
+    table = Table(title=f"{result['dataset']} · {result['model']} · {result['loss']} · seed {result['seed']}")
+    headings = ["metric", "final", "best", "at iteration", "floor"]
+    if result["ceiling"]:
+        headings.append("ceiling")
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading == "metric" else "right")
+    for name, value in result["metrics"].items():
+        best = result["best"][name]
+        row = [name, f"{value:.4g}", f"{best['value']:.4g}", str(best["iteration"]), f"{result['floor'][name]:.4g}"]
+        if result["ceiling"]:
+            row.append(f"{result['ceiling'][name]:.4g}" if name in result["ceiling"] else "")
+        table.add_row(*row)
+    return table

@@ -1,0 +1,1 @@
+"""The configuration: its keys, types and ranges, what it may instantiate, and what errors say."""

@@ -1,0 +1,164 @@
+"""Samples out of files that other tools wrote: a folder of images, or a NumPy archive."""
+
+import os
+import stat
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.lib.format import MAGIC_PREFIX
+from torch import Tensor
+
+from gan_lab.datasets.image_files import SUFFIXES, UnfitImage, described, find_images, read_image, shown
+from gan_lab.errors import ConfigError
+
+_FEWEST = 4  # samples: two halves that have covariances
+_ARRAYS = ("samples", "images", "arr_0")  # ours, the data sets', and what np.savez calls an array without a name
+_NAMED = 5  # of many arrays
+
+
+def user_path(key: str, path: Any) -> Path:
+    """A path as the user wrote it, with ``~`` resolved.
+
+    Raises:
+        ConfigError: if it is empty, or not text, as a folder's name is not that Hydra reads as a number.
+    """
+    if not isinstance(path, str) or not path:
+        raise ConfigError(
+            f"{key}={path}: expected a path, as text, such as {key}=./{'data' if path in (None, '') else path}"
+        )
+    return Path(os.path.expanduser(path))
+
+
+def read_samples(key: str, path: Path) -> tuple[Tensor, Tensor | None]:
+    """Samples, uint8 ``[N, C, H, W]`` or float ``[N, D]``, and their labels ``[N]`` if the file has any.
+
+    Args:
+        key: what the user called it, for the errors.
+        path: a folder of images, all of one size, or an ``.npz``, see `read_archive`.
+
+    Raises:
+        ConfigError: for a file or folder that is missing, empty, broken or holds something else.
+    """
+    return (_read_folder(key, path), None) if path.is_dir() else read_archive(key, path)
+
+
+def read_archive(key: str, file: Path) -> tuple[Tensor, Tensor | None]:
+    """Samples, uint8 ``[N, C, H, W]`` or float ``[N, D]``, and their labels ``[N]`` if the archive has any.
+
+    Args:
+        key: what the user called it, for the errors.
+        file: an ``.npz`` with an array ``samples``, ``images`` or ``arr_0``: images as uint8 ``[N, H, W, C]``,
+            ``[N, C, H, W]`` or ``[N, H, W]``, or points as float ``[N, D]``; and perhaps ``labels``, ``[N]``. Nothing
+            pickled is read.
+
+    Raises:
+        ConfigError: for a file that is missing, broken or holds something else.
+    """
+    if os.path.isfile(file) and file.suffix != ".npz":
+        raise ConfigError(f"{key}={file}: expected a folder of images or a file NAME.npz")
+    try:
+        held = _load(file)
+    except FileNotFoundError as error:
+        raise ConfigError(f"{key}={file}: there is no such file or folder") from error
+    except IsADirectoryError as error:
+        raise ConfigError(
+            f"{key}={file}: it is a folder, expected a file NAME.npz; dataset=image_folder reads folders of images"
+        ) from error
+    except Exception as error:  # on damaged bytes NumPy raises whatever zipfile, zlib and Python's parser stumble on
+        reason = " ".join(str(error).split()).partition(". ")[0] or type(error).__name__
+        raise ConfigError(
+            f"{key}={file}: not an archive that NumPy can read: {reason}; expected arrays of numbers, as np.savez "
+            "writes them"
+        ) from error
+    if held is None:
+        raise ConfigError(f"{key}={file}: it is a single array, expected an archive, as np.savez writes it")
+    names, arrays = held
+    found = [name for name in _ARRAYS if isinstance(arrays.get(name), np.ndarray)]
+    if not found:
+        few = ", ".join(map(repr, names[:_NAMED])) + (", ..." if len(names) > _NAMED else "")
+        raise ConfigError(f"{key}={file}: it holds {few or 'nothing'}, expected one of the arrays {', '.join(_ARRAYS)}")
+    samples = _as_samples(key, file, arrays[found[0]])
+    return samples, _as_labels(key, file, arrays["labels"], len(samples)) if "labels" in arrays else None
+
+
+def _load(file: Path) -> tuple[list[str], dict[str, Any]] | None:
+    """All names in an archive, and what goes by those that matter; None if the file is no archive but one array."""
+    mode = file.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # a pipe would be waited for without end
+        raise ValueError("it is no ordinary file")
+    if not zipfile.is_zipfile(file):  # NumPy would take it for a pickle, and advise to trust it
+        with file.open("rb") as stream:
+            if stream.read(len(MAGIC_PREFIX)) == MAGIC_PREFIX:
+                return None
+        raise ValueError("it is no zip file, or not a whole one")
+    with np.load(file) as loaded:
+        return loaded.files, {name: loaded[name] for name in loaded.files if name in (*_ARRAYS, "labels")}
+
+
+def _as_samples(key: str, path: Path, array: np.ndarray) -> Tensor:
+    if array.ndim == 0 or len(array) < _FEWEST:
+        count = len(array) if array.ndim else 0
+        raise ConfigError(f"{key}={path}: it holds {count} samples, expected at least {_FEWEST}")
+    if array.dtype.kind == "f" and array.ndim == 2 and array.shape[1] > 1:
+        with np.errstate(over="ignore"):  # what is too large for float32 is found below
+            points = array.astype(np.float32)
+        if not np.isfinite(points).all():
+            row, column = np.argwhere(~np.isfinite(points))[0]
+            raise ConfigError(
+                f"{key}={path}: sample {row} holds {array[row, column]}, expected numbers that are finite as float32"
+            )
+        return torch.from_numpy(points)
+    if array.dtype == np.uint8 and array.ndim == 3:
+        array = array[:, None]
+    elif array.dtype == np.uint8 and array.ndim == 4 and array.shape[-1] in (1, 3):
+        array = array.transpose(0, 3, 1, 2)
+    if array.dtype != np.uint8 or array.ndim != 4 or array.shape[1] not in (1, 3) or not array.size:
+        raise ConfigError(
+            f"{key}={path}: its array is {array.dtype} {list(array.shape)}, expected uint8 [N, H, W, C], [N, C, H, W] "
+            "or [N, H, W] with 1 or 3 channels (of floats nobody knows which is white), or float [N, D] with D of at "
+            "least 2"
+        )
+    return torch.from_numpy(np.ascontiguousarray(array))
+
+
+def _as_labels(key: str, path: Path, labels: Any, count: int) -> Tensor:
+    # a number as large as that of the samples names no class: it may be an identifier
+    if (
+        not isinstance(labels, np.ndarray)
+        or labels.shape != (count,)
+        or labels.dtype.kind not in "iu"
+        or labels.min() < 0
+        or labels.max() >= count
+    ):
+        kind = f"{labels.dtype} {list(labels.shape)}" if isinstance(labels, np.ndarray) else "no array"
+        span = f" from {labels.min()} to {labels.max()}" if kind.startswith(("int", "uint")) and labels.size else ""
+        raise ConfigError(
+            f"{key}={path}: its labels are {kind}{span}, expected a whole number from 0 to below the number of "
+            f"classes for each of the {count} samples"
+        )
+    return torch.from_numpy(labels.astype(np.int64))
+
+
+def _read_folder(key: str, folder: Path) -> Tensor:
+    files, _ = find_images(key, folder)
+    if len(files) < _FEWEST:
+        kinds = ", ".join(SUFFIXES)
+        raise ConfigError(f"{key}={folder}: it holds {len(files)} images, expected at least {_FEWEST} ({kinds})")
+    images: list[np.ndarray] = []
+    for file in files:
+        try:
+            image = read_image(file)
+        except UnfitImage as error:
+            raise ConfigError(f"{key}={folder}: {shown(file)} {error}") from error
+        except OSError as error:
+            raise ConfigError(f"{key}={folder}: {shown(file)} cannot be read: {error.strerror}") from error
+        if images and image.shape != images[0].shape:
+            raise ConfigError(
+                f"{key}={folder}: {shown(file)} is {described(image.shape)}, and {shown(files[0])} is "
+                f"{described(images[0].shape)}, expected all alike"
+            )
+        images.append(image)
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()

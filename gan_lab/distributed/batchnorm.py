@@ -1,0 +1,59 @@
+"""Batch normalisation over the batch of all processes."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from gan_lab.distributed.collectives import global_mean, process_count
+
+
+class GlobalBatchNorm(_BatchNorm):
+    """BatchNorm whose statistics are those of the whole batch, on any device.
+
+    As `torch.nn.SyncBatchNorm`, which knows GPUs alone.
+    """
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.ndim < 2:
+            raise ValueError(f"GlobalBatchNorm: expected samples of at least 2 dimensions, got {input.ndim}")
+
+    def forward(self, input: Tensor) -> Tensor:
+        self._check_input_dim(input)
+        if not self.training and self.running_mean is not None:
+            return F.batch_norm(
+                input, self.running_mean, self.running_var, self.weight, self.bias, training=False, eps=self.eps
+            )
+        samples = input.to(torch.promote_types(input.dtype, torch.float32))  # as F.batch_norm does within
+        dims = [dim for dim in range(input.ndim) if dim != 1]
+        mean = global_mean(samples, dims)
+        variance = global_mean((samples - mean).square(), dims)
+        if self.training and self.running_mean is not None and self.running_var is not None:
+            self._follow(mean, variance, process_count() * input.numel() // input.shape[1])
+        normal = (samples - mean) * (variance + self.eps).rsqrt()
+        if self.affine:
+            shape = [-1 if dim == 1 else 1 for dim in range(input.ndim)]
+            normal = normal * self.weight.view(shape) + self.bias.view(shape)
+        return normal.to(input.dtype)
+
+    @torch.no_grad()
+    def _follow(self, mean: Tensor, variance: Tensor, count: int) -> None:
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
+        self.num_batches_tracked += 1
+        share = self.momentum if self.momentum is not None else 1.0 / self.num_batches_tracked
+        self.running_mean.lerp_(mean.flatten(), share)
+        self.running_var.lerp_(variance.flatten() * count / (count - 1), share)
+
+
+def over_all_processes(network: nn.Module) -> nn.Module:
+    """The network with every BatchNorm replaced by one over the whole batch; weights and their names stay."""
+    if isinstance(network, _BatchNorm):
+        settings = (network.num_features, network.eps, network.momentum, network.affine, network.track_running_stats)
+        replacement = GlobalBatchNorm(*settings)
+        replacement.load_state_dict(network.state_dict())
+        return replacement.train(network.training)
+    for name, child in network.named_children():
+        setattr(network, name, over_all_processes(child))
+    return network

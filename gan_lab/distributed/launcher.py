@@ -1,0 +1,98 @@
+"""A run in several processes, which share every batch: the same run, sooner.
+
+Each process trains the same networks on its part of every batch and averages the gradients with the others
+(`gan_lab.distributed.collectives`). The first process owns the run: its folder, signals and clock. The others assist:
+they do the same in a folder of their own, which is thrown away.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+
+from gan_lab.distributed.collectives import part
+from gan_lab.distributed.forkserver import end_with_parent, forkserver
+from gan_lab.distributed.strategy import SharedBatch, announced
+from gan_lab.errors import ConfigError
+
+
+@contextmanager
+def assisted(strategy: Any, function: Callable[..., None], *arguments: Any) -> Iterator[None]:
+    """Inside, ``function(folder, *arguments)`` runs in as many further processes as the strategy wants on this machine.
+
+    Each has a folder of its own, which is gone afterwards, however the process ended.
+
+    Raises:
+        ConfigError: if one of them is killed.
+        RuntimeError: if one of them fails.
+    """
+    try:
+        cluster = strategy.cluster_environment if isinstance(strategy, SharedBatch) else None
+        if cluster is None or cluster.creates_processes_externally:
+            yield
+        else:
+            with TemporaryDirectory() as scratch, _started(strategy, cluster.main_port, scratch, function, *arguments):
+                yield
+    finally:
+        part()
+
+
+@contextmanager
+def _started(
+    strategy: SharedBatch, port: int, scratch: str, function: Callable[..., None], *arguments: Any
+) -> Iterator[None]:
+    context = forkserver()
+    assistants, arrivals = [], []
+    for rank, device in enumerate(strategy.parallel_devices or []):
+        if rank > 0:
+            heard, told = context.Pipe(duplex=False)
+            what = (rank, device, port, told, sys.path, function, f"{scratch}/{rank}", *arguments)
+            assistants.append(context.Process(target=_assist, name=f"process {rank}", args=what))
+            assistants[-1].start()
+            told.close()  # the assistant has it, and alone: its end is the end of what can be heard
+            arrivals.append(heard)
+    strategy.assistants = list(zip(assistants, arrivals, strict=True))
+    try:
+        yield
+    except BaseException as error:
+        failed = [assistant for assistant in assistants if assistant.exitcode]
+        for assistant in assistants:
+            assistant.kill()
+        if failed and isinstance(error, Exception):  # the others have lost the connection, which says little
+            status = failed[0].exitcode or 0
+            if status < 0:
+                raise ConfigError(
+                    f"{failed[0].name} of the run was ended by {signal.Signals(-status).name}, SIGKILL being what the "
+                    "system sends when memory runs out; resume= goes on with the run"
+                ) from error
+            raise RuntimeError(f"{failed[0].name} of the run ended with exit status {status}") from error
+        raise
+    finally:
+        for assistant in assistants:
+            assistant.join()
+
+
+def _assist(
+    rank: int,
+    device: torch.device,
+    port: int,
+    told: Connection,
+    path: list[str],
+    function: Callable[..., None],
+    *arguments: Any,
+) -> None:
+    announced.append(told)
+    end_with_parent(lambda: os._exit(1))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)  # the first process decides
+    sys.path[:] = path  # users' modules lie in the working directory
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    os.environ |= {"LOCAL_RANK": str(rank), "MASTER_PORT": str(port)}
+    function(*arguments)

@@ -1,0 +1,72 @@
+"""The same groups over several datasets: which is better on the whole."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from gan_lab.metric_names import title
+from gan_lab.report import statistics
+from gan_lab.report.leaderboard import Board, Row
+from gan_lab.report.statistics import Estimate
+
+
+@dataclass(frozen=True)
+class Overall:
+    """A group over all datasets.
+
+    ``ranks`` among the groups that all datasets have, in the order of the datasets; ``against_first`` is the
+    probability that a run of the first group is better than a run of this one, averaged over the datasets, None for the
+    first; ``value`` the mean of the metric over the datasets, where all are ranked by the same and all have a value.
+    """
+
+    row: Row
+    ranks: list[float]
+    mean_rank: float
+    against_first: Estimate | None
+    value: Estimate | None
+
+
+@dataclass(frozen=True)
+class Across:
+    """``groups`` by their mean rank, the best first; ``metric`` is the title of what all are ranked by, or empty."""
+
+    datasets: list[str]
+    metric: str
+    groups: list[Overall]
+
+
+def across(boards: list[Board]) -> Across | None:
+    """The comparison over datasets, or None unless two datasets have two groups in common."""
+    of_dataset: dict[str, Board] = {}
+    for board in boards:
+        if not board.again:
+            of_dataset.setdefault(board.dataset, board)  # the largest is first
+    chosen = list(of_dataset.values())
+    rows = [{row.label: row for row in board.ranked} for board in chosen]
+    labels = [label for label in rows[0] if all(label in of_board for of_board in rows)] if rows else []
+    if len(chosen) < 2 or len(labels) < 2:
+        return None
+    scores = np.array([[of_board[label].score for of_board in rows] for label in labels])
+    ranks = stats.rankdata(scores, axis=0)
+    order = np.argsort(ranks.mean(1), kind="stable")
+    first = labels[order[0]]
+    metric = chosen[0].primary if len({board.primary for board in chosen}) == 1 else None
+
+    def overall(place: int) -> Overall:
+        label = labels[place]
+        mine = [of_board[label] for of_board in rows]
+        pairs = [
+            ([-v for v in board.losses(of_board[first])], [-v for v in board.losses(row)])
+            for board, of_board, row in zip(chosen, rows, mine, strict=True)
+        ]
+        against = None if label == first else statistics.mean_probability_of_improvement(*zip(*pairs, strict=True))
+        strata = [list(row.values[metric].values()) for row in mine] if metric else []
+        value = None
+        if strata and all(strata):
+            middle = float(np.mean([np.mean(values) for values in strata]))
+            value = Estimate(middle, statistics.mean_interval(*strata))
+        return Overall(mine[0], ranks[place].tolist(), float(ranks[place].mean()), against, value)
+
+    groups = [overall(int(place)) for place in order]
+    return Across([board.dataset for board in chosen], title(metric) if metric else "", groups)

@@ -1,0 +1,127 @@
+"""What keeps numbers from being compared, or a comparison from being fair: one sentence each."""
+
+from collections import defaultdict
+from typing import Any
+
+from gan_lab.report.collect import Run
+from gan_lab.report.formatting import listed, number
+from gan_lab.report.leaderboard import BUDGET, Board
+from gan_lab.report.statistics import FEWEST
+
+_TIME_RATIO = 2.0  # training seconds of equal work differ with the machine's load; beyond this they differ in kind
+
+
+def warnings(boards: list[Board], runs: list[Run]) -> list[str]:
+    """All sentences, gravest first."""
+    found = _not_comparable(boards)
+    for board in boards:
+        where = f"{board.dataset}: " if len(boards) > 1 else ""
+        if not board.again:
+            of_board = (*_budgets(board), *_seeds(board), *_repeated(board), *_lost(board))
+            found += [where + sentence for sentence in of_board]
+    return found + _untabled(boards, runs) + _environments(runs)
+
+
+def _not_comparable(boards: list[Board]) -> list[str]:
+    """Why the boards of one dataset are not one table."""
+    sentences = []
+    for dataset in dict.fromkeys(board.dataset for board in boards):
+        mine = [board for board in boards if board.dataset == dataset and not board.again]
+        first = mine[0] if mine else None
+        for other in mine[1:]:
+            assert first is not None
+            keys = sorted({*first.fingerprint, *other.fingerprint})
+            reasons = [
+                (key, first.fingerprint.get(key, "absent"), other.fingerprint.get(key, "absent"))
+                for key in keys
+                if first.fingerprint.get(key, "absent") != other.fingerprint.get(key, "absent")
+            ] or [("the set of metrics", listed(first.metrics), listed(other.metrics))]
+            for key, ours, theirs in reasons:
+                sentences.append(
+                    f"Not comparable, and so not in one table ({dataset}), because {key} differs: "
+                    f"{ours} in {_labels(first)}; {theirs} in {_labels(other)}."
+                )
+    return sentences
+
+
+def _budgets(board: Board) -> list[str]:
+    sentences = []
+    for key, name in BUDGET.items():
+        spent: dict[Any, list[str]] = defaultdict(list)
+        for row in board.rows:
+            for value in sorted({run.result["budget"][key] for run in row.finished}):
+                spent[value].append(row.label)
+        if key == "train_seconds":
+            means = {row.label: budget[0] for row in board.rows if (budget := row.budget(key))}
+            if means and max(means.values()) > _TIME_RATIO * min(means.values()):
+                least, most = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
+                sentences.append(
+                    f"Budgets differ in {name}: from {number(means[least])} a run ({least}) to "
+                    f"{number(means[most])} ({most})."
+                )
+        elif len(spent) > 1:
+            parts = [f"{value:,} for {listed(labels)}" for value, labels in sorted(spent.items())]
+            sentences.append(f"Budgets differ in {name}: {'; '.join(parts)}.")
+    return sentences
+
+
+def _seeds(board: Board) -> list[str]:
+    sentences = []
+    counts = {row.label: len(row.finished) for row in board.rows}
+    few = [label for label, count in counts.items() if count < FEWEST]
+    if few:
+        sentences.append(f"No interval for {listed(few)}: fewer than {FEWEST} seeds have finished.")
+    if len(set(counts.values())) > 1:
+        parts = [f"{label} {count}" for label, count in counts.items()]
+        least, most = min(counts.values()), max(counts.values())
+        told = listed(parts) if len(parts) <= 8 else f"from {least} to {most}"
+        sentences.append(f"Groups have unequal numbers of finished seeds: {told}.")
+    return sentences
+
+
+def _repeated(board: Board) -> list[str]:
+    """Groups with several runs of one seed: they differ in what is no axis, or in what their folders do not tell."""
+    repeated = {row.label: len(row.finished) - len({run.seed for run in row.finished}) for row in board.rows}
+    if not (parts := [f"{count} of {label}" for label, count in repeated.items() if count]):
+        return []
+    return [f"Runs have the seed of another one in their group ({listed(parts)}): they may not be independent of it."]
+
+
+def _lost(board: Board) -> list[str]:
+    sentences = []
+    if lost := [f"{len(row.lost)} of {len(row.runs)} of {row.label}" for row in board.rows if row.lost]:
+        sentences.append(
+            f"Runs were lost ({listed(lost)}): they failed, diverged or were killed. The means are of the finished "
+            "runs alone; the ranking and the probabilities count a lost run as worse than any finished one."
+        )
+    if blank := [f"{count} of {row.label}" for row in board.rows if (count := board.valueless(row))]:
+        sentences.append(f"Runs finished without a value of {board.primary} ({listed(blank)}): they count as lost.")
+    if open_ := [f"{len(row.unfinished)} of {row.label}" for row in board.rows if row.unfinished]:
+        sentences.append(
+            f"Runs have no result yet, were interrupted, or cannot be read ({listed(open_)}): they count neither for "
+            "nor against their group."
+        )
+    return sentences
+
+
+def _untabled(boards: list[Board], runs: list[Run]) -> list[str]:
+    """Datasets that are in no table."""
+    finished = {run.choices["dataset"] for run in runs if run.done}
+    sentences = []
+    for dataset in sorted({run.choices["dataset"] for run in runs} - {board.dataset for board in boards}):
+        why = "none of its metrics has a known direction" if dataset in finished else "none of its runs has finished"
+        sentences.append(f"Dataset {dataset} is in no table: {why}.")
+    return sentences
+
+
+def _environments(runs: list[Run]) -> list[str]:
+    sentences = []
+    for key in ("device", "torch", "threads"):
+        values = sorted({str(run.result["environment"].get(key)) for run in runs if run.done})
+        if len(values) > 1:
+            sentences.append(f"Runs differ in environment.{key}: {listed(values)}; seconds may not be comparable.")
+    return sentences
+
+
+def _labels(board: Board) -> str:
+    return listed([row.label for row in board.rows])

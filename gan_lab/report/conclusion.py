@@ -1,0 +1,116 @@
+"""The answer in one paragraph: what is better here, by how much, how sure, at what cost."""
+
+import math
+
+from gan_lab.metric_names import title
+from gan_lab.report import statistics
+from gan_lab.report.formatting import estimate, interval, listed, number, percent
+from gan_lab.report.leaderboard import Board, Row
+
+
+def answer(board: Board) -> str:
+    """A paragraph on a board; claims nothing that its intervals and tests do not hold."""
+    ranked = board.ranked
+    contenders = [row for row in ranked if row.finished]
+    if not contenders:
+        return "No run has finished, so there is nothing to compare."
+    leader, others = contenders[0], contenders[1:]
+    worth = f"{title(board.primary)} {_value(board, leader)}{_against_floor(board)}"
+    if others:
+        sentences = [_standing(board, leader, others, worth), _cost(leader, others[0])]
+    elif len(ranked) > 1:
+        rest = listed([row.label for row in ranked if row is not leader])
+        sentences = [f"{leader.label} alone has finished runs, and reaches {worth}; every run of {rest} was lost."]
+    else:
+        sentences = [f"There is one group alone, so nothing to compare it with: {leader.label} reaches {worth}."]
+    damaged = [row for row in ranked if _damaged(row)]
+    if damaged:
+        parts = [f"{_damaged(row)} of {len(row.runs)} of {row.label}" for row in damaged]
+        sentences.append(f"Lost or unhealthy runs: {listed(parts, 6)}.")
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _standing(board: Board, leader: Row, others: list[Row], worth: str) -> str:
+    second = others[0]
+    margin = _margin(board, leader, second)
+    fewest = min(len(board.losses(row)) for row in (leader, second))
+    if level := [row.label for row in others if math.isclose(row.score, leader.score, rel_tol=1e-9)]:
+        ahead = f"{listed([leader.label, *level], 6)} are level, {worth}"
+    else:
+        ahead = f"{leader.label} is ahead, {worth}{margin}"
+    if fewest < statistics.FEWEST:
+        return (
+            f"Which is best on {board.dataset} is not settled. {ahead}. No interval: fewer than {statistics.FEWEST} "
+            "seeds, so this may be chance alone."
+        )
+    chance = board.improvement(leader, second)
+    odds = (
+        f"; a run of {leader.label} beats one of {second.label} with probability {percent(chance.value)} "
+        f"[{percent(chance.interval[0])}, {percent(chance.interval[1])}]"
+        if chance.interval and not level
+        else ""
+    )
+    if odds and chance.value < 0.5:
+        odds += ", so the means and the single runs disagree"
+    elif odds and chance.interval and chance.interval[0] > 0.5 and not second.beaten:
+        odds += ", which alone does not settle it"
+    beaten = [row.label for row in others if row.beaten]
+    unsure = [row.label for row in others if not row.beaten]
+    if second.beaten:
+        doubt = f" Against {listed(unsure)} it is not settled." if unsure else ""
+        return f"{leader.label} is better than {listed(beaten, 4)} on {board.dataset}: {worth}{margin}{odds}.{doubt}"
+    text = f"Which is best on {board.dataset} is not settled. {ahead}{odds}."
+    if beaten:
+        text += f" {leader.label} is better, beyond chance, than {listed(beaten)}."
+    elif fewest < board.fewest_seeds:
+        text += (
+            f" {fewest} seeds a group cannot settle an order of {len(board.ranked)} groups, however far apart they "
+            f"are: run {board.fewest_seeds} or more."
+        )
+    return text
+
+
+def _value(board: Board, row: Row) -> str:
+    mean = board.mean(row, board.primary)
+    note = "" if mean is None or mean.interval else " (no interval: fewer than 3 seeds)"
+    return f"{estimate(mean)}{note}"
+
+
+def _against_floor(board: Board) -> str:
+    floor = board.floor.get(board.primary)
+    return f" (real data {number(floor)})" if floor is not None and math.isfinite(floor) else ""
+
+
+def _margin(board: Board, leader: Row, second: Row) -> str:
+    difference = board.difference(leader, second)
+    if difference is None:
+        return f", before {second.label}"
+    if difference.value == 0:
+        return f", in the mean equal to {second.label}"
+    way = "higher" if difference.value > 0 else "lower"
+    against = "" if (difference.value > 0) == board.higher else "though in the mean "  # ranks are by the middle half
+    size = number(abs(difference.value))
+    ends = difference.interval
+    if ends and difference.value < 0:
+        ends = (-ends[1], -ends[0])
+    unsure = ", an interval that holds 0" if ends and ends[0] < 0 < ends[1] else ""
+    paired = f" {interval(ends)}, paired by seed{unsure}" if ends else ""
+    return f", {against}{size} {way} than {second.label}{paired}"
+
+
+def _cost(leader: Row, second: Row) -> str:
+    ours, theirs = leader.budget("train_seconds"), second.budget("train_seconds")
+    updates = leader.budget("discriminator_updates"), second.budget("discriminator_updates")
+    if not ours or not theirs or not updates[0] or not updates[1]:
+        return ""
+    ratio = ours[0] / theirs[0] if theirs[0] else math.nan
+    pace = f"as long as {second.label}" if 0.95 < ratio < 1.05 else f"{number(ratio)} times that of {second.label}"
+    return (
+        f"Its cost: {number(ours[0])} s of training a run, {pace}, and "
+        f"{number(updates[0][0])} discriminator updates against {number(updates[1][0])}."
+    )
+
+
+def _damaged(row: Row) -> int:
+    """Runs that were lost, or that the diagnosis found anything but healthy."""
+    return len(row.lost) + sum(run.verdict not in ("healthy", "not judged") for run in row.finished)

@@ -1,0 +1,170 @@
+"""Writes the report: page, Markdown, CSV, LaTeX and figures, each file whole or not at all."""
+
+import base64
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from matplotlib.figure import Figure
+from PIL import Image
+
+from gan_lab.errors import ConfigError
+from gan_lab.report.collect import Sweep, read
+from gan_lab.report.figures import FAINT, GRID, INK, PAPER, colour, encode, figures
+from gan_lab.report.formatting import estimate, number, percent
+from gan_lab.report.sections import Content, Section, content
+from gan_lab.report.tables import table_csv, table_tex
+from gan_lab.storage.files import replacing
+
+_MARK = '<meta name="generator" content="gan-lab-report">'
+_LARGEST = 480  # pixels a side of an embedded picture
+_MOST_PICTURES = 24
+_CAPTIONS = {
+    "ranking": "Final {metric} by group: mean (marker), 95 % interval (bar), every seed (circles).",
+    "curves_iterations": "{metric} against iterations: mean over seeds, with its pointwise 95 % interval or, below "
+    "three seeds, each seed. Dotted lines that end in × are lost runs.",
+    "curves_seconds": "{metric} against seconds of training, evaluation not counted.",
+    "axis": "{metric} along the swept number: mean, 95 % interval, every seed.",
+    "best_of_budget": "The expected best {metric} of so many seeds: what trying again buys. A lost run counts as the "
+    "worst finished one.",
+}
+
+
+def write_report(folders: Sequence[str | Path], *, out: str | Path | None = None, metric: str | None = None) -> Path:
+    """Report on every run at or below the folders.
+
+    Args:
+        folders: run folders, sweep folders, or folders that hold such.
+        out: where to write; default: ``report`` in the folder, if there is one alone.
+        metric: what to rank by; default: see `gan_lab.report.leaderboard.primary_metric`.
+
+    Returns:
+        The page, ``index.html``.
+
+    Raises:
+        ConfigError: if a folder or all runs are missing, several folders come without ``out``, ``out`` holds something
+            else than a report, or no run has the metric.
+    """
+    paths = [Path(folder) for folder in folders]
+    for path in paths:
+        if not path.is_dir():
+            raise ConfigError(f"{path}: {'not a folder' if path.exists() else 'there is no such folder'}")
+    if out is None and len(paths) != 1:
+        raise ConfigError(f"out=...: missing; it says where the report on {len(paths)} folders goes")
+    target = Path(out) if out is not None else paths[0] / "report"
+    _check_target(target)
+    sweep = read(paths)
+    if not sweep.runs:
+        raise ConfigError(f"{', '.join(map(str, paths))}: no run in it (a run folder has a status.json)")
+    said = content(sweep, metric)
+    drawn = {section.slug: figures(section.board, said.axes) for section in said.sections}
+    try:
+        return _write(target, said, drawn, sweep)
+    except OSError as error:
+        raise ConfigError(f"out={target}: the report cannot be written: {error.strerror or error}") from error
+
+
+def _check_target(target: Path) -> None:
+    if target.exists() and not target.is_dir():
+        raise ConfigError(f"out={target}: it is a file; name a folder")
+    if target.is_dir() and any(target.iterdir()):
+        page = target / "index.html"
+        if not page.is_file() or _MARK not in page.read_text(errors="replace"):
+            raise ConfigError(f"out={target}: the folder holds something else than a report; name another folder")
+
+
+def _write(target: Path, said: Content, drawn: dict[str, dict[str, Figure]], sweep: Sweep) -> Path:
+    images: dict[str, list[dict[str, str]]] = {}
+    names = set()
+    for section in said.sections:
+        images[section.slug] = []
+        for name, figure in drawn[section.slug].items():
+            svg = encode(figure, "svg")
+            for kind, data in (("svg", svg), ("png", encode(figure, "png"))):
+                file = target / "figures" / f"{section.slug}{name}.{kind}"
+                _put(file, data)
+                names.add(file)
+            caption = _CAPTIONS[name].format(metric=section.metric)
+            images[section.slug].append(
+                {
+                    "name": name,
+                    "caption": caption,
+                    "uri": _uri(_adaptive(svg), "svg+xml"),
+                    "file": f"{section.slug}{name}",
+                }
+            )
+    if (target / "figures").is_dir():
+        for stale in (target / "figures").iterdir():  # of an earlier report on fewer or other runs
+            if stale not in names and stale.suffix in (".png", ".svg"):
+                stale.unlink()
+    pictures = {section.slug: _embedded(section) for section in said.sections}
+    values: dict[str, Any] = {"report": said, "images": images, "pictures": pictures, "mark": _MARK, "sweep": sweep}
+    _put(target / "report.md", _template("report.md", escape=False).render(values).encode())
+    _put(target / "table.csv", table_csv(said).encode())
+    _put(target / "table.tex", table_tex(said).encode())
+    page = target / "index.html"
+    _put(page, _template("index.html", escape=True).render(values).encode())
+    return page
+
+
+def _template(name: str, escape: bool) -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("gan_lab.report"),
+        autoescape=escape,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for function in (markdown, colour, estimate, number, percent):
+        environment.filters[function.__name__] = function
+    return environment.get_template(name)
+
+
+def markdown(text: object) -> str:
+    """Text with what Markdown, its tables and the HTML in it would take for markup escaped."""
+    plain = str(text).replace("&", "&amp;").replace("<", "&lt;").replace("\n", " ")
+    for character in "\\`*_[]|":
+        plain = plain.replace(character, f"\\{character}")
+    return plain
+
+
+def _put(file: Path, data: bytes) -> None:
+    with replacing(file) as handle:
+        handle.write(data)
+
+
+def _uri(data: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _adaptive(svg: bytes) -> bytes:
+    """The SVG with its four neutral colours as variables that follow the page into the dark."""
+    day = {"ink": INK, "faint": FAINT, "grid": GRID, "paper": PAPER}
+    night = {"ink": "#e6e9ed", "faint": "#9aa3ad", "grid": "#30363d", "paper": "#171b21"}
+    text = svg.decode()
+    for role, value in day.items():
+        text = text.replace(value, f"var(--{role})")
+    rules = ["".join(f"--{role}:{value};" for role, value in colours.items()) for colours in (day, night)]
+    style = f"<style>:root{{{rules[0]}}}@media (prefers-color-scheme: dark){{:root{{{rules[1]}}}}}</style>"
+    start = text.index(">", text.index("<svg")) + 1
+    return (text[:start] + style + text[start:]).encode()
+
+
+def _embedded(section: Section) -> list[dict[str, str]]:
+    """The sample pictures as data; one that cannot be read says so in its place."""
+    made = []
+    for label, run in section.pictures[:_MOST_PICTURES]:
+        try:
+            with Image.open(run.picture) as picture:
+                small = max(picture.size) <= _LARGEST // 2  # its pixels are to be seen
+                picture.thumbnail((_LARGEST, _LARGEST))
+                buffer = io.BytesIO()
+                picture.save(buffer, "PNG", optimize=True)
+            made.append(
+                {"label": label, "uri": _uri(buffer.getvalue(), "png"), "note": "", "kind": "pixels" if small else ""}
+            )
+        except (OSError, SyntaxError) as error:  # what Pillow raises for a file that is no whole picture
+            made.append({"label": label, "uri": "", "note": f"cannot be read: {error}"})
+    return made

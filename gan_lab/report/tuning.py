@@ -1,0 +1,61 @@
+"""What a tuned sweep did before its comparison: the search's settings, its cost, and what it chose."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from gan_lab.metric_names import title
+from gan_lab.report.formatting import listed, number
+
+RECORD = "tuning.json"
+
+
+@dataclass(frozen=True)
+class Searched:
+    """A tuned sweep's search, in words.
+
+    ``space`` holds pairs of key and distribution, ``chosen`` a row for each group: its name, its settings, and the mean
+    of the metric they were chosen by.
+    """
+
+    sentence: str
+    space: list[tuple[str, str]]
+    chosen: list[tuple[str, str, str]]
+
+
+def read_search(folder: Path) -> Searched:
+    """The search recorded in the folder of a tuned sweep.
+
+    Raises:
+        OSError, ValueError, KeyError, TypeError, AttributeError: if the record is not as gan-lab writes it.
+    """
+    record: dict[str, Any] = json.loads((folder / RECORD).read_text())
+    combinations = record["combinations"]
+    cost, count = record["cost"], len(combinations)
+    lost = f", {cost['lost']} of them lost," if cost["lost"] else ""
+    spent = f"{_counted(cost['runs'], 'run')}{lost} and {number(float(cost['train_seconds']))} s of training"
+    sentence = (
+        f"Tuned before the comparison: {_counted(record['trials'], 'trial')} for {'each of ' if count > 1 else ''}"
+        f"{_counted(count, 'group')}, drawn at random from one space (draw {record['draw']}), on "
+        f"{_seeds(record['tuning_seeds'])}, chosen by {title(record['metric'])}. That cost {spent}. The best trial of "
+        f"each was repeated with {_seeds(record['seeds'])}; these runs alone are compared here."
+    )
+    shared = set.intersection(*(set(one["combination"]) for one in combinations)) if count > 1 else set()
+    chosen = []
+    for one in combinations:
+        best = one["trials"][one["best"]]
+        values = [float(value) for value in best["values"] if value is not None]
+        name = ", ".join(word for word in one["combination"] if word not in shared) or "all"
+        chosen.append((name, ", ".join(best["settings"]), number(fmean(values)) if values else "lost"))
+    return Searched(sentence, [(str(key), str(value)) for key, value in record["space"].items()], chosen)
+
+
+def _counted(many: int, what: str) -> str:
+    return f"{many:,} {what}{'' if many == 1 else 's'}"
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return f"seed{'' if len(seeds) == 1 else 's'} {listed([str(seed) for seed in seeds])}"

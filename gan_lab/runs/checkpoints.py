@@ -1,0 +1,148 @@
+"""Checkpoints out of a run's folder, and the generator out of them."""
+
+import logging
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gan_lab.errors import ConfigError
+from gan_lab.runs.components import build_generator
+from gan_lab.runs.folder import RunFolder
+
+WEIGHTS = ("auto", "generator", "ema")
+
+log = logging.getLogger(__name__)
+
+
+class BrokenCheckpoint(ConfigError):
+    """A file is no checkpoint, or no longer one."""
+
+
+def load_checkpoint(file: Path) -> dict[str, Any]:
+    """A checkpoint, tensors on the CPU.
+
+    It is a zip archive, whose checksums are compared; what its pickle may hold is tensors and plain containers, so
+    that a file from elsewhere runs no code.
+
+    Raises:
+        BrokenCheckpoint: if it is broken, or holds anything else.
+        ConfigError: if it cannot be read.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            if (member := archive.testzip()) is not None:
+                raise zipfile.BadZipFile(f"checksum of {member}")
+        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
+    except OSError as error:  # which says nothing of what is in it
+        raise ConfigError(f"{file}: it cannot be read: {error.strerror}") from error
+    except (zipfile.BadZipFile, RuntimeError, EOFError, UnpicklingError, ValueError) as error:
+        raise BrokenCheckpoint(f"{file}: not a checkpoint of gan-lab, or a broken one") from error
+    if not _is_ours(checkpoint):
+        raise BrokenCheckpoint(f"{file}: not a checkpoint of gan-lab")
+    return checkpoint
+
+
+_PARTS: dict[str, type] = {
+    "state_dict": dict,
+    "optimizer_states": list,
+    "lr_schedulers": list,
+    "callbacks": dict,
+    "loops": dict,
+}
+_PARTS |= {"sample_shape": list, "data": str, "global_step": int, "updates": dict, "skipped": dict, "noise": tuple}
+
+
+def _is_ours(checkpoint: Any) -> bool:
+    """Whether it has the parts that every checkpoint of ours has."""
+    return (
+        isinstance(checkpoint, dict)
+        and all(isinstance(checkpoint.get(key), kind) for key, kind in _PARTS.items())
+        and all(isinstance(name, str) and isinstance(value, Tensor) for name, value in checkpoint["state_dict"].items())
+    )
+
+
+def newest_checkpoint(folder: RunFolder) -> int:
+    """The iteration of the newest checkpoint that is intact, −1 if none was made yet; broken ones are warned of.
+
+    Raises:
+        ConfigError: if there are some, all of them broken, or one that cannot be read.
+    """
+    broken: list[ConfigError] = []
+    for iteration in reversed(folder.saved_iterations()):
+        try:
+            file = folder.checkpoint(iteration)
+            if (done := load_checkpoint(file)["global_step"]) != iteration:
+                raise BrokenCheckpoint(f"{file}: it was made after {done} iterations, as another name would say")
+        except BrokenCheckpoint as error:
+            broken.append(error)
+            continue
+        for one in broken:
+            log.warning("gan-lab: warning: %s", one)
+        if broken:
+            lost = max(folder.status()["iteration"], folder.last_point()) - iteration
+            log.warning("gan-lab: warning: going on from iteration %d instead: %d are done again", iteration, lost)
+        return iteration
+    if broken:
+        raise ConfigError(f"{broken[0]}, like all others; name another folder to start over")
+    return -1
+
+
+def check_fits(file: Path, weights: Mapping[str, Tensor], data: str, callbacks: Iterable[str]) -> None:
+    """Raise ConfigError unless a checkpoint is of networks with such weights, on data of such a checksum, and whole.
+
+    Args:
+        file: the checkpoint.
+        weights: the run's, by name.
+        data: the checksum of its data.
+        callbacks: names of those of its callbacks that keep something.
+    """
+    checkpoint = load_checkpoint(file)
+    if checkpoint["data"] != data:
+        raise ConfigError(
+            f"dataset: the checksum of its data is {data}: expected {checkpoint['data']}, that of the data the run was "
+            "begun with"
+        )
+    if _shapes(checkpoint["state_dict"]) != _shapes(weights):
+        raise ConfigError(f"{file}: its weights do not fit the run's configuration")
+    if missing := set(callbacks) - checkpoint["callbacks"].keys():
+        raise ConfigError(f"{file}: it lacks what {', '.join(sorted(missing))} kept")
+    if len(checkpoint["optimizer_states"]) != 2 or "fit_loop" not in checkpoint["loops"]:
+        raise ConfigError(f"{file}: it lacks the state of an optimizer or of the loop")
+
+
+def _shapes(weights: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in weights.items()}
+
+
+def load_generator(folder: RunFolder, weights: str, allowed_targets: Sequence[str] = ()) -> nn.Module:
+    """The generator of a run's last checkpoint, in eval mode on the CPU.
+
+    Args:
+        folder: the run.
+        weights: ``generator``; ``ema``, its moving average; or ``auto``, the average if the run kept one.
+        allowed_targets: what the run's configuration may instantiate (`gan_lab.config.targets`).
+
+    Raises:
+        ConfigError: if there is no checkpoint, or it has no such weights.
+    """
+    if weights not in WEIGHTS:
+        raise ConfigError(f"weights={weights}: expected one of {', '.join(WEIGHTS)}")
+    if not folder.last_checkpoint.is_file():
+        raise ConfigError(f"run={folder.path}: it has no {folder.last_checkpoint.relative_to(folder.path)} yet")
+    checkpoint = load_checkpoint(folder.last_checkpoint)
+    state = checkpoint["state_dict"]
+    has_average = any(key.startswith("ema.") for key in state)
+    if weights == "ema" and not has_average:
+        raise ConfigError("weights=ema: the run kept no moving average; expected generator or auto")
+    prefix = "ema." if has_average and weights != "generator" else "generator."
+    generator = build_generator(folder.configuration.read(allowed_targets), tuple(checkpoint["sample_shape"]))
+    try:
+        generator.load_state_dict({key.removeprefix(prefix): state[key] for key in state if key.startswith(prefix)})
+    except RuntimeError as error:
+        raise ConfigError(f"{folder.last_checkpoint}: its weights do not fit the run's configuration") from error
+    return generator.eval()

@@ -1,0 +1,97 @@
+"""The parts of a run from its configuration, whatever is then done with them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from gan_lab.config.messages import blame
+from gan_lab.config.targets import check_targets, plain
+from gan_lab.datasets import Dataset
+from gan_lab.errors import ConfigError
+from gan_lab.metrics import Comparison, Evaluator, Measures, as_extractor
+from gan_lab.models.latents import draw_latents
+from gan_lab.seeds import derive
+
+
+def build(config: DictConfig, key: str, **arguments: Any) -> Any:
+    """Instantiate the node at ``key``; whatever is wrong with it is said with its key.
+
+    Lists and mappings arrive as Python's own, which checkpoints can hold. This is the only place at which a part of a
+    configuration becomes an object, and it makes none that ``config.allowed_targets`` does not let in.
+    """
+    resolved = plain(config)
+    node = OmegaConf.select(resolved, key)
+    check_targets(OmegaConf.to_container(node), key, resolved.allowed_targets)
+    with blame(key):
+        return instantiate(node, **arguments, _convert_="all")
+
+
+def build_dataset(config: DictConfig) -> Dataset:
+    """The configured dataset, large enough for the batch size."""
+    dataset = build(config, "dataset")
+    if not isinstance(dataset, Dataset):
+        raise ConfigError(f"dataset: {config.dataset._target_} makes a {type(dataset).__name__}: expected a Dataset")
+    if config.batch_size > len(dataset.train):
+        raise ConfigError(
+            f"batch_size={config.batch_size}: the dataset has {len(dataset.train)} training samples, "
+            "and a batch may not be larger"
+        )
+    return dataset
+
+
+def build_generator(config: DictConfig, sample_shape: tuple[int, ...]) -> torch.nn.Module:
+    """The configured generator."""
+    return _network(build(config, "model.generator", latent_dim=config.latent_dim, sample_shape=sample_shape))
+
+
+def build_discriminator(config: DictConfig, sample_shape: tuple[int, ...]) -> torch.nn.Module:
+    """The configured discriminator."""
+    return _network(build(config, "model.discriminator", sample_shape=sample_shape))
+
+
+def _network(network: Any) -> torch.nn.Module:
+    # convolutions are faster with the channels last in memory, on processors and GPUs alike
+    return network.to(memory_format=torch.channels_last) if isinstance(network, torch.nn.Module) else network
+
+
+def fixed_latents(config: DictConfig, purpose: str, count: int) -> torch.Tensor:
+    """The latents of a purpose, ``[count, latent_dim]``: a function of seed and prior, the same on every device."""
+    generator = torch.Generator().manual_seed(derive(config.seed, purpose))
+    return draw_latents(config.latent_prior, count, config.latent_dim, generator)
+
+
+def build_evaluator(config: DictConfig, dataset: Dataset) -> Evaluator:
+    """The evaluator, on latents that depend on the seed alone."""
+    count = min(config.evaluation.samples, len(dataset.test))
+    sizes = (count, min(count, len(dataset.train)))
+    comparison = build_comparison(config.evaluation, dataset, sizes, config.allowed_targets)
+    return Evaluator(dataset, comparison, fixed_latents(config, "evaluation", count))
+
+
+def build_comparison(
+    evaluation: DictConfig, dataset: Dataset, sizes: Sequence[int], allowed: Sequence[str]
+) -> Comparison:
+    """What is measured, on the GPU if there is one that knows float64.
+
+    Args:
+        evaluation: the configuration's block.
+        dataset: tells modes and classes; an extractor may learn from it.
+        sizes: of the sets that will be compared.
+        allowed: as in `gan_lab.config.targets`.
+
+    Raises:
+        ConfigError: if there are too few samples for what is measured, or nothing to measure it by.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(0)  # a user's extractor draws its weights here: always the same, and not out of training's
+        module = build(OmegaConf.create({"evaluation": evaluation, "allowed_targets": allowed}), "evaluation.extractor")
+    if not isinstance(module, torch.nn.Module):
+        raise ConfigError(f"evaluation.extractor: it is a {type(module).__name__}: expected a torch.nn.Module")
+    settings = OmegaConf.to_container(evaluation.extractor, resolve=True)
+    assert isinstance(settings, dict)
+    measures = Measures(tuple(evaluation.metrics), evaluation.k, evaluation.kid_subsets, evaluation.kid_subset_size)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return Comparison(dataset, as_extractor(module, settings), measures, device, sizes)

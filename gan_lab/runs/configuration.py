@@ -1,0 +1,118 @@
+"""What a run was asked for, as its ``.hydra`` folder says."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from gan_lab.config.messages import USER_ERRORS, sentence
+from gan_lab.config.schema import TrainConfig, check_values
+from gan_lab.errors import ConfigError
+from gan_lab.storage.files import BrokenRecord, read_yaml, replacing
+
+
+class RunConfiguration:
+    """The configuration of a run, and the command line that made it.
+
+    Args:
+        folder: Hydra's in the run's.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "config.yaml"
+        self._hydra_file = folder / "hydra.yaml"
+        self._overrides_file = folder / "overrides.yaml"
+
+    def read(self, allowed_targets: Sequence[str] = ()) -> DictConfig:
+        """The configuration the run was made with.
+
+        Args:
+            allowed_targets: what it may instantiate; the folder, which may be anybody's, is not asked.
+
+        Raises:
+            ConfigError: if it is missing, or none that could be run.
+        """
+        if not self._file.is_file():
+            raise ConfigError(f"{self._file} is missing: the run cannot be rebuilt without its configuration")
+        config = _load_yaml(self._file)
+        if not isinstance(config, DictConfig):
+            raise ConfigError(f"{self._file}: it is a {type(config).__name__}: expected a mapping of keys")
+        config.allowed_targets = list(allowed_targets)
+        try:
+            config = OmegaConf.merge(OmegaConf.structured(TrainConfig), config)
+            assert isinstance(config, DictConfig)
+            check_values(config)
+        except USER_ERRORS as error:
+            raise ConfigError(f"{self._file}: {sentence(error)}") from error
+        return config
+
+    def overrides(self) -> list[str]:
+        """The words of the command line that the run was made with, without Hydra's own; none if it was not made so."""
+        if not self._overrides_file.is_file():
+            return []
+        words = _load_yaml(self._overrides_file)
+        if not isinstance(words, ListConfig) or not all(isinstance(word, str) for word in words):
+            raise ConfigError(f"{self._overrides_file}: expected a list of overrides, key=value")
+        return list(words)
+
+    def config_folder(self) -> str | None:
+        """What ``--config-dir`` named when the run was made, if it was made with one."""
+        sources = OmegaConf.select(_load_yaml(self._hydra_file), "hydra.runtime.config_sources")
+        if not isinstance(sources, ListConfig):
+            return None
+        own = (one for one in sources if isinstance(one, DictConfig) and one.get("provider") == "command-line")
+        return next((str(one.get("path")) for one in own), None)
+
+    def record(self, config: DictConfig, hydra: DictConfig, resolve: bool = True) -> None:
+        """Write the folder as Hydra does, but resolved: it then says the same wherever it is read.
+
+        Args:
+            config: the composed configuration.
+            hydra: Hydra's own, below its key ``hydra``.
+            resolve: False leaves interpolations that lead nowhere as they are.
+        """
+        _write(self._file, OmegaConf.to_yaml(config, resolve=resolve))
+        _write(self._hydra_file, OmegaConf.to_yaml(hydra))
+        _write(self._overrides_file, OmegaConf.to_yaml(hydra.hydra.overrides.task))  # last: a sweep counts runs by it
+
+    def change(self, config: DictConfig, overrides: list[str], iteration: int) -> None:
+        """Put another configuration in the place of the one that held until an iteration; that one stays beside it."""
+        for file in (self._file, self._overrides_file):
+            before = file.with_name(f"{file.stem}_until_{iteration:07d}.yaml")
+            if not before.exists():
+                with replacing(before) as stream:
+                    stream.write(file.read_bytes())
+        _write(self._overrides_file, OmegaConf.to_yaml(OmegaConf.create(overrides)))
+        _write(self._file, OmegaConf.to_yaml(config))
+
+
+def _load_yaml(file: Path) -> Any:
+    """The file's list or mapping as a configuration, or whatever else it holds."""
+    value = read_yaml(file)
+    try:
+        return OmegaConf.create(value) if isinstance(value, dict | list) else value
+    except OmegaConfBaseException as error:
+        raise BrokenRecord(f"{file}: not the YAML of a run: {sentence(error)}") from error
+
+
+def _write(file: Path, text: str) -> None:
+    with replacing(file) as stream:
+        stream.write(text.encode())
+
+
+def config_hash(config: DictConfig) -> str:
+    """A hash of everything that was asked for, after interpolation."""
+    asked = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(asked, dict)
+    return hash_of(asked)
+
+
+def hash_of(asked: dict[Any, Any]) -> str:
+    """`config_hash` of a configuration as plain, resolved containers."""
+    beside = ("resume", "allowed_targets")  # how a process began, not what is run
+    run = {key: value for key, value in asked.items() if key not in beside}
+    return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:16]

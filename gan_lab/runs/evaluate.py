@@ -1,0 +1,151 @@
+"""Metrics of finished runs, and of samples from anywhere."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra import compose, initialize_config_module
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ValidationError
+
+from gan_lab.config.messages import sentence
+from gan_lab.config.schema import EvaluationConfig, check_ranges
+from gan_lab.datasets.dataset import Dataset, checksum
+from gan_lab.datasets.readers import read_samples
+from gan_lab.errors import CannotGoOn, ConfigError, NotFinite
+from gan_lab.metrics import signals
+from gan_lab.runs.checkpoints import load_generator
+from gan_lab.runs.components import build_comparison, build_dataset, build_evaluator
+from gan_lab.runs.folder import RunFolder
+
+log = logging.getLogger(__name__)
+
+
+def evaluate_run(
+    run: RunFolder, weights: str, overrides: list[str], allowed_targets: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The metrics of a run's last checkpoint; a finished run's result.json gets them, unless it has them.
+
+    Args:
+        run: the run.
+        weights: ``generator``, ``ema``, or ``auto``, the average if the run kept one.
+        overrides: of ``evaluation``, in Hydra's form.
+        allowed_targets: what it and the run's configuration may instantiate (`gan_lab.config.targets`).
+
+    Returns:
+        ``run``, ``fingerprint``, ``metrics``, ``floor``, ``ceiling`` and ``signals``.
+
+    Raises:
+        ConfigError: if the run has no checkpoint, or cannot be measured so.
+    """
+    generator = load_generator(run, weights, allowed_targets)
+    config = run.configuration.read(allowed_targets)
+    config.evaluation = _overridden(config.evaluation, overrides)
+    evaluator = build_evaluator(config, build_dataset(config))
+    if any(word.startswith("evaluation.samples=") for word in overrides) and len(evaluator.latents) < (
+        asked := config.evaluation.samples
+    ):
+        log.warning("evaluation.samples=%d: as many as are held out, %d, are compared", asked, len(evaluator.latents))
+    try:
+        metrics, signs = evaluator.evaluate(generator)
+    except NotFinite as error:
+        raise ConfigError(f"{run.path}: at iteration {run.status()['iteration']}, {error}") from error
+    evaluation = {
+        "fingerprint": evaluator.fingerprint | {"ema": config.ema_decay is not None and weights != "generator"},
+        "metrics": metrics,
+        "floor": evaluator.floor,
+        "ceiling": evaluator.ceiling,
+        "signals": signs,
+    }
+    if not run.result_file.is_file():
+        log.warning("%s: not recorded, as the run is not finished (%s)", run.path, run.status()["state"])
+    else:
+        try:
+            if not run.add_evaluation(evaluation):
+                log.warning("%s: result.json has these metrics already", run.path)
+        except CannotGoOn as error:
+            log.warning("not recorded: %s", error)
+    return {"run": str(run.path), **evaluation}
+
+
+def evaluate_files(real: Path, fake: Path, overrides: list[str], allowed_targets: Sequence[str] = ()) -> dict[str, Any]:
+    """The metrics of generated samples against real ones, whoever made them; the floor is one half of the real ones
+    against the other.
+
+    Raises:
+        ConfigError: if they cannot be read or compared.
+    """
+    real_samples, labels = read_samples("real", real)
+    fake_samples, _ = read_samples("fake", fake)
+    if real_samples.shape[1:] != fake_samples.shape[1:]:
+        raise ConfigError(
+            f"fake={fake}: its samples are {list(fake_samples.shape[1:])}, and those of real={real} are "
+            f"{list(real_samples.shape[1:])}: expected the same"
+        )
+    shuffled = torch.randperm(len(real_samples), generator=torch.Generator().manual_seed(0))
+    first_half, second_half = (
+        (real_samples[half], None if labels is None else labels[half]) for half in shuffled.tensor_split(2)
+    )
+    dataset = Dataset(*first_half, *second_half, checksum(real_samples))
+    default = "points" if real_samples.ndim == 2 else "random_conv"
+    if any(override.startswith("evaluation.samples=") for override in overrides):
+        raise ConfigError("evaluation.samples: files are compared whole; expected none")
+    evaluation = _composed("dataset=mnist", f"evaluation/extractor={default}")  # digits are few, and have exceptions
+    if real_samples.ndim == 2:
+        evaluation.metrics = ["fd", "prdc"]  # whose modes nobody knows
+    evaluation = _overridden(evaluation, overrides)
+    comparison = build_comparison(evaluation, dataset, (len(second_half[0]), len(fake_samples)), allowed_targets)
+    real_side, fake_side = comparison.look(real_samples), comparison.look(fake_samples)
+    comparison.check_reference(real_side)
+    return {
+        "real": str(real),
+        "fake": str(fake),
+        "fingerprint": {
+            **comparison.extractor.fingerprint(),
+            "samples": len(fake_samples),
+            "reference": "real",
+            "reference_samples": len(real_samples),
+            "data": dataset.checksum,
+            **comparison.measures.fingerprint(),
+        },
+        "metrics": comparison.compare(real_side, fake_side),
+        "floor": comparison.compare(comparison.look(second_half[0]), comparison.look(first_half[0])),
+        "ceiling": {},
+        "signals": signals(real_side.features, fake_side.features),
+    }
+
+
+def _composed(*overrides: str) -> DictConfig:
+    with initialize_config_module("gan_lab.conf", version_base="1.3"):
+        return compose("train", list(overrides)).evaluation
+
+
+def _overridden(evaluation: DictConfig, overrides: list[str]) -> DictConfig:
+    """An evaluation block with changes: an extractor brings its metrics, keys and values are checked as in training."""
+    groups = [word for word in overrides if word.startswith("evaluation/")]
+    if groups:
+        chosen = _composed(*groups)
+        evaluation = evaluation.copy()
+        evaluation.extractor, evaluation.metrics = chosen.extractor, chosen.metrics
+    config = OmegaConf.create({"evaluation": OmegaConf.merge(OmegaConf.structured(EvaluationConfig), evaluation)})
+    OmegaConf.set_struct(config, True)
+    for override in OverridesParser.create().parse_overrides([word for word in overrides if word not in groups]):
+        key = override.key_or_group
+        if override.is_sweep_override():
+            raise ConfigError(f"{override.input_line}: expected one value, nothing is swept here")
+        if key.split(".")[1] in ("every", "verdict"):
+            raise ConfigError(f"{key}: it concerns training, and has no effect here; expected none")
+        try:
+            OmegaConf.update(config, key, override.value(), merge=False, force_add=override.is_add())
+        except ValidationError as error:
+            raise ConfigError(sentence(error).replace(key, override.input_line or key, 1)) from error
+    extractor = config.evaluation.extractor
+    if not isinstance(extractor, DictConfig) or "_target_" not in extractor:
+        raise ConfigError(
+            f"evaluation.extractor={extractor}: expected a block with a _target_; evaluation/extractor=NAME chooses one"
+        )
+    check_ranges(config.evaluation, EvaluationConfig, "evaluation.")
+    return config.evaluation

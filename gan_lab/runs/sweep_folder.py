@@ -1,0 +1,160 @@
+"""The folder of a sweep: what it was asked for, and how far its runs are, for whoever looks."""
+
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from gan_lab.errors import ConfigError
+from gan_lab.runs.folder import RunFolder
+from gan_lab.storage.files import BrokenRecord, read_json, write_json
+
+_LOCK = ".sweep.lock"
+FINISHED = ("done", "diverged")
+"""States in which a run has said its last: run again, it would end the same."""
+
+TUNING, REPLICATES = "tuning", "replicates"
+"""Folders of a tuned sweep: of the runs that choose, and of those that are compared."""
+
+GROWING = ("loss", "seed")
+"""Keys that a sweep may begin with one value of, and later get more: they are always in its folders' names."""
+
+
+class SweepFolder:
+    """``sweep.json``, a live index: states of all runs, how many are planned, time left.
+
+    Args:
+        path: the sweep's folder.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.index_file = self.path / "sweep.json"
+
+    def open(self, held: list[str], swept: dict[str, list[str]], runs: int, search: dict[str, Any]) -> list[Path]:
+        """Make the folder, or open it again for the same sweep, whose finished runs then stay as they are.
+
+        Args:
+            held: the overrides that all runs share.
+            swept: the values of each swept key; a sweep may be opened again with more of them.
+            runs: how many runs that makes.
+            search: the settings of the search, if it is tuned: with others it would be another sweep.
+
+        Returns:
+            The folders that were not there before, innermost first.
+
+        Raises:
+            ConfigError: if the folder cannot be made, or holds something else.
+        """
+        try:
+            made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"hydra.sweep.dir={self.path}: the folder cannot be made: {error.strerror}") from error
+        if self.index_file.is_file():
+            self._check_same(held, swept, search)
+        elif inside := next(self.path.iterdir(), None):
+            raise ConfigError(
+                f"hydra.sweep.dir={self.path}: the folder is not empty ({inside.name}); name another folder"
+            )
+        plan = {"held": held, "swept": swept, "search": search, "planned": runs}
+        write_json(self.index_file, plan | {"opened": time.time(), "before": len(self.finished())})
+        self.update()
+        return made
+
+    def discard(self, made: list[Path]) -> None:
+        """Take back all there is of a sweep without runs, and the folders that `open` made for it."""
+        if self.runs():
+            return
+        for name in (self.index_file.name, _LOCK, "multirun.yaml"):
+            (self.path / name).unlink(missing_ok=True)
+        for folder in made:
+            folder.rmdir()
+
+    def _check_same(self, held: list[str], swept: dict[str, list[str]], search: dict[str, Any]) -> None:
+        """Raise ConfigError unless the sweep in the folder is this one, or a part of it, or more of it."""
+        before = self.index()
+        if not {"held", "swept", "search"} <= before.keys():
+            raise ConfigError(f"{self.index_file}: not the index of a sweep; name another folder")
+        (held_then, swept_then), (held_now, swept_now) = _grown(before["held"], before["swept"]), _grown(held, swept)
+        pairs = [("holds", held_then, held_now), ("sweeps", list(swept_then), list(swept_now))]
+        for key in swept_then.keys() & swept_now.keys():
+            then, now = swept_then[key], swept_now[key]
+            if (key not in before["swept"] or key not in swept) and set(then).isdisjoint(now):
+                pairs.append(("has", [f"{key}={','.join(then)}"], [f"{key}={','.join(now)}"]))
+        for key in before["search"].keys() & search.keys():
+            name = f"hydra.sweeper.{key}"
+            pairs.append(("has", [f"{name}={before['search'][key]}"], [f"{name}={search[key]}"]))
+        for name, then, now in pairs:
+            if sorted(then) != sorted(now):
+                raise ConfigError(
+                    f"hydra.sweep.dir={self.path}: the sweep in it {name} {', '.join(then) or 'nothing'}, and this "
+                    f"one {', '.join(now) or 'nothing'}; name another folder"
+                )
+
+    def index(self) -> dict[str, Any]:
+        return read_json(self.index_file)
+
+    def runs(self) -> list[RunFolder]:
+        """Every run there is a folder of: Hydra makes one, with the overrides, before a run begins."""
+        return [RunFolder(file.parent.parent) for file in sorted(self.path.rglob(".hydra/overrides.yaml"))]
+
+    def states(self) -> dict[RunFolder, dict[str, Any]]:
+        """The status of every run."""
+        return {run: _state(run) for run in self.runs()}
+
+    def finished(self) -> list[RunFolder]:
+        return [run for run, status in self.states().items() if status["state"] in FINISHED]
+
+    def update(self) -> str:
+        """Bring the index up to date; a line that sums it up."""
+        with FileLock(self.path / _LOCK):
+            index = self.index()
+            states = self.states()
+            counts = Counter(status["state"] for status in states.values())
+            ended = sum(counts[state] for state in (*FINISHED, "failed", "unreadable"))
+            elapsed = time.time() - index["opened"]
+            newly = ended - index["before"]
+            planned = max(index["planned"], len(states))  # the line may name but a part of what is in the folder
+            left = elapsed / newly * (planned - ended) if newly > 0 and ended < planned else None
+            index |= {
+                "counts": dict(counts),
+                "seconds": elapsed,
+                "seconds_left": left,
+                "runs": {
+                    str(run.path.relative_to(self.path)): {
+                        name: status[name] for name in ("state", "iteration", "error", "config_hash")
+                    }
+                    for run, status in states.items()
+                },
+            }
+            write_json(self.index_file, index)
+        others = ", ".join(f"{counts[state]} {state}" for state in sorted(counts) if state != "done")
+        words = f"{counts['done']} of {planned} done" + (f", {others}" if others else "")
+        return words + ("" if left is None else f"; about {_duration(left)} left")
+
+
+def _state(run: RunFolder) -> dict[str, Any]:
+    """The status of a run; one that has not said a word yet is starting, or was killed at its start."""
+    silent = {"state": "starting", "iteration": 0, "error": None, "config_hash": None}
+    try:
+        status = run.status() if run.status_file.exists() else silent
+        if status["state"] == "done":
+            run.result()
+    except BrokenRecord as error:  # by somebody's hand; the other runs are none the worse for it
+        return silent | {"state": "unreadable", "error": str(error)}
+    return status
+
+
+def _grown(held: list[str], swept: dict[str, list[str]]) -> tuple[list[str], dict[str, list[str]]]:
+    """What is held and what is swept, one value of a key by which sweeps grow taken for a sweep of it."""
+    single = {key: [value] for key, _, value in (word.partition("=") for word in held) if key in GROWING}
+    return [word for word in held if word.partition("=")[0] not in single], swept | single
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,74 @@
+"""Samples as pictures: a grid of images, or a scatter plot of points."""
+
+import gc
+import io
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from gan_lab.storage.files import replacing
+
+_GRID_PIXELS = 640  # small images are enlarged until a grid is about this wide
+
+
+def draw(samples: Tensor, real: Tensor) -> np.ndarray:
+    """A picture of the samples, uint8 ``[H, W, 3]``.
+
+    Args:
+        samples: ``[N, C, H, W]`` uint8 pixels (C is 1 or 3) or ``[N, 2]`` points.
+        real: real points to draw behind generated ones; not looked at for images.
+    """
+    return draw_grid(samples) if samples.ndim == 4 else draw_points(samples, real)
+
+
+def draw_grid(images: Tensor, columns: int | None = None) -> np.ndarray:
+    """Images side by side, about as many rows as columns unless told.
+
+    Small images are enlarged by cubic interpolation: eyes read the strokes of 8×8 digits, and see squares otherwise.
+    """
+    from torchvision.utils import make_grid  # takes seconds, for which a refusal need not wait
+
+    columns = columns or math.ceil(math.sqrt(len(images)))
+    scale = max(1, _GRID_PIXELS // (columns * images.shape[-1]))
+    enlarged = interpolate(images.float(), scale_factor=scale, mode="bicubic").round().clamp(0, 255).to(torch.uint8)
+    return make_grid(enlarged, nrow=columns, padding=max(2, scale // 2), pad_value=255).permute(1, 2, 0).numpy()
+
+
+def draw_points(samples: Tensor, real: Tensor | None = None) -> np.ndarray:
+    """A scatter plot of the first two dimensions, over real points if given."""
+    picture = _scatter(samples, real)
+    gc.collect(1)  # a figure is megabytes in cycles: left until Python looks for them, they make memory creep
+    return picture
+
+
+def _scatter(samples: Tensor, real: Tensor | None) -> np.ndarray:
+    # the object interface of matplotlib: pyplot would keep every figure and choose a backend for the whole process
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 6.4), dpi=100, layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.add_subplot(aspect="equal")
+    if real is not None:
+        axes.scatter(real[:, 0].numpy(), real[:, 1].numpy(), s=9, c="#b0b0b0", label="real", linewidths=0)
+    axes.scatter(
+        samples[:, 0].numpy(), samples[:, 1].numpy(), s=5, c="#d1495b", label="generated", alpha=0.7, linewidths=0
+    )
+    extent = 1.35 * (samples if real is None else real).abs().max().item()  # real points hold all pictures of a run
+    axes.set(xlim=(-extent, extent), ylim=(-extent, extent))
+    axes.legend(loc="upper right", markerscale=2)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def save_png(path: Path, picture: np.ndarray) -> None:
+    """Write a picture atomically."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, format="png")
+    with replacing(path) as file:
+        file.write(buffer.getvalue())

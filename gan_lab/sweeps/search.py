@@ -1,0 +1,137 @@
+"""What a tuned sweep searches: how many trials, over what space, with which seeds (Lucic et al. 2018)."""
+
+import math
+import random
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+from gan_lab.config.messages import sentence
+from gan_lab.errors import ConfigError
+from gan_lab.metric_names import known
+from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.sweep_folder import REPLICATES, TUNING
+
+
+@dataclass(frozen=True)
+class Search:
+    """A random search, the same for everything that is tuned.
+
+    Args:
+        trials: settings tried for each combination of what is swept.
+        tuning_seeds: seeds that each trial runs with.
+        seeds: seeds of the repetitions, none of them among the tuning seeds.
+        metric: what to choose by; None for what a report ranks by.
+        draw: seed of the random search.
+        space: by key, ``interval(a, b)``, ``int(interval(a, b))``, ``tag(log, interval(a, b))`` or
+            ``choice(a, b, ...)``.
+
+    Raises:
+        ConfigError: for a value that is none of these.
+    """
+
+    trials: int
+    tuning_seeds: list[int]
+    seeds: list[int]
+    metric: str | None
+    draw: int
+    space: dict[str, str]
+
+    def __post_init__(self) -> None:
+        if self.trials < 1:
+            raise ConfigError(f"hydra.sweeper.trials={self.trials}: expected a whole number of at least 1")
+        if not self.tuning_seeds or not self.seeds or set(self.tuning_seeds) & set(self.seeds):
+            raise ConfigError(
+                f"hydra.sweeper.seeds={self.seeds}: expected some, and none of tuning_seeds={self.tuning_seeds}"
+            )
+        if self.metric is not None and not known(self.metric):
+            raise ConfigError(f"hydra.sweeper.metric={self.metric}: there is no metric of this name")
+        self.drawn()
+
+    def drawn(self) -> list[dict[str, str]]:
+        """The settings of every trial, drawn independently and in the order of the space."""
+        sweeps = {key: _parsed(key, value) for key, value in self.space.items()}
+        draw = random.Random(self.draw)
+        return [{key: _drawn(sweep, draw) for key, sweep in sweeps.items()} for _ in range(self.trials)]
+
+    def as_record(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def search_of(sweeper: DictConfig, keys: list[str]) -> Search | None:
+    """The search that a sweeper is configured with, or None if it is not the tuned one.
+
+    Args:
+        sweeper: ``hydra.sweeper``.
+        keys: those that the command line gives.
+
+    Raises:
+        ConfigError: if something about it cannot be.
+    """
+    if "tuning_seeds" not in sweeper:
+        return None
+    if "seed" in keys:
+        raise ConfigError("seed: protocol=tuned has seeds of its own; expected hydra.sweeper.seeds=[...] instead")
+    settings = OmegaConf.to_container(sweeper, resolve=True)
+    assert isinstance(settings, dict)
+    return Search(**{key: settings[key] for key in Search.__dataclass_fields__})
+
+
+def refuse_untuned(protocol: str, folder: RunFolder | None = None) -> None:
+    """Raise ConfigError if a run would call itself tuned that no search has chosen the settings of.
+
+    Args:
+        protocol: the run's, or several that are swept.
+        folder: of a job of a sweep.
+    """
+    chosen = folder is not None and folder.path.parent.name in (TUNING, REPLICATES)
+    if "tuned" in protocol.split(",") and not chosen:
+        raise ConfigError(
+            f"protocol={protocol}: tuned is a sweep of its own, and no run by itself; "
+            "expected gan-lab -m protocol=tuned, with what is to be tuned"
+        )
+
+
+def _parsed(key: str, value: str) -> ChoiceSweep | IntervalSweep:
+    try:
+        sweep = OverridesParser.create().parse_override(f"{key}={value}").value()
+    except HydraException as error:
+        raise ConfigError(f"hydra.sweeper.space.{key}: {sentence(error)}") from error
+    if isinstance(sweep, ChoiceSweep):
+        return sweep
+    if isinstance(sweep, IntervalSweep):
+        low, high = _ends(sweep)
+        if (0 if "log" in sweep.tags else -math.inf) < low < high < math.inf:
+            return sweep
+    raise ConfigError(
+        f"hydra.sweeper.space.{key}={value}: expected interval(a, b), tag(log, interval(a, b)) or "
+        "choice(a, b, ...), with a below b, and above 0 if log"
+    )
+
+
+def _ends(sweep: IntervalSweep) -> tuple[float, float]:
+    low, high = sweep.start, sweep.end
+    assert low is not None  # only a sweep that is not parsed has none
+    assert high is not None
+    return low, high
+
+
+def _drawn(sweep: ChoiceSweep | IntervalSweep, draw: random.Random) -> str:
+    if isinstance(sweep, ChoiceSweep):
+        return draw.choice([_plain(value) for value in sweep.list])
+    low, high = _ends(sweep)
+    whole = isinstance(low, int) and isinstance(high, int)  # int(interval(1, 5)): both ends are drawn
+    if "log" in sweep.tags:
+        value = math.exp(draw.uniform(math.log(low), math.log(high + whole)))
+    else:
+        value = draw.uniform(low, high + whole)
+    return str(min(int(value), int(high))) if whole else f"{value:.6g}"
+
+
+def _plain(value: Any) -> str:
+    """A value as the command line has it, without the spaces that Python puts into lists."""
+    return str(value).replace(" ", "")
