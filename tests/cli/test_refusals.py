@@ -22,12 +22,12 @@ MAINS = {
 }
 HAS_GPU = torch.cuda.is_available() or torch.backends.mps.is_available()
 TINY = ["dataset=ring8", "trainer=debug", "evaluation.samples=100", "model.generator.hidden=[8]"]
-TABLE = Path(__file__).with_name("refusals.txt")
+TABLE = Path(__file__).parent.parent / "refusals.txt"
 
 
 def options(group: str) -> str:
     """The options of a group, from its files."""
-    return ", ".join(sorted(file.stem for file in (Path(__file__).parent.parent / "conf" / group).glob("*.yaml")))
+    return ", ".join(sorted(file.stem for file in (Path(__file__).parent.parent.parent / "conf" / group).glob("*.yaml")))
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""``compile=true`` trains what eager training does; on a GPU, see test_gpu.py."""
+"""``compile=true`` trains what eager training does; test_gpu.py does the same on a GPU."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""Wrong lines in a process of their own, and among a user's files; tests/test_refusals.py has the lines."""
+"""Wrong lines in a process of their own, and among a user's files; test_refusals.py has the others."""
 
 import pytest
 import torch
