@@ -1,4 +1,4 @@
-"""What a graph and eager steps need of optimizers' states; graphs themselves are for a GPU (tests/training/test_gpu.py)."""
+"""What a graph and eager steps need of optimizers' states; graphs themselves need a GPU (training/test_gpu.py)."""
 
 import copy
 from contextlib import nullcontext

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from command_runs import refusal
+from configurations import options
 from hydra import compose, initialize_config_module
 
 import gan_lab.cli.evaluate
@@ -23,12 +24,6 @@ MAINS = {
 HAS_GPU = torch.cuda.is_available() or torch.backends.mps.is_available()
 TINY = ["dataset=ring8", "trainer=debug", "evaluation.samples=100", "model.generator.hidden=[8]"]
 TABLE = Path(__file__).parent.parent / "refusals.txt"
-
-
-def options(group: str) -> str:
-    """The options of a group, from its files."""
-    return ", ".join(sorted(file.stem for file in (Path(__file__).parent.parent.parent / "conf" / group).glob("*.yaml")))
-
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
@@ -57,7 +52,7 @@ def words():
     with initialize_config_module("gan_lab.conf", version_base="1.3"):
         keys = sorted(key for key in compose("train") if key != "hydra")
     groups = ("loss", "dataset", "experiment", "penalty")
-    return {"KEYS": ", ".join(keys), **{f"OPTIONS_{group}": options(group) for group in groups}}
+    return {"KEYS": ", ".join(keys), **{f"OPTIONS_{group}": ", ".join(options(group)) for group in groups}}
 
 
 def contents(folder: Path) -> dict[Path, int]:
