@@ -25,6 +25,7 @@ HAS_GPU = torch.cuda.is_available() or torch.backends.mps.is_available()
 TINY = ["dataset=ring8", "trainer=debug", "evaluation.samples=100", "model.generator.hidden=[8]"]
 TABLE = Path(__file__).parent.parent / "refusals.txt"
 
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A folder as a person may have it: a run, a sweep's folder, arrays, files that are something else."""
