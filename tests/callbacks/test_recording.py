@@ -162,11 +162,11 @@ def test_tensorboard_has_the_swept_keys_and_charts_by_group(composed, tmp_path):
 
 def test_training_seconds_leave_out_evaluation(composed, tmp_path, monkeypatch):
     """A clock that moves by itself only inside evaluation shows none of it."""
-    from gan_lab.callbacks import stopwatch
+    from gan_lab.callbacks import clock
     from gan_lab.metrics import Evaluator
 
     now = [0.0]
-    monkeypatch.setattr(stopwatch.time, "perf_counter", lambda: now.__setitem__(0, now[0] + 1e-6) or now[0])
+    monkeypatch.setattr(clock.time, "perf_counter", lambda: now.__setitem__(0, now[0] + 1e-6) or now[0])
     original = Evaluator.evaluate
 
     def slow(self, generator):

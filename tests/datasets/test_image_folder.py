@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from training_runs import OFTEN, SMALL, differences, killed, train_in
 
-from gan_lab.datasets import image_folder, images, npz
+from gan_lab.datasets import image_files, image_folder, npz
 from gan_lab.datasets.dataset import hold_out
 from gan_lab.errors import ConfigError
 
@@ -175,11 +175,11 @@ def test_kinds_of_files_that_hold_the_same_pixels(tmp_path):
     red.rotate(180).save(tmp_path / "h.png", exif=exif)
     grey = red.convert("L").point(lambda level: 255 * (level > 50))
     for name in [*names, "h.png"]:
-        assert np.array_equal(images.read_image(tmp_path / name), np.asarray(red)), name
-    assert np.array_equal(images.read_image(save(tmp_path, "i.png", grey.convert("1")))[:, :, 0], np.asarray(grey))
-    assert np.array_equal(images.read_image(save(tmp_path, "j.png", grey.convert("LA")))[:, :, 0], np.asarray(grey))
-    assert images.read_image(tmp_path / "a.png", channels=1).shape == (4, 4, 1)
-    assert images.read_image(tmp_path / "i.png", channels=3).shape == (4, 4, 3)
+        assert np.array_equal(image_files.read_image(tmp_path / name), np.asarray(red)), name
+    assert np.array_equal(image_files.read_image(save(tmp_path, "i.png", grey.convert("1")))[:, :, 0], np.asarray(grey))
+    assert np.array_equal(image_files.read_image(save(tmp_path, "j.png", grey.convert("LA")))[:, :, 0], np.asarray(grey))
+    assert image_files.read_image(tmp_path / "a.png", channels=1).shape == (4, 4, 1)
+    assert image_files.read_image(tmp_path / "i.png", channels=3).shape == (4, 4, 3)
 
 
 def test_what_systems_leave_behind_is_passed_over(folder, caplog):
@@ -241,7 +241,7 @@ def test_with_all_files_corrupt_none_are_left(tmp_path):
 
 
 def test_a_file_that_vanishes_is_no_corrupt_one(folder, monkeypatch):
-    read = images.read_image
+    read = image_files.read_image
 
     def vanishing(file, *rest):
         (folder / "b" / "01.png").unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from command_runs import ended, refusal
 from filelock import FileLock
 from training_runs import OFTEN, SMALL, differences, killed, train_in
 
-from gan_lab.callbacks import curves
+from gan_lab.callbacks import logger
 from gan_lab.cli.evaluate import main as evaluate
 from gan_lab.cli.sample import main as sample
 from gan_lab.cli.train import main
@@ -270,7 +270,7 @@ def test_a_run_that_is_out_of_time_is_done(made, monkeypatch, tmp_path, capsys):
 
 
 def test_rarely_written_curves_are_looked_at_all_the_same(composed, tmp_path, monkeypatch):
-    monkeypatch.setattr(curves, "_MOST_KEPT", 3)
+    monkeypatch.setattr(logger, "_MOST_KEPT", 3)
     config = composed(*SMALL, "dataset=ring8", "iterations=50", "log_every=1000", "evaluation.every=1000")
     config.optimizer.discriminator = {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 1e30}
     with pytest.raises(Diverged) as ending:

@@ -115,10 +115,10 @@ def test_curves_do_not_depend_on_what_else_happens(composed, tmp_path):
 
 
 def test_counts_and_times_add_up(composed, tmp_path, monkeypatch):
-    from gan_lab.callbacks import stopwatch
+    from gan_lab.callbacks import clock
 
     now = [0.0]
-    monkeypatch.setattr(stopwatch.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(clock.time, "perf_counter", lambda: now[0])
     original = AdversarialModule.training_step
 
     def second(self, dataloader_iter):

@@ -5,7 +5,7 @@ from unittest.mock import Mock
 import pytest
 from training_runs import SMALL, Killed, killed, train_in
 
-from gan_lab.callbacks import stopwatch
+from gan_lab.callbacks import clock
 from gan_lab.config.schema import check, within_budget
 from gan_lab.errors import ConfigError
 from gan_lab.runs.folder import RunFolder
@@ -34,7 +34,7 @@ def test_equal_compute_is_an_equal_number_of_updates(composed, tmp_path, overrid
 def test_seconds_end_training_with_everything_done(composed, tmp_path, monkeypatch):
     """On a clock that moves by a second at every look, so many iterations are trained; the last is evaluated."""
     now = [0.0]
-    monkeypatch.setattr(stopwatch.time, "perf_counter", lambda: now.__setitem__(0, now[0] + 1) or now[0])
+    monkeypatch.setattr(clock.time, "perf_counter", lambda: now.__setitem__(0, now[0] + 1) or now[0])
     config = composed(*SMALL, "iterations=1000", "budget.seconds=30", "evaluation.every=1000", "log_every=1000")
     folder = train_in(tmp_path / "run", config)
     result = folder.result()
@@ -50,7 +50,7 @@ def test_seconds_end_training_with_everything_done(composed, tmp_path, monkeypat
 def test_seconds_that_ran_out_before_a_break_have_run_out_after_it(composed, tmp_path, monkeypatch, stopped_at):
     """Whether the break came before the last iteration, or between the last checkpoint and the result."""
     now = [0.0]
-    monkeypatch.setattr(stopwatch.time, "perf_counter", lambda: now.__setitem__(0, now[0] + 1) or now[0])
+    monkeypatch.setattr(clock.time, "perf_counter", lambda: now.__setitem__(0, now[0] + 1) or now[0])
     config = composed(*SMALL, "iterations=1000", "budget.seconds=30", "evaluation.every=1000", "checkpoint.every=1")
     whole = train_in(tmp_path / "whole", config)
     last = whole.result()["budget"]["iterations"]

@@ -11,7 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from training_runs import OFTEN, SMALL, differences, killed, train_in
 
 from gan_lab.algorithms.gan import AdversarialModule
-from gan_lab.callbacks import AtomicCheckpointIO, Curves, curves, pictures
+from gan_lab.callbacks import AtomicCheckpointIO, Curves, logger, pictures
 from gan_lab.errors import ConfigError, Diverged
 from gan_lab.runs.checkpoints import load_checkpoint
 from gan_lab.runs.folder import RunFolder
@@ -32,7 +32,7 @@ def full_disk(room):
     ("victim", "file"),
     [
         ((AtomicCheckpointIO, "save_checkpoint"), "checkpoints/iteration_0000009.ckpt"),
-        ((curves, "append_points"), "run/metrics.csv"),
+        ((logger, "append_points"), "run/metrics.csv"),
         ((pictures, "save_png"), "samples/iteration_0000008.png"),
     ],
 )
@@ -47,7 +47,7 @@ def test_a_full_disk_loses_nothing(composed, tmp_path, monkeypatch, victim, file
         folder = RunFolder(tmp_path / "run")
         if 6 not in folder.saved_iterations():
             return write(*arguments, **keywords)
-        with full_disk(room + (folder.metrics_file.stat().st_size if victim[0] is curves else 0)):
+        with full_disk(room + (folder.metrics_file.stat().st_size if victim[0] is logger else 0)):
             return write(*arguments, **keywords)
 
     with monkeypatch.context() as patch:
