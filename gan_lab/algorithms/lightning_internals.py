@@ -1,0 +1,57 @@
+"""Everything that gan_lab uses of Lightning beyond its documented interface.
+
+A new version of Lightning may change any of it without notice. Each part is therefore used through a name of this file,
+and has a test in ``tests/algorithms/test_lightning_internals.py`` that fails if Lightning changes.
+"""
+
+from typing import Any
+
+import pytorch_lightning as pl
+from torch.amp import GradScaler
+
+SKIPPED_HOOK: Any = None
+"""As the value of a hook's name in a module or callback: Lightning does not call the hook.
+
+Leans on: Lightning calls a hook only if it is callable. Otherwise it opens a profiler's context for every hook of every
+callback, even of those that do nothing, which costs a tenth of the time of an iteration of small networks.
+"""
+
+
+def count_iteration(trainer: pl.Trainer) -> None:
+    """Count one iteration as one step: ``trainer.global_step`` rises by 1, and ``trainer.max_steps`` follows it.
+
+    Leans on: with manual optimization, ``global_step`` is the number of completed steps in the progress of the
+    manual-optimization loop, which Lightning's own optimizer wrappers raise. gan_lab steps its optimizers without those
+    wrappers: they count every optimizer step, n_critic + n_generator an iteration, and take longer than the step of a
+    small network.
+    """
+    progress = trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress
+    progress.increment_ready()
+    progress.increment_completed()
+
+
+def end_after_this_iteration(trainer: pl.Trainer) -> None:
+    """Make the iterations done so far all there are: ``trainer.max_steps`` becomes ``trainer.global_step``.
+
+    Leans on: ``trainer.max_steps`` reads this attribute of the epoch loop, which compares it with ``global_step`` after
+    every step. ``trainer.should_stop``, the documented way, ends training too, but leaves ``max_steps`` as it was, by
+    which callbacks know the last iteration.
+    """
+    trainer.fit_loop.epoch_loop.max_steps = trainer.global_step
+
+
+def grad_scaler(trainer: pl.Trainer) -> GradScaler | None:
+    """The scaler of losses that ``precision=16-mixed`` uses; None for every other precision.
+
+    Leans on: the precision plugin for mixed precision keeps it as ``scaler``; the other plugins lack the attribute.
+    """
+    return getattr(trainer.precision_plugin, "scaler", None)
+
+
+def callbacks_of(trainer: pl.Trainer) -> list[pl.Callback]:
+    """The trainer's callbacks, in the order in which Lightning calls them.
+
+    Leans on: ``trainer.callbacks``, which Lightning sets outside the class of the trainer and does not document.
+    """
+    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    return callbacks

@@ -1,0 +1,93 @@
+"""What gan_lab leans on in Lightning's insides is still there, and still does what it is used for."""
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.plugins import MixedPrecision
+from torch.amp import GradScaler
+
+from gan_lab.algorithms.lightning_internals import (
+    SKIPPED_HOOK,
+    callbacks_of,
+    count_iteration,
+    end_after_this_iteration,
+    grad_scaler,
+)
+
+
+class Stepper(pl.LightningModule):
+    """Makes three optimizer steps an iteration, without Lightning's wrapper, and counts the iteration."""
+
+    automatic_optimization = False
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+        self.calls = 0
+
+    def configure_optimizers(self):
+        return torch.optim.SGD([self.weight], lr=1.0)
+
+    def training_step(self, batch):
+        optimizer = self.optimizers(use_pl_optimizer=False)
+        for _ in range(3):
+            optimizer.zero_grad()
+            self.weight.backward()
+            optimizer.step()
+        self.calls += 1
+        count_iteration(self.trainer)
+
+
+class EndAfterTwo(pl.Callback):
+    def on_train_batch_end(self, trainer, *arguments):
+        if trainer.global_step == 2:
+            end_after_this_iteration(trainer)
+
+
+class Silent(pl.Callback):
+    on_train_batch_start = SKIPPED_HOOK
+
+
+def trained(**options) -> tuple[Stepper, pl.Trainer]:
+    options = {"max_steps": 5, "callbacks": [], **options}
+    quiet = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
+    trainer = pl.Trainer(accelerator="cpu", **dict.fromkeys(quiet, False), **options)
+    module = Stepper()
+    trainer.fit(module, torch.utils.data.DataLoader(torch.zeros(100)))
+    return module, trainer
+
+
+def test_global_step_and_max_steps_count_iterations():
+    module, trainer = trained(max_steps=4)
+    assert (module.calls, trainer.global_step) == (4, 4)
+    assert module.weight.item() == -12  # three steps of size 1 each
+
+
+def test_training_ends_after_this_iteration():
+    module, trainer = trained(callbacks=[EndAfterTwo()])
+    assert (module.calls, trainer.global_step, trainer.max_steps) == (2, 2, 2)
+
+
+def test_only_half_precision_has_a_scaler():
+    assert grad_scaler(pl.Trainer(accelerator="cpu", logger=False)) is None
+    assert grad_scaler(pl.Trainer(accelerator="cpu", logger=False, precision="bf16-mixed")) is None
+    scaler = GradScaler("cpu")
+    plugin = MixedPrecision("16-mixed", "cpu", scaler)
+    assert grad_scaler(pl.Trainer(accelerator="cpu", logger=False, plugins=[plugin])) is scaler
+
+
+def test_callbacks_are_in_their_order():
+    callbacks = [Silent(), EndAfterTwo()]
+    _, trainer = trained(max_steps=1, callbacks=callbacks)
+    assert [callback for callback in callbacks_of(trainer) if callback in callbacks] == callbacks
+
+
+@pytest.mark.parametrize("callback", [Silent, EndAfterTwo])
+def test_a_skipped_hook_is_not_even_profiled(callback):
+    """The profiler's context is the cost that `SKIPPED_HOOK` avoids; a hook that is not skipped shows that it is."""
+    profiler = pl.profilers.SimpleProfiler()
+    trained(callbacks=[callback()], profiler=profiler)
+    profiled = any(
+        action.endswith("on_train_batch_start") and callback.__name__ in action for action in profiler.recorded_durations
+    )
+    assert profiled == (callback is EndAfterTwo)
