@@ -1,5 +1,6 @@
 """What architectures ask of their arguments; each check raises a ValueError that names the argument."""
 
+import math
 from collections.abc import Collection, Sequence
 
 
@@ -27,3 +28,20 @@ def check_choice(name: str, value: object, allowed: Collection[object]) -> None:
     """Raise unless ``value`` is one of ``allowed``."""
     if value not in allowed:
         raise ValueError(f"{name}={value!r}: expected one of {', '.join(map(str, allowed))}")
+
+
+def check_number(
+    name: str, value: object, at_least: float = -math.inf, below: float = math.inf, above: float = -math.inf
+) -> None:
+    """Raise unless ``value`` is a finite number within the bounds."""
+    known = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if known and at_least <= value < below and value > above:  # type: ignore[operator]
+        return
+    allowed = "a finite number"
+    if above > -math.inf:
+        allowed = f"a number above {above}"
+    elif below < math.inf:
+        allowed = f"a number from {at_least} to below {below}"
+    elif at_least > -math.inf:
+        allowed = f"a number of at least {at_least}"
+    raise ValueError(f"{name}={value!r}: expected {allowed}")

@@ -10,7 +10,7 @@ import torch
 from omegaconf import DictConfig
 from tensorboard.summary.writer import event_file_writer
 
-from gan_lab.algorithms.gan import AdversarialModule
+from gan_lab.algorithms.gan import GAN
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.status import recorded
 from gan_lab.training.run import train
@@ -66,7 +66,7 @@ class Killed(BaseException):
 @contextmanager
 def killed(at: int, method: str = "update_generator") -> Iterator[None]:
     """Inside, a run ends in the middle of the iteration that follows so many."""
-    original = getattr(AdversarialModule, method)
+    original = getattr(GAN, method)
 
     def until(self, *arguments):
         if self.trainer.global_step == at:
@@ -74,6 +74,6 @@ def killed(at: int, method: str = "update_generator") -> Iterator[None]:
         return original(self, *arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(AdversarialModule, method, until)
+        patch.setattr(GAN, method, until)
         with pytest.raises(Killed):
             yield

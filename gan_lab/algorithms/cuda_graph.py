@@ -1,4 +1,4 @@
-"""A whole iteration as one CUDA graph: small networks wait for Python no longer."""
+"""A whole iteration as one CUDA graph, so that small networks do not wait for Python."""
 
 from collections.abc import Callable, Iterable
 
@@ -6,14 +6,17 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from gan_lab.algorithms.player import Curves
+from gan_lab.datasets.batch import Batch
+
 _WARM_UP = 3  # iterations in which libraries choose their algorithms and optimizers make their state
 
 
 def settle(optimizers: Iterable[Optimizer], graphed: bool, device: torch.device) -> None:
-    """Have what changes from step to step where it is read: a checkpoint may be of a run that stepped otherwise.
+    """Put learning rates and step counts where the coming steps read them.
 
-    A graph finds learning rates and counts on the device, where schedules and steps fill them in place. Eager steps
-    want rates as numbers, and counts on the CPU unless their kernels are fused.
+    A graph reads both from the device, where schedules and steps change them in place. Eager steps want learning rates
+    as numbers, and step counts on the CPU unless their kernels are fused. A checkpoint may come from either kind.
     """
     for optimizer in optimizers:
         for group in optimizer.param_groups:
@@ -40,14 +43,14 @@ class GraphedIteration:
         PyTorch's notes on CUDA semantics, "Whole-network capture".
     """
 
-    def __init__(self, iteration: Callable[[Tensor], dict[str, Tensor]], noise: torch.Generator) -> None:
+    def __init__(self, iteration: Callable[[Batch], Curves], noise: torch.Generator) -> None:
         self.iteration = iteration
         self.noise = noise
         self.stream = torch.cuda.Stream()
         self.graph: torch.cuda.CUDAGraph | None = None
         self.done = 0
 
-    def __call__(self, batch: Tensor) -> dict[str, Tensor]:
+    def __call__(self, batch: Batch) -> Curves:
         """The curves of one more iteration, by name."""
         if self.done < _WARM_UP:
             self.done += 1
@@ -58,14 +61,16 @@ class GraphedIteration:
             return curves
         if self.graph is None:
             self._record(batch)
-        self.batch.copy_(batch)
+        for kept, tensor in zip(vars(self.batch).values(), vars(batch).values(), strict=True):
+            if kept is not None:
+                kept.copy_(tensor)
         assert self.graph is not None
         self.graph.replay()
         parts = self.values.clone().split([shape.numel() for shape in self.shapes.values()])
         return {name: part.view(shape) for (name, shape), part in zip(self.shapes.items(), parts, strict=True)}
 
-    def _record(self, batch: Tensor) -> None:
-        self.batch = batch.clone()
+    def _record(self, batch: Batch) -> None:
+        self.batch = batch.map(Tensor.clone)
         self.graph = torch.cuda.CUDAGraph()
         self.graph.register_generator_state(self.noise)
         with torch.cuda.graph(self.graph):

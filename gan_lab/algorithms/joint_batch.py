@@ -5,19 +5,21 @@ import copy
 import torch
 from torch import nn
 
-_COUNT = 8  # samples in each of the two batches; a layer that mixes samples does so with the next few
+from gan_lab.models.conditions import some_labels
+
+_COUNT = 8  # samples in each of the two batches
 
 
 def judges_each_alone(discriminator: nn.Module, sample_shape: tuple[int, ...]) -> bool:
-    """Whether two batches get the same logits, and leave the same traces, at once as one after the other.
+    """Whether two batches in one pass get the same logits, and leave the same buffers, as in two passes.
 
-    It is tried out, in float64 on copies: BatchNorm couples the samples, dropout draws other masks, and spectral
-    normalisation makes one step of its iteration for every pass. The copies' weights are moved a little, as a head that
-    begins at zero would hide what comes before it.
+    It is tried out in float64 on copies: BatchNorm couples the samples of a batch, dropout draws other masks, and
+    spectral normalisation makes one step of power iteration in every pass. The copies' weights are moved a little
+    first, because a last layer that begins at zero would hide the layers before it.
 
     Args:
         discriminator: maps samples ``[B, *sample_shape]`` to logits.
-        sample_shape: of one sample.
+        sample_shape: the shape of one sample.
     """
     random = torch.Generator().manual_seed(0)
     apart = copy.deepcopy(discriminator).double().train()
@@ -27,8 +29,9 @@ def judges_each_alone(discriminator: nn.Module, sample_shape: tuple[int, ...]) -
     joint = copy.deepcopy(apart)
     first, second = torch.randn(2, _COUNT, *sample_shape, dtype=torch.float64, generator=random)
     with torch.no_grad(), torch.random.fork_rng():
-        torch.manual_seed(0)  # the stream goes on in between: on a CPU one dropout would draw the same masks both ways
-        expected = torch.cat([apart(first), apart(second)])
-        found = joint(torch.cat([first, second]))
+        torch.manual_seed(0)  # once: seeded before each way, a single dropout would draw the same masks both times
+        labels = some_labels(discriminator, _COUNT)
+        expected = torch.cat([apart(first, *labels), apart(second, *labels)])
+        found = joint(torch.cat([first, second]), *some_labels(discriminator, 2 * _COUNT))
     traces = zip(apart.buffers(), joint.buffers(), strict=True)
     return torch.allclose(expected, found, rtol=1e-9, atol=1e-9) and all(torch.equal(*pair) for pair in traces)

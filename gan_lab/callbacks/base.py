@@ -5,7 +5,7 @@ from typing import Any
 import pytorch_lightning as pl
 from torch import Tensor
 
-from gan_lab.algorithms.gan import AdversarialModule
+from gan_lab.algorithms.algorithm import Algorithm
 
 
 class Callback(pl.Callback):
@@ -19,7 +19,7 @@ class Callback(pl.Callback):
     on_train_batch_end: Any = None
 
     def after_iteration(
-        self, trainer: pl.Trainer, module: AdversarialModule, iteration: int, curves: dict[str, Tensor]
+        self, trainer: pl.Trainer, module: Algorithm, iteration: int, curves: dict[str, Tensor]
     ) -> None:
         """What is to be done with ``iteration`` iterations done, the last of which had these curves."""
 
@@ -34,7 +34,7 @@ class AfterIterations(Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        assert isinstance(pl_module, AdversarialModule)
+        assert isinstance(pl_module, Algorithm)
         iteration = trainer.global_step
         for callback in self.callbacks:
             callback.after_iteration(trainer, pl_module, iteration, outputs)

@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from gan_lab.algorithms.gan import AdversarialModule
+from gan_lab.algorithms.algorithm import Algorithm
 from gan_lab.callbacks.clock import Stopwatch
 from gan_lab.callbacks.logger import Curves
 from gan_lab.callbacks.periodic import Periodic
@@ -69,7 +69,7 @@ class Checkpoints(Periodic):
         late = self.minutes is not None and as_the_first(time.monotonic() - self._saved_at) >= 60 * self.minutes
         return late or super().due(iteration)
 
-    def act(self, trainer: pl.Trainer, module: AdversarialModule, iteration: int) -> None:
+    def act(self, trainer: pl.Trainer, module: Algorithm, iteration: int) -> None:
         if iteration == self._saved:  # by a signal's wish, too
             return
         for name, tensor in module.state_dict().items():  # weights are looked at; there are buffers and the average

@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from gan_lab.algorithms.gan import AdversarialModule
+from gan_lab.algorithms.algorithm import Algorithm
 from gan_lab.callbacks.base import Callback
 from gan_lab.distributed.collectives import as_the_first
 
@@ -72,7 +72,7 @@ class Deadline(Callback):
         self.over = False
 
     def after_iteration(
-        self, trainer: pl.Trainer, module: AdversarialModule, iteration: int, curves: dict[str, Tensor]
+        self, trainer: pl.Trainer, module: Algorithm, iteration: int, curves: dict[str, Tensor]
     ) -> None:
         if self.seconds is not None and as_the_first(self.stopwatch.seconds() >= self.seconds):
             self.over = True

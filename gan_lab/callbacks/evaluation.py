@@ -5,7 +5,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from gan_lab.algorithms.gan import AdversarialModule
+from gan_lab.algorithms.algorithm import Algorithm
 from gan_lab.callbacks.clock import Stopwatch
 from gan_lab.callbacks.logger import Curves
 from gan_lab.callbacks.periodic import Periodic
@@ -32,7 +32,7 @@ class Evaluation(Periodic):
         self.signals: dict[str, float] = {}
         self.best: dict[str, dict[str, Any]] = {}
 
-    def act(self, trainer: pl.Trainer, module: AdversarialModule, iteration: int) -> None:
+    def act(self, trainer: pl.Trainer, module: Algorithm, iteration: int) -> None:
         self.final, self.signals = self.evaluator.evaluate(module.sampler)
         for name, value in self.final.items():
             if name not in self.best or _better(name, value, self.best[name]["value"]):

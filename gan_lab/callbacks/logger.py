@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from gan_lab.algorithms.gan import AdversarialModule, total_norm
+from gan_lab.algorithms.algorithm import Algorithm
+from gan_lab.algorithms.player import total_norm
 from gan_lab.callbacks.base import Callback
 from gan_lab.callbacks.clock import Stopwatch
 from gan_lab.distributed.collectives import mean_of_each
@@ -74,11 +75,12 @@ class Curves(Callback):
         )
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, Algorithm)
         if trainer.global_step == 0:
             self.write(0, {name: norm.item() for name, norm in _weight_norms(pl_module).items()})
 
     def after_iteration(
-        self, trainer: pl.Trainer, module: AdversarialModule, iteration: int, curves: dict[str, Tensor]
+        self, trainer: pl.Trainer, module: Algorithm, iteration: int, curves: dict[str, Tensor]
     ) -> None:
         self._kept.append(curves)
         if iteration % self.every == 0 or iteration == trainer.max_steps:
@@ -98,7 +100,7 @@ class Curves(Callback):
             Diverged: if a value is not.
         """
         module = trainer.lightning_module
-        assert isinstance(module, AdversarialModule)
+        assert isinstance(module, Algorithm)
         rows, self._kept = [*_scalars(self._kept), _weight_norms(module)], []
         # one transfer from the device; a lazy penalty is missing from most rows, and from their mean
         column = torch.stack([value.float() for row in rows for value in row.values()])
@@ -189,6 +191,5 @@ def _scalars(rows: list[dict[str, Tensor]]) -> list[dict[str, Tensor]]:
     return [row | dict(zip(names, of_row, strict=True)) for row, of_row in zip(rows, means, strict=True)]
 
 
-def _weight_norms(module: pl.LightningModule) -> dict[str, Tensor]:
-    players = ("generator", "discriminator")
-    return {f"weight_norm/{name}": total_norm(list(getattr(module, name).parameters())).detach() for name in players}
+def _weight_norms(module: Algorithm) -> dict[str, Tensor]:
+    return {f"weight_norm/{name}": total_norm(one.weights).detach() for name, one in module.players.items()}

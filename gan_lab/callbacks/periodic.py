@@ -6,7 +6,7 @@ from abc import abstractmethod
 import pytorch_lightning as pl
 from torch import Tensor
 
-from gan_lab.algorithms.gan import AdversarialModule
+from gan_lab.algorithms.algorithm import Algorithm
 from gan_lab.callbacks.base import Callback
 from gan_lab.callbacks.clock import Stopwatch
 from gan_lab.callbacks.logger import Curves
@@ -28,11 +28,11 @@ class Periodic(Callback):
         self.stopwatch = stopwatch
 
     @abstractmethod
-    def act(self, trainer: pl.Trainer, module: AdversarialModule, iteration: int) -> None:
+    def act(self, trainer: pl.Trainer, module: Algorithm, iteration: int) -> None:
         """Do the work, with ``iteration`` iterations done."""
 
     def after_iteration(
-        self, trainer: pl.Trainer, module: AdversarialModule, iteration: int, curves: dict[str, Tensor]
+        self, trainer: pl.Trainer, module: Algorithm, iteration: int, curves: dict[str, Tensor]
     ) -> None:
         if self.due(iteration) or iteration == trainer.max_steps:
             self.do(trainer, module)
@@ -41,7 +41,7 @@ class Periodic(Callback):
         """Whether it is time, apart from the last iteration."""
         return iteration % self.every == 0
 
-    def do(self, trainer: pl.Trainer, module: AdversarialModule) -> None:
+    def do(self, trainer: pl.Trainer, module: Algorithm) -> None:
         """`act`, now.
 
         Raises:

@@ -1,13 +1,14 @@
-"""Sample pictures from latents that never change, so that one sees the generator learn."""
+"""Sample pictures from a request that never changes, so that they show how the generator learns."""
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from gan_lab.algorithms.gan import AdversarialModule
+from gan_lab.algorithms.algorithm import Algorithm
 from gan_lab.callbacks.clock import Stopwatch
 from gan_lab.callbacks.logger import Curves
 from gan_lab.callbacks.periodic import Periodic
+from gan_lab.datasets.batch import Request
 from gan_lab.metrics.evaluator import generate
 from gan_lab.runs.folder import RunFolder
 from gan_lab.storage.pictures import draw, save_png
@@ -18,7 +19,7 @@ class Pictures(Periodic):
 
     Args:
         folder: the run's folder.
-        latents: the fixed latents, ``[N, latent_dim]``.
+        request: what the generator is asked for every time.
         real: real samples to draw points beside, ``[M, …]``; images are drawn alone.
         every: iterations between pictures.
         curves: has the TensorBoard writer.
@@ -26,15 +27,15 @@ class Pictures(Periodic):
     """
 
     def __init__(
-        self, folder: RunFolder, latents: Tensor, real: Tensor, every: int, curves: Curves, stopwatch: Stopwatch
+        self, folder: RunFolder, request: Request, real: Tensor, every: int, curves: Curves, stopwatch: Stopwatch
     ) -> None:
         super().__init__(every, curves, stopwatch)
         self.folder = folder
-        self.latents = latents
+        self.request = request
         self.real = real
 
-    def act(self, trainer: pl.Trainer, module: AdversarialModule, iteration: int) -> None:
-        picture = draw(generate(module.sampler, self.latents), self.real)
+    def act(self, trainer: pl.Trainer, module: Algorithm, iteration: int) -> None:
+        picture = draw(generate(module.sampler, self.request), self.real)
         save_png(self.folder.samples / f"iteration_{iteration:07d}.png", picture)
         if iteration == trainer.max_steps:
             save_png(self.folder.samples / "final.png", picture)

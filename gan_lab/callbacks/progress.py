@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 from torch import Tensor
 from tqdm import tqdm
 
-from gan_lab.algorithms.gan import AdversarialModule
+from gan_lab.algorithms.algorithm import Algorithm
 from gan_lab.callbacks.base import Callback
 from gan_lab.callbacks.logger import Curves
 
@@ -40,7 +40,7 @@ class ProgressBar(Callback):
         )
 
     def after_iteration(
-        self, trainer: pl.Trainer, module: AdversarialModule, iteration: int, curves: dict[str, Tensor]
+        self, trainer: pl.Trainer, module: Algorithm, iteration: int, curves: dict[str, Tensor]
     ) -> None:
         assert self.bar is not None
         if iteration % self.curves.every == 0:

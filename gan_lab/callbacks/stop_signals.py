@@ -3,7 +3,7 @@
 import pytorch_lightning as pl
 from torch import Tensor
 
-from gan_lab.algorithms.gan import AdversarialModule
+from gan_lab.algorithms.algorithm import Algorithm
 from gan_lab.callbacks.base import Callback
 from gan_lab.callbacks.checkpoints import Checkpoints
 from gan_lab.distributed.collectives import as_the_first
@@ -25,7 +25,7 @@ class Signals(Callback):
         self.stop.waits = True
 
     def after_iteration(
-        self, trainer: pl.Trainer, module: AdversarialModule, iteration: int, curves: dict[str, Tensor]
+        self, trainer: pl.Trainer, module: Algorithm, iteration: int, curves: dict[str, Tensor]
     ) -> None:
         received = as_the_first(self.stop.received)  # a signal reaches processes in different iterations
         if received is None:

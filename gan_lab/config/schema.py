@@ -32,6 +32,7 @@ class LossConfig:
     _convert_: str = MISSING
     objective: Any = MISSING
     penalties: dict[str, Any] = MISSING
+    terms: dict[str, Any] = field(default_factory=dict)
     constraint: Any = None
 
 

@@ -3,6 +3,7 @@
 `gan_lab.datasets.data_module`, which alone needs Lightning, is imported by its full name.
 """
 
+from gan_lab.datasets.batch import Batch, Request
 from gan_lab.datasets.dataset import Dataset
 from gan_lab.datasets.digits import digits
 from gan_lab.datasets.image_folder import image_folder
@@ -13,8 +14,10 @@ from gan_lab.datasets.stacked_mnist import stacked_mnist
 from gan_lab.datasets.stream import BatchStream
 
 __all__ = [
+    "Batch",
     "BatchStream",
     "Dataset",
+    "Request",
     "digits",
     "fashion_mnist",
     "grid",

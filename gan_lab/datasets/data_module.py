@@ -1,21 +1,22 @@
-"""What Lightning asks of data."""
+"""The data module that Lightning trains from."""
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from gan_lab.datasets.batch import one_per_sample
 from gan_lab.datasets.dataset import Dataset
 from gan_lab.datasets.stream import BatchStream
 
 
 class InMemoryData(pl.LightningDataModule):
-    """Hands training one batch an iteration: n_critic × batch_size fresh real samples.
+    """Gives training one batch per iteration: n_critic × batch_size fresh real samples.
 
     Args:
-        dataset: where the samples come from.
-        batch_size: samples a discriminator update sees.
-        n_critic: discriminator updates an iteration.
-        iterations: iterations of the run.
+        dataset: the source of the samples.
+        batch_size: real samples in one discriminator update.
+        n_critic: discriminator updates in an iteration.
+        iterations: length of the run.
         seed: the run's seed.
     """
 
@@ -29,12 +30,13 @@ class InMemoryData(pl.LightningDataModule):
     def train_dataloader(self) -> BatchStream:
         assert self.trainer is not None
         device = self.trainer.strategy.root_device
-        samples = self.dataset.train
-        if _fits(samples, device):
-            samples = samples.to(device)  # otherwise Lightning brings every batch there
-        # one batch more than needed: Lightning would take the last for the end of an epoch, and a run that goes on to
-        # more iterations for one in its second
-        return BatchStream(samples, self.batch_size, self.iterations + 1, self.seed)
+        samples, labels = self.dataset.train, one_per_sample(self.dataset.train_labels)
+        if _fits(samples, device):  # otherwise the algorithm moves each batch
+            samples = samples.to(device)
+            labels = None if labels is None else labels.to(device)
+        # one batch more than needed: Lightning takes the last batch for the end of an epoch, and would start a second
+        # epoch when a run continues to more iterations
+        return BatchStream(samples, self.batch_size, self.iterations + 1, self.seed, labels)
 
 
 def _fits(samples: Tensor, device: torch.device) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from gan_lab.datasets.batch import Batch
 from gan_lab.datasets.dataset import to_model_range
 from gan_lab.seeds import derive
 
@@ -17,14 +18,16 @@ class BatchStream:
     whether they are drawn one by one or n_critic at a time.
 
     Args:
-        samples: the training set, ``[N, …]`` uint8 or float, in memory or a mapped file; batches come where it is.
-        batch_size: samples a batch.
+        samples: the training set, ``[N, …]`` uint8 or float, in memory or a mapped file; batches are on its device.
+        batch_size: samples in a batch.
         batches: length of the stream, in batches.
-        seed: what the order is a function of.
+        seed: the order is a function of it.
+        labels: the class of each sample, ``[N]`` int64 on the same device, or None.
     """
 
-    def __init__(self, samples: Tensor, batch_size: int, batches: int, seed: int) -> None:
+    def __init__(self, samples: Tensor, batch_size: int, batches: int, seed: int, labels: Tensor | None = None) -> None:
         self.samples = samples
+        self.labels = labels
         self.batch_size = batch_size
         self.batches = batches
         self.seed = seed
@@ -35,11 +38,13 @@ class BatchStream:
     def __len__(self) -> int:
         return self.batches
 
-    def __iter__(self) -> Iterator[Tensor]:
+    def __iter__(self) -> Iterator[Batch]:
         while self.position < self.batches:
             start = self.position * self.batch_size
             self.position += 1
-            yield to_model_range(self.samples.index_select(0, self._indices(start, start + self.batch_size)))
+            indices = self._indices(start, start + self.batch_size)
+            samples = to_model_range(self.samples.index_select(0, indices))
+            yield Batch(samples, None if self.labels is None else self.labels.index_select(0, indices))
 
     def _indices(self, start: int, stop: int) -> Tensor:
         pieces = []

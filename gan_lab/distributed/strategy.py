@@ -14,7 +14,7 @@ from gan_lab.distributed.collectives import meet
 class SharedBatch(DDPStrategy):
     """Lightning's part of it: devices, ranks, checkpoints by the first process alone.
 
-    `AdversarialModule` averages gradients where it makes them, one message an update. The usual wrapper would have to
+    `Algorithm` averages gradients where it makes them, one message an update. The usual wrapper would have to
     look for unused weights in every backward pass, as each player leaves the other's alone.
 
     Attributes:

@@ -1,14 +1,13 @@
-"""Adversarial losses from three orthogonal parts: objective + penalties + constraint = recipe."""
+"""Adversarial losses from independent parts: a recipe is an objective, penalties, terms and a constraint."""
 
 from gan_lab.losses.constraints import Constraint, SpectralNorm, WeightClip
+from gan_lab.losses.judge import Judge
 from gan_lab.losses.objectives import (
     Hinge,
     LeastSquares,
     Minimax,
     NonSaturating,
     Objective,
-    Relativistic,
-    RelativisticAttention,
     Wasserstein,
     first_head,
 )
@@ -22,14 +21,18 @@ from gan_lab.losses.penalties import (
     ZeroCentered,
 )
 from gan_lab.losses.recipe import Recipe
+from gan_lab.losses.relativistic import Relativistic, RelativisticAttention
+from gan_lab.losses.terms import GeneratorStep, Term
 
 __all__ = [
     "DRAGAN",
     "R1",
     "R2",
     "Constraint",
+    "GeneratorStep",
     "GradientPenalty",
     "Hinge",
+    "Judge",
     "LeastSquares",
     "LipschitzPenalty",
     "Minimax",
@@ -40,6 +43,7 @@ __all__ = [
     "Relativistic",
     "RelativisticAttention",
     "SpectralNorm",
+    "Term",
     "Wasserstein",
     "WeightClip",
     "ZeroCentered",

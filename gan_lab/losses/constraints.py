@@ -1,11 +1,12 @@
-"""Constraints: what is kept true of the discriminator's weights throughout training."""
+"""Constraints: conditions on the discriminator's weights that hold throughout training."""
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
+
+from gan_lab.validation import check_number
 
 
 class Constraint:
@@ -29,8 +30,7 @@ class WeightClip(Constraint):
     bound: float = 0.01
 
     def __post_init__(self) -> None:
-        if isinstance(self.bound, bool) or not isinstance(self.bound, int | float) or not 0 < self.bound < math.inf:
-            raise ValueError(f"WeightClip.bound={self.bound!r}: expected a number above 0")
+        check_number("WeightClip.bound", self.bound, above=0)
 
     def project(self, discriminator: nn.Module) -> None:
         with torch.no_grad():
@@ -42,7 +42,7 @@ class WeightClip(Constraint):
 class SpectralNorm(Constraint):
     """SN-GAN: every linear and convolution weight of D is divided by its largest singular value.
 
-    PyTorch's parametrization estimates it by one step of power iteration a forward pass in training.
+    PyTorch's parametrization estimates it by one step of power iteration in every forward pass of training.
 
     References:
         Miyato et al. 2018, Spectral Normalization for Generative Adversarial Networks (arXiv 1802.05957).

@@ -4,69 +4,60 @@ All are means over the batch of something each sample has by itself, the gradien
 dimensions of a sample: norms per pixel, per channel or over the whole batch are the commonest bugs of public code.
 """
 
-import math
-from abc import ABC, abstractmethod
-from collections.abc import Callable
+from abc import abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from gan_lab.distributed.collectives import global_mean, own_part, process_count
-from gan_lab.losses.objectives import first_head
-
-Discriminator = Callable[[Tensor], Tensor]
+from gan_lab.losses.judge import Judge
+from gan_lab.losses.weighted import Weighted
 
 
 @dataclass(frozen=True)
-class Penalty(ABC):
-    """A term of L_D that looks at the discriminator itself.
+class Penalty(Weighted):
+    """A term of L_D that looks at the discriminator itself; see `Weighted` for its arguments."""
 
-    Args:
-        weight: factor of the term in L_D. The call returns the unweighted value; the adversarial step applies the
-            weight, once.
-        every: discriminator updates between evaluations. With more than 1 the weight is multiplied by it, so that the
-            average push stays the same (lazy regularisation, Karras et al. 2020, arXiv 1912.04958, appendix B).
-    """
-
-    weight: float = 10.0
-    every: int = 1
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
-                raise ValueError(f"{type(self).__name__}.{name}={value!r}: expected a number of at least 0")
-        if not isinstance(self.every, int) or self.every < 1:
-            raise ValueError(f"{type(self).__name__}.every={self.every!r}: expected a whole number of at least 1")
+    per_sample_gradient: ClassVar[bool] = True
+    """Whether it takes the gradient of each sample's own logit. BatchNorm in the discriminator leaves that undefined,
+    half precision overflows in it, and ``protocol=tuned`` searches its weight."""
 
     @abstractmethod
-    def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor) -> Tensor:
+    def __call__(self, judge: Judge, real: Tensor, fake: Tensor) -> Tensor:
         """The unweighted penalty, a scalar.
 
         Args:
-            discriminator: maps samples ``[B, …]`` to logits ``[B]``, each logit of its own sample alone; of several
-                heads ``[B, heads]`` the first counts.
+            judge: maps samples ``[B, …]`` to logits ``[B]``, each a function of its own sample alone.
             real: real samples, ``[B, …]``.
             fake: generated samples of the same shape, detached from the generator.
         """
 
 
-def squared_gradient_norms(discriminator: Discriminator, samples: Tensor) -> Tensor:
+def batch_mean(values: Tensor) -> Tensor:
+    """The mean over the batch, ``[B]`` → scalar.
+
+    In several processes it is that of this process's part: the players average their gradients over the processes.
+    """
+    return values.mean()
+
+
+def squared_gradient_norms(judge: Judge, samples: Tensor) -> Tensor:
     """‖∇ₓC(x)‖₂² of every sample, shape ``[B]``, differentiable in D's weights; autocast is off inside."""
     with torch.autocast(samples.device.type, enabled=False):
         samples = samples.detach().requires_grad_()
-        logits = first_head(discriminator(samples))
-        (gradients,) = torch.autograd.grad(logits.sum(), samples, create_graph=True)
+        (gradients,) = torch.autograd.grad(judge(samples).sum(), samples, create_graph=True)
         gradients = gradients.flatten(1)
         return torch.linalg.vecdot(gradients, gradients)
 
 
-def gradient_norms(discriminator: Discriminator, samples: Tensor) -> Tensor:
+def gradient_norms(judge: Judge, samples: Tensor) -> Tensor:
     """‖∇ₓC(x)‖₂ of every sample, shape ``[B]``.
 
     The square root has an infinite slope at zero; a sample whose gradient vanishes gets norm 0 with gradient 0.
     """
-    squares = squared_gradient_norms(discriminator, samples)
+    squares = squared_gradient_norms(judge, samples)
     zero = squares == 0
     return torch.where(zero, 0.0, torch.where(zero, 1.0, squares).sqrt())
 
@@ -97,9 +88,9 @@ class GradientPenalty(Penalty):
 
     target: float = 1.0
 
-    def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor) -> Tensor:
-        norms = gradient_norms(discriminator, interpolate(real, fake))
-        return (norms - self.target).square().mean()
+    def __call__(self, judge: Judge, real: Tensor, fake: Tensor) -> Tensor:
+        norms = gradient_norms(judge, interpolate(real, fake))
+        return batch_mean((norms - self.target).square())
 
 
 @dataclass(frozen=True)
@@ -117,9 +108,9 @@ class LipschitzPenalty(Penalty):
 
     target: float = 1.0
 
-    def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor) -> Tensor:
-        norms = gradient_norms(discriminator, interpolate(real, fake))
-        return (norms - self.target).relu().square().mean()
+    def __call__(self, judge: Judge, real: Tensor, fake: Tensor) -> Tensor:
+        norms = gradient_norms(judge, interpolate(real, fake))
+        return batch_mean((norms - self.target).relu().square())
 
 
 @dataclass(frozen=True)
@@ -139,10 +130,10 @@ class DRAGAN(Penalty):
 
     target: float = 1.0
 
-    def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor) -> Tensor:
+    def __call__(self, judge: Judge, real: Tensor, fake: Tensor) -> Tensor:
         deviation = global_mean((real - global_mean(real)).square()).sqrt()
         around = real + 0.5 * deviation * uniform(real, *real.shape)
-        return (gradient_norms(discriminator, around) - self.target).square().mean()
+        return batch_mean((gradient_norms(judge, around) - self.target).square())
 
 
 @dataclass(frozen=True)
@@ -157,16 +148,16 @@ class R1(Penalty):
         Mescheder, Geiger and Nowozin 2018, Which Training Methods for GANs do actually Converge? (arXiv 1801.04406).
     """
 
-    def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor) -> Tensor:
-        return 0.5 * squared_gradient_norms(discriminator, real).mean()
+    def __call__(self, judge: Judge, real: Tensor, fake: Tensor) -> Tensor:
+        return 0.5 * batch_mean(squared_gradient_norms(judge, real))
 
 
 @dataclass(frozen=True)
 class R2(Penalty):
     """R2: ½ E ‖∇C(x)‖₂² at generated samples; otherwise as `R1`."""
 
-    def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor) -> Tensor:
-        return 0.5 * squared_gradient_norms(discriminator, fake).mean()
+    def __call__(self, judge: Judge, real: Tensor, fake: Tensor) -> Tensor:
+        return 0.5 * batch_mean(squared_gradient_norms(judge, fake))
 
 
 @dataclass(frozen=True)
@@ -181,5 +172,5 @@ class ZeroCentered(Penalty):
         Thanh-Tung, Tran and Venkatesh 2019, Improving Generalization and Stability of GANs (arXiv 1902.03984).
     """
 
-    def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor) -> Tensor:
-        return squared_gradient_norms(discriminator, interpolate(real, fake)).mean()
+    def __call__(self, judge: Judge, real: Tensor, fake: Tensor) -> Tensor:
+        return batch_mean(squared_gradient_norms(judge, interpolate(real, fake)))

@@ -1,4 +1,4 @@
-"""A recipe's mathematics: an objective, any number of penalties, at most one constraint."""
+"""A recipe's mathematics: an objective, any number of penalties and terms, at most one constraint."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,34 +6,36 @@ from dataclasses import dataclass, field
 from gan_lab.losses.constraints import Constraint
 from gan_lab.losses.objectives import Objective
 from gan_lab.losses.penalties import Penalty
+from gan_lab.losses.terms import Term
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What the two players minimise: one ``loss:`` block of ``conf/loss/``.
+    """What the two players minimise: the ``loss:`` block of a file in ``conf/loss/``.
 
     Args:
-        objective: the pair (L_D, L_G) of logits.
-        penalties: terms added to L_D, by the name they are logged under.
-        constraint: what is kept true of D's weights, or None.
+        objective: the pair (L_D, L_G) of functions of logits.
+        penalties: what is added to L_D, by the name it is logged under.
+        constraint: a condition on D's weights, or None.
+        terms: what is added to L_G, by the name it is logged under.
 
     Raises:
-        TypeError: if a part is not of its kind, by the part's name.
+        TypeError: if a part is of another kind; the message names the part.
     """
 
     objective: Objective
     penalties: Mapping[str, Penalty] = field(default_factory=dict)
     constraint: Constraint | None = None
+    terms: Mapping[str, Term] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.objective, Objective):
-            raise TypeError(f"loss.objective is a {type(self.objective).__name__}: expected a gan_lab.losses.Objective")
-        for name, penalty in self.penalties.items():
-            if not isinstance(penalty, Penalty):
-                raise TypeError(
-                    f"loss.penalties.{name} is a {type(penalty).__name__}: expected a gan_lab.losses.Penalty"
-                )
-        if self.constraint is not None and not isinstance(self.constraint, Constraint):
+        parts: list[tuple[str, object, type]] = [("objective", self.objective, Objective)]
+        parts += [(f"penalties.{name}", penalty, Penalty) for name, penalty in self.penalties.items()]
+        parts += [(f"terms.{name}", term, Term) for name, term in self.terms.items()]
+        for name, part, kind in parts:
+            if not isinstance(part, kind):
+                raise TypeError(f"loss.{name} is a {type(part).__name__}: expected a gan_lab.losses.{kind.__name__}")
+        if not isinstance(self.constraint, Constraint | None):
             raise TypeError(
                 f"loss.constraint is a {type(self.constraint).__name__}: expected a gan_lab.losses.Constraint or null"
             )

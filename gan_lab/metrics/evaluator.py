@@ -6,11 +6,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from gan_lab.datasets.batch import Request
 from gan_lab.datasets.dataset import Dataset, to_pixels
-from gan_lab.distributed.collectives import all_parts, own_part
-from gan_lab.errors import NotFinite
+from gan_lab.distributed.collectives import all_parts
+from gan_lab.errors import ConfigError, NotFinite
 from gan_lab.metrics.collapse import signals
 from gan_lab.metrics.suite import Comparison, Side
+from gan_lab.models.conditions import takes_labels
 from gan_lab.storage.cache import cached, code_hash
 
 _CHUNK = 1000  # samples generated at a time: bounds memory, does not change a value
@@ -31,17 +33,17 @@ class Evaluator:
     Args:
         dataset: the real samples.
         comparison: what is measured.
-        latents: the fixed latents, ``[N, latent_dim]``, at most as many as samples are held out; as many of these are
-            the reference, and as many training samples, if there are, measure the floor.
+        request: what the generator is asked for every time, of at most as many samples as are held out. As many
+            held-out samples are the reference; the floor is that of as many training samples, if there are.
 
     Raises:
         ConfigError: if the extractor cannot tell the held-out samples apart.
     """
 
-    def __init__(self, dataset: Dataset, comparison: Comparison, latents: Tensor) -> None:
-        count = len(latents)
+    def __init__(self, dataset: Dataset, comparison: Comparison, request: Request) -> None:
+        count = len(request)
         self.comparison = comparison
-        self.latents = latents
+        self.request = request
         self.fingerprint: dict[str, Any] = {
             **comparison.extractor.fingerprint(),
             "samples": count,
@@ -75,7 +77,7 @@ class Evaluator:
         return Side(samples, made["features"], made.get("logits"), self.comparison.measures.k)
 
     def _own_side(self, generator: nn.Module) -> Side:
-        return self.comparison.look(generate(generator, own_part(self.latents)))
+        return self.comparison.look(generate(generator, self.request.own_part()))
 
     def evaluate(self, generator: nn.Module) -> Evaluated:
         """The metrics of the generator, which is left in the mode it came in.
@@ -96,8 +98,10 @@ class Evaluator:
 
 
 @torch.no_grad()
-def generate(generator: nn.Module, latents: Tensor) -> Tensor:
-    """Samples for the latents, on the CPU, images as uint8 pixels; G in eval mode, torch's global RNG untouched.
+def generate(generator: nn.Module, request: Request) -> Tensor:
+    """The samples that a request asks for, on the CPU, images as uint8 pixels.
+
+    The generator is in eval mode meanwhile, and PyTorch's global random generator stays as it was.
 
     Raises:
         NotFinite: if a sample is not finite.
@@ -106,8 +110,17 @@ def generate(generator: nn.Module, latents: Tensor) -> Tensor:
     was_training = generator.training
     generator.eval()
     with torch.random.fork_rng([weights.device] if weights.is_cuda else []):
-        samples = torch.cat([generator(chunk.to(weights)).float().cpu() for chunk in latents.split(_CHUNK)])
+        samples = torch.cat([_samples(generator, part, weights) for part in request.split(_CHUNK)])
     generator.train(was_training)
     if not samples.isfinite().all():
         raise NotFinite("a generated sample")
     return to_pixels(samples)
+
+
+def _samples(generator: nn.Module, request: Request, weights: Tensor) -> Tensor:
+    arguments = [request.latents.to(weights)]
+    if takes_labels(generator):
+        if request.labels is None:
+            raise ConfigError("model.generator: it takes labels, and the request has none; expected data with labels")
+        arguments.append(request.labels.to(weights.device))
+    return generator(*arguments).float().cpu()

@@ -9,10 +9,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan_lab.config.messages import blame
 from gan_lab.config.targets import check_targets, plain
-from gan_lab.datasets import Dataset
+from gan_lab.datasets import Dataset, Request
+from gan_lab.datasets.batch import one_per_sample
 from gan_lab.errors import ConfigError
 from gan_lab.metrics import Comparison, Evaluator, Measures, as_extractor
-from gan_lab.models.latents import draw_latents
+from gan_lab.models.latents import Prior
 from gan_lab.seeds import derive
 
 
@@ -57,18 +58,32 @@ def _network(network: Any) -> torch.nn.Module:
     return network.to(memory_format=torch.channels_last) if isinstance(network, torch.nn.Module) else network
 
 
-def fixed_latents(config: DictConfig, purpose: str, count: int) -> torch.Tensor:
-    """The latents of a purpose, ``[count, latent_dim]``: a function of seed and prior, the same on every device."""
+def latent_prior(config: DictConfig) -> Prior:
+    """The configured prior of the latents."""
+    return Prior(config.latent_prior, config.latent_dim)
+
+
+def fixed_request(config: DictConfig, purpose: str, count: int, labels: torch.Tensor | None = None) -> Request:
+    """What the generator is always asked for a purpose: latents that are a function of seed and prior, on every device.
+
+    Args:
+        config: the configuration.
+        purpose: as in `gan_lab.seeds.derive`.
+        count: number of samples.
+        labels: classes to ask for, ``[N]``, one after the other and again from the beginning; or None.
+    """
     generator = torch.Generator().manual_seed(derive(config.seed, purpose))
-    return draw_latents(config.latent_prior, count, config.latent_dim, generator)
+    classes = None if labels is None else labels[torch.arange(count) % len(labels)]
+    return Request(latent_prior(config).draw(count, generator), classes)
 
 
 def build_evaluator(config: DictConfig, dataset: Dataset) -> Evaluator:
-    """The evaluator, on latents that depend on the seed alone."""
+    """The evaluator, whose request depends on the seed alone: its labels are those of the first held-out samples."""
     count = min(config.evaluation.samples, len(dataset.test))
     sizes = (count, min(count, len(dataset.train)))
     comparison = build_comparison(config.evaluation, dataset, sizes, config.allowed_targets)
-    return Evaluator(dataset, comparison, fixed_latents(config, "evaluation", count))
+    request = fixed_request(config, "evaluation", count, one_per_sample(dataset.test_labels))
+    return Evaluator(dataset, comparison, request)
 
 
 def build_comparison(

@@ -115,4 +115,7 @@ def hash_of(asked: dict[Any, Any]) -> str:
     """`config_hash` of a configuration as plain, resolved containers."""
     beside = ("resume", "allowed_targets")  # how a process began, not what is run
     run = {key: value for key, value in asked.items() if key not in beside}
+    loss = run.get("loss")
+    if isinstance(loss, dict) and loss.get("terms") == {}:  # runs of before there were terms keep their hash
+        run["loss"] = {key: value for key, value in loss.items() if key != "terms"}
     return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:16]

@@ -45,10 +45,10 @@ def evaluate_run(
     config = run.configuration.read(allowed_targets)
     config.evaluation = _overridden(config.evaluation, overrides)
     evaluator = build_evaluator(config, build_dataset(config))
-    if any(word.startswith("evaluation.samples=") for word in overrides) and len(evaluator.latents) < (
+    if any(word.startswith("evaluation.samples=") for word in overrides) and len(evaluator.request) < (
         asked := config.evaluation.samples
     ):
-        log.warning("evaluation.samples=%d: as many as are held out, %d, are compared", asked, len(evaluator.latents))
+        log.warning("evaluation.samples=%d: as many as are held out, %d, are compared", asked, len(evaluator.request))
     try:
         metrics, signs = evaluator.evaluate(generator)
     except NotFinite as error:

@@ -7,10 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gan_lab.datasets.batch import Request
 from gan_lab.errors import ConfigError
 from gan_lab.metrics.evaluator import generate
-from gan_lab.models.latents import draw_latents
 from gan_lab.runs.checkpoints import load_generator
+from gan_lab.runs.components import latent_prior
 from gan_lab.runs.folder import RunFolder
 from gan_lab.seeds import derive
 from gan_lab.storage.files import replacing
@@ -23,9 +24,9 @@ def sample(
     """uint8 ``[N, C, H, W]`` or points ``[N, D]``: N is count, or count × interpolate along as many paths."""
     config = folder.configuration.read()
     generator = torch.Generator().manual_seed(derive(seed, "sample"))
-    ends = draw_latents(config.latent_prior, 2 * count if interpolate else count, config.latent_dim, generator)
+    ends = latent_prior(config).draw(2 * count if interpolate else count, generator)
     latents = _paths(ends[:count], ends[count:], interpolate, config.latent_prior) if interpolate else ends
-    return generate(load_generator(folder, weights, allowed_targets), latents)
+    return generate(load_generator(folder, weights, allowed_targets), Request(latents))
 
 
 def _paths(start: Tensor, end: Tensor, steps: int, prior: str) -> Tensor:

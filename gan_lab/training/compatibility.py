@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 
 from gan_lab.errors import ConfigError
 from gan_lab.losses import Recipe, SpectralNorm, Wasserstein, WeightClip
+from gan_lab.models.conditions import some_labels
 
 _NORMS = (_BatchNorm, nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
 
@@ -28,8 +29,8 @@ def check_networks(
         if batch_size == 1 and _has_batchnorm(network):
             raise ConfigError(f"batch_size=1: expected at least 2, as model.{name} has BatchNorm")
     with torch.no_grad():
-        samples = generator.eval()(torch.zeros(2, latent_dim))
-        logits = discriminator.eval()(torch.zeros(2, *shape))
+        samples = generator.eval()(torch.zeros(2, latent_dim), *some_labels(generator, 2))
+        logits = discriminator.eval()(torch.zeros(2, *shape), *some_labels(discriminator, 2))
     generator.train()
     discriminator.train()
     if samples.shape[1:] != shape:

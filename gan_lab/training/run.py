@@ -21,11 +21,12 @@ from gan_lab.callbacks import (
 )
 from gan_lab.config.schema import check, within_budget
 from gan_lab.config.targets import check_targets
+from gan_lab.datasets.batch import one_per_sample
 from gan_lab.datasets.data_module import InMemoryData
 from gan_lab.distributed.launcher import assisted
 from gan_lab.metrics.verdict import Thresholds, verdict
 from gan_lab.runs.checkpoints import check_fits, newest_checkpoint
-from gan_lab.runs.components import build_dataset, build_evaluator, fixed_latents
+from gan_lab.runs.components import build_dataset, build_evaluator, fixed_request
 from gan_lab.runs.configuration import config_hash
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.status import RUNNING, recorded
@@ -171,7 +172,7 @@ class Training:
             self.evaluation,
             Pictures(
                 folder,
-                fixed_latents(config, "samples", config.pictures.samples),
+                fixed_request(config, "samples", config.pictures.samples, one_per_sample(self.dataset.test_labels)),
                 self.dataset.test[:2500],
                 config.pictures.every,
                 self.curves,

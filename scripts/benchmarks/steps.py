@@ -22,7 +22,7 @@ from benchmarks import hand_written
 from benchmarks.hand_written import GAMES
 from benchmarks.measuring import Claim, Scale, tell
 from benchmarks.turns import Course, Pace, race
-from gan_lab.algorithms.gan import AdversarialModule
+from gan_lab.algorithms.gan import GAN
 from gan_lab.runs.components import build_dataset
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.status import recorded
@@ -199,13 +199,13 @@ def by_hand(
 
 def by_gan_lab(config: DictConfig, folder: Path, pace: Pace) -> Trained:
     """A side that is a run as `gan-lab` makes it."""
-    step = AdversarialModule.training_step
+    step = GAN.training_step
 
-    def training_step(self: AdversarialModule, dataloader_iter: Iterator[Any]) -> dict[str, Tensor]:
+    def training_step(self: GAN, dataloader_iter: Iterator[Any]) -> dict[str, Tensor]:
         pace()
         return step(self, dataloader_iter)
 
-    AdversarialModule.training_step = training_step  # type: ignore[method-assign]
+    GAN.training_step = training_step  # type: ignore[method-assign]
     start = dict(build_module(config, build_dataset(config).sample_shape).named_parameters())
     with tempfile.TemporaryDirectory(dir=folder) as path, redirect_stderr(io.StringIO()):
         run = RunFolder(Path(path) / "run")

@@ -38,7 +38,7 @@ def ddp(scale: Scale) -> list[Claim]:
                 return 1000 * trained(two, Path(folder))
             finally:
                 lightning_parts.SharedBatch, training.assist = ours
-                adversary.AdversarialModule.descend = _descend
+                adversary.GAN.descend = _descend
                 adversary.average = _average
 
         sides: dict[str, Callable[[], float]] = {
@@ -54,7 +54,7 @@ def ddp(scale: Scale) -> list[Claim]:
     ]
 
 
-_descend, _average = adversary.AdversarialModule.descend, adversary.average
+_descend, _average = adversary.GAN.descend, adversary.average
 _assist = training.assist
 
 
@@ -70,11 +70,11 @@ class Searching(processes.SharedBatch):
 def search_for_unused() -> None:
     """Train as the wrapper asks for, in this process."""
 
-    def descend(self: adversary.AdversarialModule, loss: Any, name: str) -> None:
+    def descend(self: adversary.GAN, loss: Any, name: str) -> None:
         self.trainer.strategy.pre_backward(loss)
         _descend(self, loss, name)
 
-    adversary.AdversarialModule.descend = descend
+    adversary.GAN.descend = descend
     adversary.average = lambda gradients: None  # the wrapper has averaged them
     lightning_parts.SharedBatch, training.assist = Searching, assist_searching
 

@@ -8,6 +8,7 @@ import torch
 from torch.optim import SGD, Adam, RMSprop
 
 from gan_lab.algorithms.cuda_graph import GraphedIteration, settle
+from gan_lab.datasets import Batch
 
 CPU = torch.device("cpu")
 
@@ -83,7 +84,7 @@ def test_what_is_played_back_has_the_names_and_shapes_of_what_was_recorded(monke
     curves = {"loss": torch.tensor(1.5), "logits": torch.arange(3.0), "skipped": torch.tensor(2)}
     graphed = GraphedIteration(lambda batch: curves, torch.Generator())
     graphed.done = 3  # iterations of warming up
-    first, second = graphed(torch.zeros(2)), graphed(torch.zeros(2))
+    first, second = graphed(Batch(torch.zeros(2))), graphed(Batch(torch.zeros(2)))
     for played in (first, second):
         assert played.keys() == curves.keys()
         assert all(torch.equal(played[name], curves[name].float()) for name in curves)

@@ -128,23 +128,20 @@ def test_precisions(composed, tmp_path, precision, loss):
 
 
 def test_neither_player_takes_gradients_in_the_others_update(composed, tmp_path, monkeypatch):
-    from gan_lab.algorithms import gan as adversary
+    from gan_lab.algorithms import player
 
-    seen = []
+    seen, players = [], []
+    original = player.Player.__init__
 
     def spy(gradients):
-        module = gradients_of.pop()
-        seen.append({n for n in module.updates if any(p.grad is not None for p in getattr(module, n).parameters())})
+        seen.append({one.name for one in players if any(weight.grad is not None for weight in one.weights)})
 
-    gradients_of = []
-    original = adversary.AdversarialModule.descend
+    def init(self, *arguments):
+        players.append(self)
+        original(self, *arguments)
 
-    def descend(self, loss, name):
-        gradients_of.append(self)
-        original(self, loss, name)
-
-    monkeypatch.setattr(adversary, "average", spy)
-    monkeypatch.setattr(adversary.AdversarialModule, "descend", descend)
+    monkeypatch.setattr(player, "average", spy)
+    monkeypatch.setattr(player.Player, "__init__", init)
     train_in(tmp_path / "run", composed(*SMALL, "n_critic=2", "iterations=1"))
     assert seen == [{"discriminator"}, {"discriminator"}, {"generator"}]
 
@@ -224,8 +221,7 @@ def test_the_relativistic_generator_compares_fake_with_real_samples(composed, tm
     prefix = "discriminator."
     module.discriminator.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
     (batch,) = BatchStream(digits().train, 8, 1, config.seed)
-    module.on_fit_start()
     module.draw_latents(8)  # D's
     with torch.no_grad():
-        assert torch.allclose(seen[0][0], module.discriminator(batch), atol=1e-6)
+        assert torch.allclose(seen[0][0], module.discriminator(batch.samples), atol=1e-6)
         assert torch.allclose(seen[0][1], module.discriminator(module.generator(module.draw_latents(8))), atol=1e-6)

@@ -88,6 +88,7 @@ def test_a_skipped_hook_is_not_even_profiled(callback):
     profiler = pl.profilers.SimpleProfiler()
     trained(callbacks=[callback()], profiler=profiler)
     profiled = any(
-        action.endswith("on_train_batch_start") and callback.__name__ in action for action in profiler.recorded_durations
+        action.endswith("on_train_batch_start") and callback.__name__ in action
+        for action in profiler.recorded_durations
     )
     assert profiled == (callback is EndAfterTwo)

@@ -6,7 +6,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.custom_scalar import layout_pb2
 from training_runs import NAMES, SMALL, train_in, weights_of
 
-from gan_lab.algorithms.gan import AdversarialModule
+from gan_lab.algorithms.gan import GAN
 from gan_lab.errors import ConfigError, Diverged
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.status import recorded
@@ -73,7 +73,7 @@ def test_curves_are_means_over_all_iterations_since_the_point_before(composed, t
 
 def test_what_is_told_of_logits(composed, tmp_path, monkeypatch):
     """Means, and how many of the pairs (1, 1), (2, 3), (6, 2) have the higher logit on the real side, ties half."""
-    original = AdversarialModule.iterate
+    original = GAN.iterate
 
     def iterate(self, batch):
         return original(self, batch) | {
@@ -81,7 +81,7 @@ def test_what_is_told_of_logits(composed, tmp_path, monkeypatch):
             "logits/fake": torch.tensor([1.0, 3, 2]),
         }
 
-    monkeypatch.setattr(AdversarialModule, "iterate", iterate)
+    monkeypatch.setattr(GAN, "iterate", iterate)
     curves = train_in(tmp_path / "run", composed(*SMALL, "iterations=4", "log_every=2")).curves()
     names = ("logits/real", "logits/fake", "logits/gap", "accuracy/discriminator")
     assert [curves[name] for name in names] == [{2: v, 4: v} for v in (3, 2, 1, 0.5)]

@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 from training_runs import OFTEN, SMALL, differences, train_in
 
-from gan_lab.algorithms.gan import AdversarialModule
+from gan_lab.algorithms.gan import GAN
 from gan_lab.callbacks import Curves
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.stop_signals import ended_by_interrupt
@@ -17,7 +17,7 @@ from gan_lab.runs.stop_signals import ended_by_interrupt
 def test_a_signal_ends_the_iteration_and_saves(composed, tmp_path, monkeypatch, number):
     config = composed(*SMALL, *OFTEN)
     calm = train_in(tmp_path / "calm", config)
-    original = AdversarialModule.update_generator
+    original = GAN.update_generator
 
     def signalled(self, *arguments):
         if self.trainer.global_step == 7:
@@ -26,7 +26,7 @@ def test_a_signal_ends_the_iteration_and_saves(composed, tmp_path, monkeypatch, 
 
     before = signal.getsignal(number)
     with monkeypatch.context() as patch:
-        patch.setattr(AdversarialModule, "update_generator", signalled)
+        patch.setattr(GAN, "update_generator", signalled)
         with pytest.raises(SystemExit) as stop:
             train_in(tmp_path / "run", config)
     assert stop.value.code == 128 + number
@@ -40,7 +40,7 @@ def test_a_signal_ends_the_iteration_and_saves(composed, tmp_path, monkeypatch, 
 
 
 def test_a_second_interrupt_stops_at_once(composed, tmp_path, monkeypatch):
-    original = AdversarialModule.update_generator
+    original = GAN.update_generator
 
     def impatient(self, *arguments):
         if self.trainer.global_step == 7:
@@ -48,7 +48,7 @@ def test_a_second_interrupt_stops_at_once(composed, tmp_path, monkeypatch):
             os.kill(os.getpid(), signal.SIGINT)
         return original(self, *arguments)
 
-    monkeypatch.setattr(AdversarialModule, "update_generator", impatient)
+    monkeypatch.setattr(GAN, "update_generator", impatient)
     with pytest.raises(SystemExit) as stop:
         train_in(tmp_path / "run", composed(*SMALL, *OFTEN))
     assert stop.value.code == 130

@@ -177,7 +177,9 @@ def test_kinds_of_files_that_hold_the_same_pixels(tmp_path):
     for name in [*names, "h.png"]:
         assert np.array_equal(image_files.read_image(tmp_path / name), np.asarray(red)), name
     assert np.array_equal(image_files.read_image(save(tmp_path, "i.png", grey.convert("1")))[:, :, 0], np.asarray(grey))
-    assert np.array_equal(image_files.read_image(save(tmp_path, "j.png", grey.convert("LA")))[:, :, 0], np.asarray(grey))
+    assert np.array_equal(
+        image_files.read_image(save(tmp_path, "j.png", grey.convert("LA")))[:, :, 0], np.asarray(grey)
+    )
     assert image_files.read_image(tmp_path / "a.png", channels=1).shape == (4, 4, 1)
     assert image_files.read_image(tmp_path / "i.png", channels=3).shape == (4, 4, 3)
 

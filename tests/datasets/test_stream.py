@@ -8,7 +8,7 @@ SAMPLES = torch.arange(10, dtype=torch.float32)[:, None]
 
 
 def draw(batch_size: int, batches: int, seed: int = 0) -> list[torch.Tensor]:
-    return list(BatchStream(SAMPLES, batch_size, batches, seed))
+    return [batch.samples for batch in BatchStream(SAMPLES, batch_size, batches, seed)]
 
 
 def test_every_epoch_holds_every_sample_once_in_an_order_of_its_own():
@@ -41,5 +41,11 @@ def test_it_goes_on_from_where_its_state_was_saved():
         next(iterator)
     resumed = BatchStream(SAMPLES, 4, 9, 0)
     resumed.load_state_dict(stream.state_dict())
-    assert torch.equal(torch.cat(list(resumed)), torch.cat(whole[4:]))
+    assert torch.equal(torch.cat([batch.samples for batch in resumed]), torch.cat(whole[4:]))
     assert len(resumed) == 9
+
+
+def test_labels_follow_their_samples():
+    for batch in BatchStream(SAMPLES, 4, 9, 0, labels=torch.arange(10) * 3):
+        assert batch.labels is not None
+        assert torch.equal(batch.labels, 3 * batch.samples.flatten().long())

@@ -251,7 +251,7 @@ def test_pairs_need_as_many_real_as_fake_samples_and_averages_do_not():
         (lambda: LeastSquares(b="abc"), r"LeastSquares.b='abc': expected a finite number"),
         (lambda: LeastSquares(c=None), r"LeastSquares.c=None: expected a finite number"),
         (lambda: LeastSquares(a=float("nan")), r"LeastSquares.a=nan: expected a finite number"),
-        (lambda: LeastSquares(scale=True), r"LeastSquares.scale=True: expected a finite number"),
+        (lambda: LeastSquares(scale=True), r"LeastSquares.scale=True: expected a number above 0"),
         (lambda: NonSaturating(label_smoothing=1.0), r"NonSaturating.label_smoothing=1.0: expected a number from 0"),
         (lambda: Minimax(label_smoothing=-0.1), r"Minimax.label_smoothing=-0.1: expected a number from 0"),
         (
@@ -259,14 +259,14 @@ def test_pairs_need_as_many_real_as_fake_samples_and_averages_do_not():
             r"Relativistic.criterion='logit': expected one of logistic, least_squares, hinge",
         ),
         (lambda: Relativistic(pairing="mean"), r"Relativistic.pairing='mean': expected one of paired, average"),
-        (lambda: Relativistic(scale="x"), r"Relativistic.scale='x': expected a finite number"),
+        (lambda: Relativistic(scale="x"), r"Relativistic.scale='x': expected a number above 0"),
         (lambda: Relativistic(scale=0), r"Relativistic.scale=0: expected a number above 0"),
         (lambda: LeastSquares(scale=-1.0), r"LeastSquares.scale=-1.0: expected a number above 0"),
         (
             lambda: RelativisticAttention(-7.0),
             r"RelativisticAttention.attention_weight=-7.0: expected a number above 0",
         ),
-        (lambda: RelativisticAttention("x"), r"RelativisticAttention.attention_weight='x': expected a finite number"),
+        (lambda: RelativisticAttention("x"), r"RelativisticAttention.attention_weight='x': expected a number above 0"),
     ],
 )
 def test_parameters_name_themselves(make, message):

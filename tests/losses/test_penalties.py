@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from gan_lab.losses import DRAGAN, R1, R2, GradientPenalty, LipschitzPenalty, Penalty, ZeroCentered
+from gan_lab.losses import DRAGAN, R1, R2, GradientPenalty, Judge, LipschitzPenalty, Penalty, ZeroCentered
 from gan_lab.losses.penalties import gradient_norms, interpolate, squared_gradient_norms
 
 ALL = [GradientPenalty, LipschitzPenalty, DRAGAN, R1, R2, ZeroCentered]
@@ -161,7 +161,16 @@ def test_gradient_check(squared):
 
 def test_of_several_heads_the_critic_alone_is_penalised():
     weights = torch.tensor([[3.0, 100.0], [4.0, 100.0]])
-    assert gradient_norms(lambda x: x @ weights, torch.randn(3, 2)).tolist() == pytest.approx([5.0] * 3)
+    judge = Judge(lambda samples: samples @ weights)
+    assert gradient_norms(judge, torch.randn(3, 2)).tolist() == pytest.approx([5.0] * 3)
+
+
+def test_the_judge_gives_the_discriminator_the_labels_of_the_batch():
+    """C(x, y) = w_y · x: every sample's gradient has the length of its own class's weights, 1 or 5."""
+    weights = torch.tensor([[0.6, 0.8], [3.0, 4.0]])
+    judge = Judge(lambda samples, labels: (samples * weights[labels]).sum(1), torch.tensor([1, 0, 1]))
+    assert gradient_norms(judge, torch.randn(3, 2)).tolist() == pytest.approx([5.0, 1.0, 5.0])
+    assert R1()(judge, torch.randn(3, 2), torch.randn(3, 2)).item() == pytest.approx((25 + 1 + 25) / 3 / 2)
 
 
 def test_autocast_is_off_inside():

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from gan_lab.datasets import digits, ring
+from gan_lab.datasets import Request, digits, ring
 from gan_lab.errors import ConfigError, NotFinite
 from gan_lab.metrics import Classifier, Comparison, Evaluator, Measures, Pixels, Points, evaluator
 from gan_lab.metrics.suite import Side
@@ -25,7 +25,7 @@ def test_batch_sizes_do_not_change_a_value(count):
     comparison = small(("fd", "kid", "prdc", "score", "classes"))
     generator = MLPGenerator(latent_dim=8, sample_shape=(1, 8, 8), hidden=[32])
     noise = torch.randn(count, 8, generator=torch.Generator().manual_seed(0))
-    samples = evaluator.generate(generator, noise)
+    samples = evaluator.generate(generator, Request(noise))
     real = comparison.look(digits().train)
     seven, thousand = (comparison.compare(real, comparison.look(samples, chunk)) for chunk in (7, 1000))
     assert seven == pytest.approx(thousand, rel=1e-6, abs=1e-12)
@@ -36,22 +36,22 @@ def test_real_features_and_floors_are_made_once(tmp_path, monkeypatch):
     looked: list[int] = []
     look = Comparison.look
     monkeypatch.setattr(Comparison, "look", lambda self, samples: looked.append(len(samples)) or look(self, samples))
-    first = Evaluator(digits(), small(), torch.zeros(100, 4))
+    first = Evaluator(digits(), small(), Request(torch.zeros(100, 4)))
     assert looked == [2, 100, 100]  # the first two tell whether the extractor classifies; reference; floor
-    again = Evaluator(digits(), small(), torch.zeros(100, 4))
+    again = Evaluator(digits(), small(), Request(torch.zeros(100, 4)))
     assert looked == [2, 100, 100, 2]
     assert again.floor == first.floor
     assert torch.equal(again._reference.features, first._reference.features)
-    Evaluator(digits(), small(k=3), torch.zeros(100, 4))
+    Evaluator(digits(), small(k=3), Request(torch.zeros(100, 4)))
     assert looked[4:] == [2, 100, 100]
-    Evaluator(digits(), small(), torch.zeros(90, 4))
+    Evaluator(digits(), small(), Request(torch.zeros(90, 4)))
     assert looked[7:] == [2, 90, 90]
 
 
 def test_the_floor_is_training_samples_against_as_many_held_out_ones():
     data = digits()
     comparison = small(("fd", "prdc"), Pixels())
-    made = Evaluator(data, comparison, torch.zeros(200, 4))
+    made = Evaluator(data, comparison, Request(torch.zeros(200, 4)))
     expected = comparison.compare(comparison.look(data.test[:200]), comparison.look(data.train[:200]))
     assert made.floor == pytest.approx(expected, rel=1e-12)
     assert made.ceiling == {}
@@ -62,7 +62,9 @@ def test_the_floor_is_training_samples_against_as_many_held_out_ones():
 
 
 def test_the_ring_has_a_ceiling():
-    made = Evaluator(ring(), Comparison(ring(), Points(), Measures(("fd", "modes")), CPU), torch.zeros(2500, 2))
+    made = Evaluator(
+        ring(), Comparison(ring(), Points(), Measures(("fd", "modes")), CPU), Request(torch.zeros(2500, 2))
+    )
     assert made.ceiling.keys() == {"modes", "high_quality", "reverse_kl"}
     assert made.floor.keys() == {"fd_points", "modes", "high_quality", "reverse_kl"}
 
@@ -91,13 +93,13 @@ class Broken(nn.Module):
 
 
 def test_samples_that_are_not_finite():
-    made = Evaluator(digits(), small(("fd",), Pixels()), torch.zeros(100, 4))
+    made = Evaluator(digits(), small(("fd",), Pixels()), Request(torch.zeros(100, 4)))
     with pytest.raises(NotFinite, match="a generated sample is not finite"):
         made.evaluate(Broken())
 
 
 def test_evaluating_leaves_the_generator_in_its_mode_and_the_randomness_alone():
-    made = Evaluator(digits(), small(("fd",), Pixels()), torch.zeros(100, 4))
+    made = Evaluator(digits(), small(("fd",), Pixels()), Request(torch.zeros(100, 4)))
     generator = MLPGenerator(latent_dim=4, sample_shape=(1, 8, 8), hidden=[8], norm="batch")
     before = torch.get_rng_state()
     for training in (True, False):

@@ -9,7 +9,7 @@ import torch
 from configurations import options
 from training_runs import OFTEN, SMALL, Killed, differences, killed, train_in
 
-from gan_lab.algorithms.gan import AdversarialModule
+from gan_lab.algorithms.gan import GAN
 from gan_lab.metrics.extractors import Extractor
 from gan_lab.runs.folder import RunFolder
 
@@ -71,14 +71,14 @@ def test_every_part_that_has_a_state(composed, tmp_path, overrides):
 
 def test_generators_that_gan_lab_does_not_use_itself(composed, tmp_path, monkeypatch):
     """A user's own loss may draw from them; where they stand is in the checkpoints compared."""
-    original = AdversarialModule.draw_latents
+    original = GAN.draw_latents
 
     def drawing(self, count):
         np.random.random()
         random.random()
         return original(self, count)
 
-    monkeypatch.setattr(AdversarialModule, "draw_latents", drawing)
+    monkeypatch.setattr(GAN, "draw_latents", drawing)
     same(composed, tmp_path, [*SMALL, *OFTEN], 4)
 
 
@@ -119,13 +119,13 @@ def test_counts_and_times_add_up(composed, tmp_path, monkeypatch):
 
     now = [0.0]
     monkeypatch.setattr(clock.time, "perf_counter", lambda: now[0])
-    original = AdversarialModule.training_step
+    original = GAN.training_step
 
     def second(self, dataloader_iter):
         now[0] += 1
         return original(self, dataloader_iter)
 
-    monkeypatch.setattr(AdversarialModule, "training_step", second)
+    monkeypatch.setattr(GAN, "training_step", second)
     _, run = same(composed, tmp_path, [*SMALL, *OFTEN, "n_critic=2"], 4, 10)
     assert run.result()["budget"] == {
         "iterations": 11,

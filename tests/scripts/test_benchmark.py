@@ -9,7 +9,7 @@ import pytest
 import torch
 from training_runs import SMALL, train_in, weights_of
 
-from gan_lab.algorithms.gan import AdversarialModule
+from gan_lab.algorithms.gan import GAN
 from gan_lab.datasets import BatchStream, digits
 from gan_lab.training.build import build_module
 
@@ -74,19 +74,19 @@ def test_by_hand_is_computed_what_gan_lab_computes(composed, tmp_path, monkeypat
     config = composed(*SMALL, f"loss={game}", f"iterations={count}", "batch_size=16")
     data = digits()
     stream = BatchStream(data.train, 16, 10**6, config.seed)
-    iteration = AdversarialModule.training_step
+    iteration = GAN.training_step
 
     def training_step(self, dataloader_iter):
         torch.manual_seed(self.trainer.global_step)
         return iteration(self, dataloader_iter)
 
-    monkeypatch.setattr(AdversarialModule, "training_step", training_step)
-    monkeypatch.setattr(AdversarialModule, "draw_latents", lambda self, count: torch.randn(count, self.latent_dim))
+    monkeypatch.setattr(GAN, "training_step", training_step)
+    monkeypatch.setattr(GAN, "draw_latents", lambda self, count: torch.randn(count, self.prior.dim))
     module = build_module(config, data.sample_shape)
     start = {key: value.clone() for key, value in module.named_parameters()}
     theirs = weights_of(train_in(tmp_path / "run", config))
     seeds = iter(range(count))
-    monkeypatch.setattr(hand_written, "DataLoader", lambda *_, **__: stream)
+    monkeypatch.setattr(hand_written, "DataLoader", lambda *_, **__: (batch.samples for batch in stream))
     order = stream._indices(0, len(data.train))
     monkeypatch.setattr(torch, "randperm", lambda *_, **__: order)
     getattr(hand_written, loop)(

@@ -10,7 +10,7 @@ from filelock import FileLock
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from training_runs import OFTEN, SMALL, differences, killed, train_in
 
-from gan_lab.algorithms.gan import AdversarialModule
+from gan_lab.algorithms.gan import GAN
 from gan_lab.callbacks import AtomicCheckpointIO, Curves, logger, pictures
 from gan_lab.errors import ConfigError, Diverged
 from gan_lab.runs.checkpoints import load_checkpoint
@@ -216,7 +216,7 @@ def test_tensorboard_shows_all_of_a_run_that_diverged(composed, tmp_path, bad_fo
 @pytest.mark.parametrize("buffer", [False, True])
 def test_no_checkpoint_holds_what_is_not_finite(composed, tmp_path, monkeypatch, buffer):
     """Weights that an update ruined though its loss and gradient were finite; buffers, which no curve shows."""
-    original = AdversarialModule.update_generator
+    original = GAN.update_generator
 
     def ruining(self, *arguments):
         original(self, *arguments)
@@ -224,7 +224,7 @@ def test_no_checkpoint_holds_what_is_not_finite(composed, tmp_path, monkeypatch,
             tensors = self.generator.buffers() if buffer else self.generator.parameters()
             next(iter(tensors)).data.fill_(float("inf"))
 
-    monkeypatch.setattr(AdversarialModule, "update_generator", ruining)
+    monkeypatch.setattr(GAN, "update_generator", ruining)
     config = composed(*SMALL, "model.generator.norm=batch", *OFTEN, "evaluation.every=100", "pictures.every=100")
     with pytest.raises(Diverged, match=r"iteration 6: \S+ is inf"):
         train_in(tmp_path / "run", config)

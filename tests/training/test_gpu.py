@@ -6,7 +6,7 @@ import pytest
 import torch
 from training_runs import SMALL, train_in, weights_of
 
-from gan_lab.algorithms.gan import AdversarialModule
+from gan_lab.algorithms.gan import GAN
 from gan_lab.callbacks import AfterIterations
 
 pytestmark = [
@@ -31,7 +31,7 @@ def test_nothing_waits_for_the_device_between_points(composed, tmp_path, monkeyp
         finally:
             torch.cuda.set_sync_debug_mode("default")
 
-    step, after = AdversarialModule.training_step, AfterIterations.on_train_batch_end
+    step, after = GAN.training_step, AfterIterations.on_train_batch_end
 
     def training_step(self, dataloader_iter):
         with armed(self.trainer.global_step + 1):
@@ -41,7 +41,7 @@ def test_nothing_waits_for_the_device_between_points(composed, tmp_path, monkeyp
         with armed(0 if trainer.global_step % 10 == 0 else trainer.global_step):
             after(self, trainer, *others)
 
-    monkeypatch.setattr(AdversarialModule, "training_step", training_step)
+    monkeypatch.setattr(GAN, "training_step", training_step)
     monkeypatch.setattr(AfterIterations, "on_train_batch_end", on_train_batch_end)
     train_in(tmp_path / "run", composed(*GPU, f"loss={loss}", "ema_decay=0.9", "clip_grad.generator=1"))
 

@@ -34,27 +34,27 @@ def recorded_inputs(composed, tmp_path, monkeypatch, loss):
 
     real, latents, noise = [], [], []
     update, generate, draw = (
-        adversary.AdversarialModule.update_discriminator,
+        adversary.GAN.update_discriminator,
         evaluator.generate,
-        adversary.draw_latents,
+        adversary.GAN.draw_latents,
     )
 
     def spy_update(self, batch):
-        real.append(batch.clone())
+        real.append(batch.samples.clone())
         return update(self, batch)
 
-    def spy_generate(generator, z):
-        latents.append(z.clone())
-        return generate(generator, z)
+    def spy_generate(generator, request):
+        latents.append(request.latents.clone())
+        return generate(generator, request)
 
     def spy_draw(*arguments):
         noise.append(draw(*arguments))
         return noise[-1]
 
     with monkeypatch.context() as patch:
-        patch.setattr(adversary.AdversarialModule, "update_discriminator", spy_update)
+        patch.setattr(adversary.GAN, "update_discriminator", spy_update)
         patch.setattr(evaluator, "generate", spy_generate)
-        patch.setattr(adversary, "draw_latents", spy_draw)
+        patch.setattr(adversary.GAN, "draw_latents", spy_draw)
         train_in(
             tmp_path / loss, composed(*SMALL, f"loss={loss}", "protocol=paper", "iterations=10", "evaluation.every=5")
         )
@@ -96,7 +96,6 @@ def test_equal_everything_is_bit_equal_and_evaluation_changes_nothing(composed, 
 
 def test_latents_leave_the_global_generator_alone(composed):
     module = module_after_start(composed)
-    module.on_fit_start()
     before = torch.random.get_rng_state()
     module.draw_latents(5)
     assert torch.equal(before, torch.random.get_rng_state())
@@ -105,7 +104,6 @@ def test_latents_leave_the_global_generator_alone(composed):
 @pytest.mark.parametrize("prior", ["normal", "uniform"])
 def test_latent_prior(composed, prior):
     module = module_after_start(composed, f"latent_prior={prior}")
-    module.on_fit_start()
     latents = module.draw_latents(2000)
     assert latents.shape == (2000, 100)
     assert (latents.abs().max() <= 1) == (prior == "uniform")

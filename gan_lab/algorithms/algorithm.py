@@ -1,0 +1,143 @@
+"""What every algorithm is to Lightning: one training step is one iteration; checkpoints, noise and devices."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.amp import GradScaler
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from gan_lab.algorithms.cuda_graph import GraphedIteration, settle
+from gan_lab.algorithms.lightning_internals import SKIPPED_HOOK, count_iteration, grad_scaler
+from gan_lab.algorithms.player import Curves, Player
+from gan_lab.datasets.batch import Batch
+from gan_lab.distributed.collectives import own_part, process_count
+from gan_lab.models.latents import Prior
+
+
+class Algorithm(pl.LightningModule):
+    """Players that take turns on batches of real samples.
+
+    Args:
+        players: by name; the one called ``generator`` draws the samples.
+        turns: updates that each player makes in an iteration, by name.
+        prior: of the latents.
+        noise_seed: seed of training's latents. They come from a random generator of their own, so that evaluation and
+            pictures do not shift them.
+        compile_mode: True compiles the players' networks; ``cudagraph`` plays whole iterations back from a CUDA graph.
+    """
+
+    automatic_optimization = False
+    on_train_batch_start = SKIPPED_HOOK
+    on_train_batch_end = SKIPPED_HOOK
+
+    def __init__(
+        self,
+        players: Mapping[str, Player],
+        turns: Mapping[str, int],
+        prior: Prior,
+        noise_seed: int,
+        compile_mode: bool | str = False,
+    ) -> None:
+        super().__init__()
+        self.players = dict(players)
+        for name, player in players.items():  # the names of their weights in checkpoints
+            self.add_module(name, player.network)
+        self.ema = players["generator"].average
+        self.turns = turns
+        self.prior = prior
+        self.noise_seed = noise_seed
+        self.noise = torch.Generator().manual_seed(noise_seed)
+        self.compile_mode = compile_mode
+        self.iteration: Callable[[Batch], Curves] = self.iterate
+        self._loaded_noise: tuple[str, Tensor] | None = None
+        if compile_mode is True:
+            for player in players.values():
+                player.compile()
+
+    @abstractmethod
+    def iterate(self, batch: Batch) -> Curves:
+        """All updates of an iteration, on the real samples of all its updates; returns its curves."""
+
+    def draw_latents(self, count: int) -> Tensor:
+        """Fresh latents ``[count, latent_dim]``: of several processes, each gets its part of what one would draw."""
+        return own_part(self.prior.draw(count * process_count(), self.noise)).to(self.dtype)
+
+    @property
+    def sampler(self) -> nn.Module:
+        """The network to evaluate and to sample from: the moving average of the generator if there is one."""
+        return self.players["generator"].network if self.ema is None else self.ema
+
+    @property
+    def updates(self) -> dict[str, int]:
+        """Updates that each player has made, skipped ones included."""
+        return {name: player.updates for name, player in self.players.items()}
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """Updates that were left out because a loss or gradient was not finite."""
+        return {name: player.skipped for name, player in self.players.items()}
+
+    @property
+    def skips_bad_updates(self) -> bool:
+        """Whether updates with a loss or gradient that is not finite are left out."""
+        return any(player.skips_bad_updates for player in self.players.values())
+
+    # ---- Lightning's hooks ----
+
+    def training_step(self, dataloader_iter: Iterator[tuple[Batch, int, int]]) -> Curves:
+        """One iteration; returns its curves by tag, detached. Logits are per sample: the logger averages them.
+
+        The argument's name makes Lightning hand over the loader's iterator: moving batches itself costs as much time
+        as the networks of a toy.
+        """
+        batch, _, _ = next(dataloader_iter)
+        done = self.updates
+        curves = self.iteration(batch.map(self._on_device))
+        for name, player in self.players.items():
+            player.updates = done[name] + self.turns[name]  # a replayed CUDA graph counts nothing
+            player.scheduler.step()
+        count_iteration(self.trainer)
+        return curves
+
+    def _on_device(self, tensor: Tensor) -> Tensor:
+        tensor = tensor.to(self.device)
+        return tensor.to(self.dtype) if tensor.is_floating_point() else tensor
+
+    def configure_optimizers(self) -> tuple[list[Optimizer], list[LambdaLR]]:
+        players = self.players.values()
+        return [player.optimizer for player in players], [player.scheduler for player in players]
+
+    def on_fit_start(self) -> None:
+        """Let the latents' generator live on the training's device, where a checkpoint left it."""
+        self.noise = torch.Generator(self.device).manual_seed(self.noise_seed)
+        if self._loaded_noise is None:
+            return
+        device, state = self._loaded_noise
+        if device == self.device.type:
+            self.noise.set_state(state)
+        else:  # another kind of device cannot continue the stream; a new seed makes sure that no latent comes twice
+            self.noise.manual_seed(self.noise_seed + self.players["generator"].updates)
+
+    def on_train_start(self) -> None:
+        scaler = grad_scaler(self.trainer) or GradScaler(enabled=False)  # one for all players
+        for player in self.players.values():
+            player.scaler = scaler
+        graphed = self.compile_mode == "cudagraph"
+        settle([player.optimizer for player in self.players.values()], graphed, self.device)
+        if graphed:
+            self.iteration = GraphedIteration(self.iterate, self.noise)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["updates"] = self.updates
+        checkpoint["skipped"] = self.skipped
+        checkpoint["noise"] = (self.device.type, self.noise.get_state())
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        for name, player in self.players.items():
+            player.updates, player.skipped = checkpoint["updates"][name], checkpoint["skipped"][name]
+        self._loaded_noise = checkpoint["noise"]

@@ -1,0 +1,131 @@
+"""A player: a network and how it descends its loss."""
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.amp import GradScaler
+from torch.nn.utils import clip_grads_with_norm_
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from gan_lab.distributed.collectives import average, global_mean
+from gan_lab.models.conditions import takes_labels
+
+Curves = dict[str, Tensor]
+"""Values of an iteration by tag, detached: scalars, and logits ``[B]``."""
+
+
+class Player:
+    """A network with its optimizer, learning-rate schedule, gradient clipping and, for a generator, moving average.
+
+    Args:
+        name: what its curves are called, such as ``generator``.
+        network: what it trains; all its parameters are there, constraints attached.
+        optimizer: of the network's parameters.
+        schedule: factor on the learning rate, as a function of the iterations done.
+        clip: largest norm of the gradient, or None for no clipping.
+        ema_decay: decay of the moving average of the weights, one step an update; None for no average.
+        skips_bad_updates: leave out, and count, updates whose loss or gradient is not finite; without it they are made.
+
+    Attributes:
+        updates: how many updates were made, the skipped ones among them.
+        skipped: how many were left out.
+        average: a copy of the network with averaged weights, or None.
+        scaler: of fp16's loss; it does nothing until the algorithm sets the trainer's.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        network: nn.Module,
+        optimizer: Optimizer,
+        schedule: Callable[[int], float] = lambda iterations: 1.0,
+        clip: float | None = None,
+        ema_decay: float | None = None,
+        skips_bad_updates: bool = False,
+    ) -> None:
+        self.name = name
+        self.network = network
+        self.weights: list[Tensor] = list(network.parameters())
+        self.trained = [weight for weight in self.weights if weight.requires_grad]
+        self.optimizer = optimizer
+        # a lambda of our own: LambdaLR would save the attributes of a schedule object, which are settings
+        self.scheduler = LambdaLR(optimizer, lambda iterations: schedule(iterations))
+        self.clip = clip
+        self.ema_decay = ema_decay
+        self.average = None if ema_decay is None else copy.deepcopy(network).requires_grad_(False)
+        self.skips_bad_updates = skips_bad_updates
+        self.updates = 0
+        self.skipped = 0
+        self.scaler = GradScaler(enabled=False)
+        self.takes_labels = takes_labels(network)
+        self._forward = self._run
+
+    def __call__(self, inputs: Tensor, labels: Tensor | None = None) -> Tensor:
+        """The network's outputs in training; labels reach networks that take them."""
+        return self._forward(inputs, labels)
+
+    def _run(self, inputs: Tensor, labels: Tensor | None) -> Tensor:
+        return self.network(inputs, labels) if self.takes_labels else self.network(inputs)
+
+    def compile(self) -> None:
+        """Let `torch.compile` make the calls from here on faster; penalties, which differentiate twice, do not call."""
+        self._forward = torch.compile(self._run, dynamic=False)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Inside, the weights take no gradients: those that another player's update would make are used by nobody."""
+        for weight in self.trained:
+            weight.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for weight in self.trained:
+                weight.requires_grad_(True)
+
+    def descend(self, loss: Tensor, curves: Curves) -> None:
+        """Make one step down the gradient of the loss, a scalar; the gradient's norm goes to the curves."""
+        self.scaler.scale(loss).backward()
+        gradients = [weight.grad for weight in self.weights if weight.grad is not None]
+        average(gradients)
+        self.scaler.unscale_(self.optimizer)
+        norm = curves[f"grad_norm/{self.name}"] = total_norm(gradients)
+        if self.clip is not None:
+            clip_grads_with_norm_(self.weights, self.clip, norm)
+        if not self.skips_bad_updates or self._is_good(loss, norm, curves):
+            self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad()
+        self.updates += 1
+        if self.average is not None:
+            self._update_average()
+
+    def _is_good(self, loss: Tensor, norm: Tensor, curves: Curves) -> bool:
+        """Whether loss and gradient are finite in every process; if not, the update counts as skipped."""
+        bad = not (global_mean(loss.detach()).isfinite() & norm.isfinite())
+        self.skipped += bad
+        tag = f"skipped/{self.name}"
+        curves[tag] = loss.new_tensor(bad) + curves.get(tag, 0)
+        return not bad
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        """θ̄ ← decay·θ̄ + (1 − decay)·θ, from the first update's weights on; buffers are copied."""
+        assert self.average is not None
+        assert self.ema_decay is not None
+        decay = self.ema_decay if self.updates > 1 else 0.0
+        torch._foreach_lerp_(list(self.average.parameters()), self.weights, 1 - decay)
+        for kept, current in zip(self.average.buffers(), self.network.buffers(), strict=True):
+            kept.copy_(current)
+
+
+def total_norm(tensors: Sequence[Tensor]) -> Tensor:
+    """The Euclidean norm of all tensors as one vector.
+
+    `torch.nn.utils.get_total_norm` computes the same, but sorts the tensors by device and type first, which takes half
+    as long again.
+    """
+    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(list(tensors))))

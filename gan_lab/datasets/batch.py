@@ -1,0 +1,63 @@
+"""What training reads, and what a generator is asked for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+from torch import Tensor
+
+from gan_lab.distributed.collectives import own_part
+
+
+class _Parts:
+    """Tensors of the same first dimension; those that are None stay None."""
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Self:
+        """The same with ``function`` applied to every tensor."""
+        return type(self)(*(None if tensor is None else function(tensor) for tensor in vars(self).values()))
+
+    def split(self, size: int) -> list[Self]:
+        """Consecutive parts of ``size`` samples; the last may be smaller."""
+        return [self.map(lambda tensor, i=i: tensor[i : i + size]) for i in range(0, len(self), size)]  # type: ignore[misc]
+
+    def own_part(self) -> Self:
+        """This process's part of what several processes share."""
+        return self.map(own_part)
+
+    def __len__(self) -> int:
+        return len(next(iter(vars(self).values())))
+
+
+@dataclass(frozen=True, eq=False)
+class Batch(_Parts):
+    """Real samples.
+
+    Args:
+        samples: ``[B, …]``, images in [−1, 1] or points.
+        labels: the class of each sample, ``[B]`` int64; None if the dataset has none, or one for each channel.
+        source: the image that each sample translates, ``[B, …]``, or None.
+    """
+
+    samples: Tensor
+    labels: Tensor | None = None
+    source: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Request(_Parts):
+    """What a generator is asked for. In eval mode its samples are a function of the request alone.
+
+    Args:
+        latents: ``[B, latent_dim]``.
+        labels: the class that each sample is to be of, ``[B]`` int64, or None.
+        source: the image that each sample is to translate, ``[B, …]``, or None.
+    """
+
+    latents: Tensor
+    labels: Tensor | None = None
+    source: Tensor | None = None
+
+
+def one_per_sample(labels: Tensor | None) -> Tensor | None:
+    """The labels if each sample has one, ``[N]``; None if there are none, or one for each channel (stacked_mnist)."""
+    return labels if labels is not None and labels.ndim == 1 else None

@@ -1,0 +1,30 @@
+"""The discriminator as penalties and terms see it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from gan_lab.losses.objectives import first_head
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """Maps samples ``[B, …]`` to logits ``[B]`` of the discriminator's first head, with the batch's labels bound.
+
+    Args:
+        discriminator: maps samples, and labels if they are given, to logits ``[B]`` or ``[B, heads]``.
+        labels: the classes of the batch, ``[B]`` int64, or None. Real and generated samples share them, so that points
+            between a real and a generated sample have a class too.
+        real: the logits that this update has of the real samples, or None; nobody need compute them again.
+        fake: the same of the generated samples.
+    """
+
+    discriminator: Callable[..., Tensor]
+    labels: Tensor | None = None
+    real: Tensor | None = None
+    fake: Tensor | None = None
+
+    def __call__(self, samples: Tensor) -> Tensor:
+        arguments = (samples,) if self.labels is None else (samples, self.labels)
+        return first_head(self.discriminator(*arguments))

@@ -1,0 +1,47 @@
+"""Terms: what is added to the generator's loss, each a function of what its update has at hand.
+
+They are to the generator what penalties are to the discriminator. A recipe names its terms under ``loss.terms``.
+"""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+
+from gan_lab.losses.judge import Judge
+from gan_lab.losses.weighted import Weighted
+
+if TYPE_CHECKING:
+    from gan_lab.datasets.batch import Batch, Request
+
+
+@dataclass(frozen=True, eq=False)
+class GeneratorStep:
+    """What an update of the generator has at hand.
+
+    Args:
+        batch: the real samples.
+        request: what the generator was asked for.
+        fake: its samples, ``[B, …]``, with their graph.
+        judge: the discriminator, with this update's logits.
+        networks: of all players, by name.
+    """
+
+    batch: "Batch"
+    request: "Request"
+    fake: Tensor
+    judge: Judge
+    networks: Mapping[str, nn.Module]
+
+
+@dataclass(frozen=True)
+class Term(Weighted):
+    """A term of L_G; see `Weighted` for its arguments."""
+
+    weight: float = 1.0
+
+    @abstractmethod
+    def __call__(self, step: GeneratorStep) -> Tensor:
+        """The unweighted term, a scalar."""

@@ -1,0 +1,40 @@
+"""What penalties and terms share: a weight, and how often they are computed."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from gan_lab.validation import check_number, check_positive
+
+
+@dataclass(frozen=True)
+class Weighted(ABC):
+    """Something that is added to a player's loss.
+
+    Args:
+        weight: its factor in the loss. A call returns the unweighted value, which is what the curves show; the
+            algorithm multiplies it, once.
+        every: updates of the player between two evaluations. The weight is multiplied by it, so that the average push
+            stays the same (lazy regularisation, Karras et al. 2020, arXiv 1912.04958, appendix B).
+
+    Raises:
+        ValueError: for a number that is negative or not finite, or ``every`` that is no whole number of at least 1.
+    """
+
+    weight: float = 10.0
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            check_number(f"{type(self).__name__}.{name}", value, at_least=0)
+        check_positive(f"{type(self).__name__}.every", self.every)
+
+    def due(self, updates: int) -> bool:
+        """Whether it is computed in the update that follows so many."""
+        return updates % self.every == 0
+
+    @abstractmethod
+    def __call__(self, *arguments: Any) -> Tensor:
+        """The unweighted value, a scalar."""

@@ -1,0 +1,78 @@
+"""Labels on their way from a dataset to networks that take them, and to nobody else."""
+
+import pytest
+import torch
+from torch import nn
+from training_runs import SMALL, train_in, weights_of
+
+from gan_lab.datasets import digits
+from gan_lab.models import MLPDiscriminator, MLPGenerator
+from gan_lab.models.conditions import takes_labels
+from gan_lab.training.build import build_module
+
+SEEN = []
+
+
+class LabelledGenerator(nn.Module):
+    """An MLP whose latent has an embedding of the class added."""
+
+    def __init__(self, latent_dim, sample_shape, hidden):
+        super().__init__()
+        self.trunk = MLPGenerator(latent_dim, sample_shape, hidden)
+        self.classes = nn.Embedding(10, latent_dim)
+
+    def forward(self, latents, labels):
+        SEEN.append(("generator", self.training, labels.clone()))
+        return self.trunk(latents + self.classes(labels))
+
+
+class LabelledDiscriminator(nn.Module):
+    """The logit of an MLP, plus one of the class."""
+
+    def __init__(self, sample_shape, hidden):
+        super().__init__()
+        self.trunk = MLPDiscriminator(sample_shape, hidden)
+        self.classes = nn.Embedding(10, 1)
+
+    def forward(self, samples, labels):
+        SEEN.append(("discriminator", self.training, labels.clone()))
+        return self.trunk(samples) + self.classes(labels)[:, 0]
+
+
+def labelled(composed, *overrides):
+    config = composed(*SMALL, "evaluation/extractor=pixels", "allowed_targets=[test_labels]", *overrides)
+    for player in ("Generator", "Discriminator"):
+        config.model[player.lower()] = {"_target_": f"test_labels.Labelled{player}", "hidden": [16]}
+    return config
+
+
+def test_what_takes_labels():
+    assert not takes_labels(nn.Sequential())
+    assert takes_labels(LabelledDiscriminator((2,), [4]))
+
+
+def test_every_player_sees_the_labels_of_its_batch_and_evaluation_those_held_out(composed, tmp_path):
+    from gan_lab.datasets import BatchStream
+
+    SEEN.clear()
+    config = labelled(composed, "iterations=2", "loss=rsgan", "penalty=r1", "joint_batch=false")
+    train_in(tmp_path / "run", config)
+    data = digits()
+    batches = [batch.labels for batch in BatchStream(data.train, 8, 2, config.seed, data.train_labels)]
+    training = [labels for _, in_training, labels in SEEN if in_training]
+    # D's update: G, D on real, D on fake, D in the penalty; G's update: G, D on real, D on fake
+    expected = [batches[0]] * 7 + [batches[1]] * 7
+    assert len(training) == len(expected)
+    assert all(torch.equal(found, labels) for found, labels in zip(training, expected, strict=True))
+    looking = [labels for name, in_training, labels in SEEN if name == "generator" and not in_training]
+    assert torch.equal(looking[-1], data.test_labels[:4])  # the picture's
+    assert any(torch.equal(labels, data.test_labels[:100]) for labels in looking)  # the evaluation's
+
+
+@pytest.mark.parametrize("joint", ["true", "false"])
+def test_labelled_networks_learn(composed, tmp_path, joint):
+    config = labelled(composed, "iterations=5", f"joint_batch={joint}")
+    start = build_module(config, (1, 8, 8)).state_dict()
+    end = weights_of(train_in(tmp_path / "run", config))
+    assert start.keys() == end.keys()
+    assert [key for key in start if key.endswith("weight") and torch.equal(start[key], end[key])] == []

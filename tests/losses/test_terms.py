@@ -1,0 +1,112 @@
+"""Terms of the generator's loss, by terms made up here: the project ships none yet."""
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import nn
+
+from gan_lab.losses import Term
+
+
+@dataclass(frozen=True)
+class Energy(Term):
+    """½ E ‖G(z)‖²."""
+
+    def __call__(self, step):
+        return 0.5 * step.fake.square().flatten(1).sum(1).mean()
+
+
+@dataclass(frozen=True)
+class Handed(Term):
+    """Notes what it is handed."""
+
+    def __call__(self, step):
+        _NOTED.append(step)
+        return step.fake.sum() * 0
+
+
+_NOTED = []
+
+
+@pytest.mark.parametrize("value", [-1, "abc", float("nan"), True])
+def test_a_wrong_weight_is_named(value):
+    with pytest.raises(ValueError, match=r"Energy.weight="):
+        Energy(weight=value)
+
+
+@pytest.mark.parametrize("value", [0, 1.5])
+def test_a_wrong_interval_is_named(value):
+    with pytest.raises(ValueError, match=r"Energy.every="):
+        Energy(every=value)
+
+
+def play(term, iterations=1, objective=None):
+    """A game of linear networks on points, whose generator learns by SGD at rate 1; the generator's weights."""
+    from gan_lab.algorithms.gan import GAN
+    from gan_lab.algorithms.player import Player
+    from gan_lab.datasets import Batch
+    from gan_lab.losses import Recipe, Wasserstein
+    from gan_lab.models.latents import Prior
+
+    torch.manual_seed(0)
+    generator, discriminator = nn.Linear(2, 2, bias=False), nn.Sequential(nn.Linear(2, 1), nn.Flatten(0))
+    rates = {"generator": 1.0, "discriminator": 0.0}
+    players = {
+        name: Player(name, network, torch.optim.SGD(network.parameters(), rates[name]))
+        for name, network in (("generator", generator), ("discriminator", discriminator))
+    }
+    game = GAN(
+        **players,
+        loss=Recipe(objective or Wasserstein(), terms={"made_up": term}),
+        prior=Prior("normal", 2),
+        noise_seed=0,
+    )
+    weights, curves = [generator.weight.detach().clone()], []
+    for _ in range(iterations):
+        curves.append(game.iterate(Batch(torch.zeros(4, 2))))
+        weights.append(generator.weight.detach().clone())
+    return game, weights, curves
+
+
+def latents(game, count):
+    """The latents of the generator's updates, which follow the discriminator's."""
+    game.noise.manual_seed(0)
+    return [(game.draw_latents(4), game.draw_latents(4))[1] for _ in range(count)]
+
+
+def test_a_term_is_weighted_once_and_logged_unweighted():
+    """∇_W ½ E ‖W z‖² = W E z zᵀ: with SGD at rate 1 the steps of two weights differ by exactly that."""
+    game, without, _ = play(Energy(weight=0.0))
+    _, with_it, curves = play(Energy(weight=0.25))
+    (z,) = latents(game, 1)
+    start = without[0]
+    gradient = start @ (z.T @ z) / 4
+    assert torch.allclose(without[1] - with_it[1], 0.25 * gradient, atol=1e-6)
+    assert curves[0]["loss/made_up"].item() == pytest.approx(
+        0.5 * (z @ start.T).square().sum(1).mean().item(), rel=1e-5
+    )
+
+
+def test_a_lazy_term_comes_every_so_often_with_as_many_times_its_weight():
+    game, without, _ = play(Energy(weight=0.0), iterations=1)
+    _, weights, curves = play(Energy(weight=0.05, every=3), iterations=4)
+    assert ["loss/made_up" in point for point in curves] == [True, False, False, True]
+    (z,) = latents(game, 1)
+    gradient = without[0] @ (z.T @ z) / 4
+    assert torch.allclose(without[1] - weights[1], 3 * 0.05 * gradient, atol=1e-6)
+
+
+def test_a_term_is_handed_what_the_update_has():
+    from gan_lab.losses import Relativistic
+
+    _NOTED.clear()
+    play(Handed(), objective=Relativistic())
+    (step,) = _NOTED
+    assert step.networks.keys() == {"generator", "discriminator"}
+    assert step.fake.requires_grad
+    with torch.no_grad():
+        assert torch.allclose(step.judge(step.fake), step.judge.fake)
+        assert torch.allclose(step.judge(step.batch.samples), step.judge.real)
+    assert step.request.latents.shape == (4, 2)
+    assert step.request.labels is None
