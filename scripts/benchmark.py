@@ -1,12 +1,12 @@
 """Timed claims, as ratios measured side by side: A B A B ... in one run, medians of the repeats.
 
-uv run python scripts/benchmark.py steps --data FOLDER             # an iteration, against hand-written loops
+uv run python scripts/benchmark.py steps --data FOLDER             # an iteration, against the best loop by hand
 uv run python scripts/benchmark.py steps --data FOLDER --threads 2
 uv run python scripts/benchmark.py steps --data FOLDER --device cuda
 uv run python scripts/benchmark.py all --data FOLDER --out benchmark.json
 
 Leave the machine alone meanwhile. Times of single runs mean little elsewhere; ratios travel better. What is compared
-is in scripts/benchmarks/, the hand-written loops in scripts/benchmarks/hand_written.py.
+is in scripts/benchmarks/, the loop by hand in scripts/benchmarks/hand_written.py.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from benchmarks.measuring import Claim, Scale
 from rich.console import Console
 from rich.table import Table
 
-BENCHMARKS = ("steps", "loader", "start", "evaluation", "growth", "ddp", "sweep")
+BENCHMARKS = ("steps", "start", "evaluation", "growth", "ddp", "sweep")
 
 
 def main(words: list[str] | None = None) -> None:
@@ -42,7 +42,7 @@ def main(words: list[str] | None = None) -> None:
     from benchmarks import parts, steps, together
 
     torch.set_num_threads(scale.threads)
-    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"  # Lightning's 1 would slow the hand-written loops down
+    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"  # Lightning's 1 would slow the loop by hand down
     chosen = BENCHMARKS if "all" in arguments.what else arguments.what
     where = {name: module for module in (steps, parts, together) for name in BENCHMARKS if hasattr(module, name)}
     claims = [claim for name in chosen for claim in getattr(where[name], name)(scale)]

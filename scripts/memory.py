@@ -11,14 +11,13 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytorch_lightning as pl
-from omegaconf import DictConfig
 
 from gan_lab.cli.train import main as gan_lab
-from gan_lab.training import run as training
 
 
 class Memory(pl.Callback):
@@ -49,12 +48,13 @@ def main() -> int:
     if not 0 < arguments.early < arguments.late or arguments.late % arguments.early:
         parser.error("expected --late to be a multiple of --early")
     memory = Memory(arguments.early)
-    build_trainer = training.build_trainer
+    fit = pl.Trainer.fit
 
-    def watched(config: DictConfig, callbacks: list[pl.Callback]) -> pl.Trainer:
-        return build_trainer(config, [*callbacks, memory])
+    def watched(trainer: pl.Trainer, *arguments: Any, **settings: Any) -> None:
+        trainer.callbacks.append(memory)
+        fit(trainer, *arguments, **settings)
 
-    training.build_trainer = watched
+    pl.Trainer.fit = watched
     with tempfile.TemporaryDirectory() as folder:
         line = ["dataset=ring8", "trainer=cpu", "threads=1", *arguments.overrides]
         sys.argv = ["gan-lab", *line, f"iterations={arguments.late}", f"hydra.run.dir={folder}/run"]

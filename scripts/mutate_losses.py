@@ -1,12 +1,13 @@
-"""How many deliberate mistakes in gan_lab/losses the tests of the losses notice.
+"""How many deliberate mistakes in the losses' mathematics the tests of the losses notice.
 
 Every mutant is one change of one place: a sign flipped, a term dropped, real and fake swapped, a mean made a sum, a
-norm taken over the whole batch, a constant changed, a function replaced, a result halved. The tests run against each
-until one fails. A mutant that no test notices is printed with its line; the exit status is 1 unless all of those are
-listed in EQUIVALENT, with the reason why they compute the same.
+norm taken over the whole batch, a mean taken over one process's part, a constant changed, a function replaced, a result
+halved. The tests run against each until one fails. A mutant that no test notices is printed with its line; the exit
+status is 1 unless all of those are listed in EQUIVALENT, with the reason why they compute the same.
 
-    uv run python scripts/mutate_losses.py            # all, on as many processes as there are cores
-    uv run python scripts/mutate_losses.py --list     # print the mutants, run nothing
+    uv run python scripts/mutate_losses.py               # all, on as many processes as there are cores
+    uv run python scripts/mutate_losses.py --list        # print the mutants with their numbers, run nothing
+    uv run python scripts/mutate_losses.py --only 3 14   # those numbers alone
 """
 
 import argparse
@@ -24,23 +25,15 @@ from pathlib import Path
 from tqdm import tqdm
 
 ROOT = Path(__file__).parent.parent
-TESTS = {  # of each file, those likeliest to notice first
-    "objectives": ["objectives", "dirac", "distributed", "penalties"],
-    "penalties": ["penalties", "dirac"],
-    "constraints": ["recipe"],
-    "means": ["distributed", "objectives"],
+TESTS = {  # of each file of gan_lab, those of tests/losses likeliest to notice first
+    "losses/objectives.py": ["objectives", "dirac", "distributed", "penalties"],
+    "losses/penalties.py": ["penalties", "dirac", "distributed"],
+    "losses/constraints.py": ["recipe"],
+    "distributed/collectives.py": ["distributed"],
 }
-FILES = [ROOT / "gan_lab" / "losses" / f"{name}.py" for name in TESTS]
 
-_EPSILON = "penalties.py: epsilon = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device, dtype=real.dty"
-EQUIVALENT: dict[str, str] = {
-    f"{_EPSILON}: real -> fake": "both batches have the same size, dimensions, device and type",
-    "penalties.py: return torch.where(zero, 0.0, torch.where(zero, 1.0, squares).sqrt()): 1.0 -> 2.0": (
-        "any positive number keeps the root's slope finite there; the outer choice discards its value"
-    ),
-    "penalties.py: around = real + 0.5 * real.std(correction=0) * torch.rand_like(real): "
-    "torch.rand_like(real) -> torch.rand_like(fake)": "both batches have the same shape, device and type",
-}
+_SAME_KIND = "real and fake batches have the same shape, device and type"
+EQUIVALENT: dict[str, str] = {}
 """Mutants, as printed, that compute the same: why."""
 
 OPERATORS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult}
@@ -50,7 +43,7 @@ NAMES = {  # each read as the other
     "attention_real": "attention_fake", "attention_fake": "attention_real",
     "gradient_norms": "squared_gradient_norms", "squared_gradient_norms": "gradient_norms",
 }  # fmt: skip
-METHODS = {"mean": "sum", "sum": "mean", "square": "abs", "sqrt": "square", "relu": "abs", "std": "var"}
+METHODS = {"mean": "sum", "sum": "mean", "square": "abs", "sqrt": "square", "relu": "abs"}
 
 
 @dataclass(frozen=True)
@@ -69,17 +62,28 @@ class Mutant:
 def mutants(file: Path) -> Iterator[Mutant]:
     """All mutants of a file: each node of its functions' mathematics, changed in each way that fits it."""
     tree = ast.parse(file.read_text())
-    nodes = list(_mathematics(tree))
-    for index, node in enumerate(nodes):
+    lines = ast.unparse(tree).splitlines()
+    for index, node in enumerate(_mathematics(tree)):
         for change in range(len(list(_changes(node)))):
             mutated = copy.deepcopy(tree)
             target = list(_mathematics(mutated))[index]
-            before = ast.unparse(target)
-            replacement = list(_changes(target))[change]
-            _Replace(target, replacement).visit(mutated)
-            ast.fix_missing_locations(mutated)
-            where = f"{ast.unparse(_statement(tree, node))[:90]}: {before} -> {ast.unparse(replacement)}"
-            yield Mutant(file, node.lineno, where, ast.unparse(mutated))
+            _Replace(target, list(_changes(target))[change]).visit(mutated)
+            source = ast.unparse(ast.fix_missing_locations(mutated))
+            before, after = next(pair for pair in zip(lines, source.splitlines(), strict=True) if pair[0] != pair[1])
+            what = f"{_owner(tree, node)}: {before.strip()} -> {after.strip()}"
+            yield Mutant(file, node.lineno, what, source)
+
+
+def _owner(tree: ast.AST, node: ast.expr) -> str:
+    """The class and function that a node is in."""
+    kinds = ast.ClassDef | ast.FunctionDef
+    around = [one for one in ast.walk(tree) if isinstance(one, kinds) and one.lineno <= node.lineno <= _end(one)]
+    return ".".join(one.name for one in around) or "module"
+
+
+def _end(node: ast.stmt) -> int:
+    assert node.end_lineno is not None
+    return node.end_lineno
 
 
 def _mathematics(tree: ast.AST) -> Iterator[ast.expr]:
@@ -90,8 +94,6 @@ def _mathematics(tree: ast.AST) -> Iterator[ast.expr]:
             return
         if isinstance(node, ast.expr):
             yield node
-        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "rand_like":
-            return
         for name, child in ast.iter_fields(node):
             if name in ("annotation", "returns", "decorator_list", "args") and not isinstance(node, ast.Call):
                 continue
@@ -136,8 +138,6 @@ def _changes(node: ast.expr) -> Iterator[ast.expr]:
             yield ast.BinOp(ast.Constant(0.5), ast.Mult(), node)
         case ast.UnaryOp(ast.USub(), operand):
             yield operand
-        case ast.Call(ast.Attribute(_, "rand_like"), [ast.Name(name)]):
-            yield ast.Call(node.func, [ast.Name(NAMES[name], ast.Load())], [])
         case ast.Name(name) if name in NAMES and isinstance(node.ctx, ast.Load):
             yield ast.Name(NAMES[name], ast.Load())
         case ast.Constant(bool() as value):
@@ -153,14 +153,18 @@ def _changes(node: ast.expr) -> Iterator[ast.expr]:
             yield ast.Call(ast.Attribute(value, METHODS[method], ast.Load()), arguments, node.keywords)
             if method in ("mean", "sum"):
                 yield ast.BinOp(ast.Constant(0.5), ast.Mult(), node)
-            if method == "std":  # per feature instead of the whole batch
-                yield ast.Call(node.func, [ast.Constant(0)], node.keywords)
             if arguments:  # over the whole batch instead of each sample
                 yield ast.Call(ast.Attribute(value, method, ast.Load()), [], node.keywords)
             if method in ("square", "relu", "sqrt"):
                 yield value
         case ast.Call(ast.Attribute(value, "flatten"), [ast.Constant(1)]):
             yield value
+        case ast.Call(ast.Name("process_count"), []):  # as if there were one
+            yield ast.Constant(1)
+        case ast.Call(ast.Name("global_mean"), [values, *_]):  # over this process alone
+            yield ast.Call(ast.Attribute(values, "mean", ast.Load()), [], [])
+        case ast.Call(ast.Name("own_part") | ast.Attribute(ast.Name("_Sum"), "apply"), [values]):
+            yield values
         case ast.Compare(left, [ast.Eq()], right):
             yield ast.Compare(left, [ast.NotEq()], right)
 
@@ -176,17 +180,11 @@ class _Replace(ast.NodeTransformer):
         return self.replacement if node is self.target else self.generic_visit(node)
 
 
-def _statement(tree: ast.AST, node: ast.expr) -> ast.AST:
-    statements = [s for s in ast.walk(tree) if isinstance(s, ast.stmt) and not hasattr(s, "body")]
-    holding = [s for s in statements if s.lineno <= node.lineno <= (s.end_lineno or s.lineno)]
-    return holding[-1] if holding else node
-
-
 class _Import(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
     """Imports the mutated source in the place of the file's own."""
 
     def __init__(self, mutant: Mutant) -> None:
-        self.name = f"gan_lab.losses.{mutant.file.stem}"
+        self.name = ".".join(mutant.file.relative_to(ROOT).with_suffix("").parts)
         self.mutant = mutant
 
     def find_spec(self, fullname, path=None, target=None):
@@ -212,8 +210,9 @@ def start(mutant: Mutant) -> int:
     sys.meta_path.insert(0, _Import(mutant))
     import pytest
 
-    files = [f"tests/losses/test_{name}.py" for name in TESTS[mutant.file.stem]]
-    signal.alarm(600)  # a mutant that hangs is noticed too
+    names = TESTS[str(mutant.file.relative_to(ROOT / "gan_lab"))]
+    files = [f"tests/losses/test_{name}.py" for name in names]
+    signal.alarm(300)  # a mutant that hangs is noticed too
     status = pytest.main([*files, "-x", "-q", "-n", "0", "-p", "no:cacheprovider"])
     os._exit(0 if status == 0 else 1)
 
@@ -234,16 +233,29 @@ def surviving(every: list[Mutant], jobs: int) -> Iterator[Mutant]:
                 yield mutant
 
 
+def numbered() -> dict[int, Mutant]:
+    """Every mutant, by the number that ``--only`` takes."""
+    found = [mutant for name in TESTS for mutant in mutants(ROOT / "gan_lab" / name)]
+    every = {mutant.source: mutant for mutant in found}.values()  # two changes may make the same mistake
+    if gone := EQUIVALENT.keys() - set(map(str, every)):
+        sys.exit("mutate_losses: in EQUIVALENT, but no mutant any more:\n" + "\n".join(sorted(gone)))
+    return dict(enumerate(every))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--list", action="store_true", help="print the mutants, run nothing")
+    parser.add_argument("--only", type=int, nargs="+", metavar="N", help="the mutants of these numbers")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="mutants at a time")
     arguments = parser.parse_args()
-    every = [mutant for file in FILES for mutant in mutants(file)]
+    every = numbered()
     if arguments.list:
-        print("\n".join(map(str, every)))
+        print("\n".join(f"{number} {mutant}" for number, mutant in every.items()))
         print(len(every), "mutants")
         return
+    if unknown := set(arguments.only or ()) - every.keys():
+        parser.error(f"--only {min(unknown)}: expected numbers from 0 to {len(every) - 1}")
+    chosen = [every[number] for number in arguments.only or every]
     os.chdir(ROOT)
     os.environ["OMP_NUM_THREADS"] = "1"
     import pytest  # noqa: F401  (children then need not)
@@ -251,18 +263,23 @@ def main() -> None:
     import torch.distributed.nn.functional
 
     torch.set_num_threads(1)
-    untouched = [Mutant(file, 0, "nothing changed", file.read_text()) for file in FILES]
+    files = {mutant.file for mutant in chosen}
+    untouched = [Mutant(file, 0, "nothing changed", file.read_text()) for file in files]
     if len(list(surviving(untouched, arguments.jobs))) != len(untouched):
         sys.exit("mutate_losses: the tests fail without any mutant; mend that first")
-    survivors = list(surviving(every, arguments.jobs))
-    explained = [mutant for mutant in survivors if str(mutant) in EQUIVALENT]
+    sys.exit(tell(chosen, list(surviving(chosen, arguments.jobs))))
+
+
+def tell(chosen: list[Mutant], survivors: list[Mutant]) -> int:
+    """Print the survivors and the figure; returns the exit status, 1 if a survivor is not explained."""
     for mutant in survivors:
         print(f"survived, line {mutant.line}: {mutant}\n    {EQUIVALENT.get(str(mutant), 'NOT EXPLAINED')}")
-    killed = len(every) - len(survivors)
+    explained = sum(str(mutant) in EQUIVALENT for mutant in survivors)
     print(
-        f"{killed} of {len(every)} mutants killed; {len(explained)} of the {len(survivors)} survivors compute the same"
+        f"{len(chosen) - len(survivors)} of {len(chosen) - explained} mutants killed that compute something else; "
+        f"{explained} compute the same"
     )
-    sys.exit(len(explained) != len(survivors))
+    return int(explained != len(survivors))
 
 
 if __name__ == "__main__":

@@ -1,22 +1,19 @@
-"""GANs as people write them by hand: what `scripts/benchmark.py` measures gan_lab against.
+"""The best GAN loop written by hand: what `scripts/benchmark.py` measures gan_lab against.
 
-`plain` is the script found in most repositories: torchvision's transforms sample by sample behind a DataLoader, default
-Adam, real and fake samples through the discriminator one after the other, the gradients of its weights made in the
-generator's step too. `best` is the quickest loop we can write without changing what is computed: data in memory, one
-discriminator pass over real and fake, the discriminator frozen in the generator's step, fused Adam, losses read every
-50 iterations, channels last; the benchmark sets PyTorch and the heap for it as a run of gan_lab does.
+`best` is the quickest loop we can write without changing what is computed: data in memory, one discriminator pass over
+real and fake, the discriminator frozen in the generator's step, fused Adam, losses read every 50 iterations, channels
+last; the benchmark sets PyTorch and the heap for it as a run of gan_lab does.
 
-Both take the networks of gan_lab, and their losses are written out here, so that only the loop differs: given the same
-data and noise, they end with gan_lab's weights (tests/scripts/test_benchmark.py).
+It takes the networks of gan_lab, and the losses are written out here, so that only the loop differs: given the same
+data and noise, it ends with gan_lab's weights (tests/scripts/test_benchmark.py).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 
 @dataclass(frozen=True)
@@ -69,48 +66,6 @@ def gradient_penalty(discriminator: nn.Module, real: Tensor, fake: Tensor) -> Te
     between = torch.lerp(fake, real, epsilon).requires_grad_()
     (gradients,) = torch.autograd.grad(discriminator(between).sum(), between, create_graph=True)
     return (gradients.flatten(1).norm(dim=1) - 1).square().mean()
-
-
-def plain(
-    game: Game,
-    generator: nn.Module,
-    discriminator: nn.Module,
-    dataset: torch.utils.data.Dataset,
-    batch_size: int,
-    latent_dim: int,
-    iterations: int,
-    device: torch.device,
-    pace: Callable[[], None],
-) -> None:
-    """The usual script; ``pace`` is called before each iteration."""
-    loader = DataLoader(dataset, batch_size, shuffle=True, drop_last=True)
-
-    def endless() -> Iterator[Tensor]:
-        while True:
-            for batch in loader:
-                yield (batch[0] if isinstance(batch, list | tuple) else batch).to(device)
-
-    batches = endless()
-    g_optimizer = torch.optim.Adam(generator.parameters(), game.lr, game.betas)
-    d_optimizer = torch.optim.Adam(discriminator.parameters(), game.lr, game.betas)
-    for iteration in range(iterations):
-        pace()
-        for _ in range(game.n_critic):
-            real = next(batches)
-            fake = generator(torch.randn(batch_size, latent_dim, device=device)).detach()
-            d_loss = game.discriminator_loss(discriminator(real), discriminator(fake))
-            if game.penalty_weight:
-                d_loss = d_loss + game.penalty_weight * gradient_penalty(discriminator, real, fake)
-            d_optimizer.zero_grad()
-            d_loss.backward()
-            d_optimizer.step()
-        fake = generator(torch.randn(batch_size, latent_dim, device=device))
-        g_loss = game.generator_loss(discriminator(real) if game.needs_real else None, discriminator(fake))
-        g_optimizer.zero_grad()
-        g_loss.backward()
-        g_optimizer.step()
-        if iteration % 50 == 0:
-            print_losses(iteration, d_loss, g_loss)
 
 
 def best(

@@ -1,4 +1,4 @@
-"""The loader, the start, evaluation, and how cost grows."""
+"""The start, what is not training, and how cost grows."""
 
 import io
 import resource
@@ -6,28 +6,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import redirect_stderr
-from itertools import islice
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
-import torchvision
 from hydra import compose, initialize_config_module
 from omegaconf import DictConfig
-from torch.utils.data import DataLoader
-from torchmetrics.image.fid import FrechetInceptionDistance
 
-from benchmarks.measuring import Claim, Scale, in_turn
+from benchmarks.measuring import Claim, Scale, in_turn, tell
 from benchmarks.steps import NAMES
-from gan_lab.callbacks.evaluation import Evaluation
-from gan_lab.datasets import BatchStream, mnist
-from gan_lab.metrics.frechet import Moments, frechet_distance
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.status import recorded
-from gan_lab.training import run as training
+from gan_lab.training.run import train
 
 COMMAND = "import sys; sys.argv[0] = 'gan-lab'; from gan_lab.cli.train import main; main()"
 
@@ -38,13 +29,20 @@ def composed(*words: str) -> DictConfig:
         return compose("train", list(words))
 
 
-def trained(config: DictConfig, folder: Path) -> float:
-    """Seconds an iteration took, in the second half of a run as `gan-lab` makes it, by the run's own record."""
-    with tempfile.TemporaryDirectory(dir=folder) as path, redirect_stderr(io.StringIO()):
+@contextmanager
+def finished(config: DictConfig) -> Iterator[RunFolder]:
+    """The folder of a run as `gan-lab` makes it, which is removed afterwards."""
+    with tempfile.TemporaryDirectory() as path, redirect_stderr(io.StringIO()):
         run = RunFolder(Path(path) / "run")
         run.create()
         with recorded(run, config) as stop:
-            training.train(config, run, NAMES, stop)
+            train(config, run, NAMES, stop)
+        yield run
+
+
+def trained(config: DictConfig) -> float:
+    """Seconds an iteration took, in the second half of a run, by the run's own record."""
+    with finished(config) as run:
         rows = [line.split(",") for line in run.times_file.read_text().splitlines()[1:]]
     seconds = {int(i): float(value) for i, name, value in rows if name == "time/train_seconds"}
     middle, end = config.iterations // 2, config.iterations
@@ -56,24 +54,6 @@ def seconds(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
-
-
-def loader(scale: Scale) -> list[Claim]:
-    """Batches of 64 of MNIST, from torchvision's transforms and from memory."""
-    transforms = torchvision.transforms.Compose(
-        [torchvision.transforms.ToTensor(), torchvision.transforms.Normalize((0.5,), (0.5,))]
-    )
-    usual = torchvision.datasets.MNIST(scale.data, transform=transforms)
-    samples = mnist(scale.data).train
-    few, many = scale.of(200), scale.of(5000)
-
-    def theirs() -> float:
-        return 1000 * seconds(lambda: list(islice(DataLoader(usual, 64, shuffle=True), few))) / few
-
-    def ours() -> float:
-        return 1000 * seconds(lambda: [None for _ in BatchStream(samples, 64, many, 0)]) / many
-
-    return [Claim("batch of 64, MNIST", in_turn({"torchvision": theirs, "gan_lab": ours}, scale.repeats), at_least=50)]
 
 
 def start(scale: Scale) -> list[Claim]:
@@ -99,68 +79,17 @@ def start(scale: Scale) -> list[Claim]:
     return [Claim("gan-lab --cfg job", cpu, "s", at_most=1.0), Claim("gan-lab trainer=debug", whole, "s", at_most=1.0)]
 
 
-class _Features(torch.nn.Module):
-    """Features as they come, for torchmetrics."""
-
-    def __init__(self, num_features: int) -> None:
-        super().__init__()
-        self.num_features = num_features
-
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        return features
-
-
 def evaluation(scale: Scale) -> list[Claim]:
-    """Evaluation's share of a run of the default kind, set-up included, and the Fréchet distance of 50 000 samples."""
+    """What is not training in a run of the default kind: set-up, evaluation, pictures and checkpoints."""
     config = composed(*scale.run_of(1500), f"threads={scale.threads}", "trainer=cpu")
-    shares = [_share_of_evaluation(config) for _ in range(scale.repeats)]
-    evaluating, whole = map(list, zip(*shares, strict=True))
-
-    count, width = scale.of(50_000, 500), scale.of(2048, 64)
-    real, fake = (torch.randn(count, width, generator=torch.Generator().manual_seed(i)) for i in range(2))
-
-    def ours() -> float:
-        return seconds(lambda: frechet_distance(Moments.of(real), Moments.of(fake)))
-
-    def theirs() -> float:
-        metric = FrechetInceptionDistance(feature=_Features(width), input_img_size=(1, 1, 1)).set_dtype(torch.float64)
-
-        def work() -> None:
-            for features, is_real in ((real, True), (fake, False)):
-                for chunk in features.split(1000):
-                    metric.update(chunk, real=is_real)
-            metric.compute()
-
-        return seconds(work)
-
-    both = in_turn({"gan_lab": ours, "torchmetrics": theirs}, scale.repeats)
-    return [
-        Claim("evaluation, default cadence", {"evaluation": evaluating, "run": whole}, "s", at_most=0.1),
-        Claim(f"Fréchet distance, {count} x {width}", both, "s", at_most=1.0),
-    ]
-
-
-def _share_of_evaluation(config: DictConfig) -> tuple[float, float]:
-    """Seconds of evaluation, and of the run."""
-    evaluating = 0.0
-
-    def timed(work: Callable[..., Any]) -> Callable[..., Any]:
-        def working(*arguments: object) -> Any:
-            nonlocal evaluating
-            start = time.perf_counter()
-            try:
-                return work(*arguments)
-            finally:
-                evaluating += time.perf_counter() - start
-
-        return working
-
-    act, build_evaluator = Evaluation.act, training.build_evaluator
-    Evaluation.act, training.build_evaluator = timed(act), timed(build_evaluator)
-    with tempfile.TemporaryDirectory() as folder:
-        whole = seconds(lambda: trained(config, Path(folder)))
-    Evaluation.act, training.build_evaluator = act, build_evaluator
-    return evaluating, whole
+    rest, whole = [], []
+    for repeat in range(scale.repeats):
+        begun = time.perf_counter()
+        with finished(config) as run:
+            whole.append(time.perf_counter() - begun)
+            rest.append(whole[-1] - run.result()["budget"]["train_seconds"])
+        tell(repeat, scale.repeats, {"not training": rest, "run": whole})
+    return [Claim("default run: not training / whole", {"not training": rest, "run": whole}, "s", at_most=0.1)]
 
 
 def growth(scale: Scale) -> list[Claim]:
@@ -171,19 +100,18 @@ def growth(scale: Scale) -> list[Claim]:
     # so that every further iteration brings its share of all that is done now and then
     often = [f"{what}.every={lengths[0]}" for what in ("evaluation", "pictures", "checkpoint")]
     often.append(f"log_every={lengths[0] // 2}")
-    with tempfile.TemporaryDirectory() as folder:
 
-        def run(*further: str) -> float:
-            return trained(composed(*words, *further), Path(folder))
+    def run(*further: str) -> float:
+        return trained(composed(*words, *further))
 
-        def whole(length: int) -> Callable[[], float]:
-            return lambda: 1000 * seconds(lambda: run(f"iterations={length}", *often))
+    def whole(length: int) -> Callable[[], float]:
+        return lambda: 1000 * seconds(lambda: run(f"iterations={length}", *often))
 
-        def iteration(size: int) -> Callable[[], float]:
-            return lambda: 1000 * run(*scale.run_of(1000), f"dataset.max_samples={size}")
+    def iteration(size: int) -> Callable[[], float]:
+        return lambda: 1000 * run(*scale.run_of(1000), f"dataset.max_samples={size}")
 
-        by_length = in_turn({str(length): whole(length) for length in lengths}, scale.repeats)
-        by_size = in_turn({str(size): iteration(size) for size in sizes}, scale.repeats)
+    by_length = in_turn({str(length): whole(length) for length in lengths}, scale.repeats)
+    by_size = in_turn({str(size): iteration(size) for size in sizes}, scale.repeats)
     few, some, many = map(np.array, by_length.values())
     first, more = (some - few) / (lengths[1] - lengths[0]), (many - some) / (lengths[2] - lengths[1])
     least, *others = by_size.items()

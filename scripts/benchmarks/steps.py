@@ -4,7 +4,7 @@ import copy
 import io
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext, redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torchvision
 from hydra import compose, initialize_config_module
 from omegaconf import DictConfig
 from torch import Tensor
@@ -61,26 +60,21 @@ CPU = {
         ("dataset=mnist", "model=mlp", *_UNJUDGED),
         100,
         25,
-        {
-            ("gan_lab", "plain"): 0.62,
-            ("gan_lab", "best"): 1.05,
-            ("gan_lab bf16", "plain"): 0.50,
-            ("gan_lab bf16", "best bf16"): 1.05,
-        },
+        {("gan_lab", "best"): 1.05, ("gan_lab bf16", "best bf16"): 1.05},
     ),
     "WGAN-GP, mlp, MNIST": Case(
         "wgan_gp",
         ("dataset=mnist", "model=mlp", *_UNJUDGED),
         50,
         10,
-        {("gan_lab", "plain"): 0.72, ("gan_lab", "best"): 1.05},
+        {("gan_lab", "best"): 1.05},
     ),
     "DCGAN, MNIST": Case(
         "non_saturating",
         ("dataset=mnist", "model=dcgan", *_UNJUDGED),
         50,
         5,
-        {("gan_lab", "plain"): 0.95, ("gan_lab", "best"): 1.03},
+        {("gan_lab", "best"): 1.03},
     ),
     "non-saturating, mlp 128, ring": Case(
         "non_saturating", ("dataset=ring8", "evaluation.samples=100"), 1000, 250, {("gan_lab", "best"): 1.30}
@@ -170,30 +164,23 @@ def _sides(case: Case, scale: Scale, course: Course, folder: Path) -> dict[str, 
         ways = {name: compose("train", [*words, *further]) for name, further in _WAYS.items()}
     loss, config, device = case.loss, ways["gan_lab"], torch.device(scale.device)
     sides: dict[str, Callable[[Pace], Trained]] = {
-        "plain": partial(by_hand, hand_written.plain, partial(_usual, scale.data), loss, config, device),
-        "best": partial(by_hand, hand_written.best, partial(_in_memory, config), loss, config, device),
-        "best bf16": partial(
-            by_hand, partial(hand_written.best, bf16=True), partial(_in_memory, config), loss, config, device
-        ),
+        "best": partial(by_hand, hand_written.best, loss, config, device),
+        "best bf16": partial(by_hand, partial(hand_written.best, bf16=True), loss, config, device),
         **{name: partial(by_gan_lab, way, folder) for name, way in ways.items()},
     }
     wanted = {side for pair in case.bounds for side in pair} | ({*_WAYS, "best"} if device.type == "cuda" else set())
     return {name: side for name, side in sides.items() if name in wanted}
 
 
-def by_hand(
-    loop: Callable[..., None], data: Callable[[], Any], loss: str, config: DictConfig, device: torch.device, pace: Pace
-) -> Trained:
-    """A side that is a loop of `hand_written`; PyTorch and the heap are set for the best as for a run of gan_lab."""
-    usual = loop is hand_written.plain
+def by_hand(loop: Callable[..., None], loss: str, config: DictConfig, device: torch.device, pace: Pace) -> Trained:
+    """A side that is the loop of `hand_written`, with PyTorch and the heap set as for a run of gan_lab."""
     torch.set_num_threads(config.threads)
-    module = build_module(config, build_dataset(config).sample_shape).to(device)
-    if usual:
-        module = module.to(memory_format=torch.contiguous_format)
+    dataset = build_dataset(config)
+    module = build_module(config, dataset.sample_shape).to(device)
     start = copy.deepcopy(dict(module.named_parameters()))
-    with redirect_stdout(io.StringIO()), nullcontext() if usual else library_settings(config):
+    with redirect_stdout(io.StringIO()), library_settings(config):
         sizes = (config.batch_size, config.latent_dim, config.iterations)
-        loop(GAMES[loss], module.generator, module.discriminator, data(), *sizes, device, pace)
+        loop(GAMES[loss], module.generator, module.discriminator, dataset.train, *sizes, device, pace)
     return Trained(_ways(start, dict(module.named_parameters())))
 
 
@@ -214,18 +201,6 @@ def by_gan_lab(config: DictConfig, folder: Path, pace: Pace) -> Trained:
             train(config, run, NAMES, stop)
         weights = torch.load(run.last_checkpoint, map_location="cpu", weights_only=True)["state_dict"]
     return Trained(_ways(start, weights))
-
-
-def _usual(root: str) -> torch.utils.data.Dataset:
-    """MNIST as the usual script has it."""
-    transforms = torchvision.transforms.Compose(
-        [torchvision.transforms.ToTensor(), torchvision.transforms.Normalize((0.5,), (0.5,))]
-    )
-    return torchvision.datasets.MNIST(root, transform=transforms)
-
-
-def _in_memory(config: DictConfig) -> Tensor:
-    return build_dataset(config).train
 
 
 def _ways(start: Mapping[str, Tensor], end: Mapping[str, Tensor]) -> dict[str, float]:
