@@ -27,7 +27,7 @@ PENALTIES = [GradientPenalty(), LipschitzPenalty(target=0.1), DRAGAN(), R1(), R2
 
 
 def in_two_processes(folder, work):
-    """What a function of the rank returns in each of two processes that have met."""
+    """What a function of the rank returns in each of two processes that have met; they part afterwards."""
     arguments = (str(folder / "rendezvous"), str(folder), work)
     mp.start_processes(_work, args=arguments, nprocs=2, start_method="fork")
     return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
@@ -40,6 +40,8 @@ def _work(rank, rendezvous, folder, work):
     collectives.meet()
     torch.save(work(rank), f"{folder}/{rank}.pt")
     collectives.part()
+    assert collectives.process_count() == 1
+    assert not dist.is_initialized()
 
 
 def batch(heads: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -120,11 +122,3 @@ def test_collectives(tmp_path, count):
         torch.testing.assert_close(found["averages"], [of_firsts, of_firsts[0]])
         torch.testing.assert_close(found["mean of each"], of_firsts)
         assert found["the first's"] == 5
-
-
-def test_processes_part(tmp_path):
-    def work(rank):
-        collectives.part()
-        return collectives.process_count(), dist.is_initialized()
-
-    assert in_two_processes(tmp_path, work) == [(1, False), (1, False)]

@@ -16,9 +16,7 @@ from gan_lab.training.build import build_module
 sys.path.append(str(Path(__file__).parent.parent.parent / "scripts"))
 
 
-@pytest.mark.parametrize(
-    "what", [pytest.param("steps", marks=pytest.mark.long), "evaluation", "growth", "ddp"]
-)
+@pytest.mark.parametrize("what", [pytest.param("steps", marks=pytest.mark.long), "evaluation", "growth", "ddp"])
 def test_quick(what, tmp_path, monkeypatch, data_root, capsys):
     import benchmark
 

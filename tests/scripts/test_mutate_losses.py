@@ -8,7 +8,7 @@ import pytest
 
 SCRIPT = Path(__file__).parent.parent.parent / "scripts" / "mutate_losses.py"
 sys.path.append(str(SCRIPT.parent))
-import mutate_losses
+import mutate_losses  # noqa: E402
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
