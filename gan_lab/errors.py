@@ -1,22 +1,22 @@
-"""What went wrong, in one sentence: the key or file, the bad value, what is allowed."""
+"""Errors of gan_lab. Each is one sentence that names the key or file, the bad value and what is allowed."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class ConfigError(Exception):
-    """Bad input. Its text is the one sentence the user reads."""
+    """Bad input. The command prints its text as the only sentence the user reads."""
 
 
 class CannotGoOn(ConfigError):
-    """A run's folder is such that nobody should go on with the run; of a sweep, other runs can."""
+    """The folder of a run does not allow the run to be resumed; other runs of its sweep are not affected."""
 
 
 class NotFinite(ConfigError):
     """A generated sample, or a feature of one, is not finite.
 
     Args:
-        what: is not finite.
+        what: the thing that is not finite, such as ``a generated sample``.
     """
 
     def __init__(self, what: str) -> None:
@@ -28,8 +28,8 @@ class Diverged(Exception):
     """Training produced a value that is not finite.
 
     Args:
-        iteration: the first iteration at which it did.
-        term: the name of the curve, such as ``loss/discriminator``.
+        iteration: the first iteration with such a value.
+        term: the tag of its curve, such as ``loss/discriminator``, or what else is not finite.
         value: the value.
     """
 
@@ -40,7 +40,7 @@ class Diverged(Exception):
 
 
 def closest(word: str, allowed: Iterable[str]) -> str:
-    """``did you mean 'x'? Allowed: …`` as the end of a sentence."""
+    """The end of a sentence on an unknown word: ``did you mean 'x'? Allowed: …``."""
     names = sorted(allowed)
     near = difflib.get_close_matches(word, names, n=1)
     return (f"did you mean '{near[0]}'? " if near else "") + f"Allowed: {', '.join(names)}"

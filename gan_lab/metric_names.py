@@ -1,13 +1,13 @@
-"""What each metric is called for people, and which way it is better. Imports nothing, so that anything may ask."""
+"""What metrics are called for people, and which direction is better. Imports nothing of gan_lab."""
 
-# the part of a metric's name before its extractor: (title, higher is better)
+# the part of a metric's name before its extractor: (title, whether higher is better); no key begins with another and _
 _KINDS = {
     "fid": ("FID", False),
     "fd": ("Fréchet distance", False),
     "kid": ("Kernel distance", False),
     "precision": ("Precision", True),
     "recall": ("Recall", True),
-    "density": ("Density", True),  # ideally 1; above it the samples crowd where real ones are dense
+    "density": ("Density", True),  # 1 for equal distributions; above 1 if samples crowd where real ones are dense
     "coverage": ("Coverage", True),
     "score": ("Classifier score", True),
     "inception_score": ("Inception score", True),
@@ -20,48 +20,48 @@ _KINDS = {
 
 
 def feature_metric(kind: str, extractor: str) -> str:
-    """The full name of a metric of features, ``fd_pixels``; the established names belong to Inception's alone."""
+    """The name of a metric of an extractor's features, such as ``fd_pixels``; of Inception's, the established name."""
     if extractor == "inception" and kind in ("fd", "score"):
         return {"fd": "fid", "score": "inception_score"}[kind]
     return f"{kind}_{extractor}"
 
 
 def higher_is_better(name: str) -> bool:
-    """Whether more of the metric is better.
+    """Whether a higher value of the metric is better.
 
     Args:
         name: as in ``result.json``: a kind (``modes``), or a kind and its extractor (``fd_pixels``).
 
     Raises:
-        KeyError: if the kind is not known: a direction is never guessed.
+        KeyError: if the kind is unknown: a direction is never guessed.
     """
-    return _KINDS[_kind(name)][1]
+    kind = _kind(name)
+    if kind is None:
+        raise KeyError(f"{name}: no metric of this name is known; known kinds: {', '.join(_KINDS)}")
+    return _KINDS[kind][1]
 
 
 def title(name: str) -> str:
-    """The metric's name for people, such as ``Fréchet distance (pixels)``; an unknown name stays as it is."""
-    if not known(name):
-        return name
+    """The metric's name for people, such as ``Fréchet distance (pixels)``; an unknown name is returned as it is."""
     kind = _kind(name)
+    if kind is None:
+        return name
     extractor = name[len(kind) + 1 :]
     return f"{_KINDS[kind][0]} ({extractor.replace('_', ' ')})" if extractor else _KINDS[kind][0]
 
 
 def bounds(name: str) -> tuple[float, float]:
-    """The least and the largest value the metric can take, infinite where it knows none; unknown metrics know none."""
-    kind = _kind(name) if known(name) else "kid"
-    if kind == "kid":  # its unbiased estimate goes below zero
+    """The lowest and the highest value that the metric can take; infinite where there is none, or it is unknown."""
+    kind = _kind(name)
+    if kind in (None, "kid"):  # the unbiased estimate of a kernel distance can be negative
         return -float("inf"), float("inf")
     return 0.0, 1.0 if kind in ("precision", "recall", "coverage", "high_quality") else float("inf")
 
 
 def known(name: str) -> bool:
-    """Whether the metric's direction is known."""
-    return any(name == kind or name.startswith(f"{kind}_") for kind in _KINDS)
+    """Whether the metric, and so its direction, is known."""
+    return _kind(name) is not None
 
 
-def _kind(name: str) -> str:
-    for kind in _KINDS:  # none of them begins with another and an underscore
-        if name == kind or name.startswith(f"{kind}_"):
-            return kind
-    raise KeyError(f"{name}: no metric of this name is known; known kinds: {', '.join(_KINDS)}")
+def _kind(name: str) -> str | None:
+    return next((kind for kind in _KINDS if name == kind or name.startswith(f"{kind}_")), None)

@@ -1,12 +1,12 @@
-"""Independent streams of randomness from one seed, so that no part of a run shifts another's."""
+"""Independent streams of random numbers from one seed, so that no part of a run shifts the numbers of another."""
 
 import hashlib
 
 
 def derive(seed: int, purpose: str) -> int:
-    """A 63-bit seed that is a function of the run's seed and of what it is for, on every machine the same.
+    """A 63-bit seed for one purpose of a run, the same on every machine.
 
-    The purposes: ``batches`` (order of the real samples), ``noise`` (training's latents), ``evaluation`` and
-    ``samples`` (the fixed latents). Two runs that differ in loss alone thus share all of them.
+    Purposes: ``batches`` (the order of the real samples), ``noise`` (the latents of training), ``evaluation`` and
+    ``samples`` (the fixed latents of metrics and pictures). Runs that differ in their loss alone thus share all four.
     """
     return int.from_bytes(hashlib.sha256(f"{seed}/{purpose}".encode()).digest()[:8], "little") >> 1

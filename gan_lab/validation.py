@@ -1,18 +1,41 @@
-"""What architectures ask of their arguments; each check raises a ValueError that names the argument."""
+"""Checks of arguments. Each raises a ValueError that names the argument, the bad value and what is allowed."""
 
 import math
 from collections.abc import Collection, Sequence
+from typing import TypeGuard
+
+
+def is_whole(value: object) -> TypeGuard[int]:
+    """Whether a value is a whole number; True and False, which Python counts as integers, are not."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether a value is a finite number; True and False are not."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def check_positive(name: str, value: object) -> None:
     """Raise unless ``value`` is a whole number of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if not is_whole(value) or value < 1:
         raise ValueError(f"{name}={value!r}: expected a whole number of at least 1")
 
 
+def check_null_or_whole(name: str, value: object, least: int, most: int) -> None:
+    """Raise unless ``value`` is None or a whole number from ``least`` to ``most``."""
+    if value is not None and not (is_whole(value) and least <= value <= most):
+        raise ValueError(f"{name}={value!r}: expected null or a whole number from {least} to {most}")
+
+
+def check_flag(name: str, value: object) -> None:
+    """Raise unless ``value`` is True or False."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{name}={value!r}: expected true or false")
+
+
 def check_seed(name: str, value: object) -> None:
-    """Raise unless ``value`` is a whole number that PyTorch takes for a seed."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
+    """Raise unless ``value`` is a whole number that PyTorch takes as a seed."""
+    if not is_whole(value) or not 0 <= value < 2**63:
         raise ValueError(f"{name}={value!r}: expected a whole number from 0 to below 2**63")
 
 

@@ -1,4 +1,4 @@
-"""What happens between iterations: curves, metrics, pictures, checkpoints, the progress bar."""
+"""Callbacks: what happens between iterations, such as curves, metrics, pictures, checkpoints and the progress bar."""
 
 from gan_lab.callbacks.base import AfterIterations, Callback
 from gan_lab.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints

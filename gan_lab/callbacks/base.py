@@ -1,35 +1,43 @@
-"""What every callback of a run is."""
+"""The base class of gan_lab's callbacks, and the callback that calls them after every iteration."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytorch_lightning as pl
 from torch import Tensor
 
 from gan_lab.algorithms.algorithm import Algorithm
+from gan_lab.algorithms.lightning_internals import SKIPPED_HOOK
 
 
 class Callback(pl.Callback):
-    """A callback whose work after an iteration is `after_iteration`.
+    """A callback that works after an iteration in `after_iteration`, which `AfterIterations` calls.
 
-    Lightning's own hooks round an iteration cost a tenth of a toy's: it opens a profiler's context for every one of
-    every callback, also for those that do nothing. What is no function it passes over.
+    Lightning's own hooks around an iteration are skipped: called for every callback, they would take a tenth of the
+    time of an iteration of small networks.
     """
 
-    on_train_batch_start: Any = None
-    on_train_batch_end: Any = None
+    on_train_batch_start: Any = SKIPPED_HOOK
+    on_train_batch_end: Any = SKIPPED_HOOK
 
     def after_iteration(
         self, trainer: pl.Trainer, module: Algorithm, iteration: int, curves: dict[str, Tensor]
     ) -> None:
-        """What is to be done with ``iteration`` iterations done, the last of which had these curves."""
+        """Do the work that follows an iteration; nothing by default.
+
+        Args:
+            trainer: the run's trainer.
+            module: the run's networks.
+            iteration: number of iterations done.
+            curves: the values of the last iteration by tag, scalars or logits ``[B]``, on the device.
+        """
 
 
 class AfterIterations(Callback):
-    """Has every callback of the trainer do its work after an iteration, in their order."""
+    """Calls `Callback.after_iteration` of the callbacks, in their order, from one hook of Lightning's."""
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
-        self.callbacks = [callback for callback in callbacks if isinstance(callback, Callback)]
+    def __init__(self, callbacks: Sequence[Callback]) -> None:
+        self.callbacks = callbacks
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int

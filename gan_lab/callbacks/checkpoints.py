@@ -1,4 +1,4 @@
-"""Checkpoints: written whole or not at all, named by their iteration."""
+"""Checkpoints: each written whole or not at all, and named by its iteration."""
 
 import io
 import time
@@ -22,10 +22,13 @@ from gan_lab.storage.files import replacing
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Written into the same folder, flushed to disk, renamed; read as plain tensors and containers, nothing else."""
+    """Writes a checkpoint beside its final place, flushes it to disk and renames it.
+
+    It reads tensors and plain containers only, so that a checkpoint cannot run code.
+    """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        buffer = io.BytesIO()  # as torch.save hides the reason why it cannot write to a file
+        buffer = io.BytesIO()  # not straight to the file: torch.save hides the operating system's error
         torch.save(checkpoint, buffer)
         with replacing(Path(path)) as file:
             file.write(buffer.getbuffer())
@@ -35,16 +38,16 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 class Checkpoints(Periodic):
-    """Saves ``checkpoints/iteration_<i>.ckpt``, to which ``last.ckpt`` is a link, and removes old ones.
+    """Saves ``checkpoints/iteration_<i>.ckpt``, links ``last.ckpt`` to it, and removes old checkpoints.
 
     Args:
         folder: the run's folder.
         every: iterations between checkpoints.
-        minutes: time between checkpoints, besides; None for no such limit.
-        keep: checkpoints to keep besides the last.
-        dataset: its shape is saved, so that networks can be rebuilt without it, and its checksum.
-        curves: what has diverged is not saved.
-        stopwatch: stopped meanwhile.
+        minutes: largest time between checkpoints in minutes; None for no such limit.
+        keep: number of checkpoints to keep besides the last.
+        dataset: its sample shape, from which networks are rebuilt, and its checksum are saved.
+        curves: checks first that all values so far are finite, as a model that has diverged is not saved.
+        stopwatch: stopped during a save.
     """
 
     def __init__(
@@ -63,20 +66,20 @@ class Checkpoints(Periodic):
         self.keep = keep
         self.dataset = dataset
         self._saved_at = time.monotonic()
-        self._saved: int | None = None
+        self._saved: int | None = None  # the iteration of the last checkpoint
 
     def due(self, iteration: int) -> bool:
         late = self.minutes is not None and as_the_first(time.monotonic() - self._saved_at) >= 60 * self.minutes
         return late or super().due(iteration)
 
     def act(self, trainer: pl.Trainer, module: Algorithm, iteration: int) -> None:
-        if iteration == self._saved:  # by a signal's wish, too
+        if iteration == self._saved:  # a signal may ask for what was saved a moment ago
             return
-        for name, tensor in module.state_dict().items():  # weights are looked at; there are buffers and the average
+        for name, tensor in module.state_dict().items():  # the curves check weights, but no buffers and no average
             if not tensor.isfinite().all():
                 raise Diverged(iteration, name, tensor[~tensor.isfinite()][0].item())
         self.curves.sync()
-        trainer.save_checkpoint(self.folder.checkpoint(iteration))  # all processes take part, the first one writes
+        trainer.save_checkpoint(self.folder.checkpoint(iteration))  # called by all processes, written by the first
         if trainer.is_global_zero:
             self.folder.point_last_checkpoint(iteration)
             for old in self.folder.saved_iterations()[: -self.keep - 1]:

@@ -1,4 +1,7 @@
-"""Seconds of training alone: no set-up, no evaluation, no pictures, no checkpoints."""
+"""The clock of a run, which counts seconds of training alone, and the limit on them.
+
+Set-up, evaluation, pictures and checkpoints are not training.
+"""
 
 import time
 from collections.abc import Iterator
@@ -10,16 +13,21 @@ import torch
 from torch import Tensor
 
 from gan_lab.algorithms.algorithm import Algorithm
+from gan_lab.algorithms.lightning_internals import end_after_this_iteration
 from gan_lab.callbacks.base import Callback
 from gan_lab.distributed.collectives import as_the_first
 
 
 class Stopwatch(Callback):
-    """Runs while training runs; other callbacks stop it around work that is not training."""
+    """Counts the seconds of training; other callbacks stop it around work that is not training.
+
+    A GPU works behind the program that queues its work. The stopwatch therefore waits for the GPU before it is read at
+    a stop and before it goes on.
+    """
 
     def __init__(self) -> None:
-        self._seconds = 0.0
-        self._since: float | None = None
+        self._seconds = 0.0  # up to the last stop
+        self._since: float | None = None  # the time of the last start; None while stopped
 
     def seconds(self) -> float:
         """Training seconds so far."""
@@ -27,13 +35,13 @@ class Stopwatch(Callback):
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """Do not count what happens inside; work queued on a GPU before it is waited for, and counted."""
+        """Do not count the time spent inside."""
         self._stop()
         yield
-        self._go()
+        self._start()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._go()
+        self._start()
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._stop()
@@ -44,7 +52,7 @@ class Stopwatch(Callback):
     def load_state_dict(self, state: dict[str, float]) -> None:
         self._seconds = state["seconds"]
 
-    def _go(self) -> None:
+    def _start(self) -> None:
         _wait_for_gpu()
         self._since = time.perf_counter()
 
@@ -53,17 +61,15 @@ class Stopwatch(Callback):
         self._seconds, self._since = self.seconds(), None
 
 
-def _wait_for_gpu() -> None:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-
-
 class Deadline(Callback):
-    """Comes before all that acts at the last iteration, which is what ``trainer.max_steps`` says.
+    """Ends training with the iteration in which its seconds run out.
+
+    That iteration becomes ``trainer.max_steps``, by which callbacks know the last one. So this callback must come
+    before all that do something at the last iteration.
 
     Args:
-        seconds: of training alone, or None for no limit.
-        stopwatch: tells them.
+        seconds: training seconds allowed; None for no limit.
+        stopwatch: the clock.
     """
 
     def __init__(self, seconds: float | None, stopwatch: Stopwatch) -> None:
@@ -76,18 +82,20 @@ class Deadline(Callback):
     ) -> None:
         if self.seconds is not None and as_the_first(self.stopwatch.seconds() >= self.seconds):
             self.over = True
-            self._end(trainer)
+            end_after_this_iteration(trainer)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """A run that was stopped between its last checkpoint and its result has no iteration left."""
+        """Train no further in a run whose seconds had run out when its last checkpoint was saved."""
         if self.over:
-            self._end(trainer)
-
-    def _end(self, trainer: pl.Trainer) -> None:
-        trainer.fit_loop.epoch_loop.max_steps = trainer.global_step
+            end_after_this_iteration(trainer)
 
     def state_dict(self) -> dict[str, Any]:
         return {"over": self.over}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.over = state["over"]
+
+
+def _wait_for_gpu() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()

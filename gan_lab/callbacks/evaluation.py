@@ -1,4 +1,4 @@
-"""Metrics during training: a curve each, the best value beside the final one."""
+"""Metrics of the generator during training: a curve each, and the best value beside the final one."""
 
 import logging
 from typing import Any
@@ -16,13 +16,18 @@ log = logging.getLogger(__name__)
 
 
 class Evaluation(Periodic):
-    """Evaluates the generator.
+    """Evaluates the generator every few iterations and after the last.
 
     Args:
-        evaluator: what measures.
+        evaluator: computes the metrics and the signals of collapse.
         every: iterations between evaluations.
-        curves: where ``metric/<name>`` and ``signal/<name>`` go.
-        stopwatch: stopped meanwhile.
+        curves: receives the points ``metric/<name>`` and ``signal/<name>``.
+        stopwatch: stopped during an evaluation.
+
+    Attributes:
+        final: the metrics of the last evaluation.
+        signals: the signals of collapse of the last evaluation.
+        best: for each metric its best value so far and the iteration of it.
     """
 
     def __init__(self, evaluator: Evaluator, every: int, curves: Curves, stopwatch: Stopwatch) -> None:
@@ -49,9 +54,13 @@ class Evaluation(Periodic):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint, with a warning if values before and after it cannot be compared.
+
+        A resumed run has the configuration it began with, so a changed fingerprint means changed code or libraries.
+        """
         self.final, self.signals, self.best = state["final"], state["signals"], state["best"]
         for key, now in self.evaluator.fingerprint.items():
-            if (was := state["fingerprint"].get(key)) != now:  # the settings are the same: a library, or the code
+            if (was := state["fingerprint"].get(key)) != now:
                 log.warning(
                     "gan-lab: warning: evaluation: %s was %s and is %s: the metrics so far were measured by another "
                     "measure than those to come",

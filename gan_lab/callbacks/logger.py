@@ -1,12 +1,13 @@
-"""The curves of a run: collected every iteration, written every few, to TensorBoard and metrics.csv alike.
+"""The curves of a run: collected at every iteration, written every few, to TensorBoard and to metrics.csv.
 
-What the clock says goes to TensorBoard and times.csv instead: metrics.csv is a function of the configuration.
+Training time goes to TensorBoard and times.csv instead, so that metrics.csv is a function of the configuration alone.
 """
 
 import logging
 import math
 import statistics
 from contextlib import ExitStack, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from gan_lab.algorithms.algorithm import Algorithm
+from gan_lab.algorithms.lightning_internals import grad_scaler
 from gan_lab.algorithms.player import total_norm
 from gan_lab.callbacks.base import Callback
 from gan_lab.callbacks.clock import Stopwatch
@@ -26,9 +28,9 @@ from gan_lab.storage.files import sync
 
 log = logging.getLogger(__name__)
 
-_MOST_KEPT = 1000  # iterations whose values wait on the device, however rarely points are written
+_MOST_KEPT = 1000  # iterations whose values are kept on the device, however rarely points are written
 
-_CHARTS = {  # of TensorBoard's page of custom scalars, by the beginning of the tags
+_CHARTS = {  # on TensorBoard's page of custom scalars: a chart for all tags that begin alike
     "loss": "losses and penalties",
     "logits": "logits",
     "accuracy": "discriminator's accuracy",
@@ -40,17 +42,20 @@ _CHARTS = {  # of TensorBoard's page of custom scalars, by the beginning of the 
 
 
 class Curves(Callback):
-    """Keeps each iteration's losses, logits and gradient norms on the device, and writes their means.
+    """Collects each iteration's losses, logits and gradient norms on the device, and writes their means.
 
-    A point at iteration i is the mean over the iterations since the point before; weight norms are those at i. When a
-    point is written depends on nothing but ``every``. Every single iteration's values are looked at: the first that is
-    not finite ends the run, by its number and name, unless updates with such values are skipped.
+    A point at iteration i is the mean over the iterations since the point before; only weight norms are those at i.
+    Which iterations have points depends on ``every`` alone. The values of every iteration are checked, though later:
+    the first that is not finite ends the run, named with its iteration, unless the run skips such updates.
 
     Args:
         folder: the run's folder.
         every: iterations between points.
-        stopwatch: tells the training time.
-        start: iterations done before, or None in a run's first process; TensorBoard hides what it has of later ones.
+        stopwatch: measures the training time.
+        start: iterations done before a resume; TensorBoard hides the points of later ones. None for a new run.
+
+    Attributes:
+        latest: the last value written of each curve, by tag.
     """
 
     def __init__(self, folder: RunFolder, every: int, stopwatch: Stopwatch, start: int | None = None) -> None:
@@ -59,20 +64,22 @@ class Curves(Callback):
         self.stopwatch = stopwatch
         self.start = start
         self.latest: dict[str, float] = {}
-        self._kept: list[dict[str, Tensor]] = []  # since the last look, on the device
-        self._seen: dict[str, list[float]] = {}  # since the last point, found finite
-        self._opened = ExitStack()  # nothing, until there is a writer: a run may be stopped before
-        self._rows = {folder.metrics_file.name: 0, folder.times_file.name: 0}  # written
+        self._kept: list[dict[str, Tensor]] = []  # of each iteration since the last check, on the device
+        self._finite: dict[str, list[float]] = {}  # the checked values since the last point
+        self._opened = ExitStack()  # closes the TensorBoard writer, if there is one
+        self._rows = {folder.metrics_file.name: 0, folder.times_file.name: 0}  # rows written to each file
         self._point = 0  # the iteration of the last point
-        self._seconds = 0.0
+        self._seconds = 0.0  # the training time of the last point
 
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        purge = None if self.start is None else self.start + 1
-        self.tensorboard = SummaryWriter(str(self.folder.path), purge_step=purge)
-        self._opened.callback(self.tensorboard.close)
-        self.tensorboard.add_custom_scalars(
+    @cached_property
+    def tensorboard(self) -> SummaryWriter:
+        """TensorBoard's writer, opened at the first use: a run that is refused before it trains leaves no file."""
+        writer = SummaryWriter(str(self.folder.path), purge_step=None if self.start is None else self.start + 1)
+        self._opened.callback(writer.close)
+        writer.add_custom_scalars(
             {"gan_lab": {title: ["Multiline", [f"{group}/.*"]] for group, title in _CHARTS.items()}}
         )
+        return writer
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, Algorithm)
@@ -86,32 +93,32 @@ class Curves(Callback):
         if iteration % self.every == 0 or iteration == trainer.max_steps:
             self._write_point(trainer)
         elif len(self._kept) >= _MOST_KEPT:
-            self.look(trainer)
+            self.check_finite(trainer)
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        """Show all there is of a run that ends before its time."""
-        with suppress(OSError):  # a full disk may be why it ends, and is said by what ended it
+        """Flush TensorBoard's file when a run ends early."""
+        with suppress(OSError):  # the disk may be full, which the exception that ended the run says already
             self._opened.close()
 
-    def look(self, trainer: pl.Trainer) -> dict[str, float]:
-        """See that all is finite so far, and return the norms of the weights, which are looked at too.
+    def check_finite(self, trainer: pl.Trainer) -> dict[str, float]:
+        """Check all values since the last check, and the weight norms of now, which are returned by tag.
 
         Raises:
-            Diverged: if a value is not.
+            Diverged: if one of them is not finite.
         """
         module = trainer.lightning_module
         assert isinstance(module, Algorithm)
         rows, self._kept = [*_scalars(self._kept), _weight_norms(module)], []
-        # one transfer from the device; a lazy penalty is missing from most rows, and from their mean
+        # one transfer from the device for all; rows differ in length, as a lazy penalty is missing from most
         column = torch.stack([value.float() for row in rows for value in row.values()])
         values = iter(mean_of_each(column).tolist())
-        # fp16's loss scaling overflows gradients on purpose, now and then, and skips the step
-        scaled = getattr(trainer.precision_plugin, "scaler", None) is not None
+        # with float16's loss scaling, gradients overflow now and then: the scaler skips that step and scales less
+        scaled = grad_scaler(trainer) is not None
         for iteration, row in enumerate(rows[:-1], trainer.global_step - len(rows) + 2):
             for name in row:
                 value = next(values)
                 if math.isfinite(value) or (scaled and name.startswith("grad_norm/")):
-                    self._seen.setdefault(name, []).append(value)
+                    self._finite.setdefault(name, []).append(value)
                 elif not module.skips_bad_updates:
                     raise Diverged(iteration, name, value)
         norms = dict(zip(rows[-1], values, strict=True))
@@ -121,10 +128,10 @@ class Curves(Callback):
         return norms
 
     def _write_point(self, trainer: pl.Trainer) -> None:
-        norms = self.look(trainer)
-        means = {name: statistics.fmean(column) for name, column in self._seen.items()} | norms
-        self._seen = {}
-        if "logits/real" in means and "logits/fake" in means:  # there was a batch whose logits are finite
+        norms = self.check_finite(trainer)
+        means = {name: statistics.fmean(values) for name, values in self._finite.items()} | norms
+        self._finite = {}
+        if "logits/real" in means and "logits/fake" in means:  # both are missing if every update was skipped
             means["logits/gap"] = means["logits/real"] - means["logits/fake"]
         iteration, seconds = trainer.global_step, self.stopwatch.seconds()
         self.write(iteration, means)
@@ -136,7 +143,7 @@ class Curves(Callback):
         self._point, self._seconds = iteration, seconds
 
     def write(self, iteration: int, values: dict[str, float]) -> None:
-        """Write points of curves at an iteration."""
+        """Write a point of each of several curves, by tag, at an iteration."""
         self.latest |= values
         self._write(iteration, values, self.folder.metrics_file)
 
@@ -147,21 +154,21 @@ class Curves(Callback):
             self.tensorboard.add_scalar(name, value, iteration)
 
     def sync(self) -> None:
-        """Have all curves so far on the disk: a checkpoint is never ahead of them."""
+        """Flush all curves to the disk. Called before a checkpoint is saved, so that it is never ahead of them."""
         self.tensorboard.flush()
         for file in (self.folder.metrics_file, self.folder.times_file):
             if file.exists():
                 sync(file)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"seen": self._seen, "point": self._point, "seconds": self._seconds, "rows": dict(self._rows)}
+        return {"seen": self._finite, "point": self._point, "seconds": self._seconds, "rows": dict(self._rows)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._seen, self._point, self._seconds = state["seen"], state["point"], state["seconds"]
-        self._rows = {name: self._found(name, rows) for name, rows in state["rows"].items()}
+        self._finite, self._point, self._seconds = state["seen"], state["point"], state["seconds"]
+        self._rows = {name: self._count_rows(name, rows) for name, rows in state["rows"].items()}
 
-    def _found(self, name: str, expected: int) -> int:
-        """How many rows a file has; if some are gone, that is said: they cannot be made again."""
+    def _count_rows(self, name: str, expected: int) -> int:
+        """The number of rows in a file of curves, with a warning if some of those written are missing."""
         file = self.folder.path / name
         rows = file.read_bytes().count(b"\n") - 1 if file.exists() else 0
         if rows < expected:
@@ -169,7 +176,7 @@ class Curves(Callback):
         return rows
 
     def write_hyperparameters(self, parameters: dict[str, Any], metrics: dict[str, float]) -> None:
-        """Enter the run in TensorBoard's HPARAMS page, with its final metrics, and close its file."""
+        """Enter the finished run in TensorBoard's HPARAMS page with its final metrics, and close TensorBoard's file."""
         from torch.utils.tensorboard.summary import hparams
 
         metrics = {f"metric/{name}": value for name, value in metrics.items() if math.isfinite(value)}
@@ -179,13 +186,16 @@ class Curves(Callback):
 
 
 def _scalars(rows: list[dict[str, Tensor]]) -> list[dict[str, Tensor]]:
-    """What iterations returned, with the means of their logits for the logits, and with what these tell."""
+    """The rows with logits ``[B]`` replaced by their means, and with the discriminator's accuracy.
+
+    The accuracy is the share of pairs in which the real sample has the higher logit, ties counting half: a number that
+    is defined for every objective.
+    """
     if not rows:
         return []
     real, fake = (torch.stack([row[name].float() for row in rows]) for name in ("logits/real", "logits/fake"))
-    # of pairs in which the real sample has the higher logit, ties half: defined for every objective
     accuracy = ((real - fake).sign() + 1) / 2
-    # one by one: the order of a sum may depend on the shape it is part of, and a run that was stopped looked earlier
+    # row by row: a mean over the whole stack may round by the number of rows, which a break in training changes
     means = [of_row.mean(1).unbind() for of_row in torch.stack([real, fake, accuracy], 1)]
     names = ("logits/real", "logits/fake", "accuracy/discriminator")
     return [row | dict(zip(names, of_row, strict=True)) for row, of_row in zip(rows, means, strict=True)]

@@ -1,4 +1,4 @@
-"""What happens every so many iterations and at the last, outside training time."""
+"""The base class of callbacks that work every few iterations and after the last, outside training time."""
 
 import math
 from abc import abstractmethod
@@ -14,12 +14,12 @@ from gan_lab.errors import Diverged, NotFinite
 
 
 class Periodic(Callback):
-    """Calls `act` every so many iterations and at the last, once all so far is known to be finite.
+    """Calls `act` every few iterations and after the last, unless the model has diverged.
 
     Args:
         every: iterations between calls.
-        curves: looked at first, so that nothing is made from a model that has diverged.
-        stopwatch: stopped meanwhile.
+        curves: checks first that all values so far are finite.
+        stopwatch: stopped during the call.
     """
 
     def __init__(self, every: int, curves: Curves, stopwatch: Stopwatch) -> None:
@@ -38,18 +38,18 @@ class Periodic(Callback):
             self.do(trainer, module)
 
     def due(self, iteration: int) -> bool:
-        """Whether it is time, apart from the last iteration."""
+        """Whether to act after this iteration; the last one is always acted upon."""
         return iteration % self.every == 0
 
     def do(self, trainer: pl.Trainer, module: Algorithm) -> None:
-        """`act`, now.
+        """Call `act` now.
 
         Raises:
-            Diverged: if the model has.
+            Diverged: if a loss, logit, gradient, weight or generated sample is not finite.
         """
         iteration = trainer.global_step
         with self.stopwatch.stopped():
-            self.curves.look(trainer)
+            self.curves.check_finite(trainer)
             try:
                 self.act(trainer, module, iteration)
             except NotFinite as error:

@@ -1,4 +1,4 @@
-"""Sample pictures from a request that never changes, so that they show how the generator learns."""
+"""Pictures of samples from one request throughout a run, so that they show how the generator learns."""
 
 import pytorch_lightning as pl
 import torch
@@ -15,15 +15,15 @@ from gan_lab.storage.pictures import draw, save_png
 
 
 class Pictures(Periodic):
-    """Draws ``samples/iteration_<i>.png``, TensorBoard's ``samples``, and at the last ``samples/final.png``.
+    """Draws ``samples/iteration_<i>.png`` and TensorBoard's ``samples``; at the last iteration ``samples/final.png``.
 
     Args:
         folder: the run's folder.
         request: what the generator is asked for every time.
-        real: real samples to draw points beside, ``[M, …]``; images are drawn alone.
+        real: real samples ``[M, …]``, drawn behind generated points; pictures of images do without.
         every: iterations between pictures.
         curves: has the TensorBoard writer.
-        stopwatch: stopped meanwhile.
+        stopwatch: stopped while a picture is drawn.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The progress bar."""
+"""The progress bar of a run."""
 
 import math
 import multiprocessing
@@ -16,17 +16,19 @@ _LOSSES = {"D": "discriminator", "G": "generator"}
 
 
 class ProgressBar(Callback):
-    """Iterations done, both losses, speed and time left, on stderr; in a sweep, the sweep's own lines tell.
+    """Shows iterations done, both losses, speed and remaining time on stderr.
+
+    A run of a sweep shows no bar: the sweep prints lines of its own.
 
     Args:
-        title: what is being trained.
+        title: stands before the bar.
         curves: has the losses.
     """
 
     def __init__(self, title: str, curves: Curves) -> None:
         self.title = title
         self.curves = curves
-        self.bar: tqdm | None = None  # none for a run that has nothing left to train
+        self.bar: tqdm | None = None  # until training starts
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.bar = tqdm(
@@ -36,7 +38,7 @@ class ProgressBar(Callback):
             unit="it",
             dynamic_ncols=True,
             disable=multiprocessing.parent_process() is not None or not trainer.is_global_zero,
-            mininterval=0.2 if sys.stderr.isatty() else 10.0,  # a log file wants a line now and then, not a film
+            mininterval=0.2 if sys.stderr.isatty() else 10.0,  # in a log file every update is a new line
         )
 
     def after_iteration(
@@ -44,9 +46,9 @@ class ProgressBar(Callback):
     ) -> None:
         assert self.bar is not None
         if iteration % self.curves.every == 0:
+            # a loss is missing if all updates since the last point were skipped
             latest = {key: self.curves.latest.get(f"loss/{name}", math.nan) for key, name in _LOSSES.items()}
-            losses = {key: f"{value:.3f}" for key, value in latest.items()}  # nan: all its updates were skipped
-            self.bar.set_postfix(losses, refresh=False)
+            self.bar.set_postfix({key: f"{value:.3f}" for key, value in latest.items()}, refresh=False)
         self.bar.update()
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:

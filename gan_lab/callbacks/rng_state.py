@@ -1,4 +1,7 @@
-"""The state of every random generator but those that belong to a part of the run."""
+"""The state of the global random generators in checkpoints.
+
+Generators that belong to a part of the run, such as the one that draws training's latents, are saved by that part.
+"""
 
 import random
 from typing import Any
@@ -11,10 +14,10 @@ from gan_lab.callbacks.base import Callback
 
 
 class Randomness(Callback):
-    """Saves the global generators of PyTorch, NumPy and Python with a checkpoint, and goes on from there.
+    """Saves the state of PyTorch's, NumPy's and Python's global generators in a checkpoint, and restores it.
 
-    Of the GPUs' generators it is the one that this process trains on; those of further processes, which begin from the
-    same seed and draw as often, are in the same state.
+    Of the GPUs' generators it saves the one of the GPU that the first process trains on. Those of further processes are
+    in the same state, as all processes start from one seed and draw equally often.
     """
 
     def __init__(self) -> None:
@@ -27,7 +30,7 @@ class Randomness(Callback):
         return {
             "cpu": torch.get_rng_state(),
             "cuda": torch.cuda.get_rng_state() if torch.cuda.is_initialized() else None,
-            "numpy": [name, keys.tolist(), *others],  # an array is more than weights_only admits
+            "numpy": [name, keys.tolist(), *others],  # torch.load(weights_only=True) refuses NumPy arrays
             "python": [version, list(internal), gauss_next],
         }
 
@@ -35,11 +38,11 @@ class Randomness(Callback):
         self._loaded = state
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Restore them: nothing between here and the first iteration draws."""
+        """Restore the states now: between this hook and the first iteration nothing draws a random number."""
         if self._loaded is None:
             return
         torch.set_rng_state(self._loaded["cpu"])
-        if self._loaded["cuda"] is not None and torch.cuda.is_available():  # else the run has moved to another machine
+        if self._loaded["cuda"] is not None and torch.cuda.is_available():  # the run may have moved to another machine
             torch.cuda.set_rng_state(self._loaded["cuda"])
         np.random.set_state(tuple(self._loaded["numpy"]))
         version, internal, gauss_next = self._loaded["python"]

@@ -1,4 +1,4 @@
-"""Being stopped from outside: finish the iteration, save, leave."""
+"""A run that is told to stop by a signal finishes its iteration, saves a checkpoint and exits."""
 
 import pytorch_lightning as pl
 from torch import Tensor
@@ -11,29 +11,28 @@ from gan_lab.runs.stop_signals import Stop
 
 
 class Signals(Callback):
-    """Lets a signal wait for the end of the iteration, saves a checkpoint then, and exits with 128 + the signal.
+    """Answers a signal at the end of the iteration: saves a checkpoint and exits with status 128 + the signal's number.
 
     Args:
-        stop: hears the signals.
+        stop: receives the signals.
+        checkpoints: saves the checkpoint.
     """
 
-    def __init__(self, stop: Stop) -> None:
+    def __init__(self, stop: Stop, checkpoints: Checkpoints) -> None:
         self.stop = stop
+        self.checkpoints = checkpoints
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.stop.listen()  # Lightning has put its own in the place of some
+        self.stop.listen()  # Lightning has replaced some of the handlers by its own
         self.stop.waits = True
 
     def after_iteration(
         self, trainer: pl.Trainer, module: Algorithm, iteration: int, curves: dict[str, Tensor]
     ) -> None:
-        received = as_the_first(self.stop.received)  # a signal reaches processes in different iterations
-        if received is None:
-            return
-        callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
-        (checkpoints,) = (callback for callback in callbacks if isinstance(callback, Checkpoints))
-        checkpoints.do(trainer, module)
-        raise SystemExit(128 + received)
+        received = as_the_first(self.stop.received)  # processes receive a signal in different iterations
+        if received is not None:
+            self.checkpoints.do(trainer, module)
+            raise SystemExit(128 + received)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.stop.waits = False

@@ -1,6 +1,6 @@
-"""Sources of real samples, one file each, and the stream of batches that training reads.
+"""Datasets, one file each, and the stream of batches that training reads.
 
-`gan_lab.datasets.data_module`, which alone needs Lightning, is imported by its full name.
+`gan_lab.datasets.data_module` is not imported here: it needs Lightning, whose import takes seconds.
 """
 
 from gan_lab.datasets.batch import Batch, Request

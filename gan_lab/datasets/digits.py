@@ -1,4 +1,4 @@
-"""The 1 797 handwritten digits bundled with scikit-learn: real images that need no download."""
+"""The 1797 handwritten digits bundled with scikit-learn: real images that need no download."""
 
 import numpy as np
 import torch
@@ -9,15 +9,15 @@ _TEST_SAMPLES = 500
 
 
 def digits(max_samples: int | None = None) -> Dataset:
-    """8×8 grey images of handwritten digits, 1 297 to train on and 500 held out, classes balanced in both.
+    """8×8 grey images of handwritten digits: 1297 to train on and 500 held out, with equal shares of each class.
 
     Args:
-        max_samples: train on the first so many only; None for all.
+        max_samples: number of images to train on, the first ones; None for all.
 
     References:
         UCI Optical Recognition of Handwritten Digits, test part, as shipped by `sklearn.datasets.load_digits`.
     """
-    from sklearn.datasets import load_digits  # takes two seconds, for which other datasets need not wait
+    from sklearn.datasets import load_digits  # imported late: it takes two seconds
     from sklearn.model_selection import train_test_split
 
     bunch = load_digits()

@@ -1,4 +1,4 @@
-"""Image files: which there are in a folder, and the pixels of one."""
+"""Image files: finding them in a folder, and reading the pixels of one."""
 
 import io
 import os
@@ -11,24 +11,29 @@ from PIL import Image, ImageOps
 from gan_lab.errors import ConfigError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
-_MODES = {"1": "L", "L": "L", "LA": "L", "P": "RGB", "PA": "RGB", "RGB": "RGB", "RGBA": "RGB"}  # Pillow's, 8 bits
+# Pillow's modes of 8 bits or fewer a channel, each with the mode it is converted to: grey or colour
+_MODES = {"1": "L", "L": "L", "LA": "L", "P": "RGB", "PA": "RGB", "RGB": "RGB", "RGBA": "RGB"}
 
 
 class UnfitImage(Exception):
-    """Why an image is not taken as it is; the text goes on after the file's name."""
+    """An image that cannot be used as it is. The text continues a sentence that begins with the file's name."""
 
 
 class BrokenImage(UnfitImage):
-    """The file's content is no image, or a damaged one."""
+    """A file whose content is not an image, or a damaged one."""
 
 
 def find_images(key: str, folder: Path) -> tuple[list[Path], list[Path]]:
-    """The image files at any depth, told by their suffix, and the other files, both in the order of their names.
+    """The image files in a folder at any depth, recognised by suffix, and its other files; both sorted by path.
 
-    Links to folders are followed. Hidden files and folders are passed over: systems leave their own there.
+    Links to folders are followed. Hidden files and folders are skipped: operating systems keep files of theirs there.
+
+    Args:
+        key: the configuration key of the folder, for errors.
+        folder: the folder.
 
     Raises:
-        ConfigError: if a folder cannot be read, or is met twice.
+        ConfigError: if a folder cannot be read, or is reached twice through links.
     """
     images: list[Path] = []
     others: list[Path] = []
@@ -50,27 +55,29 @@ def find_images(key: str, folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def read_image(file: Path, channels: int | None = None, size: int | None = None) -> np.ndarray:
-    """Pixels, uint8 ``[H, W, C]``, upright as the file's orientation tag has it; of an animation the first picture.
+    """The pixels of an image file, uint8 ``[H, W, C]``, turned upright by its orientation tag.
+
+    Of an animation it is the first picture.
 
     Args:
         file: the file.
-        channels: convert to 1, grey (ITU-R 601), or 3, colour; None for what the file has.
-        size: bring the shorter side to so many pixels, by antialiased bicubic interpolation (Parmar et al. 2022, arXiv
-            2104.11222, on why these two), and cut the middle square out; None for what the file has.
+        channels: 1 converts to grey (ITU-R 601), 3 to colour; None keeps the file's.
+        size: resize the shorter side to this many pixels, by antialiased bicubic interpolation as Parmar et al. 2022
+            (arXiv 2104.11222) advise, and crop the central square; None keeps the file's size.
 
     Raises:
         BrokenImage: if the content cannot be decoded.
-        UnfitImage: if it is transparent, or not of 8 bits grey or colour.
+        UnfitImage: if the image has transparent pixels, or is neither grey nor colour of 8 bits a channel.
         OSError: if the system cannot read the file.
     """
-    if not stat.S_ISREG(file.stat().st_mode):  # a pipe would be waited for without end
+    if not stat.S_ISREG(file.stat().st_mode):  # reading a pipe could block for ever
         raise UnfitImage("is no ordinary file")
     content = file.read_bytes()
     try:
         with Image.open(io.BytesIO(content)) as opened:
             opened.load()
             image = ImageOps.exif_transpose(opened)
-    except Exception as error:  # on damaged bytes Pillow raises whatever its many parsers stumble on
+    except Exception as error:  # on damaged bytes Pillow's parsers raise errors of many kinds
         raise BrokenImage(f"is not an image that can be read: {_reason(error)}") from error
     if image.mode not in _MODES:
         raise UnfitImage(f"is of Pillow's mode {image.mode}, expected 8-bit grey or colour")
@@ -86,13 +93,13 @@ def read_image(file: Path, channels: int | None = None, size: int | None = None)
 
 
 def described(shape: tuple[int, ...]) -> str:
-    """The shape ``(H, W, C)`` of an image in words."""
+    """An image's shape ``(H, W, C)`` in words, such as ``32x24 with 3 channels``."""
     height, width, channels = shape
     return f"{width}x{height} with {channels} channel{'s' if channels > 1 else ''}"
 
 
 def shown(file: str | Path) -> str:
-    """A file's name for people, which may not be text to the system."""
+    """A file's name as printable text. The system allows names that are not text."""
     text = os.fsencode(file).decode("utf-8", "backslashreplace")
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
@@ -106,6 +113,6 @@ def _raise(error: OSError) -> None:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, Image.UnidentifiedImageError):  # whose text is an address in memory
+    if isinstance(error, Image.UnidentifiedImageError):  # its text contains an address in memory
         return "its format is unknown"
     return " ".join(str(error).split()) or type(error).__name__

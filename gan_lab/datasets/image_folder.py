@@ -1,7 +1,8 @@
-"""A folder of anyone's pictures, decoded once into one file of the cache, which runs map into memory.
+"""A folder of images, decoded once into one file of the cache, which runs map into memory.
 
-A mapped file is a tensor like any other, whether or not it fits in memory: the order of batches and exact resume do
-not depend on its size, no run decodes what another has, and all processes of a sweep share one copy.
+A mapped file is a tensor like any other, whether or not it fits into memory. So large folders have the same order of
+batches and the same exact resume as small ones, no run decodes images again, and the processes of a sweep share one
+copy.
 """
 
 import hashlib
@@ -24,14 +25,14 @@ from gan_lab.datasets.dataset import Dataset, all_the_same, checksum, first, hol
 from gan_lab.datasets.image_files import SUFFIXES, BrokenImage, UnfitImage, described, find_images, read_image, shown
 from gan_lab.datasets.readers import user_path
 from gan_lab.errors import ConfigError
-from gan_lab.storage.cache import blaming_the_folder, broken, cached, code_hash, place
+from gan_lab.storage.cache import broken, cache_file, cached, code_hash, naming_the_cache
 from gan_lab.storage.files import replacing
+from gan_lab.validation import check_flag, check_null_or_whole
 
 _CODE = [Path(__file__).with_name(f"{module}.py") for module in ("image_folder", "image_files", "dataset")]
-_SIZES = range(4, 2049)
 _SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation"}
-_AHEAD = 256  # images that are decoded before they are written: bounds memory
-_NAMED = 3  # of many files
+_AHEAD = 256  # images decoded before they are written, to bound memory
+_NAMED = 3  # file names in a message about many files
 
 _Read = Callable[[Path], np.ndarray | None]
 
@@ -46,52 +47,36 @@ def image_folder(
     skip_corrupt: bool = False,
     max_samples: int | None = None,
 ) -> Dataset:
-    """The images in a folder, uint8 ``[N, C, H, W]``; where they are in subfolders, these are the classes.
+    """The images in a folder, uint8 ``[N, C, H, W]``. If they are in subfolders, each subfolder is a class.
 
     Labels number the subfolders in the order of their names, as `torchvision.datasets.ImageFolder` does.
 
     Args:
         path: the folder.
-        image_size: side of the square that every image is cropped and resized to, see `read_image`; None takes them as
-            they are, all of one size.
-        channels: 1, grey, or 3, colour, whatever the files are; None takes them as they are, all alike.
+        image_size: side in pixels of the square that each image is resized and cropped to, see `read_image`; None for
+            images that all have one size already.
+        channels: 1 converts all images to grey, 3 to colour; None for images that are all alike already.
         held_out: share of the images to hold out for evaluation, see `hold_out`.
-        skip_corrupt: leave out files that cannot be decoded; otherwise the first of them is an error.
-        max_samples: train on so many only; None for all.
+        skip_corrupt: leave out files that cannot be decoded, instead of raising an error for the first.
+        max_samples: number of images to train on, the first ones; None for all.
 
     Raises:
-        ConfigError: for a folder that is missing, or files that cannot be used; the first one is named.
+        ConfigError: for a folder that is missing or a file that cannot be used; the first one is named.
         ValueError: for an argument out of range.
     """
-    _check_arguments(image_size, channels, skip_corrupt)
+    check_null_or_whole("image_size", image_size, 4, 2048)
+    if channels not in (None, 1, 3) or isinstance(channels, bool):
+        raise ValueError(f"channels={channels!r}: expected null, 1 (grey) or 3 (colour)")
+    check_flag("skip_corrupt", skip_corrupt)
     folder = user_path("dataset.path", path)
-    if os.path.isfile(folder):
-        raise ConfigError(f"dataset.path={folder}: it is a file, expected a folder of images; dataset=npz reads .npz")
-    files, others = find_images("dataset.path", folder)
-    if not files:
-        raise ConfigError(f"dataset.path={folder}: it holds no images ({', '.join(SUFFIXES)})")
+    files, others = _files(folder)
     classes, labels = _classes(folder, files)
     parts = hold_out(held_out, len(files), labels)
-    key = {
-        "files": _listing_hash(folder, files),
-        "settings": [image_size, channels, held_out, skip_corrupt],
-        "code": code_hash(*_CODE),
-        "pillow": PIL.__version__,
-    }
-    pixels = place("images", key).with_suffix(".pixels")
     read = partial(_read, folder, channels, image_size, skip_corrupt)
-    made: dict[str, Any] = cached("images", key, lambda: _decode(folder, files, parts, read, pixels))
-    train, test = _mapped(pixels, made)
-    train_labels, test_labels = (None if labels is None else labels[torch.tensor(kept)] for kept in made["kept"])
-    if made["skipped"]:
-        few = ", ".join(made["skipped"][:_NAMED])
-        log.warning(
-            "gan-lab: warning: dataset.path=%s: %d of %d images cannot be read and are left out, such as %s",
-            folder, len(made["skipped"]), len(files), few,
-        )  # fmt: skip
-    if others:
-        few = ", ".join(shown(other.relative_to(folder)) for other in others[:_NAMED])
-        log.info("dataset.path=%s: %d other files are left out, such as %s", folder, len(others), few)
+    made, (train, test) = _decoded(folder, files, parts, read, [image_size, channels, held_out, skip_corrupt])
+    _report_left_out(folder, len(files), made["skipped"], others)
+    part_labels = [] if labels is None else [labels[torch.tensor(kept)] for kept in made["kept"]]
+    train_labels, test_labels = part_labels or (None, None)
     origin = {
         "images": len(files),
         "other_files": len(others),
@@ -99,27 +84,22 @@ def image_folder(
         "classes": classes,
         "resize": None if image_size is None else f"antialiased bicubic, centre crop to {image_size}x{image_size}",
     }
-    label_parts = [] if train_labels is None or test_labels is None else [train_labels, test_labels]
-    return Dataset(
-        *first(max_samples, train, train_labels),
-        test,
-        test_labels,
-        checksum=hashlib.sha256(f"{made['checksum']} {len(train)} {checksum(*label_parts)}".encode()).hexdigest(),
-        origin=origin,
-    )
+    raw = hashlib.sha256(f"{made['checksum']} {len(train)} {checksum(*part_labels)}".encode()).hexdigest()
+    return Dataset(*first(max_samples, train, train_labels), test, test_labels, raw, origin=origin)
 
 
-def _check_arguments(image_size: int | None, channels: int | None, skip_corrupt: bool) -> None:
-    if image_size is not None and (type(image_size) is not int or image_size not in _SIZES):
-        raise ValueError(f"image_size={image_size!r}: expected null or a whole number from 4 to {_SIZES[-1]}")
-    if channels not in (None, 1, 3) or isinstance(channels, bool):
-        raise ValueError(f"channels={channels!r}: expected null, 1 (grey) or 3 (colour)")
-    if not isinstance(skip_corrupt, bool):
-        raise ValueError(f"skip_corrupt={skip_corrupt!r}: expected true or false")
+def _files(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The images in the folder, of which there is at least one, and its other files."""
+    if os.path.isfile(folder):
+        raise ConfigError(f"dataset.path={folder}: it is a file, expected a folder of images; dataset=npz reads .npz")
+    files, others = find_images("dataset.path", folder)
+    if not files:
+        raise ConfigError(f"dataset.path={folder}: it holds no images ({', '.join(SUFFIXES)})")
+    return files, others
 
 
 def _classes(folder: Path, files: Sequence[Path]) -> tuple[list[str], Tensor | None]:
-    """Names of the classes, and the class of every file; none if all lie in the folder itself."""
+    """The names of the classes, and the class of each file; none if all files lie in the folder itself."""
     names = [file.relative_to(folder).parts[0] for file in files]
     beside = [file for file in files if file.parent == folder]
     if len(beside) == len(files):
@@ -141,7 +121,7 @@ def _classes(folder: Path, files: Sequence[Path]) -> tuple[list[str], Tensor | N
 
 
 def _listing_hash(folder: Path, files: Sequence[Path]) -> str:
-    """A hash of names, sizes and times, which change whenever a file does."""
+    """A hash of the files' names, sizes and times of change: it changes whenever a file does."""
     digest = hashlib.sha256()
     for file in files:
         try:
@@ -156,7 +136,7 @@ def _listing_hash(folder: Path, files: Sequence[Path]) -> str:
 def _read(
     folder: Path, channels: int | None, image_size: int | None, skip_corrupt: bool, file: Path
 ) -> np.ndarray | None:
-    """The pixels of a file, or None if it is to be left out."""
+    """The pixels of a file, uint8 ``[H, W, C]``; None if the file is to be left out."""
     try:
         return read_image(file, channels, image_size)
     except BrokenImage as error:
@@ -171,17 +151,37 @@ def _read(
         raise _unreadable(folder, file, error) from error
 
 
+def _decoded(
+    folder: Path, files: Sequence[Path], parts: tuple[Tensor, Tensor], read: _Read, settings: list[Any]
+) -> tuple[dict[str, Any], tuple[Tensor, Tensor]]:
+    """What `_decode` returned for these files and settings, and the images to train on and those held out."""
+    key = {
+        "files": _listing_hash(folder, files),
+        "settings": settings,
+        "code": code_hash(*_CODE),
+        "pillow": PIL.__version__,
+    }
+    pixels = cache_file("images", key).with_suffix(".pixels")
+    made: dict[str, Any] = cached("images", key, lambda: _decode(folder, files, parts, read, pixels))
+    return made, _mapped(pixels, made)
+
+
 def _decode(
     folder: Path, files: Sequence[Path], parts: tuple[Tensor, Tensor], read: _Read, pixels: Path
 ) -> dict[str, Any]:
-    """Write the pixels ``[N, C, H, W]`` of all images, those to train on first; what there is to know of the file."""
+    """Write the pixels ``[N, C, H, W]`` of all images into one file, the images to train on first.
+
+    Returns:
+        ``shape``: ``[C, H, W]``; ``kept``: indices of the files of both parts; ``skipped``: names of the files left
+        out; ``checksum``: SHA-256 of the pixels.
+    """
     kept: tuple[list[int], list[int]] = ([], [])
     skipped: list[str] = []
     example: tuple[Path, np.ndarray] | None = None
     varied = False
     digest = hashlib.sha256()
     with (
-        blaming_the_folder(),
+        naming_the_cache(),
         replacing(pixels) as stream,
         tqdm(total=len(files), desc="reading images, once", delay=2, disable=None, leave=False) as bar,
     ):
@@ -212,7 +212,7 @@ def _decode(
 
 
 def _ahead(read: _Read, files: Sequence[Path], indices: list[int]) -> Iterator[tuple[int, np.ndarray | None]]:
-    """Each index with its image, in order; Pillow decodes on several threads at once."""
+    """Each index with its image, in order. Several threads decode at once, as Pillow releases Python's lock."""
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         for start in range(0, len(indices), _AHEAD):
             chosen = indices[start : start + _AHEAD]
@@ -220,20 +220,33 @@ def _ahead(read: _Read, files: Sequence[Path], indices: list[int]) -> Iterator[t
 
 
 def _mapped(pixels: Path, made: dict[str, Any]) -> tuple[Tensor, Tensor]:
-    """The images to train on and those held out, as views of the file.
+    """The images to train on and those held out, as views of the mapped file.
 
     Raises:
-        ConfigError: if the file is not as it was written.
+        ConfigError: if the file's content is not what was written.
     """
     shape, sizes = made["shape"], [len(kept) for kept in made["kept"]]
     count = sum(sizes) * math.prod(shape)
+    record = pixels.with_suffix(".pt")  # deleting this file makes both anew
     if not pixels.is_file() or pixels.stat().st_size != count:
-        raise broken(pixels.with_suffix(".pt"))  # without which both are made again
+        raise broken(record)
     mapped = torch.from_file(str(pixels), shared=False, size=count, dtype=torch.uint8)
     if checksum(mapped) != made["checksum"]:
-        raise broken(pixels.with_suffix(".pt"))  # without which both are made again
+        raise broken(record)
     train, test = mapped.view(-1, *shape).split(sizes)
     return train, test
+
+
+def _report_left_out(folder: Path, images: int, skipped: list[str], others: Sequence[Path]) -> None:
+    if skipped:
+        few = ", ".join(skipped[:_NAMED])
+        log.warning(
+            "gan-lab: warning: dataset.path=%s: %d of %d images cannot be read and are left out, such as %s",
+            folder, len(skipped), images, few,
+        )  # fmt: skip
+    if others:
+        few = ", ".join(shown(other.relative_to(folder)) for other in others[:_NAMED])
+        log.info("dataset.path=%s: %d other files are left out, such as %s", folder, len(others), few)
 
 
 def _unlike(folder: Path, one: tuple[Path, np.ndarray], other: tuple[Path, np.ndarray]) -> ConfigError:

@@ -1,4 +1,4 @@
-"""Mixtures of 2-D Gaussians, whose every mode is known (the sets of PacGAN, arXiv 1712.04086)."""
+"""Mixtures of 2-D Gaussians with known modes, as in PacGAN (Lin et al. 2018, arXiv 1712.04086)."""
 
 import math
 
@@ -8,14 +8,14 @@ from torch import Tensor
 from gan_lab.datasets.dataset import Dataset, checksum, first
 
 _TRAIN_SAMPLES, _TEST_SAMPLES = 100_000, 10_000
-_DATA_SEED = 0  # the data is one fixed set, as a file would be: it does not follow the run's seed
+_DATA_SEED = 0  # the samples are the same for every seed of a run, as if read from a file
 
 
 def ring(max_samples: int | None = None, modes: int = 8, radius: float = 1.0, std: float = 0.01) -> Dataset:
-    """Gaussians evenly spaced on a circle.
+    """Points ``[N, 2]`` from Gaussians evenly spaced on a circle.
 
     Args:
-        max_samples: train on the first so many of the 100 000 only; None for all.
+        max_samples: number of points to train on, the first ones; None for all 100,000.
         modes: number of Gaussians.
         radius: radius of the circle.
         std: standard deviation of each Gaussian.
@@ -25,12 +25,12 @@ def ring(max_samples: int | None = None, modes: int = 8, radius: float = 1.0, st
 
 
 def grid(max_samples: int | None = None, side: int = 5, spacing: float = 2.0, std: float = 0.05) -> Dataset:
-    """Gaussians on a square grid centred at the origin.
+    """Points ``[N, 2]`` from Gaussians on a square grid centred at the origin.
 
     Args:
-        max_samples: train on the first so many of the 100 000 only; None for all.
-        side: Gaussians a side.
-        spacing: distance between neighbours.
+        max_samples: number of points to train on, the first ones; None for all 100,000.
+        side: number of Gaussians along a side.
+        spacing: distance between neighbouring Gaussians.
         std: standard deviation of each Gaussian.
     """
     ticks = spacing * (torch.arange(side) - (side - 1) / 2)

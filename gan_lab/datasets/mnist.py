@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST, read by torchvision from its own layout, after every byte has been checked."""
+"""MNIST and Fashion-MNIST, read with torchvision from its folder layout after their checksums were verified."""
 
 import hashlib
 import os
@@ -10,8 +10,9 @@ from gan_lab.datasets.dataset import Dataset, first
 from gan_lab.datasets.readers import user_path
 from gan_lab.errors import ConfigError
 from gan_lab.storage.cache import locked
+from gan_lab.validation import check_flag
 
-_FILES = {  # of each decompressed file: its bytes, its SHA-256 in MNIST and in Fashion-MNIST
+_FILES = {  # each decompressed file: its size in bytes, and its SHA-256 in MNIST and in Fashion-MNIST
     "train-images-idx3-ubyte": (
         47040016,
         {
@@ -44,30 +45,29 @@ _FILES = {  # of each decompressed file: its bytes, its SHA-256 in MNIST and in 
 
 
 def mnist(root: str, download: bool = False, max_samples: int | None = None) -> Dataset:
-    """28×28 grey handwritten digits, 60 000 to train on and 10 000 held out (LeCun et al. 1998).
+    """28×28 grey images of handwritten digits, 60,000 to train on and 10,000 held out (LeCun et al. 1998).
 
     Args:
-        root: folder that holds, or is to hold, ``MNIST/raw`` with the four decompressed IDX files.
-        download: fetch what is missing.
-        max_samples: train on the first so many only; None for all.
+        root: folder that contains ``MNIST/raw`` with the four decompressed IDX files.
+        download: download missing files into it.
+        max_samples: number of images to train on, the first ones; None for all.
 
     Raises:
-        ConfigError: if a file is missing or is not the published one.
+        ConfigError: if a file is missing or differs from the published one.
     """
     return _load("MNIST", "mnist", root, download, max_samples)
 
 
 def fashion_mnist(root: str, download: bool = False, max_samples: int | None = None) -> Dataset:
-    """28×28 grey pictures of clothing, MNIST's sizes (Xiao et al. 2017, arXiv 1708.07747), in ``FashionMNIST/raw``.
+    """28×28 grey images of clothing, 60,000 to train on and 10,000 held out (Xiao et al. 2017, arXiv 1708.07747).
 
-    The arguments and errors are those of `mnist`.
+    Arguments and errors are those of `mnist`; the files lie in ``FashionMNIST/raw``.
     """
     return _load("FashionMNIST", "fashion_mnist", root, download, max_samples)
 
 
 def _load(name: str, dataset: str, root: str, download: bool, max_samples: int | None) -> Dataset:
-    if not isinstance(download, bool):
-        raise ValueError(f"download={download!r}: expected true or false")
+    check_flag("download", download)
     raw = user_path("dataset.root", root) / name / "raw"
     if download and _faults(raw):
         _download(name, raw)
@@ -94,14 +94,14 @@ def _load(name: str, dataset: str, root: str, download: bool, max_samples: int |
 
 
 def _source(name: str) -> Any:
-    """torchvision's class; importing it takes seconds, which other datasets, and refusals, need not wait for."""
+    """torchvision's class, imported late: it takes seconds."""
     import torchvision.datasets
 
     return getattr(torchvision.datasets, name)
 
 
 def _faults(raw: Path) -> dict[str, str]:
-    """What is wrong with each file that is not the published one, byte for byte."""
+    """What is wrong with the files that differ from the published ones, by file name."""
     faults = {}
     for name, (size, published) in _FILES.items():
         file = raw / name
@@ -122,15 +122,15 @@ def _faults(raw: Path) -> dict[str, str]:
 
 
 def _download(name: str, raw: Path) -> None:
-    """Fetch into a scratch folder of the same file system, then rename: other processes see each file whole or not.
+    """Download into a temporary folder on the same file system, then rename, so that no process sees half a file.
 
-    torchvision checks the md5 of what it fetches. The lock keeps parallel jobs from fetching the same twice; it is in
-    the cache folder, as one beside the data would stay there.
+    torchvision checks the MD5 of what it downloads. A lock keeps parallel runs from downloading the same files twice.
+    It lies in the cache folder, as lock files are left behind.
     """
     with locked("downloads", {"folder": str(raw.resolve())}):
         if not _faults(raw):
             return
-        there = next(folder for folder in raw.parents if folder.is_dir())  # what fails makes no folders
+        there = next(folder for folder in raw.parents if folder.is_dir())  # a failed download makes no folders
         try:
             with tempfile.TemporaryDirectory(prefix=".download-", dir=there) as scratch:
                 _source(name)(scratch, train=True, download=True)
@@ -139,5 +139,5 @@ def _download(name: str, raw: Path) -> None:
                 for file in _FILES:
                     os.replace(fetched / file, raw / file)
         except (OSError, RuntimeError) as error:
-            reason = " ".join(str(error).split())  # torchvision's has a line for each mirror
+            reason = " ".join(str(error).split())  # torchvision's message has a line for each mirror
             raise ConfigError(f"dataset.download=true: {name} could not be fetched: {reason}") from error

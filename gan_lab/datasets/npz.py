@@ -1,19 +1,19 @@
-"""An .npz archive of anyone's samples, as NumPy and many tools write it."""
+"""Samples in an .npz archive, as NumPy and many other tools write it."""
 
 from gan_lab.datasets.dataset import Dataset, all_the_same, checksum, first, hold_out
 from gan_lab.datasets.readers import read_archive, user_path
 
 
 def npz(path: str, held_out: float = 0.2, max_samples: int | None = None) -> Dataset:
-    """The images or points in an archive; what may be in it, `read_archive` says.
+    """The images ``[N, C, H, W]`` or points ``[N, D]`` in an archive; `read_archive` says what it may contain.
 
     Args:
         path: the file.
         held_out: share of the samples to hold out for evaluation, see `hold_out`.
-        max_samples: train on so many only; None for all.
+        max_samples: number of samples to train on, the first ones; None for all.
 
     Raises:
-        ConfigError: for a file that is missing, broken, or holds something else, or the same sample throughout.
+        ConfigError: for a file that is missing, damaged or holds something else, or whose samples are all the same.
         ValueError: for an argument out of range.
     """
     file = user_path("dataset.path", path)
@@ -22,6 +22,6 @@ def npz(path: str, held_out: float = 0.2, max_samples: int | None = None) -> Dat
         raise all_the_same(f"dataset.path={file}", len(samples))
     train, test = hold_out(held_out, len(samples), labels)
     train_labels, test_labels = (None if labels is None else labels[part] for part in (train, test))
-    # what is trained on and what it is measured against, whatever the archive's name and compression
+    # of the samples and their split: the archive's name and compression do not matter
     raw = checksum(train, test, samples, *([] if labels is None else [labels]))
     return Dataset(*first(max_samples, samples[train], train_labels), samples[test], test_labels, raw)

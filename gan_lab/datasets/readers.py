@@ -1,4 +1,4 @@
-"""Samples out of files that other tools wrote: a folder of images, or a NumPy archive."""
+"""Reading samples that other tools wrote: a folder of images, or a NumPy archive."""
 
 import os
 import stat
@@ -14,16 +14,20 @@ from torch import Tensor
 from gan_lab.datasets.image_files import SUFFIXES, UnfitImage, described, find_images, read_image, shown
 from gan_lab.errors import ConfigError
 
-_FEWEST = 4  # samples: two halves that have covariances
-_ARRAYS = ("samples", "images", "arr_0")  # ours, the data sets', and what np.savez calls an array without a name
-_NAMED = 5  # of many arrays
+_FEWEST = 4  # samples: a covariance needs two in each half
+_ARRAYS = ("samples", "images", "arr_0")  # gan-lab's name, the datasets', and np.savez's for an array without one
+_NAMED = 5  # array names in a message about many
 
 
 def user_path(key: str, path: Any) -> Path:
-    """A path as the user wrote it, with ``~`` resolved.
+    """A path as the user wrote it, with ``~`` expanded.
+
+    Args:
+        key: its configuration key, for errors.
+        path: the value, which is not text if Hydra read the name of a folder as a number.
 
     Raises:
-        ConfigError: if it is empty, or not text, as a folder's name is not that Hydra reads as a number.
+        ConfigError: if it is empty or not text.
     """
     if not isinstance(path, str) or not path:
         raise ConfigError(
@@ -33,29 +37,29 @@ def user_path(key: str, path: Any) -> Path:
 
 
 def read_samples(key: str, path: Path) -> tuple[Tensor, Tensor | None]:
-    """Samples, uint8 ``[N, C, H, W]`` or float ``[N, D]``, and their labels ``[N]`` if the file has any.
+    """Samples, uint8 ``[N, C, H, W]`` or float32 ``[N, D]``, and labels ``[N]`` int64 if the file has any.
 
     Args:
-        key: what the user called it, for the errors.
-        path: a folder of images, all of one size, or an ``.npz``, see `read_archive`.
+        key: the configuration key of the path, for errors.
+        path: a folder of images that all have one size, or an ``.npz`` file, see `read_archive`.
 
     Raises:
-        ConfigError: for a file or folder that is missing, empty, broken or holds something else.
+        ConfigError: for a file or folder that is missing, empty, damaged or holds something else.
     """
     return (_read_folder(key, path), None) if path.is_dir() else read_archive(key, path)
 
 
 def read_archive(key: str, file: Path) -> tuple[Tensor, Tensor | None]:
-    """Samples, uint8 ``[N, C, H, W]`` or float ``[N, D]``, and their labels ``[N]`` if the archive has any.
+    """Samples, uint8 ``[N, C, H, W]`` or float32 ``[N, D]``, and labels ``[N]`` int64 if the archive has any.
 
     Args:
-        key: what the user called it, for the errors.
-        file: an ``.npz`` with an array ``samples``, ``images`` or ``arr_0``: images as uint8 ``[N, H, W, C]``,
-            ``[N, C, H, W]`` or ``[N, H, W]``, or points as float ``[N, D]``; and perhaps ``labels``, ``[N]``. Nothing
-            pickled is read.
+        key: the configuration key of the file, for errors.
+        file: an ``.npz`` file with an array ``samples``, ``images`` or ``arr_0``: images as uint8 ``[N, H, W, C]``,
+            ``[N, C, H, W]`` or ``[N, H, W]``, or points as floats ``[N, D]``. An array ``labels``, ``[N]``, is
+            optional. Pickled objects are never read.
 
     Raises:
-        ConfigError: for a file that is missing, broken or holds something else.
+        ConfigError: for a file that is missing, damaged or holds something else.
     """
     if os.path.isfile(file) and file.suffix != ".npz":
         raise ConfigError(f"{key}={file}: expected a folder of images or a file NAME.npz")
@@ -67,7 +71,7 @@ def read_archive(key: str, file: Path) -> tuple[Tensor, Tensor | None]:
         raise ConfigError(
             f"{key}={file}: it is a folder, expected a file NAME.npz; dataset=image_folder reads folders of images"
         ) from error
-    except Exception as error:  # on damaged bytes NumPy raises whatever zipfile, zlib and Python's parser stumble on
+    except Exception as error:  # on damaged bytes zipfile, zlib and NumPy raise errors of many kinds
         reason = " ".join(str(error).split()).partition(". ")[0] or type(error).__name__
         raise ConfigError(
             f"{key}={file}: not an archive that NumPy can read: {reason}; expected arrays of numbers, as np.savez "
@@ -85,11 +89,11 @@ def read_archive(key: str, file: Path) -> tuple[Tensor, Tensor | None]:
 
 
 def _load(file: Path) -> tuple[list[str], dict[str, Any]] | None:
-    """All names in an archive, and what goes by those that matter; None if the file is no archive but one array."""
+    """The names of all arrays in an archive, and the arrays that are used; None if the file is a single array."""
     mode = file.stat().st_mode
-    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # a pipe would be waited for without end
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # reading a pipe could block for ever
         raise ValueError("it is no ordinary file")
-    if not zipfile.is_zipfile(file):  # NumPy would take it for a pickle, and advise to trust it
+    if not zipfile.is_zipfile(file):  # NumPy would take the file for a pickle
         with file.open("rb") as stream:
             if stream.read(len(MAGIC_PREFIX)) == MAGIC_PREFIX:
                 return None
@@ -103,7 +107,7 @@ def _as_samples(key: str, path: Path, array: np.ndarray) -> Tensor:
         count = len(array) if array.ndim else 0
         raise ConfigError(f"{key}={path}: it holds {count} samples, expected at least {_FEWEST}")
     if array.dtype.kind == "f" and array.ndim == 2 and array.shape[1] > 1:
-        with np.errstate(over="ignore"):  # what is too large for float32 is found below
+        with np.errstate(over="ignore"):  # values too large for float32 are refused below
             points = array.astype(np.float32)
         if not np.isfinite(points).all():
             row, column = np.argwhere(~np.isfinite(points))[0]
@@ -125,7 +129,7 @@ def _as_samples(key: str, path: Path, array: np.ndarray) -> Tensor:
 
 
 def _as_labels(key: str, path: Path, labels: Any, count: int) -> Tensor:
-    # a number as large as that of the samples names no class: it may be an identifier
+    # a label of N or more for N samples cannot number a class; it may be an identifier
     if (
         not isinstance(labels, np.ndarray)
         or labels.shape != (count,)

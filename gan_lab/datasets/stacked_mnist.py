@@ -1,4 +1,4 @@
-"""Stacked MNIST: three random digits as the channels of one image, a thousand modes that a classifier can count."""
+"""Stacked MNIST: three random digits as the channels of one image, which makes a thousand modes to count."""
 
 import torch
 from torch import Tensor
@@ -7,13 +7,13 @@ from gan_lab.datasets.dataset import Dataset, first
 from gan_lab.datasets.mnist import mnist
 
 _TRAIN_SAMPLES, _TEST_SAMPLES = 128_000, 26_000
-_DATA_SEED = 0  # the data is one fixed set, as a file would be: it does not follow the run's seed
+_DATA_SEED = 0  # the samples are the same for every seed of a run, as if read from a file
 
 
 def stacked_mnist(root: str, download: bool = False, max_samples: int | None = None) -> Dataset:
-    """3×28×28 images of three MNIST digits each, 128 000 of the training digits and 26 000 of the held-out ones.
+    """3×28×28 images of three MNIST digits: 128,000 of MNIST's training digits, and 26,000 of its test digits held out.
 
-    Labels name the digit of every channel, ``[N, 3]``. The arguments and errors are those of `gan_lab.datasets.mnist`.
+    Labels are the digits of the channels, ``[N, 3]``. Arguments and errors are those of `gan_lab.datasets.mnist`.
 
     References:
         Metz et al. 2016, Unrolled GAN (arXiv 1611.02163); the sizes are PacGAN's (arXiv 1712.04086).

@@ -1,16 +1,18 @@
-"""How good generated samples are: pure functions on features, extractors that make them, and what brings both together.
+"""Metrics of generated samples: functions of features, extractors that compute features, and what joins the two.
 
-The functions: `frechet` and `kernel` distances, `neighbours` (precision, recall, density, coverage), `classes`
-(classifier score and histograms), `modes` (of mixtures), `signals` (of collapse). A metric is named after the extractor
-of its features: ``fd_pixels``, ``fd_classifier``; ``fid`` is Inception's alone.
+The functions: `frechet_distance`, `kernel_distance`, precision, recall, density and coverage from `neighbours`,
+classifier score and class histograms from `classes`, mode counts from `modes`, signals of collapse from `collapse`. A
+metric of features is named after their extractor, as in ``fd_pixels`` or ``fd_classifier``; only a metric of
+Inception's features is called ``fid``.
 """
 
 from gan_lab.metrics.classes import class_histogram, classifier_score, predicted_classes
 from gan_lab.metrics.classifier import Classifier
 from gan_lab.metrics.collapse import signals
 from gan_lab.metrics.evaluator import Evaluated, Evaluator, generate
-from gan_lab.metrics.extractors import Extractor, Inception, Pixels, Points, RandomConv, as_extractor, weights_hash
+from gan_lab.metrics.extractors import Extractor, Pixels, Points, RandomConv, as_extractor, weights_hash
 from gan_lab.metrics.frechet import Moments, frechet_distance
+from gan_lab.metrics.inception import Inception
 from gan_lab.metrics.kernel import kernel_distance, squared_mmd
 from gan_lab.metrics.modes import class_ceiling, mixture_ceiling, mode_coverage
 from gan_lab.metrics.neighbours import neighbour_radii, precision_recall_density_coverage

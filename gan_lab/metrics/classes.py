@@ -1,4 +1,4 @@
-"""What a classifier says of generated samples: how sure it is, and which classes it sees."""
+"""Metrics from a classifier's logits: how sure it is of its classes, and which classes the samples have."""
 
 from itertools import pairwise
 
@@ -7,14 +7,15 @@ from torch import Tensor
 
 
 def classifier_score(logits: Tensor, splits: int = 1) -> float:
-    """exp E KL(p(y|x) ‖ p(y)): from 1, all alike or all unsure, to the number of classes, all sure and evenly spread.
+    """exp E KL(p(y|x) ‖ p(y)), from 1 to the number of classes.
 
-    With Inception's classifier, and with that alone, this is the Inception Score, whose custom is the mean over 10
-    splits.
+    It is 1 if the samples are all alike or the classifier is never sure, and K if it is always sure and all K classes
+    are equally frequent. With Inception's logits, and only with those, this is the Inception Score, which by custom is
+    the mean over 10 splits.
 
     Args:
-        logits: ``[N, K]``; further dimensions between, ``[N, C, K]``, count as samples.
-        splits: parts, in order, over whose scores the mean is taken.
+        logits: ``[N, K]``; dimensions in between, as in ``[N, C, K]``, count as samples.
+        splits: number of consecutive parts whose scores are averaged.
 
     Raises:
         ValueError: if there are fewer samples than splits.
@@ -36,7 +37,12 @@ def classifier_score(logits: Tensor, splits: int = 1) -> float:
 
 
 def predicted_classes(logits: Tensor) -> Tensor:
-    """The likeliest class of every sample, ``[N]``: of ``[N, K]`` logits one of K, of ``[N, C, K]`` one of K^C."""
+    """The most likely class of each sample, ``[N]`` int64.
+
+    Args:
+        logits: ``[N, K]`` for one of K classes; ``[N, C, K]`` for one of the K^C combinations of the channels' classes,
+            the first channel being the most significant digit.
+    """
     digits = logits.argmax(-1)
     if digits.ndim == 1:
         return digits
@@ -45,12 +51,12 @@ def predicted_classes(logits: Tensor) -> Tensor:
 
 
 def class_histogram(classes: Tensor, number: int, expected: Tensor) -> tuple[int, float]:
-    """Classes that occur, and KL(their shares ‖ expected shares) in nats.
+    """The number of classes that occur, and KL(their shares ‖ expected shares) in nats.
 
     Args:
-        classes: class of every generated sample, ``[N]``.
-        number: number of classes there are.
-        expected: share of each class, ``[number]``, all above 0.
+        classes: class of each generated sample, ``[N]``.
+        number: number of classes.
+        expected: expected share of each class, ``[number]``, all above 0.
     """
     counts = torch.bincount(classes, minlength=number).double()
     shares = counts / counts.sum()

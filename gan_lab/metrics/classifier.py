@@ -1,4 +1,4 @@
-"""A small classifier of the dataset's own classes, trained once, whose features and logits judge generated samples."""
+"""A small classifier of the dataset's own classes, trained once, whose features and logits score generated samples."""
 
 import sys
 from pathlib import Path
@@ -18,17 +18,18 @@ _BATCH, _FEATURES = 128, 64
 
 
 class Classifier(Extractor):
-    """A convolutional network for images with labels; the features are its last hidden layer.
+    """A convolutional network for images with labels. The features are its last hidden layer, ``[B, 64]``.
 
-    It is trained on the dataset's training split, on one CPU thread and from a fixed seed, so that it comes out the
-    same for everyone with the same machine and libraries; then kept in the cache under a hash of data, code and
-    settings. Where labels name every channel, as in Stacked MNIST, it sees the channels one by one; features are those
-    of all channels in a row, logits ``[B, C, K]``. It runs in float64, so that a metric does not depend on the sizes of
-    batches.
+    It is trained on the dataset's training samples and kept in the cache under a hash of data, code and settings. One
+    CPU thread and a fixed seed make it the same for all users of equal machines and libraries. It runs in float64, so
+    that a metric does not depend on the size of batches.
+
+    Where every channel has a label, as in Stacked MNIST, the network sees each channel as a grey image. The features
+    are then those of the C channels side by side, ``[B, C·64]``, and the logits are ``[B, C, K]``.
 
     Args:
-        steps: training steps, of 128 samples each.
-        seed: of weights and batches.
+        steps: number of training steps, on 128 samples each.
+        seed: seed of weights and batches.
     """
 
     name = "classifier"
@@ -89,7 +90,7 @@ class Classifier(Extractor):
     def _train(self, images: Tensor, labels: Tensor, dataset: Dataset) -> dict[str, Any]:
         print(f"gan-lab: training the classifier that judges samples ({self.steps:,} steps, once)", file=sys.stderr)
         threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # sums in an order of their own for every number of threads
+        torch.set_num_threads(1)  # the order of a sum, and so its rounding, depends on the number of threads
         try:
             with torch.random.fork_rng([]):
                 torch.manual_seed(self.seed)
@@ -105,7 +106,7 @@ class Classifier(Extractor):
 
 
 def _split_channels(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Where every channel has a label, the channels as grey images; otherwise the images as they are."""
+    """Images and labels; where every channel has a label, each channel is an image of its own."""
     if labels.ndim == 1:
         return images, labels
     return images.flatten(0, 1)[:, None], labels.flatten()

@@ -1,4 +1,4 @@
-"""Scores a generator on fixed latents against the held-out samples, the same way every time."""
+"""Evaluates a generator: its samples of fixed latents against held-out real samples."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,29 +15,33 @@ from gan_lab.metrics.suite import Comparison, Side
 from gan_lab.models.conditions import takes_labels
 from gan_lab.storage.cache import cached, code_hash
 
-_CHUNK = 1000  # samples generated at a time: bounds memory, does not change a value
+_CHUNK = 1000  # samples generated at a time, to bound memory; values do not depend on it
 
 
 class Evaluated(NamedTuple):
-    """Metrics, and signs of collapse."""
+    """The metrics and the signals of collapse of one evaluation, by name."""
 
     metrics: dict[str, float]
     signals: dict[str, float]
 
 
 class Evaluator:
-    """Compares generated samples with as many held-out ones.
+    """Compares N generated samples with the first N held-out samples.
 
-    What concerns the real samples alone, their features and what real data scores, is made once and kept in the cache.
+    The features of the held-out samples and the floor are computed once and kept in the cache.
 
     Args:
         dataset: the real samples.
-        comparison: what is measured.
-        request: what the generator is asked for every time, of at most as many samples as are held out. As many
-            held-out samples are the reference; the floor is that of as many training samples, if there are.
+        comparison: computes the metrics.
+        request: what the generator is asked for every time: N samples, no more than are held out.
+
+    Attributes:
+        floor: each metric of the first N training samples (of all, if there are fewer) against the same held-out ones.
+        ceiling: the expected metrics of a perfect sampler, as far as they are known.
+        fingerprint: what the values of the metrics depend on besides the generator.
 
     Raises:
-        ConfigError: if the extractor cannot tell the held-out samples apart.
+        ConfigError: if all held-out samples have the same features.
     """
 
     def __init__(self, dataset: Dataset, comparison: Comparison, request: Request) -> None:
@@ -59,9 +63,7 @@ class Evaluator:
         self.floor: dict[str, float] = cached(
             "floors", key, lambda: comparison.compare(self._reference, comparison.look(dataset.train[:count]))
         )
-        """Each metric of real training samples, as many, against the same reference."""
         self.ceiling = comparison.ceiling(count)
-        """Each metric of a perfect sampler of a known distribution, in expectation."""
 
     @property
     def _key(self) -> dict[str, Any]:
@@ -80,14 +82,14 @@ class Evaluator:
         return self.comparison.look(generate(generator, self.request.own_part()))
 
     def evaluate(self, generator: nn.Module) -> Evaluated:
-        """The metrics of the generator, which is left in the mode it came in.
+        """Evaluate a generator. Several processes share the work, and each returns the whole result.
 
         Raises:
             NotFinite: if a sample or a feature is not finite, in any process.
         """
         try:
             own, wrong = self._own_side(generator), ""
-        except NotFinite as error:  # which the others, who wait for this part, must hear
+        except NotFinite as error:  # told to the other processes, which wait for this part
             own, wrong = None, error.what
         if told := next(filter(None, all_parts(wrong)), None):
             raise NotFinite(told)
@@ -99,9 +101,13 @@ class Evaluator:
 
 @torch.no_grad()
 def generate(generator: nn.Module, request: Request) -> Tensor:
-    """The samples that a request asks for, on the CPU, images as uint8 pixels.
+    """Generated samples on the CPU: uint8 pixels ``[N, C, H, W]``, or float32 points ``[N, D]``.
 
-    The generator is in eval mode meanwhile, and PyTorch's global random generator stays as it was.
+    The generator runs in eval mode and returns to the mode it was in. PyTorch's global random state does not change.
+
+    Args:
+        generator: maps latents, and labels if it takes them, to samples.
+        request: what it is asked for, N samples.
 
     Raises:
         NotFinite: if a sample is not finite.

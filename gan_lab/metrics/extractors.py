@@ -1,4 +1,4 @@
-"""What turns samples into features. A metric's name ends in its extractor's, and its value depends on it."""
+"""Extractors: networks that map samples to features. The value of a metric depends on its extractor."""
 
 import hashlib
 import inspect
@@ -22,52 +22,52 @@ Features = Tensor | tuple[Tensor, Tensor]
 class Extractor(nn.Module):
     """Maps samples as the dataset holds them, uint8 ``[B, C, H, W]`` or points ``[B, D]``, to features ``[B, d]``.
 
-    One that also classifies returns a pair, features and logits ``[B, K]``, or ``[B, C, K]`` where every channel has a
-    class of its own. A plain ``torch.nn.Module`` of a user's serves as well, see `as_extractor`.
+    An extractor that is also a classifier returns features and logits: ``[B, K]``, or ``[B, C, K]`` where every channel
+    has a class of its own. Any ``torch.nn.Module`` of a user's can serve as an extractor, see `as_extractor`.
     """
 
     name: str
-    """The end of the metrics' names."""
+    """The end of the names of its metrics."""
     resize: str | None = None
-    """How images are brought to another size, if they are."""
+    """How it resizes images, if it does."""
 
     def check(self, dataset: Dataset) -> None:
-        """Raise ConfigError if it cannot work on the dataset's samples; called before `prepare`, and quick."""
+        """Raise ConfigError if it cannot take the dataset's samples. Quick, and called before `prepare`."""
 
     def prepare(self, dataset: Dataset) -> None:
-        """Get ready for the dataset's samples, however long it takes; called once before any `forward`.
+        """Get ready for the dataset's samples, which may take long. Called once, before `forward`.
 
         Raises:
-            ConfigError: if something that it needs is missing.
+            ConfigError: if something it needs is missing.
         """
 
     def forward(self, samples: Tensor) -> Features:
         raise NotImplementedError
 
     def fingerprint(self) -> dict[str, Any]:
-        """What of it a metric's value depends on."""
+        """What the values of its metrics depend on."""
         return {"extractor": self.name, "weights": weights_hash(self), "resize": self.resize}
 
     @property
     def source(self) -> Path:
-        """The file its code is in: cached features do not outlive a change of it."""
+        """The file with its code, which is part of the key of cached features."""
         return Path(inspect.getfile(type(self)))
 
 
 class Pixels(Extractor):
-    """Pixels / 255 themselves; for images alike in place, such as digits, a fair first look."""
+    """The pixels / 255 themselves: a fair first look at images that lie alike in their frames, such as digits."""
 
     name = "pixels"
 
     def check(self, dataset: Dataset) -> None:
-        _check_images(self.name, dataset)
+        check_images(self.name, dataset)
 
     def forward(self, samples: Tensor) -> Tensor:
         return samples.flatten(1).double() / 255
 
 
 class Points(Extractor):
-    """Points as they are."""
+    """The points themselves."""
 
     name = "points"
 
@@ -82,16 +82,16 @@ class Points(Extractor):
 
 
 class RandomConv(Extractor):
-    """Random convolutions: three strided layers of fixed weights; of each layer's maps, mean and deviation.
+    """Three convolutions with random, fixed weights; the features are means and deviations of their maps.
 
-    Random features tell textures and shapes apart without any training, for images of any size and number of channels.
+    Random features tell textures and shapes apart without training, for images of any size.
 
     Args:
-        channels: feature maps of the first layer, doubled in every layer after it.
-        seed: of the weights.
+        channels: feature maps of the first layer, doubled in each layer after it.
+        seed: seed of the weights.
 
     References:
-        Naeem et al. 2020, §3.4, use random embeddings where no trained ones fit (arXiv 2002.09797).
+        Naeem et al. 2020, §3.4 (arXiv 2002.09797), use random embeddings where no trained network fits the data.
     """
 
     name = "random_conv"
@@ -104,7 +104,7 @@ class RandomConv(Extractor):
         self.seed = seed
 
     def check(self, dataset: Dataset) -> None:
-        _check_images(self.name, dataset)
+        check_images(self.name, dataset)
 
     def prepare(self, dataset: Dataset) -> None:
         generator = torch.Generator().manual_seed(self.seed)
@@ -127,41 +127,11 @@ class RandomConv(Extractor):
         return torch.cat(features, 1)
 
 
-class Inception(Extractor):
-    """The Inception-v3 of the FID, as ported bit for bit by torch-fidelity; with it, and it alone, a metric is ``fid``.
-
-    Args:
-        weights: the file ``weights-inception-2015-12-05-6726825d.pth``, or null to look for it in the cache folder.
-        download: fetch the file into the cache folder if it is not there.
-
-    References:
-        Heusel et al. 2017 (arXiv 1706.08500); Obukhov et al. 2020, torch-fidelity (github.com/toshas/torch-fidelity).
-    """
-
-    name = "inception"
-    resize = "bilinear 299, as TensorFlow 1"
-
-    def __init__(self, weights: str | None = None, download: bool = False) -> None:
-        super().__init__()
-        self.weights = weights
-        self.download = download
-
-    def check(self, dataset: Dataset) -> None:
-        _check_images(self.name, dataset)
-
-    def prepare(self, dataset: Dataset) -> None:
-        from gan_lab.metrics.inception import load_inception
-
-        self.network = load_inception(None if self.weights is None else Path(self.weights), self.download)
-
-    def forward(self, samples: Tensor) -> tuple[Tensor, Tensor]:
-        if samples.shape[1] == 1:
-            samples = samples.expand(-1, 3, -1, -1)
-        return self.network(samples)
-
-
 class _Plain(Extractor):
-    """A user's own module; its values depend on its settings, of which its weights may tell nothing."""
+    """A user's module as an extractor.
+
+    Its fingerprint holds the module's settings: a module without weights may compute anything.
+    """
 
     def __init__(self, module: nn.Module, settings: dict[Any, Any]) -> None:
         super().__init__()
@@ -193,20 +163,20 @@ class _Plain(Extractor):
 
 
 def as_extractor(module: nn.Module, settings: dict[Any, Any]) -> Extractor:
-    """The module itself if it is an `Extractor`; a user's own under the name of its class, in small letters.
+    """The module itself if it is an `Extractor`; else an extractor around it, named after its class in snake case.
 
     Args:
-        module: the extractor.
-        settings: what it was made from, for the fingerprint of a user's own.
+        module: the module.
+        settings: the configuration it was built from, for the fingerprint.
 
     Raises:
-        ConfigError: if it would have the name of one of gan-lab's.
+        ConfigError: if a user's module would get the name of one of gan_lab's extractors.
     """
     return module if isinstance(module, Extractor) else _Plain(module, settings)
 
 
 def weights_hash(module: nn.Module) -> str | None:
-    """The start of the SHA-256 over names and bytes of a module's weights and buffers; None if it has none."""
+    """The start of the SHA-256 over the names and bytes of a module's weights and buffers; None if it has none."""
     state = module.state_dict()
     if not state:
         return None
@@ -217,7 +187,8 @@ def weights_hash(module: nn.Module) -> str | None:
     return digest.hexdigest()[:16]
 
 
-def _check_images(name: str, dataset: Dataset) -> None:
+def check_images(name: str, dataset: Dataset) -> None:
+    """Raise ConfigError, on behalf of the extractor ``name``, unless the samples are images of 1 or 3 channels."""
     shape = dataset.sample_shape
     if len(shape) != 3 or shape[0] not in (1, 3):
         raise ConfigError(

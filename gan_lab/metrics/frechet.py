@@ -6,17 +6,17 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-_ROWS = 4096  # features taken in at a time: bounds the float64 copy
-_COLUMNS = 256  # of a scatter worked out at a time: what mirrors them, nearly half of all, is copied
+_ROWS = 4096  # features converted to float64 at a time, to bound memory
+_COLUMNS = 256  # columns of a scatter matrix computed at a time; the part below their diagonal block is copied
 
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Count, mean and scatter of a set of features, in float64: all a Fréchet distance needs, in O(d²) memory.
+    """Count, mean and scatter matrix of a set of features in float64: what a Fréchet distance needs, in O(d²) memory.
 
-    The moments of two sets add up to those of both (``a + b``), and those of all processes to those of the whole
-    (`reduced`), so a set can be taken in by pieces, wherever they lie. Sums run about the pieces' own means (Chan et
-    al. 1979), so no digits are lost where means are large and deviations small.
+    The moments of two sets add up to those of their union (``a + b``), and those of all processes to those of the whole
+    (`reduced`), so a set can be processed in pieces. Each piece is centred by its own mean before products are summed
+    (Chan et al. 1979), so no digits are lost where means are large and deviations small.
 
     Args:
         count: number of features.
@@ -30,10 +30,10 @@ class Moments:
 
     @classmethod
     def of(cls, features: Tensor) -> "Moments":
-        """Of features ``[N, d]``, on their device.
+        """The moments of features ``[N, d]``, on their device.
 
         Raises:
-            ValueError: for no rows, or for values that are not finite.
+            ValueError: if there are no features, or values that are not finite.
         """
         if features.ndim != 2 or len(features) == 0:
             raise ValueError(f"features have shape {list(features.shape)}: expected [N, d] with N of at least 1")
@@ -57,7 +57,7 @@ class Moments:
         return Moments(count, mean, self.scatter + other.scatter + between)
 
     def reduced(self) -> "Moments":
-        """The moments of the features of all processes of the default process group."""
+        """The moments of the features of all processes in the default process group."""
         count = torch.tensor(float(self.count), dtype=torch.float64, device=self.mean.device)
         mean = self.mean * self.count
         dist.all_reduce(count)
@@ -73,7 +73,7 @@ class Moments:
         """The unbiased covariance, ``[d, d]``.
 
         Raises:
-            ValueError: for fewer than two features, which have none.
+            ValueError: for fewer than two features.
         """
         if self.count < 2:
             raise ValueError("a covariance takes at least 2 features")
@@ -81,7 +81,7 @@ class Moments:
 
 
 def _scatter(centred: Tensor) -> Tensor:
-    """XᵀX of ``[N, d]``, ``[d, d]``."""
+    """XᵀX, ``[d, d]``, of X ``[N, d]``."""
     width = centred.shape[1]
     scatter = centred.new_empty(width, width)
     for start in range(0, width, _COLUMNS):
@@ -94,8 +94,8 @@ def _scatter(centred: Tensor) -> Tensor:
 def frechet_distance(first: Moments, second: Moments) -> float:
     """‖μ₁ − μ₂‖² + tr(Σ₁ + Σ₂ − 2(Σ₁Σ₂)^½), the squared 2-Wasserstein distance of the Gaussians.
 
-    The trace of the root is the sum of the roots of the eigenvalues of Σ₁^½Σ₂Σ₁^½, which is symmetric. On Inception's
-    features, and on those alone, this is the FID.
+    The trace of (Σ₁Σ₂)^½ is computed as the sum of the roots of the eigenvalues of Σ₁^½Σ₂Σ₁^½, which is symmetric. On
+    Inception's features, and only on those, this is the FID.
 
     References:
         Dowson and Landau 1982, J. Multivariate Analysis 12; Heusel et al. 2017 (arXiv 1706.08500).
@@ -106,4 +106,4 @@ def frechet_distance(first: Moments, second: Moments) -> float:
     cross = torch.linalg.eigvalsh(root @ other @ root).clamp(min=0).sqrt().sum()
     shift = (first.mean - second.mean).square().sum()
     distance = shift + covariance.trace() + other.trace() - 2 * cross
-    return max(distance.item(), 0.0)  # rounding can leave −1e-15 for equal sets
+    return max(distance.item(), 0.0)  # rounding can give −1e-15 for equal sets

@@ -1,4 +1,4 @@
-"""The kernel distance: a squared maximum mean discrepancy with a cubic kernel."""
+"""The kernel distance: the squared maximum mean discrepancy (MMD²) with a cubic kernel."""
 
 import numpy as np
 import torch
@@ -8,7 +8,7 @@ from torch import Tensor
 def squared_mmd(first: Tensor, second: Tensor) -> float:
     """The unbiased estimate of MMD² between two sets of features, ``[m, d]`` and ``[n, d]``, in float64.
 
-    The kernel is (x·y / d + 1)³. The expectation is 0 for sets from one distribution, so the value may be below 0.
+    The kernel is (x·y / d + 1)³. For sets from one distribution the expectation is 0, so the value may be negative.
 
     References:
         Bińkowski et al. 2018, Demystifying MMD GANs, §4 (arXiv 1801.01401); Gretton et al. 2012, JMLR 13, lemma 6.
@@ -23,15 +23,15 @@ def squared_mmd(first: Tensor, second: Tensor) -> float:
 
 
 def kernel_distance(real: Tensor, fake: Tensor, subsets: int = 100, subset_size: int = 1000) -> float:
-    """The mean of `squared_mmd` over random subsets of the features; on Inception's features, the KID.
+    """The mean of `squared_mmd` over random pairs of subsets; on Inception's features, the KID.
 
-    The subsets are those that torch-fidelity draws, so that its figure is ours to the last digits.
+    The subsets are those that torch-fidelity draws, so the two values agree to rounding.
 
     Args:
         real: ``[N, d]``.
         fake: ``[M, d]``.
         subsets: number of pairs of subsets.
-        subset_size: features in a subset.
+        subset_size: number of features in a subset.
 
     Raises:
         ValueError: if a set is smaller than a subset.
@@ -41,7 +41,7 @@ def kernel_distance(real: Tensor, fake: Tensor, subsets: int = 100, subset_size:
             f"kid_subset_size={subset_size}: expected at most as many as there are samples, "
             f"{len(real)} real and {len(fake)} generated"
         )
-    draw = np.random.RandomState(2020)  # torch-fidelity's
+    draw = np.random.RandomState(2020)  # torch-fidelity's default seed
     values = []
     for _ in range(subsets):
         chosen = (torch.from_numpy(draw.choice(len(rows), subset_size, replace=False)) for rows in (real, fake))

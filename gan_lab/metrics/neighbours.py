@@ -1,11 +1,11 @@
-"""Fidelity and variety from nearest neighbours: precision, recall, density, coverage."""
+"""Fidelity and diversity from nearest neighbours: precision, recall, density and coverage."""
 
 from typing import cast
 
 import torch
 from torch import Tensor
 
-_PAIRS = 2**24  # distances held at a time: 128 MiB
+_PAIRS = 2**24  # distances in memory at a time: 128 MiB
 
 
 def distances(first: Tensor, second: Tensor) -> Tensor:
@@ -15,7 +15,7 @@ def distances(first: Tensor, second: Tensor) -> Tensor:
 
 
 def neighbour_radii(features: Tensor, k: int) -> Tensor:
-    """The distance of every feature, ``[N, d]``, to its k-th nearest other feature; ``[N]``, float64.
+    """The distance of each feature, ``[N, d]``, to its k-th nearest other feature; ``[N]`` float64.
 
     Raises:
         ValueError: if there are not more than ``k`` features.
@@ -23,7 +23,7 @@ def neighbour_radii(features: Tensor, k: int) -> Tensor:
     if len(features) <= k:
         raise ValueError(f"k={k}: expected fewer neighbours than samples, of which there are {len(features)}")
     features = features.double()
-    # each is its own nearest, so the k-th other is number k + 1
+    # the nearest feature is the feature itself, so the k-th other is the one at index k
     return torch.cat(
         [distances(rows, features).topk(k + 1, largest=False).values[:, k] for rows in _chunks(features, len(features))]
     )
@@ -32,18 +32,18 @@ def neighbour_radii(features: Tensor, k: int) -> Tensor:
 def precision_recall_density_coverage(
     real: Tensor, fake: Tensor, k: int, real_radii: Tensor | None = None
 ) -> dict[str, float]:
-    """How many generated samples are like real ones, and how much of the real ones' variety they have.
+    """How many generated samples are like real ones, and how much of the diversity of real samples they have.
 
-    A feature's ball reaches to its k-th nearest neighbour in its own set. Precision: the share of fakes in the ball of
-    any real. Recall: the share of reals in the ball of any fake. Density: the number of reals' balls a fake lies in,
-    over k; its expectation for equal distributions is 1, and it may be above. Coverage: the share of reals with a fake
-    in their ball. Inequalities are strict, as in the authors' ``prdc``.
+    The ball of a feature reaches to its k-th nearest neighbour in its own set. Precision is the share of fakes that lie
+    in the ball of a real; recall the share of reals that lie in the ball of a fake; density the mean number of reals'
+    balls that a fake lies in, over k, which for equal distributions is 1 in expectation and can be higher; coverage the
+    share of reals with a fake in their ball. Inequalities are strict, as in the authors' ``prdc``.
 
     Args:
         real: features ``[N, d]``.
         fake: features ``[M, d]``.
-        k: neighbours that a ball reaches to.
-        real_radii: `neighbour_radii` of ``real``, if known already.
+        k: number of the neighbour that a ball reaches to.
+        real_radii: `neighbour_radii` of ``real``, if they are known already.
 
     Raises:
         ValueError: if a set has not more than ``k`` features.

@@ -1,4 +1,4 @@
-"""Generated samples against real ones: features of both, and every metric that is asked for."""
+"""The metrics of generated samples against real ones, as asked for by name."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ from gan_lab.metrics.kernel import kernel_distance
 from gan_lab.metrics.modes import class_ceiling, mixture_ceiling, mode_coverage
 from gan_lab.metrics.neighbours import neighbour_radii, precision_recall_density_coverage
 
-_CHUNK = 64  # samples that an extractor sees at a time: what stays in the processor's cache; does not change a value
+_CHUNK = 64  # samples an extractor takes at a time: few enough for the processor's cache; values do not depend on it
 
 
 @dataclass(frozen=True)
 class Measures:
-    """What is measured, and how.
+    """Which metrics are computed, and with which settings.
 
     Args:
-        metrics: ``fd``, ``kid``, ``prdc``, ``score``, ``classes``, ``modes``.
-        k: neighbours of precision, recall, density and coverage.
-        kid_subsets: pairs of subsets that the kernel distance is a mean over.
-        kid_subset_size: samples in a subset.
+        metrics: some of ``fd``, ``kid``, ``prdc``, ``score``, ``classes``, ``modes``.
+        k: number of nearest neighbours for precision, recall, density and coverage.
+        kid_subsets: number of pairs of subsets that the kernel distance is averaged over.
+        kid_subset_size: number of samples in a subset.
     """
 
     metrics: Sequence[str]
@@ -37,14 +37,14 @@ class Measures:
     kid_subset_size: int = 1000
 
     def fingerprint(self) -> dict[str, int]:
-        """What of it the values depend on."""
+        """The settings that the values depend on."""
         used: dict[str, int] = {"k": self.k} if "prdc" in self.metrics else {}
         if "kid" in self.metrics:
             used |= {"kid_subsets": self.kid_subsets, "kid_subset_size": self.kid_subset_size}
         return used
 
     def check_size(self, size: int) -> None:
-        """Raise ConfigError unless sets of that many samples are large enough for what is measured."""
+        """Raise ConfigError if sets of ``size`` samples are too small for the metrics."""
         if "kid" in self.metrics and size < self.kid_subset_size:
             raise ConfigError(
                 f"evaluation.kid_subset_size={self.kid_subset_size}: expected at most the number of samples compared, "
@@ -56,7 +56,14 @@ class Measures:
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """One of the two sets of a comparison: samples, their features ``[N, d]``, and logits if the extractor has any."""
+    """One of the two sets of a comparison.
+
+    Args:
+        samples: uint8 ``[N, C, H, W]`` or points ``[N, D]``.
+        features: ``[N, d]``.
+        logits: ``[N, K]`` or ``[N, C, K]``; None if the extractor does not classify.
+        k: number of the neighbour that `radii` reach to.
+    """
 
     samples: Tensor
     features: Tensor
@@ -65,7 +72,7 @@ class Side:
 
     @classmethod
     def whole(cls, parts: "Sequence[Side]", device: torch.device) -> "Side":
-        """The set that several processes each looked at a part of."""
+        """One set from the parts that several processes hold, with features and logits on ``device``."""
         logits = [part.logits.to(device) for part in parts if part.logits is not None]
         return cls(
             torch.cat([part.samples for part in parts]),
@@ -84,17 +91,17 @@ class Side:
 
 
 class Comparison:
-    """Measures sets of samples of a dataset's kind.
+    """Compares sets of samples like those of a dataset.
 
     Args:
-        dataset: tells modes and classes.
-        extractor: makes the features; it gets prepared for the dataset.
-        measures: what is measured.
-        device: where features are made and compared.
-        sizes: of the sets that will be compared, where they are known.
+        dataset: its modes or labels define some of the metrics.
+        extractor: computes the features; it is prepared for the dataset here.
+        measures: the metrics and their settings.
+        device: where features are computed and compared.
+        sizes: sizes of the sets that will be compared, if they are known.
 
     Raises:
-        ConfigError: for metrics that the dataset or the extractor has no grounds for, or too few samples.
+        ConfigError: for a metric that the dataset or the extractor does not allow, or for too few samples.
     """
 
     def __init__(
@@ -121,7 +128,7 @@ class Comparison:
             raise ConfigError("evaluation.metrics: modes takes a mixture, or images with a label for every channel")
         if sizes:
             measures.check_size(min(sizes))
-        with torch.random.fork_rng():  # training's randomness is not the evaluation's to shift
+        with torch.random.fork_rng():  # the evaluation must not shift training's random numbers
             extractor.prepare(dataset)
         extractor.to(device).eval().requires_grad_(False)
         logits = self.look(dataset.test[:2]).logits
@@ -136,10 +143,10 @@ class Comparison:
             self._check_classes(logits)
 
     def look(self, samples: Tensor, chunk: int = _CHUNK) -> Side:
-        """The features of samples, ``chunk`` at a time.
+        """Compute the features of samples, ``chunk`` at a time.
 
         Raises:
-            NotFinite: if a feature is not finite.
+            NotFinite: if a feature or logit is not finite.
             ConfigError: if the extractor's features are not ``[B, d]``.
         """
         with torch.no_grad(), torch.random.fork_rng():
@@ -157,7 +164,7 @@ class Comparison:
         return Side(samples, features, logits, self.measures.k)
 
     def check_reference(self, real: Side) -> None:
-        """Raise ConfigError if the real samples' features are all the same."""
+        """Raise ConfigError if all real samples have the same features."""
         if (real.features == real.features[0]).all():
             raise ConfigError(
                 f"evaluation/extractor={self.extractor.name}: the features of all held-out samples are the same, "
@@ -165,14 +172,14 @@ class Comparison:
             )
 
     def compare(self, real: Side, fake: Side) -> dict[str, float]:
-        """Every metric of ``fake`` against ``real``."""
+        """All metrics of ``fake`` against ``real``, by name."""
         scores: dict[str, float] = {}
         for name in self.measures.metrics:
             scores |= _METRICS[name](self, real, fake)
         return scores
 
     def ceiling(self, count: int) -> dict[str, float]:
-        """What ``count`` samples of a perfect sampler score in expectation, where that is known."""
+        """The expected metrics of ``count`` samples of a perfect sampler, as far as they are known."""
         if "modes" not in self.measures.metrics:
             return {}
         if self.dataset.modes is not None:
@@ -215,18 +222,18 @@ class Comparison:
         number, divergence = class_histogram(predicted_classes(fake.logits).cpu(), self._stacked, uniform)
         return {"modes": float(number), "reverse_kl": divergence}
 
-    # ---- what they lean on ----
+    # ---- what the metrics need of the dataset ----
 
     @cached_property
     def _expected(self) -> Tensor:
-        """Share of each class among the held-out labels."""
+        """The share of each class among the held-out labels, ``[K]`` float64."""
         assert self.dataset.test_labels is not None
         counts = torch.bincount(self.dataset.test_labels.flatten()).double()
         return counts / counts.sum()
 
     @property
     def _stacked(self) -> int | None:
-        """Number of combinations of the channels' classes, where every channel has one."""
+        """The number of combinations of the channels' classes; None unless every channel has a label."""
         labels = self.dataset.test_labels
         if labels is None or labels.ndim != 2:
             return None

@@ -1,1 +1,1 @@
-"""Files that are written whole or not at all, the cache, and pictures."""
+"""Files that are written whole or not at all, the cache on disk, and samples as pictures."""

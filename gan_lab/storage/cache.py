@@ -1,4 +1,4 @@
-"""What is expensive and always the same, kept on disk: a file per key, made once, whoever needs it first."""
+"""A cache on disk for what is expensive to compute and always the same: a file per key, made by one process."""
 
 import hashlib
 import io
@@ -19,32 +19,37 @@ _DIGEST = hashlib.sha256().digest_size  # each file begins with the SHA-256 of t
 
 
 def cache_folder() -> Path:
-    """The folder named by ``GAN_LAB_CACHE``, else ``gan_lab`` in the user's cache folder."""
+    """The folder that ``GAN_LAB_CACHE`` names, else ``gan_lab`` in the user's cache folder."""
     if folder := os.environ.get("GAN_LAB_CACHE"):
         return Path(folder).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gan_lab"
 
 
-def place(kind: str, key: dict[str, Any]) -> Path:
-    """The file of a key, there or not.
+def cache_file(kind: str, key: dict[str, Any]) -> Path:
+    """The file of a key, whether or not it exists.
 
     Args:
-        kind: a subfolder, for people who look.
-        key: everything that what is kept depends on, as JSON.
+        kind: the subfolder, named after what is kept.
+        key: everything that the kept value depends on; it must convert to JSON.
     """
     name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
     return cache_folder() / kind / f"{name}.pt"
 
 
 def cached(kind: str, key: dict[str, Any], make: Callable[[], Any]) -> Any:
-    """What ``make`` returns, tensors and plain containers, from disk if it was made for this key before.
+    """The value that ``make`` returns, read from disk if it was made for this key before.
 
-    One process makes it while others wait; what is there is read without a lock. The arguments are those of `place`.
+    One process makes the value while others wait. A value that exists is read without a lock.
+
+    Args:
+        kind: see `cache_file`.
+        key: see `cache_file`.
+        make: makes the value: tensors in plain containers.
 
     Raises:
-        ConfigError: if the folder cannot be written, or the file is broken.
+        ConfigError: if the folder cannot be written, or the file is damaged.
     """
-    file = place(kind, key)
+    file = cache_file(kind, key)
     if not file.is_file():
         with locked(kind, key):
             if not file.is_file():
@@ -59,15 +64,15 @@ def cached(kind: str, key: dict[str, Any], make: Callable[[], Any]) -> Any:
 
 
 def broken(file: Path) -> ConfigError:
-    """What to say of a file of the cache that is not as it was written."""
+    """The error for a file of the cache whose content is not what was written."""
     return ConfigError(f"{file}: this file of the cache is broken; delete it, it will be made again")
 
 
 @contextmanager
 def locked(kind: str, key: dict[str, Any]) -> Iterator[None]:
-    """Keep other processes off what is made for a key; the arguments are those of `place`."""
-    lock = FileLock(place(kind, key).with_suffix(".lock"))
-    with blaming_the_folder():
+    """Inside, no other process can lock the same key; the arguments are those of `cache_file`."""
+    lock = FileLock(cache_file(kind, key).with_suffix(".lock"))
+    with naming_the_cache():
         Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     try:
@@ -79,14 +84,14 @@ def locked(kind: str, key: dict[str, Any]) -> Iterator[None]:
 def _write(file: Path, value: Any) -> None:
     payload = io.BytesIO()
     torch.save(value, payload)
-    with blaming_the_folder(), replacing(file) as stream:
+    with naming_the_cache(), replacing(file) as stream:
         stream.write(hashlib.sha256(payload.getvalue()).digest())
         stream.write(payload.getvalue())
 
 
 @contextmanager
-def blaming_the_folder() -> Iterator[None]:
-    """Say of an error of the system inside that the cache cannot be written."""
+def naming_the_cache() -> Iterator[None]:
+    """Turn an OSError raised inside into a ConfigError that names the cache folder."""
     try:
         yield
     except OSError as error:
@@ -96,5 +101,5 @@ def blaming_the_folder() -> Iterator[None]:
 
 
 def code_hash(*files: Path) -> str:
-    """A hash of source files."""
+    """A hash of the contents of source files, in keys of values that must not outlive a change of the code."""
     return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(files))).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Files that are either the old version or the new one, never half of either."""
+"""Files that hold the old version or the new one, never half of either; and files read without trust."""
 
 import errno
 import json
@@ -13,18 +13,23 @@ import yaml
 
 from gan_lab.errors import CannotGoOn
 
-_HALF = ".half"  # ends the names of files that are being written
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}  # no space, quota, too large, locked: of writing alone
-_DEEPEST = 50  # levels of a YAML file
+_HALF = ".half"  # the suffix of a file that is being written
+# errors that only writing can raise: no space, quota exceeded, file too large, read-only file system
+_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+_DEEPEST = 50  # levels of nesting in a YAML file
 
 
 class BrokenRecord(CannotGoOn):
-    """A file is not what gan-lab writes."""
+    """A file of a run is missing or holds something that gan-lab does not write."""
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Write to a temporary file in the same folder; when the block ends well, flush it to disk and rename it."""
+    """Write a file atomically.
+
+    Yields a temporary file in the same folder. If the block ends without an error, the file is flushed to disk and
+    renamed to ``path``; otherwise it is removed.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_HALF, dir=path.parent)
     try:
@@ -34,7 +39,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())
         umask = os.umask(0)
         os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)  # mkstemp makes files that only their owner may read
+        os.chmod(temporary, 0o666 & ~umask)  # mkstemp lets the owner alone read the file
         os.replace(temporary, path)
         sync(path.parent)  # the new name
     except BaseException:
@@ -44,7 +49,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def named(path: Path) -> Iterator[None]:
-    """Inside, an error that the system raises of an open file, without its name, gets the name."""
+    """Add a file's name to an OSError raised inside: writing to an open file raises errors without one."""
     try:
         yield
     except OSError as error:
@@ -53,13 +58,13 @@ def named(path: Path) -> Iterator[None]:
 
 
 def remove_half_written(folder: Path) -> None:
-    """Remove, at any depth, what killed processes left of files that they were `replacing`."""
+    """Remove the temporary files of `replacing` that killed processes left in a folder, at any depth."""
     for file in folder.rglob(f".*{_HALF}"):
         file.unlink()
 
 
 def sync(path: Path) -> None:
-    """Have what was written to a file, or the names in a folder, on the disk, should the power fail."""
+    """Flush a file's content, or the names in a folder, to disk, so that a power failure does not lose them."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -68,35 +73,39 @@ def sync(path: Path) -> None:
 
 
 def concerns(error: OSError, folder: Path) -> bool:
-    """Whether an error is about writing into a folder: a disk is full or locked, or the file is in there."""
-    if error.errno in _FULL:
+    """Whether an error comes from writing into a folder: only writing raises it, or it names a file in the folder."""
+    if error.errno in _WRITING:
         return True
     named = isinstance(error.filename, str | bytes)
     return named and Path(os.fsdecode(error.filename)).resolve().is_relative_to(folder.resolve())
 
 
 def foreign_in(folder: Path) -> str:
-    """What is in a folder and no part of it, in words: a link that leads out, or what is neither file nor folder."""
+    """The first thing in a folder that no run puts there, in words, or an empty string.
+
+    That is a link that leads out of the folder, or something that is neither a file nor a folder, such as a pipe, which
+    a reader might wait for without end.
+    """
     home = folder.resolve()
     for path in folder.rglob("*"):
         if path.is_symlink() and not path.resolve().is_relative_to(home):
             return f"{path}: a link out of the folder of the run"
-        if path.exists() and not (path.is_file() or path.is_dir()):  # whoever reads a pipe may wait for ever
+        if path.exists() and not (path.is_file() or path.is_dir()):
             return f"{path}: neither a file nor a folder"
     return ""
 
 
 def check_inside(folder: Path) -> None:
-    """Raise CannotGoOn for a link out of a folder, which may be anybody's: nothing outside is read or written."""
+    """Raise CannotGoOn if a folder, which may come from a stranger, leads a reader or writer out of it."""
     if foreign := foreign_in(folder):
         raise CannotGoOn(f"{foreign}; expected everything to be in there")
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A file's JSON object.
+    """The JSON object in a file.
 
     Raises:
-        BrokenRecord: if it holds anything else.
+        BrokenRecord: if the file is missing or holds anything else.
     """
     if not path.is_file():
         raise BrokenRecord(f"{path}: there is no such file")
@@ -110,12 +119,13 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_yaml(path: Path) -> Any:
-    """What a YAML file holds: plain values in lists and mappings.
+    """The value in a YAML file: numbers, strings, lists and mappings.
 
-    What is nested without end, or holds itself by an alias, would end the process inside libyaml, or never.
+    Deep nesting and aliases are refused before the value is built: the first can crash libyaml, and with an alias a
+    value can contain itself.
 
     Raises:
-        BrokenRecord: if it holds anything else.
+        BrokenRecord: if the file cannot be read or holds anything else.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -133,7 +143,7 @@ def write_json(path: Path, value: Any) -> None:
     """Write a value as JSON, atomically.
 
     Raises:
-        ValueError: if it holds a number that is not finite, which JSON has no word for.
+        ValueError: if it holds a number that is not finite, which JSON cannot express.
     """
     with replacing(path) as file:
         file.write(json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False).encode() + b"\n")

@@ -20,18 +20,22 @@ def draw(samples: Tensor, real: Tensor) -> np.ndarray:
     """A picture of the samples, uint8 ``[H, W, 3]``.
 
     Args:
-        samples: ``[N, C, H, W]`` uint8 pixels (C is 1 or 3) or ``[N, 2]`` points.
-        real: real points to draw behind generated ones; not looked at for images.
+        samples: ``[N, C, H, W]`` uint8 pixels, C being 1 or 3, or points ``[N, 2]``.
+        real: real points to draw behind generated points; unused for images.
     """
     return draw_grid(samples) if samples.ndim == 4 else draw_points(samples, real)
 
 
 def draw_grid(images: Tensor, columns: int | None = None) -> np.ndarray:
-    """Images side by side, about as many rows as columns unless told.
+    """Images side by side, uint8 ``[H, W, 3]``.
 
-    Small images are enlarged by cubic interpolation: eyes read the strokes of 8×8 digits, and see squares otherwise.
+    Small images are enlarged by cubic interpolation: strokes of 8×8 digits then look like strokes, not like squares.
+
+    Args:
+        images: ``[N, C, h, w]`` uint8 pixels, C being 1 or 3.
+        columns: images in a row; None for about as many as there are rows.
     """
-    from torchvision.utils import make_grid  # takes seconds, for which a refusal need not wait
+    from torchvision.utils import make_grid  # imported late: it takes seconds
 
     columns = columns or math.ceil(math.sqrt(len(images)))
     scale = max(1, _GRID_PIXELS // (columns * images.shape[-1]))
@@ -40,14 +44,18 @@ def draw_grid(images: Tensor, columns: int | None = None) -> np.ndarray:
 
 
 def draw_points(samples: Tensor, real: Tensor | None = None) -> np.ndarray:
-    """A scatter plot of the first two dimensions, over real points if given."""
+    """A scatter plot of the first two dimensions of points ``[N, D]``, over real points if given; uint8 ``[H, W, 3]``.
+
+    A matplotlib figure holds megabytes in reference cycles, which are collected at once, so that a run's memory stays
+    flat.
+    """
     picture = _scatter(samples, real)
-    gc.collect(1)  # a figure is megabytes in cycles: left until Python looks for them, they make memory creep
+    gc.collect(1)
     return picture
 
 
 def _scatter(samples: Tensor, real: Tensor | None) -> np.ndarray:
-    # the object interface of matplotlib: pyplot would keep every figure and choose a backend for the whole process
+    # matplotlib's object interface: pyplot would keep every figure, and set a backend for the whole process
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -59,7 +67,7 @@ def _scatter(samples: Tensor, real: Tensor | None) -> np.ndarray:
     axes.scatter(
         samples[:, 0].numpy(), samples[:, 1].numpy(), s=5, c="#d1495b", label="generated", alpha=0.7, linewidths=0
     )
-    extent = 1.35 * (samples if real is None else real).abs().max().item()  # real points hold all pictures of a run
+    extent = 1.35 * (samples if real is None else real).abs().max().item()  # real points: equal in all pictures
     axes.set(xlim=(-extent, extent), ylim=(-extent, extent))
     axes.legend(loc="upper right", markerscale=2)
     canvas.draw()
@@ -67,7 +75,7 @@ def _scatter(samples: Tensor, real: Tensor | None) -> np.ndarray:
 
 
 def save_png(path: Path, picture: np.ndarray) -> None:
-    """Write a picture atomically."""
+    """Write a picture, uint8 ``[H, W, 3]``, atomically."""
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, format="png")
     with replacing(path) as file:

@@ -165,6 +165,9 @@ class Training:
         self.stopwatch = Stopwatch()
         self.curves = Curves(folder, config.log_every, self.stopwatch, start)
         self.evaluation = Evaluation(self.evaluator, config.evaluation.every, self.curves, self.stopwatch)
+        checkpoints = Checkpoints(
+            folder, **config.checkpoint, dataset=self.dataset, curves=self.curves, stopwatch=self.stopwatch
+        )
         self.callbacks: list[Callback] = [
             self.stopwatch,
             Deadline(config.budget.seconds, self.stopwatch),
@@ -178,14 +181,12 @@ class Training:
                 self.curves,
                 self.stopwatch,
             ),
-            Checkpoints(
-                folder, **config.checkpoint, dataset=self.dataset, curves=self.curves, stopwatch=self.stopwatch
-            ),
+            checkpoints,
             Randomness(),
             ProgressBar(f"{names['dataset']} {names['loss']}", self.curves),
-            Signals(stop),
+            Signals(stop, checkpoints),
         ]
-        self.trainer = build_trainer(config, [*self.callbacks, AfterIterations()])
+        self.trainer = build_trainer(config, [*self.callbacks, AfterIterations(self.callbacks)])
 
     def fit(self, checkpoint: Path | None) -> None:
         """Train to the end, from the checkpoint if there is one.

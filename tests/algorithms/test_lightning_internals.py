@@ -87,8 +87,5 @@ def test_a_skipped_hook_is_not_even_profiled(callback):
     """The profiler's context is the cost that `SKIPPED_HOOK` avoids; a hook that is not skipped shows that it is."""
     profiler = pl.profilers.SimpleProfiler()
     trained(callbacks=[callback()], profiler=profiler)
-    profiled = any(
-        action.endswith("on_train_batch_start") and callback.__name__ in action
-        for action in profiler.recorded_durations
-    )
-    assert profiled == (callback is EndAfterTwo)
+    profiled = [name for name in profiler.recorded_durations if name.endswith(".on_train_batch_start")]
+    assert any(callback.__name__ in name for name in profiled) == (callback is EndAfterTwo)
