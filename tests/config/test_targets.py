@@ -101,7 +101,7 @@ def test_a_name_is_refused_before_anything_is_imported_for_it(name):
 @pytest.mark.parametrize(
     ("name", "home"),
     [
-        ("gan_lab.datasets.mnist.os.system", "a function: expected|has no attribute"),
+        ("gan_lab.datasets.mnist.os.system", r"gan_lab\.datasets\.mnist\.os\.system: "),
         ("gan_lab.validation.Collection", "collections.abc"),
         ("gan_lab.validation.check_positive", "it is a function: expected a class"),
         ("gan_lab.metrics.extractors.Path", "pathlib"),
@@ -115,7 +115,7 @@ def test_a_name_is_refused_before_anything_is_imported_for_it(name):
         ("torch.optim.Adam.step", "it is a function: expected a class"),
         ("torch.nn", "it is a module: expected a class"),
         ("pytorch_lightning.Trainer.fit", "it is a function"),
-        ("gan_lab.models.Nothing", "No module named"),
+        ("gan_lab.models.Nothing", r"gan_lab\.models\.Nothing: "),
     ],
 )
 def test_a_name_that_begins_well_may_not_end_elsewhere(name, home):
@@ -256,7 +256,7 @@ def test_yaml_makes_no_python_objects(run, monkeypatch, tmp_path, name):
         if command is evaluate and name == "overrides.yaml":
             continue
         said = refusal(monkeypatch, tmp_path, command, *words)
-        assert "not the YAML of a run: could not determine a constructor for the tag" in said
+        assert f"{name}: not the YAML of a run: " in said
     if name == "config.yaml":
         assert read([run.path]).runs[0].config == {}
     assert not (tmp_path / "ran").exists()

@@ -229,9 +229,9 @@ def test_corrupt_files_are_named_or_counted(folder, caplog, cache):
 
 
 def test_not_only_what_pillow_calls_unidentified_is_damage(folder, monkeypatch):
-    """On damaged bytes it raises errors of many kinds; a size that nobody's memory holds is one that is no OSError."""
+    """Pillow raises errors of many kinds on damaged bytes; the one for too large a picture is not an OSError."""
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
-    with pytest.raises(ConfigError, match=r"\.png is not an image that can be read: Image size \(64 pixels\) exceeds"):
+    with pytest.raises(ConfigError, match=r"\d\d.png is not an image that can be read: "):
         image_folder(str(folder))
 
 

