@@ -2,9 +2,10 @@
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported anywhere
@@ -12,8 +13,11 @@ os.environ.setdefault("GAN_LAB_CACHE", str(Path(__file__).parent.parent / ".pyte
 
 import pytest
 from command_runs import ended
-from hydra import compose, initialize_config_module
+from configurations import composed_of
 from omegaconf import DictConfig
+
+from gan_lab.runs.folder import RunFolder
+
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -22,15 +26,46 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.get_closest_marker("long") and starting.isdisjoint(item.fixturenames))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def small_pictures() -> Iterator[None]:
+    """Pictures of 64 pixels a side: drawing full ones takes longer than the tests' short trainings."""
+    from gan_lab.storage import pictures
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pictures, "_PIXELS", 64)
+        yield
+
+
 @pytest.fixture
 def composed() -> Callable[..., DictConfig]:
-    """Composes train.yaml with overrides, as the command does."""
+    """Composes train.yaml with overrides."""
+    return composed_of
 
-    def compose_with(*overrides: str) -> DictConfig:
-        with initialize_config_module("gan_lab.conf", version_base="1.3"):
-            return compose("train", list(overrides))
 
-    return compose_with
+@pytest.fixture(scope="session")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A run of SMALL and OFTEN that was never stopped, for comparison; tests do not change it."""
+    from training_runs import OFTEN, SMALL, train_in
+
+    return train_in(tmp_path_factory.mktemp("calm") / "run", composed_of(*SMALL, *OFTEN))
+
+
+@pytest.fixture(scope="session")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same run, killed in its ninth iteration: `part` copies it."""
+    from training_runs import OFTEN, SMALL, killed, train_in
+
+    path = tmp_path_factory.mktemp("stopped") / "run"
+    with killed(8):
+        train_in(path, composed_of(*SMALL, *OFTEN))
+    return path
+
+
+@pytest.fixture
+def part(stopped: Path, tmp_path: Path) -> RunFolder:
+    """A run of SMALL and OFTEN, killed in its ninth iteration, with checkpoints of 3 and 6; a test may change it."""
+    shutil.copytree(stopped, tmp_path / "run", symlinks=True)
+    return RunFolder(tmp_path / "run")
 
 
 @pytest.fixture

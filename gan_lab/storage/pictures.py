@@ -13,7 +13,7 @@ from torch.nn.functional import interpolate
 
 from gan_lab.storage.files import replacing
 
-_GRID_PIXELS = 640  # small images are enlarged until a grid is about this wide
+_PIXELS = 640  # the side of a picture; small images are enlarged until a grid is about as wide
 
 
 def draw(samples: Tensor, real: Tensor) -> np.ndarray:
@@ -38,7 +38,7 @@ def draw_grid(images: Tensor, columns: int | None = None) -> np.ndarray:
     from torchvision.utils import make_grid  # imported late: it takes seconds
 
     columns = columns or math.ceil(math.sqrt(len(images)))
-    scale = max(1, _GRID_PIXELS // (columns * images.shape[-1]))
+    scale = max(1, _PIXELS // (columns * images.shape[-1]))
     enlarged = interpolate(images.float(), scale_factor=scale, mode="bicubic").round().clamp(0, 255).to(torch.uint8)
     return make_grid(enlarged, nrow=columns, padding=max(2, scale // 2), pad_value=255).permute(1, 2, 0).numpy()
 
@@ -59,7 +59,7 @@ def _scatter(samples: Tensor, real: Tensor | None) -> np.ndarray:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6.4, 6.4), dpi=100, layout="constrained")
+    figure = Figure(figsize=(6.4, 6.4), dpi=_PIXELS / 6.4, layout="constrained")
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_subplot(aspect="equal")
     if real is not None:

@@ -14,9 +14,8 @@ from gan_lab.runs.stop_signals import ended_by_interrupt
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
-def test_a_signal_ends_the_iteration_and_saves(composed, tmp_path, monkeypatch, number):
+def test_a_signal_ends_the_iteration_and_saves(composed, calm, tmp_path, monkeypatch, number):
     config = composed(*SMALL, *OFTEN)
-    calm = train_in(tmp_path / "calm", config)
     original = GAN.update_generator
 
     def signalled(self, *arguments):

@@ -33,27 +33,22 @@ def test_minutes_make_checkpoints_and_change_nothing_else(composed, tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["truncated", "empty", "flipped", "replaced"])
-def test_a_broken_checkpoint_is_passed_over_and_said(composed, tmp_path, caplog, damage):
-    config = composed(*SMALL, *OFTEN)
-    calm = train_in(tmp_path / "calm", config)
-    with killed(8):
-        train_in(tmp_path / "run", config)
-    folder = RunFolder(tmp_path / "run")
-    content = bytearray(folder.last_checkpoint.read_bytes())
+def test_a_broken_checkpoint_is_passed_over_and_said(composed, calm, part, caplog, damage):
+    content = bytearray(part.last_checkpoint.read_bytes())
     content[len(content) // 2] ^= 1
-    folder.checkpoint(6).write_bytes(
+    part.checkpoint(6).write_bytes(
         {"truncated": content[: len(content) // 2], "empty": b"", "flipped": bytes(content), "replaced": b"hello"}[
             damage
         ]
     )
-    train_in(tmp_path / "run", config, resume=True)
-    assert differences(calm.path, folder.path) == []
+    train_in(part.path, composed(*SMALL, *OFTEN), resume=True)
+    assert differences(calm.path, part.path) == []
     assert "iteration_0000006.ckpt: not a checkpoint of gan-lab, or a broken one" in caplog.text
     assert "going on from iteration 3 instead: 5 are done again" in caplog.text  # there are points of 8
 
 
-def test_a_flipped_bit_is_noticed_wherever_it_matters(composed, tmp_path):
-    file = train_in(tmp_path / "run", composed(*SMALL, "iterations=1")).last_checkpoint
+def test_a_flipped_bit_is_noticed_wherever_it_matters(calm, tmp_path):
+    file = calm.last_checkpoint
     content = file.read_bytes()
     intact = load_checkpoint(file)
     draw, noticed = random.Random(0), 0
@@ -68,20 +63,17 @@ def test_a_flipped_bit_is_noticed_wherever_it_matters(composed, tmp_path):
     assert noticed > 80
 
 
-def test_if_all_are_broken_nothing_is_begun_anew(composed, tmp_path):
-    config = composed(*SMALL, *OFTEN)
-    folder = train_in(tmp_path / "run", config)
-    for iteration in folder.saved_iterations():
-        folder.checkpoint(iteration).write_bytes(b"hello")
-    rows = folder.metrics_file.read_bytes()
+def test_if_all_are_broken_nothing_is_begun_anew(composed, part):
+    for iteration in part.saved_iterations():
+        part.checkpoint(iteration).write_bytes(b"hello")
+    rows = part.metrics_file.read_bytes()
     with pytest.raises(ConfigError, match="like all others; name another folder to start over"):
-        train_in(tmp_path / "run", config, resume=True)
-    assert folder.metrics_file.read_bytes() == rows
+        train_in(part.path, composed(*SMALL, *OFTEN), resume=True)
+    assert part.metrics_file.read_bytes() == rows
 
 
-def test_a_flipped_bit_in_the_archives_own_names_is_noticed(composed, tmp_path):
-    folder = train_in(tmp_path / "run", composed(*SMALL, *OFTEN))
-    content = bytearray(folder.last_checkpoint.read_bytes())
+def test_a_flipped_bit_in_the_archives_own_names_is_noticed(calm, tmp_path):
+    content = bytearray(calm.last_checkpoint.read_bytes())
     directory = content.index(b"PK\x01\x02")
     for place in range(content.index(b"data.pkl", directory), content.index(b"data.pkl", directory) + 8):
         flipped = bytearray(content)
@@ -91,35 +83,25 @@ def test_a_flipped_bit_in_the_archives_own_names_is_noticed(composed, tmp_path):
             load_checkpoint(tmp_path / "flipped.ckpt")
 
 
-def test_a_checkpoint_that_cannot_be_read_is_not_called_broken(composed, tmp_path, monkeypatch):
-    config = composed(*SMALL, *OFTEN)
-    with killed(8):
-        train_in(tmp_path / "run", config)
-    folder = RunFolder(tmp_path / "run")
-
+def test_a_checkpoint_that_cannot_be_read_is_not_called_broken(composed, part, monkeypatch):
     def locked(file):
         raise PermissionError(errno.EACCES, "Permission denied", str(file))
 
     with monkeypatch.context() as patch:
         patch.setattr(zipfile, "ZipFile", locked)
         with pytest.raises(ConfigError, match=r"iteration_0000006\.ckpt: it cannot be read: Permission denied"):
-            train_in(tmp_path / "run", config, resume=True)
-    assert folder.saved_iterations() == [3, 6]
-    assert not list(folder.checkpoints.glob("*.broken"))
+            train_in(part.path, composed(*SMALL, *OFTEN), resume=True)
+    assert part.saved_iterations() == [3, 6]
+    assert not list(part.checkpoints.glob("*.broken"))
 
 
-def test_a_users_copy_of_a_checkpoint_is_nobodys_business(composed, tmp_path):
-    config = composed(*SMALL, *OFTEN)
-    calm = train_in(tmp_path / "calm", config)
-    with killed(8):
-        train_in(tmp_path / "run", config)
-    folder = RunFolder(tmp_path / "run")
+def test_a_users_copy_of_a_checkpoint_is_left_alone(composed, calm, part):
     for name in ("iteration_0000006_best.ckpt", "iteration_0000006_1.ckpt"):
-        shutil.copyfile(folder.checkpoint(6), folder.checkpoints / name)
-    assert folder.saved_iterations() == [3, 6]
-    train_in(tmp_path / "run", config, resume=True)
-    assert differences(calm.path, folder.path) == []
-    assert (folder.checkpoints / "iteration_0000006_best.ckpt").exists()
+        shutil.copyfile(part.checkpoint(6), part.checkpoints / name)
+    assert part.saved_iterations() == [3, 6]
+    train_in(part.path, composed(*SMALL, *OFTEN), resume=True)
+    assert differences(calm.path, part.path) == []
+    assert (part.checkpoints / "iteration_0000006_best.ckpt").exists()
 
 
 class Payload:
@@ -127,48 +109,39 @@ class Payload:
         return os.mkdir, ("owned",)
 
 
-def test_a_checkpoint_that_would_run_code_runs_none(composed, tmp_path, monkeypatch):
+def test_a_checkpoint_that_would_run_code_runs_none(composed, part, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    config = composed(*SMALL, *OFTEN)
-    folder = train_in(tmp_path / "run", config)
-    torch.save({"state_dict": {}, "payload": Payload()}, folder.checkpoint(20))
-    with zipfile.ZipFile(folder.checkpoint(21), "w") as archive:
+    torch.save({"state_dict": {}, "payload": Payload()}, part.checkpoint(20))
+    with zipfile.ZipFile(part.checkpoint(21), "w") as archive:
         archive.writestr("archive/data.pkl", pickle.dumps(Payload()))
-    folder.checkpoint(22).write_bytes(pickle.dumps(Payload()))
+    part.checkpoint(22).write_bytes(pickle.dumps(Payload()))
     for iteration in (20, 21, 22):
         with pytest.raises(ConfigError, match="not a checkpoint of gan-lab"):
-            load_checkpoint(folder.checkpoint(iteration))
-    train_in(tmp_path / "run", config, resume=True)
+            load_checkpoint(part.checkpoint(iteration))
+    train_in(part.path, composed(*SMALL, *OFTEN), resume=True)
     assert not (tmp_path / "owned").exists()
     torch.load(tmp_path / "run" / "checkpoints" / "iteration_0000020.broken", weights_only=False)  # it would have
     assert (tmp_path / "owned").exists()
 
 
-def test_weights_that_do_not_fit_are_refused_with_nothing_changed(composed, tmp_path):
-    config = composed(*SMALL, *OFTEN)
-    with killed(8):
-        train_in(tmp_path / "run", config)
-    folder = RunFolder(tmp_path / "run")
-    intact = load_checkpoint(folder.checkpoint(6))
+def test_weights_that_do_not_fit_are_refused_with_nothing_changed(composed, part):
+    intact = load_checkpoint(part.checkpoint(6))
     names = list(intact["state_dict"])
     for change in ({names[0]: None}, {names[0]: torch.zeros(3)}, {"another": torch.zeros(3)}):
         weights = {name: value for name, value in (intact["state_dict"] | change).items() if value is not None}
-        torch.save(intact | {"state_dict": weights}, folder.checkpoint(6))
-        before = {file: file.read_bytes() for file in folder.path.rglob("*") if file.is_file()}
+        torch.save(intact | {"state_dict": weights}, part.checkpoint(6))
+        before = {file: file.read_bytes() for file in part.path.rglob("*") if file.is_file()}
         with pytest.raises(ConfigError, match=r"iteration_0000006\.ckpt: its weights do not fit the run's configura"):
-            train_in(tmp_path / "run", config, resume=True)
-        after = {file: file.read_bytes() for file in folder.path.rglob("*") if file.is_file()}
+            train_in(part.path, composed(*SMALL, *OFTEN), resume=True)
+        after = {file: file.read_bytes() for file in part.path.rglob("*") if file.is_file()}
         assert {file.name for file in before if before[file] != after[file]} <= {"status.json"}
         assert before.keys() == after.keys()
 
 
-def test_other_data_are_refused(composed, tmp_path, monkeypatch):
+def test_other_data_are_refused(composed, part, monkeypatch):
     from gan_lab.training import run as training
 
-    config = composed(*SMALL, *OFTEN)
-    with killed(8):
-        train_in(tmp_path / "run", config)
     original = training.build_dataset
     monkeypatch.setattr(training, "build_dataset", lambda config: replace(original(config), checksum="another"))
     with pytest.raises(ConfigError, match="dataset: the checksum of its data is another: expected"):
-        train_in(tmp_path / "run", config, resume=True)
+        train_in(part.path, composed(*SMALL, *OFTEN), resume=True)

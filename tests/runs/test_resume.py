@@ -88,11 +88,10 @@ def test_wherever_it_is_killed(composed, tmp_path):
     same(composed, tmp_path, overrides, 0, 1, 2, 3, 4, 5, 6, 10, 10, 11, 12, 21, 22, 29)
 
 
-def test_a_run_killed_after_its_last_iteration_is_completed(composed, tmp_path, monkeypatch):
+def test_a_run_killed_after_its_last_iteration_is_completed(composed, calm, tmp_path, monkeypatch):
     from gan_lab.training import run as training
 
     config = composed(*SMALL, *OFTEN)
-    calm = train_in(tmp_path / "calm", config)
     with monkeypatch.context() as patch:
         patch.setattr(training, "write_json", lambda *_: (_ for _ in ()).throw(Killed))
         with pytest.raises(Killed):

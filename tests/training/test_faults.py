@@ -37,10 +37,9 @@ def full_disk(room):
     ],
 )
 @pytest.mark.parametrize("room", [0, 150])
-def test_a_full_disk_loses_nothing(composed, tmp_path, monkeypatch, victim, file, room):
+def test_a_full_disk_loses_nothing(composed, calm, tmp_path, monkeypatch, victim, file, room):
     """Full as one file is written, and that one alone, after the seventh iteration: a part of it may still fit."""
     config = composed(*SMALL, *OFTEN)
-    calm = train_in(tmp_path / "calm", config)
     write = getattr(*victim)
 
     def refused(*arguments, **keywords):
@@ -64,8 +63,9 @@ def test_a_full_disk_loses_nothing(composed, tmp_path, monkeypatch, victim, file
 
 
 @pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_disk_too_full_for_tensorboard_is_said_once(composed, tmp_path):
+def test_a_disk_too_full_for_tensorboard_is_said_once(composed, tmp_path, monkeypatch):
     """Its writer is a thread, whose traceback nobody needs: the main thread raises the same."""
+    monkeypatch.setattr("gan_lab.storage.pictures._PIXELS", 640)  # its file then outgrows every checkpoint
     config = composed(*SMALL, *OFTEN, "pictures.samples=64")
     calm = train_in(tmp_path / "calm", config)
     room = calm.checkpoint(11).stat().st_size + 1000
@@ -76,22 +76,16 @@ def test_a_disk_too_full_for_tensorboard_is_said_once(composed, tmp_path):
 
 
 @pytest.mark.parametrize("torn", [b"9,lo", b"\0" * 40, b"\0" * 40 + b"\n", b"9,loss/generator,0.5\n9,", b"x,y,0.5\n"])
-def test_rows_torn_by_a_power_failure_are_taken_back(composed, tmp_path, torn):
-    config = composed(*SMALL, *OFTEN)
-    calm = train_in(tmp_path / "calm", config)
-    with killed(8):
-        train_in(tmp_path / "run", config)
-    folder = RunFolder(tmp_path / "run")
-    with folder.metrics_file.open("ab") as rows:
+def test_rows_torn_by_a_power_failure_are_taken_back(composed, calm, part, torn):
+    with part.metrics_file.open("ab") as rows:
         rows.write(torn)
-    train_in(tmp_path / "run", config, resume=True)
-    assert differences(calm.path, folder.path) == []
+    train_in(part.path, composed(*SMALL, *OFTEN), resume=True)
+    assert differences(calm.path, part.path) == []
 
 
 @pytest.mark.parametrize("left", [b"", b"iteration,na"])
-def test_a_file_of_curves_torn_at_its_first_row_is_begun_anew(composed, tmp_path, left):
+def test_a_file_of_curves_torn_at_its_first_row_is_begun_anew(composed, calm, tmp_path, left):
     config = composed(*SMALL, *OFTEN)
-    calm = train_in(tmp_path / "calm", config)
     with killed(2):
         train_in(tmp_path / "run", config)
     RunFolder(tmp_path / "run").metrics_file.write_bytes(left)
@@ -99,10 +93,9 @@ def test_a_file_of_curves_torn_at_its_first_row_is_begun_anew(composed, tmp_path
     assert differences(calm.path, tmp_path / "run") == []
 
 
-def test_a_disk_that_is_full_at_the_end_loses_nothing(composed, tmp_path, monkeypatch):
+def test_a_disk_that_is_full_at_the_end_loses_nothing(composed, calm, tmp_path, monkeypatch):
     """result.json, which is smaller than all else: the system refuses files from the moment before it is written."""
     config = composed(*SMALL, *OFTEN)
-    calm = train_in(tmp_path / "calm", config)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     original = Curves.write_hyperparameters
 
@@ -125,30 +118,23 @@ def test_a_disk_that_is_full_at_the_end_loses_nothing(composed, tmp_path, monkey
     assert not list(folder.path.rglob("*.half"))
 
 
-def test_two_processes_do_not_share_a_run(composed, tmp_path):
-    config = composed(*SMALL, *OFTEN)
-    with killed(5):
-        train_in(tmp_path / "run", config)
-    before = RunFolder(tmp_path / "run").status()
+def test_two_processes_do_not_share_a_run(composed, part):
+    config, before = composed(*SMALL, *OFTEN), part.status()
     with (
-        FileLock(tmp_path / "run" / ".lock"),
+        FileLock(part.lock_file),
         pytest.raises(ConfigError, match="another process is at work on this run; wait for it or stop it"),
     ):
-        train_in(tmp_path / "run", config, resume=True)
-    assert RunFolder(tmp_path / "run").status() == before
-    train_in(tmp_path / "run", config, resume=True)
+        train_in(part.path, config, resume=True)
+    assert part.status() == before
+    train_in(part.path, config, resume=True)
 
 
-def test_a_folder_that_moved_goes_on_where_it_is(composed, tmp_path):
-    config = composed(*SMALL, *OFTEN)
-    calm = train_in(tmp_path / "calm", config)
-    with killed(8):
-        train_in(tmp_path / "here", config)
+def test_a_folder_that_moved_goes_on_where_it_is(composed, calm, part, tmp_path):
     (tmp_path / "deeper").mkdir()
-    shutil.move(tmp_path / "here", tmp_path / "deeper" / "there=1, 'x'")
-    run = train_in(tmp_path / "deeper" / "there=1, 'x'", config, resume=True)
+    shutil.move(part.path, tmp_path / "deeper" / "there=1, 'x'")
+    run = train_in(tmp_path / "deeper" / "there=1, 'x'", composed(*SMALL, *OFTEN), resume=True)
     assert differences(calm.path, run.path) == []
-    assert not (tmp_path / "here").exists()
+    assert not part.path.exists()
 
 
 # ---- what is not finite ----

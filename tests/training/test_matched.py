@@ -1,8 +1,10 @@
 """Matched randomness: what two runs share that differ in loss alone, and two that do not differ at all."""
 
+from typing import NamedTuple
+
 import pytest
 import torch
-from configurations import options
+from configurations import composed_of, options
 from training_runs import SMALL, train_in, weights_of
 
 from gan_lab.training.build import build_module
@@ -27,12 +29,20 @@ def test_equal_seeds_share_initial_weights(composed, loss):
     assert any(not torch.equal(p, other[name]) for name, p in first.items())
 
 
-def recorded_inputs(composed, tmp_path, monkeypatch, loss):
-    """Real batches, evaluation latents and training noise of a short run."""
+class Inputs(NamedTuple):
+    """What a short run was given: real batches, evaluation latents and training latents, in order."""
+
+    real: list[torch.Tensor]
+    evaluation: list[torch.Tensor]
+    training: list[torch.Tensor]
+
+
+def inputs_of(folder, loss):
+    """What a run of ten iterations is given."""
     from gan_lab.algorithms import gan as adversary
     from gan_lab.metrics import evaluator
 
-    real, latents, noise = [], [], []
+    found = Inputs([], [], [])
     update, generate, draw = (
         adversary.GAN.update_discriminator,
         evaluator.generate,
@@ -40,38 +50,42 @@ def recorded_inputs(composed, tmp_path, monkeypatch, loss):
     )
 
     def spy_update(self, batch):
-        real.append(batch.samples.clone())
+        found.real.append(batch.samples.clone())
         return update(self, batch)
 
     def spy_generate(generator, request):
-        latents.append(request.latents.clone())
+        found.evaluation.append(request.latents.clone())
         return generate(generator, request)
 
     def spy_draw(*arguments):
-        noise.append(draw(*arguments))
-        return noise[-1]
+        found.training.append(draw(*arguments))
+        return found.training[-1]
 
-    with monkeypatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(adversary.GAN, "update_discriminator", spy_update)
         patch.setattr(evaluator, "generate", spy_generate)
         patch.setattr(adversary.GAN, "draw_latents", spy_draw)
-        train_in(
-            tmp_path / loss, composed(*SMALL, f"loss={loss}", "protocol=paper", "iterations=10", "evaluation.every=5")
-        )
-    return real, latents, noise
+        train_in(folder, composed_of(*SMALL, f"loss={loss}", "protocol=paper", "iterations=10", "evaluation.every=5"))
+    return found
 
 
-@pytest.mark.parametrize("loss", options("loss"))
-def test_equal_seeds_share_batches_and_evaluation_noise(composed, tmp_path, monkeypatch, loss):
-    if loss == "non_saturating":
-        pytest.skip("the one compared with")
-    real, latents, noise = recorded_inputs(composed, tmp_path, monkeypatch, "non_saturating")
-    other_real, other_latents, _ = recorded_inputs(composed, tmp_path, monkeypatch, loss)
-    assert len(real) == 10
-    assert all(torch.equal(a, b) for a, b in zip(real, other_real, strict=False))  # n_critic may draw more
-    assert len(latents) == len(other_latents) == 2
-    assert all(torch.equal(a, latents[0]) for a in latents + other_latents)
-    assert len({z.sum().item() for z in noise}) == len(noise) == 20  # fresh for every update of either player
+@pytest.fixture(scope="module")
+def baseline(tmp_path_factory):
+    """The inputs of loss=non_saturating, with which the others are compared."""
+    return inputs_of(tmp_path_factory.mktemp("baseline") / "run", "non_saturating")
+
+
+@pytest.mark.parametrize("loss", [loss for loss in options("loss") if loss != "non_saturating"])
+def test_equal_seeds_share_batches_and_evaluation_latents(tmp_path, baseline, loss):
+    other = inputs_of(tmp_path / "run", loss)
+    assert len(baseline.real) == 10
+    assert all(torch.equal(a, b) for a, b in zip(baseline.real, other.real, strict=False))  # n_critic may draw more
+    assert len(baseline.evaluation) == len(other.evaluation) == 2
+    assert all(torch.equal(a, baseline.evaluation[0]) for a in baseline.evaluation + other.evaluation)
+
+
+def test_latents_are_fresh_for_every_update_of_either_player(baseline):
+    assert len({z.sum().item() for z in baseline.training}) == len(baseline.training) == 20
 
 
 @pytest.mark.parametrize(

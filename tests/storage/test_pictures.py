@@ -1,0 +1,40 @@
+"""Pictures: their size, and what is in them. Other tests draw smaller ones (tests/conftest.py)."""
+
+import numpy as np
+import pytest
+import torch
+
+from gan_lab.storage import pictures
+
+
+@pytest.fixture(autouse=True)
+def full_size(monkeypatch):
+    monkeypatch.setattr(pictures, "_PIXELS", 640)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_grid_is_enlarged_to_about_640_pixels(channels):
+    """8 columns of 8 pixels, each enlarged by 640 // 64 = 10, with 9 borders of 10 // 2 = 5 between and around."""
+    images = torch.zeros(60, channels, 8, 8, dtype=torch.uint8)
+    images[9] = 200  # in the second row and column
+    picture = pictures.draw(images, images)
+    assert (picture.shape, picture.dtype) == ((685, 685, 3), np.uint8)
+    cells = [(picture[5 + 85 * row + 20 : 5 + 85 * row + 60, 5 + 85 * column + 20 : 5 + 85 * column + 60])
+             for row in range(8) for column in range(8)]  # fmt: skip
+    assert [int(cell.min()) for cell in cells] == [200 if i == 9 else 0 for i in range(60)] + [0] * 4
+    assert (picture[:5] == 255).all()
+
+
+def test_large_images_are_not_made_smaller():
+    picture = pictures.draw(torch.zeros(4, 3, 400, 400, dtype=torch.uint8), torch.empty(0))
+    assert picture.shape == (2 * 400 + 3 * 2, 2 * 400 + 3 * 2, 3)
+
+
+def test_points_are_drawn_over_real_ones():
+    """640 pixels; both colours are there, the real points' grey and the generated ones' red."""
+    points = torch.tensor([[0.5, 0.5], [-0.5, -0.5]])
+    picture = pictures.draw(points, -points.flip(1) * torch.tensor([1.0, -1.0]))
+    assert picture.shape == (640, 640, 3)
+    assert (picture == [0xB0, 0xB0, 0xB0]).all(-1).any()
+    red = picture.astype(int)
+    assert ((red[..., 0] - red[..., 1]) > 80).any()
