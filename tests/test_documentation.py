@@ -107,7 +107,7 @@ def users_folder(tmp_path, monkeypatch) -> Path:
     """The working directory of someone who has copied all files that the pages show."""
     for page in PAGES:
         for _, block in _FENCED.findall(page.read_text()):
-            if header := re.match(r"# ([\w/]+\.\w+)\n", block):
+            if header := re.match(r"(?:# @package \w+\n)?# ([\w/]+\.\w+)\n", block):
                 file = tmp_path / header[1]
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(block)
@@ -134,7 +134,7 @@ def values_of(sweep: Override) -> list[str]:
 
 
 def runs_of(words: tuple[str, ...], folder: Path) -> Iterator[list[str]]:
-    """The overrides of runs of a line: of a sweep, the first of all, and those that differ from it in one key."""
+    """The overrides of runs of a line: of a sweep, as many as it takes to have every value of every key."""
     given, unknown = get_args_parser().parse_known_intermixed_args(words)
     assert not unknown
     overrides = OverridesParser.create().parse_overrides(given.overrides)
@@ -144,10 +144,8 @@ def runs_of(words: tuple[str, ...], folder: Path) -> Iterator[list[str]]:
     if given.config_dir:
         assert (folder / given.config_dir).is_dir()
         held.append(f"hydra.searchpath=[file://{folder / given.config_dir}]")
-    first = {key: values[0] for key, values in swept.items()}
-    others = [first | {key: value} for key, values in swept.items() for value in values[1:]]
-    for run in (first, *others):
-        yield [*held, *(f"{key}={value}" for key, value in run.items())]
+    for number in range(max(map(len, swept.values()), default=1)):
+        yield [*held, *(f"{key}={values[min(number, len(values) - 1)]}" for key, values in swept.items())]
     if given.multirun and not swept:
         assert composed_and_checked(held).hydra.sweeper.params, "-m, and nothing is swept"
 
