@@ -89,7 +89,8 @@ def commands() -> list[Command]:
         for line in lines:
             if "gan-lab" in line:
                 for words in gan_lab_words(line):
-                    found.setdefault(words, Command(name_of(page), words, "# refused" in line))
+                    one = Command(name_of(page), words, "# refused" in line)
+                    found.setdefault((words, one.refused), one)
     return list(found.values())
 
 
