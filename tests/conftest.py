@@ -19,7 +19,6 @@ from omegaconf import DictConfig
 from gan_lab.runs.folder import RunFolder
 
 
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest tests come first, those that start processes among them: no worker shall wait for one at the end."""
     starting = {"gan_lab", "warm_gan_lab"}

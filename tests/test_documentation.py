@@ -1,8 +1,8 @@
 """README.md and docs/: every command composes, every link leads somewhere, every option of a group is listed.
 
-A command is a line of a fenced block, or inline code that begins with ``gan-lab``. FOLDER, RUN, SWEEP and FILE stand for
-what a user names. A comment ``# refused`` says that the line is. A block that begins with a comment ``# folder/name.py``
-is a file of the user's, in the folder where the commands are given.
+A command is a line of a fenced block, or inline code that begins with ``gan-lab``. FOLDER, RUN, SWEEP and FILE stand
+for what a user names. A comment ``# refused`` says that the command is refused. A block that begins with a comment
+``# folder/name.py`` is a file of the user's, in the folder where the commands are given.
 """
 
 import re

@@ -107,7 +107,9 @@ def test_refused_files(tmp_path):
     content = (tmp_path / "raw.npz").read_bytes()
     entry = content.index(b"PK\x01\x02")  # of the archive's directory, whose bytes 8 and 9 are flags
     (tmp_path / "locked.npz").write_bytes(content[: entry + 8] + b"\x01" + content[entry + 9 :])
-    refused(str(tmp_path / "locked.npz"), r"locked.npz: not an archive that NumPy can read: .*; expected arrays of numbers")
+    refused(
+        str(tmp_path / "locked.npz"), r"locked.npz: not an archive that NumPy can read: .*; expected arrays of numbers"
+    )
     with open(written(tmp_path, images=PIXELS), "r+b") as file:
         file.truncate(2000)
     refused(str(tmp_path / "x.npz"), r"not an archive that NumPy can read: it is no zip file, or not a whole one; exp")

@@ -10,11 +10,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from training_runs import OFTEN, SMALL, differences, killed, train_in, unequal
+from training_runs import OFTEN, SMALL, differences, train_in, unequal
 
 from gan_lab.errors import ConfigError
 from gan_lab.runs.checkpoints import BrokenCheckpoint, load_checkpoint
-from gan_lab.runs.folder import RunFolder
 
 
 def test_the_last_and_so_many_more_are_kept(composed, tmp_path):
