@@ -1,4 +1,4 @@
-"""Batch normalisation over the batch of all processes."""
+"""Batch normalisation over a batch that several processes share."""
 
 import torch
 import torch.nn.functional as F
@@ -9,10 +9,7 @@ from gan_lab.distributed.collectives import global_mean, process_count
 
 
 class GlobalBatchNorm(_BatchNorm):
-    """BatchNorm whose statistics are those of the whole batch, on any device.
-
-    As `torch.nn.SyncBatchNorm`, which knows GPUs alone.
-    """
+    """BatchNorm with the statistics of the whole batch, on any device; `torch.nn.SyncBatchNorm` needs GPUs."""
 
     def _check_input_dim(self, input: Tensor) -> None:
         if input.ndim < 2:
@@ -24,7 +21,7 @@ class GlobalBatchNorm(_BatchNorm):
             return F.batch_norm(
                 input, self.running_mean, self.running_var, self.weight, self.bias, training=False, eps=self.eps
             )
-        samples = input.to(torch.promote_types(input.dtype, torch.float32))  # as F.batch_norm does within
+        samples = input.to(torch.promote_types(input.dtype, torch.float32))  # as F.batch_norm computes internally
         dims = [dim for dim in range(input.ndim) if dim != 1]
         mean = global_mean(samples, dims)
         variance = global_mean((samples - mean).square(), dims)
@@ -48,7 +45,7 @@ class GlobalBatchNorm(_BatchNorm):
 
 
 def over_all_processes(network: nn.Module) -> nn.Module:
-    """The network with every BatchNorm replaced by one over the whole batch; weights and their names stay."""
+    """The network with a `GlobalBatchNorm` in place of every BatchNorm, of the same weights and names."""
     if isinstance(network, _BatchNorm):
         settings = (network.num_features, network.eps, network.momentum, network.affine, network.track_running_stats)
         replacement = GlobalBatchNorm(*settings)

@@ -1,6 +1,6 @@
-"""One batch over several processes: what must be computed as if it were in one.
+"""Operations over a batch that several processes share, so that the result is that of one process with all of it.
 
-Every process holds an equal part of the batch, in the order of the ranks. Alone, a process holds all of it.
+Every process holds an equal part of the batch, in the order of the ranks; a single process holds all of it.
 """
 
 from collections.abc import Sequence
@@ -13,19 +13,19 @@ from torch.autograd import Function
 
 T = TypeVar("T")
 
-_count = 1  # kept, as it is asked for at every turn of every iteration
-_hosts: Any = None  # the group of all processes, without their GPUs: over NCCL every word would wait for what these do
+_count = 1  # of processes; every iteration reads it many times, and asking PyTorch is slower
+_hosts: Any = None  # a gloo group for decisions: NCCL messages would queue behind GPU kernels
 
 
 def meet() -> None:
-    """From here on processes that are connected share their batches, and tell each other what they decide."""
+    """Let the connected processes share their batches and decisions from here on."""
     global _count, _hosts
     _count = dist.get_world_size()
     _hosts = dist.new_group(backend="gloo")
 
 
 def part() -> None:
-    """End what connects the processes, if anything does."""
+    """Disconnect the processes, if they are connected."""
     global _count, _hosts
     _count, _hosts = 1, None
     if dist.is_initialized():
@@ -33,34 +33,31 @@ def part() -> None:
 
 
 def process_count() -> int:
-    """Processes that share the batch."""
+    """The number of processes that share the batch."""
     return _count
 
 
 def global_mean(values: Tensor, dims: list[int] | None = None) -> Tensor:
-    """The mean over the parts of all processes; gradients flow to all of them.
+    """The mean over the whole batch; gradients flow back to the parts of all processes.
 
-    A mean of one process's part alone would make a relativistic average depend on how the batch is split.
+    The mean of one process's part would make a relativistic average depend on how the batch is split.
 
     Args:
         values: this process's part, of any shape.
-        dims: dimensions to take it over, the batch's among them, which are kept; all for None, and none is kept.
+        dims: dimensions to average over, the batch's among them, kept with size 1; None averages over all of them
+            and keeps none.
     """
     mean = values.mean() if dims is None else values.mean(dims, keepdim=True)
     return mean if process_count() == 1 else _Sum.apply(mean) / process_count()
 
 
 def own_part(values: Tensor) -> Tensor:
-    """This process's part of something that every process has for the whole batch.
-
-    Args:
-        values: ``[B, …]``, B over all processes.
-    """
+    """This process's part of values ``[B, …]`` of the whole batch, which every process has."""
     return values if process_count() == 1 else values.tensor_split(process_count())[dist.get_rank()]
 
 
 def all_parts(own: T) -> list[T]:
-    """The parts of all processes, of any kind, in the order of the ranks."""
+    """The objects of all processes, in the order of the ranks."""
     if process_count() == 1:
         return [own]
     parts: list[T | None] = [None] * process_count()
@@ -69,7 +66,7 @@ def all_parts(own: T) -> list[T]:
 
 
 def average(tensors: Sequence[Tensor]) -> None:
-    """Replace each tensor by its mean over all processes, in one message; without gradients."""
+    """Replace each tensor by its mean over all processes, in one message; no gradients flow."""
     if process_count() == 1:
         return
     flat = torch.cat([tensor.flatten() for tensor in tensors])
@@ -80,9 +77,10 @@ def average(tensors: Sequence[Tensor]) -> None:
 
 
 def mean_of_each(values: Tensor) -> Tensor:
-    """The mean of each value over all processes, whatever stands beside it; without gradients.
+    """The mean of each value over all processes; no gradients flow.
 
-    Added up in the order of the ranks: `average` leaves the order to the message, in which it depends on the place.
+    The sum follows the order of the ranks, so that a value's mean does not depend on its position in the tensor. In
+    `average` it does: the all-reduce splits its message, and adds each piece in another order.
     """
     if process_count() == 1:
         return values
@@ -92,7 +90,7 @@ def mean_of_each(values: Tensor) -> Tensor:
 
 
 def as_the_first(value: T) -> T:
-    """What the first process has, in all of them: clocks and signals differ, decisions may not."""
+    """The first process's value, in all of them: their clocks and signals differ, their decisions must not."""
     if process_count() == 1:
         return value
     values = [value]
@@ -101,8 +99,7 @@ def as_the_first(value: T) -> T:
 
 
 class _Sum(Function):
-    """The sum over all processes. What depends on it in any process reaches every process's part, so its gradient is
-    summed as well."""
+    """The sum over all processes. Every process's loss depends on every part, so gradients are summed as well."""
 
     @staticmethod
     def forward(ctx: Any, part: Tensor) -> Tensor:

@@ -1,9 +1,9 @@
-"""Architectures: one file each, a generator and a discriminator.
+"""Architectures: a generator and a discriminator in one file each.
 
-A generator is built from ``latent_dim`` and ``sample_shape`` and maps ``[B, latent_dim]`` to ``[B, *sample_shape]``;
-a discriminator is built from ``sample_shape`` and maps ``[B, *sample_shape]`` to logits ``[B]``, with attention to
-``[B, 2]``. ``sample_shape`` is
-``(C, H, W)`` for images, pixels in [−1, 1], or ``(D,)`` for points.
+A generator is built from ``latent_dim`` and ``sample_shape``, and maps latents ``[B, latent_dim]`` to samples
+``[B, *sample_shape]``. A discriminator is built from ``sample_shape``, and maps samples to logits ``[B]``, or
+``[B, 2]`` with attention. Either may take labels ``[B]`` as a second argument named ``labels``. ``sample_shape`` is
+``(C, H, W)`` for images with pixels in [−1, 1], or ``(D,)`` for points.
 """
 
 from gan_lab.models.dcgan import DCGANDiscriminator, DCGANGenerator

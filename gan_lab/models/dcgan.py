@@ -1,7 +1,7 @@
 """DCGAN: transposed convolutions up, strided convolutions down (Radford et al. 2015, arXiv 1511.06434).
 
-The depth follows from the image: every block doubles or halves the side, between the image and a base of 4 to 7
-pixels (16 → 4, 28 → 7, 32 → 4, 64 → 4), with two blocks at the least (8 → 2).
+The depth follows from the image. Every block doubles or halves the side, between the image's and a base of 4 to 7
+pixels (16 → 4, 28 → 7, 32 → 4, 64 → 4); there are at least two blocks (8 → 2).
 """
 
 from collections.abc import Callable, Sequence
@@ -15,13 +15,13 @@ from gan_lab.validation import check_choice, check_positive
 _NORMS: dict[str, Callable[[int], nn.Module]] = {
     "none": lambda channels: nn.Identity(),
     "batch": nn.BatchNorm2d,
-    "layer": lambda channels: nn.GroupNorm(1, channels),  # over channels and positions: layer norm of an image
+    "layer": lambda channels: nn.GroupNorm(1, channels),  # over all channels and positions: layer norm of an image
     "instance": lambda channels: nn.InstanceNorm2d(channels, affine=True),
 }
 
 
 def _blocks(sample_shape: Sequence[int]) -> int:
-    """How often the side of the image halves."""
+    """The number of blocks: how often the side of the image is halved."""
     if len(sample_shape) != 3:
         raise ValueError(
             f"dcgan draws images of shape [C, H, W], not samples of shape {list(sample_shape)}: use model=mlp"
@@ -39,7 +39,7 @@ def _blocks(sample_shape: Sequence[int]) -> int:
 
 
 def _initialise(network: nn.Module) -> None:
-    """Weights ~ N(0, 0.02), normalisation gains ~ N(1, 0.02), biases 0: the paper's §4."""
+    """Draw weights from N(0, 0.02) and normalisation gains from N(1, 0.02), set biases to 0 (the paper's §4)."""
     for module in network.modules():
         if isinstance(module, nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d):
             nn.init.normal_(module.weight, 0.0, 0.02)
@@ -57,7 +57,7 @@ class DCGANGenerator(nn.Sequential):
     Args:
         latent_dim: size of the latent.
         sample_shape: ``(C, H, W)``; see the module for the sides allowed.
-        channels: feature maps of the last hidden layer; they double with every block below it.
+        channels: feature maps of the last hidden layer; each layer before it has twice as many.
     """
 
     def __init__(self, latent_dim: int, sample_shape: Sequence[int], channels: int) -> None:
@@ -72,7 +72,7 @@ class DCGANGenerator(nn.Sequential):
         for fan_in, fan_out in zip(widths, [*widths[1:], colours], strict=True):
             layers += [nn.BatchNorm2d(fan_in), nn.ReLU()]
             layers.append(nn.ConvTranspose2d(fan_in, fan_out, 4, stride=2, padding=1, bias=False))
-        layers[-1] = nn.ConvTranspose2d(widths[-1], colours, 4, stride=2, padding=1)  # no norm follows: with bias
+        layers[-1] = nn.ConvTranspose2d(widths[-1], colours, 4, stride=2, padding=1)  # with bias, as no norm follows
         super().__init__(*layers, nn.Tanh())
         _initialise(self)
 
@@ -80,12 +80,12 @@ class DCGANGenerator(nn.Sequential):
 class DCGANDiscriminator(nn.Sequential):
     """Image → strided convolutions with LeakyReLU → logit.
 
-    The paper normalises every block but the first with BatchNorm (``norm=batch``). That makes each logit depend on
-    the whole batch, which forbids per-sample gradient penalties; so the configuration's default is ``layer``.
+    The paper normalises every block but the first with BatchNorm (``norm=batch``). Each logit then depends on the
+    whole batch, and per-sample gradient penalties are undefined; the configuration's default is therefore ``layer``.
 
     Args:
         sample_shape: ``(C, H, W)``; see the module for the sides allowed.
-        channels: feature maps of the first block; they double with every block after it.
+        channels: feature maps of the first block; each block after it has twice as many.
         norm: normalisation after every block but the first: none, batch, layer or instance.
         attention: add self-attention over the positions of the last feature map, and a second logit.
     """
@@ -103,7 +103,7 @@ class DCGANDiscriminator(nn.Sequential):
             layers += [_NORMS[block_norm](fan_out), nn.LeakyReLU(0.2)]
         first = nn.Conv2d(widths[-1], 1, sample_shape[1] >> blocks)
         super().__init__(*layers, first)
-        _initialise(self)  # before there is attention, so that it leaves the other weights as they are without it
+        _initialise(self)  # before attention is added, so that the other weights are the same with and without it
         second = nn.Conv2d(widths[-1], 1, sample_shape[1] >> blocks) if attention else None
         block = SelfAttention(widths[-1]) if attention else None
         self[-1] = Heads(first, block, second)

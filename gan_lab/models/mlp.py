@@ -1,4 +1,4 @@
-"""Multi-layer perceptrons, for images and for points alike."""
+"""Multi-layer perceptrons, for images and for points."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -46,7 +46,7 @@ class MLPDiscriminator(nn.Sequential):
         sample_shape: ``(C, H, W)`` or ``(D,)``.
         hidden: widths of the hidden layers.
         norm: normalisation of the hidden layers: none, batch or layer.
-        attention: add self-attention over the last hidden layer, split into as many as 16 tokens, and a second logit.
+        attention: add self-attention over the last hidden layer, split into at most 16 tokens, and a second logit.
     """
 
     def __init__(

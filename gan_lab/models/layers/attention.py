@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 
 class SelfAttention(nn.Module):
-    """y = x + γ · o(x), o a weighted sum over all positions; γ starts at 0, so that the block starts as the identity.
+    """y = x + γ · o(x), where o is a weighted sum over all positions. γ starts at 0: the block starts as the identity.
 
     Args:
         channels: features of a position; keys, queries and values have an eighth of them, as in the paper.
@@ -27,7 +27,7 @@ class SelfAttention(nn.Module):
 
 
 class Heads(nn.Module):
-    """The last layers of a discriminator: its logit, and with attention a second one.
+    """The last layers of a discriminator: one logit, or two with attention.
 
     Args:
         first: features ``[B, …]`` → ``[B, 1, …]``, a logit.
