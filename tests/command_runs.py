@@ -3,11 +3,13 @@
 import os
 import sys
 from collections.abc import Callable
+from importlib import import_module
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 
-from gan_lab.cli.train import main
+from gan_lab.distributed.forkserver import forkserver
 
 
 def refusal(monkeypatch, folder, command, *words):
@@ -31,9 +33,28 @@ def ended(monkeypatch: pytest.MonkeyPatch, folder: Path, command: Callable[[], N
     return 0
 
 
-def command_in(folder: Path, words: list[str]) -> None:
-    """``gan-lab`` as the whole of a process, forked by a warm server: in a folder, its stderr in a file there."""
+def forked(folder: Path, *words: str, module: str = "cli.train", **environment: str) -> BaseProcess:
+    """Starts a command in a process of its own, without the seconds in which torch is imported.
+
+    A server that has imported it forks the process. Its stdout and stderr go to files of these names in the folder's
+    neighbour `printed`, as the folder may have to stay empty; Ctrl-C may be sent to its whole process group.
+    """
+    process = forkserver().Process(target=_command, args=(folder, module, words, os.environ | environment))
+    process.start()
+    return process
+
+
+def printed(folder: Path, name: str) -> Path:
+    """Where a forked command's stdout or stderr is written."""
+    return folder.with_name(f"{folder.name}.{name}")
+
+
+def _command(folder: Path, module: str, words: tuple[str, ...], environment: dict[str, str]) -> None:
+    os.setsid()
+    os.environ.clear()
+    os.environ.update(environment)
     os.chdir(folder)
-    os.dup2(os.open("stderr", os.O_WRONLY | os.O_CREAT), 2)
-    sys.argv = words
-    main()
+    for descriptor, name in ((1, "stdout"), (2, "stderr")):
+        os.dup2(os.open(printed(folder, name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
+    sys.argv = ["gan-lab", *words]
+    import_module(f"gan_lab.{module}").main()

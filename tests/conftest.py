@@ -12,7 +12,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported anywhe
 os.environ.setdefault("GAN_LAB_CACHE", str(Path(__file__).parent.parent / ".pytest_cache" / "gan_lab"))
 
 import pytest
-from command_runs import ended
+from command_runs import ended, forked, printed
 from configurations import composed_of
 from omegaconf import DictConfig
 
@@ -21,7 +21,7 @@ from gan_lab.runs.folder import RunFolder
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest tests come first, those that start processes among them: no worker shall wait for one at the end."""
-    starting = {"gan_lab", "warm_gan_lab"}
+    starting = {"gan_lab", "cold_gan_lab", "warm_gan_lab"}
     items.sort(key=lambda item: not item.get_closest_marker("long") and starting.isdisjoint(item.fixturenames))
 
 
@@ -69,10 +69,23 @@ def part(stopped: Path, tmp_path: Path) -> RunFolder:
 
 @pytest.fixture
 def gan_lab(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs ``gan-lab`` in a process of its own, in an empty folder, of which nothing is imported, as when installed."""
+    """Runs ``gan-lab`` in a process of its own, forked by a server that has imported torch, in an empty folder."""
 
     def run(*arguments: str, module: str = "cli.train") -> subprocess.CompletedProcess[str]:
-        program = f"import sys; sys.argv[0] = 'gan-lab'; from gan_lab.{module} import main; main()"
+        process = forked(tmp_path, *arguments, module=module)
+        process.join(600)
+        said, wrong = (printed(tmp_path, name).read_text() for name in ("stdout", "stderr"))
+        return subprocess.CompletedProcess(arguments, process.exitcode, said, wrong)
+
+    return run
+
+
+@pytest.fixture
+def cold_gan_lab(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The same as a shell starts it: nothing is imported before, which takes seconds."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        program = "import sys; sys.argv[0] = 'gan-lab'; from gan_lab.cli.train import main; main()"
         return subprocess.run(
             [sys.executable, "-P", "-c", program, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=600
         )
@@ -82,7 +95,7 @@ def gan_lab(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
 @pytest.fixture
 def warm_gan_lab(tmp_path: Path, monkeypatch, capfd) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """The same in the test's own process: the server that forks a sweep's runs then stays, and has imported torch."""
+    """The same in the test's own process: for sweeps, whose runs are forked by the server that the process keeps."""
     from gan_lab.cli.train import main
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:

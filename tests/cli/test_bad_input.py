@@ -10,8 +10,8 @@ from gan_lab.errors import ConfigError
 from gan_lab.training import run as training
 
 
-def test_the_sentence_is_all_there_is_on_stderr(gan_lab, tmp_path):
-    done = gan_lab("model=dcgan", "dataset=ring8")
+def test_the_sentence_is_all_there_is_on_stderr(cold_gan_lab):
+    done = cold_gan_lab("model=dcgan", "dataset=ring8")
     assert done.returncode == 1
     assert done.stderr == (
         "gan-lab: model.generator: dcgan draws images of shape [C, H, W], not samples of shape [2]: use model=mlp\n"

@@ -1,4 +1,4 @@
-"""gan-lab as a person uses it: a process of its own, an empty folder."""
+"""gan-lab as a person uses it: in a process of its own and an empty folder."""
 
 import json
 import os
@@ -10,12 +10,11 @@ import time
 
 import numpy as np
 import pytest
-from command_runs import command_in, ended, refusal
+from command_runs import ended, forked, printed, refusal
 from PIL import Image
 
 from gan_lab.cli.sample import main as sample_main
 from gan_lab.cli.train import main as gan_lab_main
-from gan_lab.distributed.forkserver import forkserver
 from gan_lab.runs.folder import RunFolder
 
 TINY = ["trainer=debug", "evaluation.samples=50", "evaluation.kid_subset_size=20", "pictures.samples=9"]
@@ -119,7 +118,7 @@ def test_a_run_leaves_its_folder_complete_and_is_sampled_and_evaluated(gan_lab, 
     assert files_in(tmp_path / "run") == names
 
 
-def test_a_sweep_outlives_a_bad_job_and_says_so(gan_lab, tmp_path, monkeypatch):
+def test_a_sweep_outlives_a_bad_job_and_says_so(warm_gan_lab, tmp_path, monkeypatch):
     own = tmp_path / "own" / "loss"
     own.mkdir(parents=True)
     (own / "broken.yaml").write_text(
@@ -127,7 +126,7 @@ def test_a_sweep_outlives_a_bad_job_and_says_so(gan_lab, tmp_path, monkeypatch):
         "    a: ${oc.env:NOPE_NOPE}\n"
     )
     jobs = ["dataset=ring8", "batch_size=100001,8", "loss=rsgan,broken", "hydra.sweep.dir=sweep"]
-    done = gan_lab("--config-dir", "own", "-m", *TINY, *jobs)
+    done = warm_gan_lab("--config-dir", "own", "-m", *TINY, *jobs)
     assert done.returncode == 1
     states = {path.parent.name: json.loads(path.read_text()) for path in (tmp_path / "sweep").glob("*/status.json")}
     assert [states[name]["state"] for name in sorted(states)] == ["failed", "failed", "failed", "done"]
@@ -186,8 +185,7 @@ def test_users_extend_it_with_their_own_loss_and_model(gan_lab, tmp_path, monkey
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 138)])
 def test_being_stopped_ends_the_iteration_and_saves(tmp_path, number, status):
     overrides = ["dataset=ring8", "iterations=1000000", "log_every=1", "threads=1", "hydra.run.dir=run", "trainer=cpu"]
-    process = forkserver().Process(target=command_in, args=(tmp_path, ["gan-lab", *overrides]))
-    process.start()
+    process = forked(tmp_path, *overrides)
     metrics = tmp_path / "run" / "metrics.csv"
     deadline = time.monotonic() + 300
     while not metrics.exists() and time.monotonic() < deadline:
@@ -202,7 +200,7 @@ def test_being_stopped_ends_the_iteration_and_saves(tmp_path, number, status):
     last = int(metrics.read_text().splitlines()[-1].split(",")[0])
     assert record["iteration"] == last > 0
     assert folder.last_checkpoint.resolve().name == f"iteration_{last:07d}.ckpt"
-    assert "Traceback" not in (tmp_path / "stderr").read_text()
+    assert "Traceback" not in printed(tmp_path, "stderr").read_text()
 
 
 def test_options_may_stand_between_overrides(monkeypatch, tmp_path):

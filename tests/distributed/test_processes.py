@@ -4,14 +4,12 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
-from command_runs import refusal
+from command_runs import forked, refusal
 from training_runs import checkpoint, train_in, weights_of
 
 from gan_lab.cli.assistant import assist_the_first
@@ -272,22 +270,20 @@ def test_curves_do_not_depend_on_when_they_were_looked_at(composed, tmp_path):
 def test_processes_that_torchrun_has_started(composed, tmp_path):
     """With its environment, less the agent that would start them again."""
     words = [*TINY, "trainer.devices=2", "threads=1", f"hydra.run.dir={tmp_path}/two"]
-    program = "import sys; sys.argv[0] = 'gan-lab'; from gan_lab.cli.train import main; main()"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    common = os.environ | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     common |= {"LOCAL_WORLD_SIZE": "2", "GROUP_RANK": "0", "TORCHELASTIC_RUN_ID": "some"}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-P", "-c", program, *words], env=common | {"RANK": rank, "LOCAL_RANK": rank}, cwd=tmp_path
-        )
-        for rank in ("0", "1")
-    ]
-    assert [process.wait(200) for process in processes] == [0, 0]
+    folder = tmp_path / "work"
+    folder.mkdir()
+    processes = [forked(folder, *words, RANK=rank, LOCAL_RANK=rank, **common) for rank in ("0", "1")]
+    for process in processes:
+        process.join(200)
+    assert [process.exitcode for process in processes] == [0, 0]
     one = train_in(tmp_path / "one", composed(*TINY))
     assert largest_difference(one, RunFolder(tmp_path / "two")) < 1e-12
-    assert {path.name for path in tmp_path.iterdir()} == {"one", "two"}
+    assert not any(folder.iterdir())
 
 
 def test_a_sweep_of_runs_in_two_processes(warm_gan_lab, tmp_path):
@@ -300,14 +296,14 @@ def test_a_sweep_of_runs_in_two_processes(warm_gan_lab, tmp_path):
 @pytest.mark.long
 def test_a_signal_ends_all_processes_at_a_checkpoint(tmp_path):
     words = [*TINY, "trainer.devices=2", "threads=1", "iterations=100000", f"hydra.run.dir={tmp_path}/run"]
-    program = "import sys; sys.argv[0] = 'gan-lab'; from gan_lab.cli.train import main; main()"
-    run = subprocess.Popen([sys.executable, "-P", "-c", program, *words], stderr=subprocess.DEVNULL)
+    run = forked(tmp_path, *words)
     metrics: Path = tmp_path / "run" / "metrics.csv"
     while not (metrics.exists() and len(metrics.read_text().splitlines()) > 30):
-        assert run.poll() is None
+        assert run.is_alive()
         time.sleep(0.2)
-    run.send_signal(signal.SIGTERM)
-    assert run.wait(60) == 143
+    os.kill(run.pid, signal.SIGTERM)
+    run.join(60)
+    assert run.exitcode == 143
     status = json.loads((tmp_path / "run" / "status.json").read_text())
     assert status["state"] == "interrupted"
     saved = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=True)

@@ -3,13 +3,11 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import textwrap
 import time
 
 import pytest
-from command_runs import refusal
+from command_runs import forked, refusal
 
 from gan_lab.cli.train import main
 from gan_lab.config.resolvers import job_folder
@@ -67,13 +65,12 @@ def figures(folder):
 
 
 @pytest.mark.parametrize(("launcher", "seeds"), [("basic", 1), ("parallel", 2)])
-def test_planted_failures(gan_lab, warm_gan_lab, tmp_path, faults, launcher, seeds):
+def test_planted_failures(warm_gan_lab, tmp_path, faults, launcher, seeds):
     line = [*faults, "-m", *RING, "iterations=30"]
     seed = f"seed={','.join(map(str, range(seeds)))}"
     sweep = ["loss=raises,infinite,killed,lsgan", seed, "hydra.sweep.dir=sweep"]
     launched = [*line, *sweep, f"hydra/launcher={launcher}"]
-    run = {"basic": warm_gan_lab, "parallel": gan_lab}[launcher]
-    done = run(*launched)
+    done = warm_gan_lab(*launched)
     assert done.returncode == 1, done.stderr
     found = states(tmp_path / "sweep")
     assert found == {
@@ -93,7 +90,7 @@ def test_planted_failures(gan_lab, warm_gan_lab, tmp_path, faults, launcher, see
     before = {run.path.name: run.result_file.stat().st_mtime_ns for run in SweepFolder(tmp_path / "sweep").finished()
               if run.result_file.exists()}  # fmt: skip
     (tmp_path / "spared").touch()
-    again = run(*launched)
+    again = warm_gan_lab(*launched)
     assert again.returncode == 1
     assert f"{2 * seeds} of {4 * seeds} done, {seeds} diverged, {seeds} failed" in again.stdout
     for name, written in before.items():
@@ -101,14 +98,6 @@ def test_planted_failures(gan_lab, warm_gan_lab, tmp_path, faults, launcher, see
     undisturbed = warm_gan_lab(*line, "loss=killed,lsgan", seed, "hydra.sweep.dir=undisturbed")
     assert undisturbed.returncode == 0, undisturbed.stderr
     assert figures(tmp_path / "sweep") == figures(tmp_path / "undisturbed")
-
-
-def start(tmp_path, *arguments):
-    program = "import sys; sys.argv[0] = 'gan-lab'; from gan_lab.cli.train import main; main()"
-    return subprocess.Popen(
-        [sys.executable, "-P", "-c", program, *arguments], cwd=tmp_path, stderr=subprocess.PIPE, text=True,
-        stdout=subprocess.PIPE, start_new_session=True,
-    )  # fmt: skip
 
 
 def wait_until(condition, seconds=200):
@@ -120,12 +109,12 @@ def wait_until(condition, seconds=200):
 
 def test_a_sweep_that_is_killed_goes_on_where_it_was(warm_gan_lab, tmp_path):
     line, sweep = ["-m", *RING, "iterations=1500", "seed=0"], ["loss=lsgan,rsgan", "hydra.sweep.dir=sweep"]
-    process = start(tmp_path, *line, *sweep)
+    process = forked(tmp_path, *line, *sweep)
     second = RunFolder(tmp_path / "sweep" / "loss=rsgan,seed=0")
     wait_until(second.last_checkpoint.exists)
     assert states(tmp_path / "sweep") == {"loss=lsgan,seed=0": "done", "loss=rsgan,seed=0": "running"}
     os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
+    process.join()
     # the run notices that its sweep is gone, and saves
     wait_until(lambda: second.status()["state"] == "interrupted")
     iteration = second.status()["iteration"]
@@ -139,12 +128,12 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(warm_gan_lab, tmp_path):
 
 
 def test_ctrl_c_ends_the_sweep_and_finished_runs_stay(tmp_path):
-    process = start(tmp_path, "-m", *RING, "iterations=100000", "loss=lsgan,rsgan", "seed=0", "hydra.sweep.dir=sweep")
+    process = forked(tmp_path, "-m", *RING, "iterations=100000", "loss=lsgan,rsgan", "seed=0", "hydra.sweep.dir=sweep")
     first = RunFolder(tmp_path / "sweep" / "loss=lsgan,seed=0")
     wait_until(first.metrics_file.exists)
     os.killpg(process.pid, signal.SIGINT)
-    process.communicate(timeout=120)
-    assert process.returncode == 130
+    process.join(120)
+    assert process.exitcode == 130
     assert states(tmp_path / "sweep") == {"loss=lsgan,seed=0": "interrupted"}
 
 
@@ -229,9 +218,9 @@ def test_bad_tuning(monkeypatch, tmp_path, words, sentence):
     assert refusal(monkeypatch, tmp_path, main, *line, *words).startswith(f"gan-lab: {sentence}")
 
 
-def test_submitit_runs_without_a_cluster(gan_lab, tmp_path):
+def test_submitit_runs_without_a_cluster(warm_gan_lab, tmp_path):
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
-    done = gan_lab("-m", *RING, "iterations=10", "seed=7", "hydra/launcher=slurm_local", "hydra.sweep.dir=sweep")
+    done = warm_gan_lab("-m", *RING, "iterations=10", "seed=7", "hydra/launcher=slurm_local", "hydra.sweep.dir=sweep")
     assert done.returncode == 0, done.stderr
     assert states(tmp_path / "sweep") == {"seed=7": "done"}
 
