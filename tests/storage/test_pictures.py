@@ -21,7 +21,7 @@ def test_a_grid_is_enlarged_to_about_640_pixels(channels):
     assert (picture.shape, picture.dtype) == ((685, 685, 3), np.uint8)
     cells = [(picture[5 + 85 * row + 20 : 5 + 85 * row + 60, 5 + 85 * column + 20 : 5 + 85 * column + 60])
              for row in range(8) for column in range(8)]  # fmt: skip
-    assert [int(cell.min()) for cell in cells] == [200 if i == 9 else 0 for i in range(60)] + [0] * 4
+    assert [int(cell.min()) for cell in cells] == [200 if i == 9 else 0 for i in range(60)] + 4 * [255]
     assert (picture[:5] == 255).all()
 
 
