@@ -57,7 +57,7 @@ def main() -> int:
     arguments = parser.parse_args()
 
     import gan_lab.cli.train
-    import gan_lab.training.run  # noqa: F401  # PyTorch and Lightning, once for all attempts
+    import gan_lab.training.build  # noqa: F401  # PyTorch and Lightning, once for all attempts
 
     moments = random.Random(arguments.seed)
     with tempfile.TemporaryDirectory() as temporary:

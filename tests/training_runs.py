@@ -11,9 +11,10 @@ from omegaconf import DictConfig
 from tensorboard.summary.writer import event_file_writer
 
 from gan_lab.algorithms.gan import GAN
+from gan_lab.config.checks import check
 from gan_lab.runs.folder import RunFolder
-from gan_lab.runs.status import recorded
-from gan_lab.training.run import train
+from gan_lab.runs.request import RunRequest
+from gan_lab.training.run import execute
 
 sys.path.append(str(Path(__file__).parent.parent / "scripts"))
 from torture import differences, unequal  # noqa: F401  # for the tests: what two folders, or nests, do not share
@@ -29,8 +30,7 @@ def train_in(path: Path, config: DictConfig, resume: bool = False) -> RunFolder:
     folder = RunFolder(path)
     if not resume:
         folder.create()
-    with recorded(folder, config, resume) as stop:
-        train(config, folder, NAMES, stop, resume)
+    execute(RunRequest(check(config), folder, NAMES, resume))
     return folder
 
 

@@ -25,7 +25,14 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes a checkpoint beside its final place, flushes it to disk and renames it.
 
     It reads tensors and plain containers only, so that a checkpoint cannot run code.
+
+    Args:
+        loaded: the checkpoint to go on from, if it has been loaded; handed to Lightning once, and forgotten.
     """
+
+    def __init__(self, loaded: dict[str, Any] | None = None) -> None:
+        super().__init__()
+        self._loaded = loaded
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         buffer = io.BytesIO()  # not straight to the file: torch.save hides the operating system's error
@@ -34,7 +41,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             file.write(buffer.getbuffer())
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
-        return load_checkpoint(Path(path))
+        loaded, self._loaded = self._loaded, None
+        return load_checkpoint(Path(path)) if loaded is None else loaded
 
 
 class Checkpoints(Periodic):

@@ -49,32 +49,35 @@ class Curves(Callback):
     the first that is not finite ends the run, named with its iteration, unless the run skips such updates.
 
     Args:
-        folder: the run's folder.
+        folder: the run's folder; None in a process that assists, which writes nothing.
         every: iterations between points.
         stopwatch: measures the training time.
-        start: iterations done before a resume; TensorBoard hides the points of later ones. None for a new run.
+        purge_step: the first iteration of which TensorBoard hides the points of an earlier process; None: of none.
 
     Attributes:
         latest: the last value written of each curve, by tag.
     """
 
-    def __init__(self, folder: RunFolder, every: int, stopwatch: Stopwatch, start: int | None = None) -> None:
+    def __init__(
+        self, folder: RunFolder | None, every: int, stopwatch: Stopwatch, purge_step: int | None = None
+    ) -> None:
         self.folder = folder
         self.every = every
         self.stopwatch = stopwatch
-        self.start = start
+        self.purge_step = purge_step
         self.latest: dict[str, float] = {}
         self._kept: list[dict[str, Tensor]] = []  # of each iteration since the last check, on the device
         self._finite: dict[str, list[float]] = {}  # the checked values since the last point
         self._opened = ExitStack()  # closes the TensorBoard writer, if there is one
-        self._rows = {folder.metrics_file.name: 0, folder.times_file.name: 0}  # rows written to each file
+        self._rows = {file.name: 0 for file in self._files()}  # rows written to each file
         self._point = 0  # the iteration of the last point
         self._seconds = 0.0  # the training time of the last point
 
     @cached_property
     def tensorboard(self) -> SummaryWriter:
         """TensorBoard's writer, opened at the first use: a run that is refused before it trains leaves no file."""
-        writer = SummaryWriter(str(self.folder.path), purge_step=None if self.start is None else self.start + 1)
+        assert self.folder is not None  # without one nothing is written
+        writer = SummaryWriter(str(self.folder.path), purge_step=self.purge_step)
         self._opened.callback(writer.close)
         writer.add_custom_scalars(
             {"gan_lab": {title: ["Multiline", [f"{group}/.*"]] for group, title in _CHARTS.items()}}
@@ -139,13 +142,15 @@ class Curves(Callback):
             "time/train_seconds": seconds,
             "time/iterations_per_second": (iteration - self._point) / (seconds - self._seconds),
         }
-        self._write(iteration, times, self.folder.times_file)
+        if self.folder is not None:
+            self._write(iteration, times, self.folder.times_file)
         self._point, self._seconds = iteration, seconds
 
     def write(self, iteration: int, values: dict[str, float]) -> None:
         """Write a point of each of several curves, by tag, at an iteration."""
         self.latest |= values
-        self._write(iteration, values, self.folder.metrics_file)
+        if self.folder is not None:
+            self._write(iteration, values, self.folder.metrics_file)
 
     def _write(self, iteration: int, values: dict[str, float], file: Path) -> None:
         append_points(file, iteration, values)
@@ -155,8 +160,9 @@ class Curves(Callback):
 
     def sync(self) -> None:
         """Flush all curves to the disk. Called before a checkpoint is saved, so that it is never ahead of them."""
-        self.tensorboard.flush()
-        for file in (self.folder.metrics_file, self.folder.times_file):
+        if self.folder is not None:
+            self.tensorboard.flush()
+        for file in self._files():
             if file.exists():
                 sync(file)
 
@@ -165,11 +171,13 @@ class Curves(Callback):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._finite, self._point, self._seconds = state["seen"], state["point"], state["seconds"]
-        self._rows = {name: self._count_rows(name, rows) for name, rows in state["rows"].items()}
+        self._rows = {file.name: self._count_rows(file, state["rows"].get(file.name, 0)) for file in self._files()}
 
-    def _count_rows(self, name: str, expected: int) -> int:
+    def _files(self) -> list[Path]:
+        return [] if self.folder is None else [self.folder.metrics_file, self.folder.times_file]
+
+    def _count_rows(self, file: Path, expected: int) -> int:
         """The number of rows in a file of curves, with a warning if some of those written are missing."""
-        file = self.folder.path / name
         rows = file.read_bytes().count(b"\n") - 1 if file.exists() else 0
         if rows < expected:
             log.warning("gan-lab: warning: %s: %d of its %d rows are gone", file, expected - rows, expected)

@@ -18,7 +18,7 @@ class Pictures(Periodic):
     """Draws ``samples/iteration_<i>.png`` and TensorBoard's ``samples``; at the last iteration ``samples/final.png``.
 
     Args:
-        folder: the run's folder.
+        folder: the run's folder; None in a process that assists, which draws nothing.
         request: what the generator is asked for every time.
         real: real samples ``[M, …]``, drawn behind generated points; pictures of images do without.
         every: iterations between pictures.
@@ -27,7 +27,7 @@ class Pictures(Periodic):
     """
 
     def __init__(
-        self, folder: RunFolder, request: Request, real: Tensor, every: int, curves: Curves, stopwatch: Stopwatch
+        self, folder: RunFolder | None, request: Request, real: Tensor, every: int, curves: Curves, stopwatch: Stopwatch
     ) -> None:
         super().__init__(every, curves, stopwatch)
         self.folder = folder
@@ -35,6 +35,8 @@ class Pictures(Periodic):
         self.real = real
 
     def act(self, trainer: pl.Trainer, module: Algorithm, iteration: int) -> None:
+        if self.folder is None:
+            return
         picture = draw(generate(module.sampler, self.request), self.real)
         save_png(self.folder.samples / f"iteration_{iteration:07d}.png", picture)
         if iteration == trainer.max_steps:

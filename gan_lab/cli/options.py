@@ -1,88 +1,149 @@
-"""The words of the command line: Hydra's options first, and what resume= stands for."""
+"""The command line of ``gan-lab`` as Hydra's own objects, and what ``resume=`` stands for."""
 
-import re
-from argparse import ArgumentError
+from argparse import ArgumentError, Namespace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, Quote, QuotedString
 
+from gan_lab.config.targets import check_allowed
 from gan_lab.errors import ConfigError
 from gan_lab.runs.folder import RunFolder
 
 
-def options_first(words: list[str]) -> list[str]:
-    """The words with Hydra's options before the overrides: those between overrides Hydra's parser does not find.
-
-    Raises:
-        ConfigError: for an option that Hydra does not have, or that would run what lies in a file.
-    """
-    parser = get_args_parser()
-    parser.exit_on_error = False
-    try:
-        given, unknown = parser.parse_known_intermixed_args(words)
-    except ArgumentError as error:
-        raise ConfigError(f"{error}; gan-lab --hydra-help lists Hydra's options") from error
-    if unknown:
-        raise ConfigError(f"{unknown[0]}: there is no such option; expected key=value, or what --hydra-help lists")
-    if given.experimental_rerun is not None:
-        raise ConfigError("--experimental-rerun: expected resume=FOLDER instead, as a pickle may run any code")
-    overrides = list(given.overrides)
-    options = [word for word in words if not (overrides and word == overrides[0] and overrides.pop(0))]
-    return [*options, *given.overrides]
-
-
-def resumed_words(words: list[str]) -> list[str]:
-    """The command line with what ``resume=`` stands for: the run's own overrides first, then those given now.
-
-    Hydra then puts the output where the run is, and writes nothing to its ``.hydra`` folder.
+@dataclass(frozen=True)
+class CommandLine:
+    """Hydra's options and overrides, in the order in which they were typed.
 
     Args:
-        words: the command line, without the command.
+        options: what Hydra's parser makes of the options, such as ``config_dir`` and ``multirun``.
+        overrides: ``key=value`` and the like.
+    """
+
+    options: Namespace
+    overrides: tuple[Override, ...]
+
+    @classmethod
+    def parse(cls, words: Sequence[str]) -> "CommandLine":
+        """Read the words after the command; options may stand between overrides.
+
+        Raises:
+            ConfigError: for an option that Hydra does not have, that would run code from a file, or that names no
+                folder.
+            OverrideParseException: for a word that is no override.
+        """
+        parser = get_args_parser()
+        parser.exit_on_error = False
+        try:
+            options, unknown = parser.parse_known_intermixed_args(words)
+        except ArgumentError as error:
+            raise ConfigError(f"{error}; gan-lab --hydra-help lists Hydra's options") from error
+        if unknown:
+            raise ConfigError(f"{unknown[0]}: there is no such option; expected key=value, or what --hydra-help lists")
+        if options.experimental_rerun is not None:
+            raise ConfigError("--experimental-rerun: expected resume=FOLDER instead, as a pickle may run any code")
+        if options.config_dir is not None and not Path(options.config_dir).is_dir():
+            raise ConfigError(f"--config-dir {options.config_dir}: there is no such folder")
+        return cls(options, tuple(parse_overrides(options.overrides)))
+
+    def find(self, key: str) -> Override | None:
+        """The last override of a key; it is the one that counts."""
+        return next((one for one in reversed(self.overrides) if one.key_or_group == key), None)
+
+    def text(self, key: str) -> str | None:
+        """The value that a key is given, as text; None if it is given none."""
+        if (override := self.find(key)) is None or override.value() is None:
+            return None
+        return override.get_value_string() if override.is_sweep_override() else str(override.value())
+
+    def allowed_targets(self) -> list[str]:
+        """The packages that the user allows by typing ``allowed_targets=[…]``.
+
+        Raises:
+            ConfigError: if that is no list of packages.
+        """
+        if (override := self.find("allowed_targets")) is None or override.is_delete():
+            return []
+        names = override.value()
+        if not isinstance(names, list):
+            raise ConfigError(f"allowed_targets={override.get_value_string()}: expected a list, such as [my_package]")
+        allowed = [str(name) for name in names]
+        check_allowed(allowed)
+        return allowed
+
+    def lines(self) -> list[str]:
+        """The overrides as words."""
+        return [one.input_line or "" for one in self.overrides]
+
+
+def parse_overrides(words: Iterable[str]) -> list[Override]:
+    """Hydra's objects for overrides.
+
+    ``resume=`` may name a folder without the quotes that Hydra asks for: the runs of a sweep have ``=`` and ``,`` in
+    their names.
+    """
+    lines = [
+        _line("resume", name) if (name := word.removeprefix("resume=")) != word and Path(name).is_dir() else word
+        for word in words
+    ]
+    return OverridesParser.create().parse_overrides(lines)
+
+
+def resumed(line: CommandLine) -> CommandLine:
+    """The command line with what ``resume=`` stands for: the run's own overrides first, then those given now.
+
+    Hydra is told to put its output where the run is, and to leave the run's ``.hydra`` folder as it is.
 
     Raises:
-        ConfigError: if there is no such run, or no telling which.
+        ConfigError: if there is no such run, or if it is not clear which is meant.
     """
-    given = {_key(word): word.partition("=")[2].strip("'\"") for word in words}
-    resume = given.get("resume", "null")
-    if resume == "null":
-        return words
-    if "-m" in words or "--multirun" in words:
+    resume, folder = line.text("resume"), line.text("hydra.run.dir")
+    if resume is None:
+        return line
+    if line.options.multirun:
         if resume != "auto":
             raise ConfigError(f"resume={resume}: a sweep goes on with resume=auto hydra.sweep.dir=FOLDER")
-        return words
+        return line
     if resume == "auto":
-        if "hydra.run.dir" not in given:
+        if folder is None:
             raise ConfigError("resume=auto: expected hydra.run.dir=FOLDER with it, the folder of the run")
-        if not RunFolder(given["hydra.run.dir"]).status_file.exists():
-            return words
-        run = RunFolder.existing(given["hydra.run.dir"], key="hydra.run.dir")
+        if not RunFolder(folder).status_file.exists():
+            return line
+        run = RunFolder.existing(folder, key="hydra.run.dir")
     else:
         run = RunFolder.existing(resume, key="resume")
-        if "hydra.run.dir" in given:
+        if folder is not None:
             raise ConfigError(f"resume={resume}: the run goes on in its own folder; leave out hydra.run.dir")
-    own = [word for word in words if _key(word) not in ("resume", "hydra.run.dir")]
-    recorded = [word for word in _recorded(run) if _key(word) not in given]
-    if (folder := run.configuration.config_folder()) and not any(
-        word.startswith(("--config-dir", "-cd")) for word in words
-    ):
-        raise ConfigError(  # its YAML says what Hydra does, and the folder may be anybody's
-            f"resume={run.path}: the run was begun with --config-dir {folder}; expected it on this command line too"
+    own = [one for one in line.overrides if one.key_or_group not in ("resume", "hydra.run.dir")]
+    given = {one.key_or_group for one in line.overrides}
+    recorded = [one for one in _recorded(run) if one.key_or_group not in given]
+    if (begun_with := run.configuration.config_folder()) and line.options.config_dir is None:
+        raise ConfigError(  # the folder's YAML says what Hydra does, and the run's folder may come from anyone
+            f"resume={run.path}: the run was begun with --config-dir {begun_with}; expected it on this command line too"
         )
-    path = "'" + str(run.path).replace("\\", "\\\\").replace("'", "\\'") + "'"
-    return [*recorded, *own, f"resume={path}", f"hydra.run.dir={path}", "hydra.output_subdir=null"]
+    where = [_line("resume", str(run.path)), _line("hydra.run.dir", str(run.path)), "hydra.output_subdir=null"]
+    return replace(line, overrides=(*recorded, *own, *parse_overrides(where)))
 
 
-def _recorded(run: RunFolder) -> list[str]:
-    """The overrides that the run was made with, less what it was allowed: that is for whoever resumes it to say.
+def _recorded(run: RunFolder) -> list[Override]:
+    """The overrides that the run was made with, but for ``allowed_targets``, which must be typed again.
 
     Raises:
-        ConfigError: for one that no record of gan-lab holds; the folder may be anybody's, and Hydra does what it says.
+        ConfigError: for a key of Hydra's: the folder may come from anyone, and gan-lab records none.
     """
-    words = run.configuration.overrides()
-    for word in words:
-        if not re.match(r"[+~]*[a-zA-Z_]", word) or re.match(r"[+~]*hydra\b", word):
+    overrides = []
+    for word in run.configuration.overrides():
+        override = None if word.startswith("-") else parse_overrides([word])[0]
+        if override is None or override.key_or_group.partition(".")[0].partition("/")[0] in ("", "hydra"):
             raise ConfigError(f"resume={run.path}: '{word}' in its overrides.yaml: expected keys of gan-lab's own")
-    return [word for word in words if _key(word) != "allowed_targets"]
+        overrides.append(override)
+    return [one for one in overrides if one.key_or_group != "allowed_targets"]
 
 
-def _key(word: str) -> str:
-    return word.lstrip("+~").partition("=")[0]
+def _line(key: str, value: str) -> str:
+    """An override that gives a key any text."""
+    quoted = QuotedString(text=value, quote=Quote.single)
+    return f"{key}={quoted.with_quotes()}"

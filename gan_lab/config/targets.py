@@ -1,59 +1,77 @@
-"""What a configuration may instantiate: whoever writes a YAML file shall not thereby run what code they like.
+"""Which classes a configuration may name.
 
-A name is judged before anything is imported for it, and what it leads to before it is called: a name such as
-``gan_lab.losses.recipe.os.system`` begins well and ends elsewhere. What else may be named, the command line alone says.
+A YAML file may come from anyone, and naming a class in it must not be a way to run any code. So a ``_target_`` may lead
+only to classes of gan_lab's published packages, ``torch.nn``, ``torch.optim`` and Lightning's trainer, and to packages
+that the user allows by typing ``allowed_targets=[my_package]``. A folder named with ``--config-dir`` does not allow the
+Python beside it: a folder of YAML often comes from someone else, and naming it to read settings is not a decision to
+run its code.
+
+Checks come in two steps. `check_names` reads names alone and imports nothing; it refuses before a folder is made.
+`check_targets` imports what the names lead to: ``gan_lab.losses.recipe.os.system`` begins well and ends elsewhere.
 """
 
 import inspect
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Any
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import _locate
 from hydra.core.plugins import Plugins
-from omegaconf import DictConfig, OmegaConf
-from yaml import YAMLError
 
+from gan_lab.config.nested import leaves
 from gan_lab.errors import ConfigError
 
 _OURS = ("gan_lab.datasets", "gan_lab.losses", "gan_lab.metrics", "gan_lab.models")
-_TORCH = ("torch.nn", "torch.optim", "pytorch_lightning.Trainer", "pytorch_lightning.trainer.trainer.Trainer")
-_HYDRA = ("gan_lab.sweeps.hydra_callback.Launch", "hydra_plugins", "hydra._internal.core_plugins", "optuna.samplers")
-_LOG = "${hydra.runtime.output_dir}/${hydra.job.name}.log"
-_STREAMS = ("ext://sys.stdout", "ext://sys.stderr")  # all that Hydra's own logging names of Python's
+_TRAINERS = ("pytorch_lightning.Trainer", "pytorch_lightning.trainer.trainer.Trainer")
+_PARTS = (*_OURS, "torch.nn", "torch.optim", *_TRAINERS)
+_BASES = {
+    r"trainer": "pytorch_lightning.Trainer",
+    r"model\.\w+|evaluation\.extractor": "torch.nn.Module",
+    r"optimizer\.\w+": "torch.optim.Optimizer",
+    r"loss": "gan_lab.losses.Recipe",
+    r"loss\.objective": "gan_lab.losses.Objective",
+    r"loss\.penalties\.\w+": "gan_lab.losses.Penalty",
+    r"loss\.terms\.\w+": "gan_lab.losses.Term",
+    r"loss\.constraint": "gan_lab.losses.Constraint",
+}
+"""By key, what a class named there must be a subclass of."""
 
 
 def check_names(node: Any, key: str, allowed: Sequence[str]) -> None:
     """Raise ConfigError for the first ``_target_``, at any depth, whose name is not allowed; nothing is imported.
 
     Args:
-        node: containers and plain values; names that are interpolations are left to `check_targets`.
+        node: plain containers and values, interpolations resolved.
         key: where it is in the configuration.
         allowed: packages that may be named besides gan_lab's parts, torch.nn and torch.optim.
     """
     for where, name in _targets(node, key):
-        if "${" not in str(name):
-            _check_name(where, name, (*_OURS, *_TORCH, *allowed), allowed)
+        check_name(where, name, _PARTS, allowed)
 
 
 def check_targets(node: Any, key: str, allowed: Sequence[str]) -> None:
-    """Raise ConfigError for the first ``_target_`` that is not allowed, or leads to nothing that is.
+    """Raise ConfigError for the first ``_target_``, at any depth, that does not lead to a class its key can have.
 
-    That is a class of an allowed package, or, if we publish it or the user's command line allows it, a function.
+    Functions are let through if we publish them, as datasets are, or if the user allows their package. A value that is
+    an interpolation is refused: it could become a block with a ``_target_``.
 
     Args:
-        node: containers and plain values, interpolations resolved.
+        node: plain containers and values.
         key: where it is in the configuration.
-        allowed: see `check_names`.
+        allowed: as for `check_names`.
     """
+    for where, value in leaves(node, key, into_lists=True):
+        if isinstance(value, str) and "${" in value and not where.endswith("_target_"):
+            raise ConfigError(f"{where}={value}: expected a value without ${{")
     for where, name in _targets(node, key):
-        _check_name(where, name, (*_OURS, *_TORCH, *allowed), allowed)
-        _check_object(where, name, _located(where, name), (*_OURS, *_TORCH, *allowed), allowed)
+        found = check_target(where, name, _PARTS, allowed)
+        owner = where.removesuffix("_target_").removesuffix(".")
+        for pattern, base in _BASES.items():
+            if inspect.isclass(found) and re.fullmatch(pattern, owner) and not issubclass(found, _locate(base)):
+                raise ConfigError(f"{where}={name}: expected a subclass of {base}")
 
 
 def check_allowed(allowed: Sequence[str]) -> None:
@@ -64,10 +82,10 @@ def check_allowed(allowed: Sequence[str]) -> None:
 
 
 def let_in(allowed: Sequence[str]) -> None:
-    """Let modules of the working directory be imported if a person allows any: users keep their own classes there.
+    """Make modules of the working directory importable if the user allows any package: his classes may lie there.
 
-    If nobody does, the directory may be anybody's, a run's folder say, and libraries look for many a module. Hydra
-    imports whatever it takes for a plugin, and has done so when this returns.
+    Otherwise the directory stays out of ``sys.path``: libraries try to import many optional modules, which a foreign
+    directory could provide. Hydra's plugins are imported first, so that none is taken from the directory.
 
     Raises:
         ConfigError: unless each is the name of a package or module.
@@ -78,138 +96,45 @@ def let_in(allowed: Sequence[str]) -> None:
         sys.path.append(os.getcwd())
 
 
-def plain(config: DictConfig) -> DictConfig:
-    """The configuration with every interpolation resolved, so that what is checked is what is instantiated.
-
-    Raises:
-        ConfigError: for a value that would be an interpolation again.
-    """
-    resolved = OmegaConf.to_container(config, resolve=True)
-    for where, value in _leaves(resolved, ""):
-        if isinstance(value, str) and "${" in value:
-            raise ConfigError(f"{where}={value}: expected a value without ${{")
-    return OmegaConf.create(resolved)  # type: ignore[return-value]  # a mapping it was
-
-
-@contextmanager
-def guarded_composition(words: Sequence[str]) -> Iterator[None]:
-    """Inside, of every configuration that Hydra composes, what Hydra itself instantiates is checked before it does.
-
-    That is callbacks, sweeper, launcher and logging. Hydra has no hook so early.
-
-    Args:
-        words: the command line as it was typed, which alone can allow anything.
-    """
-    typed = allowed_by(words)
-    let_in(typed)
-    load: Callable[..., DictConfig] = ConfigLoaderImpl.load_configuration
-
-    def checked(self: ConfigLoaderImpl, *arguments: Any, **keywords: Any) -> DictConfig:
-        config = load(self, *arguments, **keywords)
-        if (allowed := list(config.get("allowed_targets") or [])) != typed:
-            raise ConfigError(
-                f"allowed_targets={allowed}: expected on the command line alone, where a person "
-                "has typed it; a configuration cannot allow itself anything"
-            )
-        check_hydra(config.hydra, typed)
-        return config
-
-    ConfigLoaderImpl.load_configuration = checked  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        ConfigLoaderImpl.load_configuration = load  # type: ignore[method-assign]
-
-
-def allowed_by(words: Sequence[str]) -> list[str]:
-    """What the words of a command line allow.
-
-    Raises:
-        ConfigError: if it is no list of packages.
-    """
-    given = [word.partition("=")[2] for word in words if word.lstrip("+").partition("=")[0] == "allowed_targets"]
-    if not given:
-        return []
-    try:
-        names = OmegaConf.from_dotlist([f"names={given[-1]}"]).names
-    except YAMLError:
-        names = None
-    if not OmegaConf.is_list(names):
-        raise ConfigError(f"allowed_targets={given[-1]}: expected a list, such as [my_package]")
-    allowed = [str(name) for name in names]
-    check_allowed(allowed)
-    return allowed
-
-
-def check_hydra(hydra: DictConfig, allowed: Sequence[str]) -> None:
-    """Raise ConfigError for a target among Hydra's own nodes, or of its logging, that is not allowed."""
-    for part in ("callbacks", "launcher", "sweeper"):
-        node = OmegaConf.to_container(hydra[part], resolve=True)
-        for where, value in _leaves(node, f"hydra.{part}"):
-            key = where.rpartition(".")[2]
-            if isinstance(value, str) and "${" in value:
-                raise ConfigError(f"{where}={value}: expected a value without ${{")
-            if key == "_target_" or (key == "custom_search_space" and value is not None):  # the latter is Optuna's
-                _check_name(where, value, (*_HYDRA, *allowed), allowed)
-                _check_object(where, value, _located(where, value), (*_HYDRA, *allowed), allowed)
-    for part in ("hydra_logging", "job_logging"):  # the files' names are not known before a run has its folder
-        for where, value in _leaves(OmegaConf.to_container(hydra[part], resolve=False), f"hydra.{part}"):
-            key, text = where.rpartition(".")[2], str(value)
-            if (
-                key == "()"
-                or (key == "class" and not re.fullmatch(r"logging\.(handlers\.)?\w+", text))
-                or (key == "filename" and text != _LOG)
-                or (key != "filename" and "${" in text)
-                or (text.startswith("ext://") and text not in _STREAMS)
-            ):
-                raise ConfigError(
-                    f"{where}={value}: expected classes of Python's logging, to stdout, stderr or the run's {_LOG}"
-                )
-    if not re.fullmatch(r"[\w-]+", str(hydra.job.name)):  # it names that file
-        raise ConfigError(f"hydra.job.name={hydra.job.name}: expected letters, digits, - and _")
-
-
-def _targets(node: Any, key: str) -> Iterator[tuple[str, Any]]:
-    return ((where, value) for where, value in _leaves(node, key) if where.rpartition(".")[2] == "_target_")
-
-
-def _leaves(node: Any, key: str) -> Iterator[tuple[str, Any]]:
-    """Every plain value in nested containers, with its key; whatever is a ``_target_`` counts as one."""
-    entries = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else None
-    if entries is None:
-        yield key, node
-        return
-    for name, value in entries:
-        where = f"{key}.{name}" if key else str(name)
-        if name == "_target_":
-            yield where, value
-        else:
-            yield from _leaves(value, where)
-
-
-def _check_name(where: str, name: Any, prefixes: Sequence[str], allowed: Sequence[str]) -> None:
+def check_name(where: str, name: Any, prefixes: Sequence[str], allowed: Sequence[str]) -> None:
+    """Raise ConfigError unless ``name`` is a full name below one of the prefixes or of the allowed packages."""
     if not isinstance(name, str) or not re.fullmatch(r"\w+(\.\w+)+", name):
         said = " ".join(str(name).split())
         raise ConfigError(f"{where}={said}: expected the full name of a class, such as torch.nn.Tanh")
-    if not _within(name, prefixes):
+    if not _within(name, (*prefixes, *allowed)):
         raise ConfigError(_refusal(where, name, name.partition(".")[0], allowed))
 
 
-def _check_object(where: str, name: str, found: Any, prefixes: Sequence[str], allowed: Sequence[str]) -> None:
+def check_target(where: str, name: Any, prefixes: Sequence[str], allowed: Sequence[str]) -> Any:
+    """The class or function of that name, once its name and its home are known to be allowed.
+
+    Raises:
+        ConfigError: if it is not allowed, cannot be imported, or is neither a class nor a permitted function.
+    """
+    check_name(where, name, prefixes, allowed)
+    found = _located(where, name)
     home = getattr(found, "__module__", None) or ""
     package, _, last = name.rpartition(".")
     published = package in _OURS and last in import_module(package).__all__
     if not inspect.isclass(found) and not (inspect.isroutine(found) and (published or _within(name, allowed))):
         what = "function" if inspect.isroutine(found) else type(found).__name__
         raise ConfigError(f"{where}={name}: it is a {what}: expected a class")
-    if not _within(f"{home}.{getattr(found, '__qualname__', '')}", prefixes):
+    if not _within(f"{home}.{getattr(found, '__qualname__', '')}", (*prefixes, *allowed)):
         raise ConfigError(_refusal(where, name, home, allowed, f" is {home}'s, and"))
+    return found
+
+
+def _targets(node: Any, key: str) -> Iterator[tuple[str, Any]]:
+    for where, value in leaves(node, key, into_lists=True):
+        path = f".{where}."
+        if "._target_." in path:  # a mapping or list in the place of a name is refused as one
+            yield f"{path.partition('._target_.')[0]}._target_".lstrip("."), value
 
 
 def _located(where: str, name: str) -> Any:
     try:
-        return _locate(name)  # as Hydra will
-    except Exception as error:  # of whatever kind: it is a user's module that is imported
+        return _locate(name)  # as Hydra's instantiate does
+    except Exception as error:  # of any kind: importing a user's module runs it
         cause: BaseException = error
         while cause.__cause__ is not None:
             cause = cause.__cause__

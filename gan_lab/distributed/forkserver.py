@@ -1,4 +1,4 @@
-"""Processes that have torch imported when they begin: a server imports it once, and forks them."""
+"""Processes that start with torch imported: a server imports it once and forks them."""
 
 import multiprocessing
 import threading
@@ -7,15 +7,15 @@ from multiprocessing.context import ForkServerContext
 
 
 def forkserver() -> ForkServerContext:
-    """What starts them. The server has no threads that a fork could catch in the middle of something."""
+    """The context that starts them. The server has no threads, so that forking it is safe."""
     context = multiprocessing.get_context("forkserver")
-    # what joblib's launcher starts has joblib's start method for its own, and so must whatever that starts
-    context.set_forkserver_preload(["gan_lab.training.run", "joblib.externals.loky"])
+    # joblib workers set loky's start method; their children must know it
+    context.set_forkserver_preload(["gan_lab.training.build", "joblib.externals.loky"])
     return context
 
 
 def end_with_parent(end: Callable[[], None]) -> None:
-    """Call ``end``, from a thread, should the process that has started this one die."""
+    """Call ``end`` from a thread if the process that started this one dies."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 

@@ -1,8 +1,8 @@
-"""A run in several processes, which share every batch: the same run, sooner.
+"""Starts the further processes of a run whose processes share every batch.
 
 Each process trains the same networks on its part of every batch and averages the gradients with the others
 (`gan_lab.distributed.collectives`). The first process owns the run: its folder, signals and clock. The others assist:
-they do the same in a folder of their own, which is thrown away.
+they train in the same way and write nothing.
 """
 
 import os
@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -24,9 +23,7 @@ from gan_lab.errors import ConfigError
 
 @contextmanager
 def assisted(strategy: Any, function: Callable[..., None], *arguments: Any) -> Iterator[None]:
-    """Inside, ``function(folder, *arguments)`` runs in as many further processes as the strategy wants on this machine.
-
-    Each has a folder of its own, which is gone afterwards, however the process ended.
+    """Inside, ``function(*arguments)`` runs in as many further processes as the strategy wants on this machine.
 
     Raises:
         ConfigError: if one of them is killed.
@@ -37,25 +34,23 @@ def assisted(strategy: Any, function: Callable[..., None], *arguments: Any) -> I
         if cluster is None or cluster.creates_processes_externally:
             yield
         else:
-            with TemporaryDirectory() as scratch, _started(strategy, cluster.main_port, scratch, function, *arguments):
+            with _started(strategy, cluster.main_port, function, *arguments):
                 yield
     finally:
         part()
 
 
 @contextmanager
-def _started(
-    strategy: SharedBatch, port: int, scratch: str, function: Callable[..., None], *arguments: Any
-) -> Iterator[None]:
+def _started(strategy: SharedBatch, port: int, function: Callable[..., None], *arguments: Any) -> Iterator[None]:
     context = forkserver()
     assistants, arrivals = [], []
     for rank, device in enumerate(strategy.parallel_devices or []):
         if rank > 0:
             heard, told = context.Pipe(duplex=False)
-            what = (rank, device, port, told, sys.path, function, f"{scratch}/{rank}", *arguments)
+            what = (rank, device, port, told, sys.path, function, *arguments)
             assistants.append(context.Process(target=_assist, name=f"process {rank}", args=what))
             assistants[-1].start()
-            told.close()  # the assistant has it, and alone: its end is the end of what can be heard
+            told.close()  # only the assistant holds it now: when the assistant ends, reading from the pipe ends
             arrivals.append(heard)
     strategy.assistants = list(zip(assistants, arrivals, strict=True))
     try:
@@ -64,7 +59,7 @@ def _started(
         failed = [assistant for assistant in assistants if assistant.exitcode]
         for assistant in assistants:
             assistant.kill()
-        if failed and isinstance(error, Exception):  # the others have lost the connection, which says little
+        if failed and isinstance(error, Exception):  # the others report a lost connection, which is not the cause
             status = failed[0].exitcode or 0
             if status < 0:
                 raise ConfigError(

@@ -12,25 +12,26 @@ from gan_lab.distributed.collectives import meet
 
 
 class SharedBatch(DDPStrategy):
-    """Lightning's part of it: devices, ranks, checkpoints by the first process alone.
+    """Devices, ranks, and checkpoints written by the first process alone; the module itself is not wrapped.
 
-    `Algorithm` averages gradients where it makes them, one message an update. The usual wrapper would have to
-    look for unused weights in every backward pass, as each player leaves the other's alone.
+    `Algorithm` averages gradients itself, with one message an update. Lightning's wrapper would search for unused
+    weights in every backward pass, as an update of one player uses none of the other's.
 
     Attributes:
-        assistants: the processes that this one has started, and where each of them says that it has come.
+        assistants: the processes that this one has started, each with the pipe on which it reports that it is ready.
     """
 
     assistants: Sequence[tuple[BaseProcess, Connection]] = ()
 
     def _configure_launcher(self) -> None:
-        self._launcher = None  # `assisted` starts the processes, or the cluster has
+        self._launcher = None  # processes are started by `assisted`, torchrun or srun
 
     def setup_distributed(self) -> None:
-        os.environ.pop("PL_GLOBAL_SEED", None)  # Lightning would begin the random streams anew
+        os.environ.pop("PL_GLOBAL_SEED", None)  # with it Lightning would reset the random streams
         for arrival in announced:
             arrival.send_bytes(b"here")
-        for assistant, arrival in self.assistants:  # inside PyTorch no death would be heard of, and no signal
+        # wait here: `init_process_group` notices neither dead processes nor signals
+        for assistant, arrival in self.assistants:
             try:
                 arrival.recv_bytes()
             except EOFError:
@@ -40,10 +41,10 @@ class SharedBatch(DDPStrategy):
         meet()
 
     def configure_ddp(self) -> None:
-        """Let all begin with the first one's weights; nothing is wrapped."""
+        """Copy the first process's weights to all."""
         assert self.model is not None
         for tensor in self.model.state_dict().values():
             dist.broadcast(tensor, 0)
 
 
-announced: list[Connection] = []  # of this process, to the one that has started it
+announced: list[Connection] = []  # the pipe on which this process reports to the one that started it

@@ -25,7 +25,7 @@ from gan_lab.storage.files import write_json
 from gan_lab.sweeps.overrides import named_keys, sweep_overrides, sweep_values
 from gan_lab.sweeps.search import search_of
 
-_PENALTIES = "penalty_weight"  # in the space, the weights of whatever penalties a recipe has
+_PENALTIES = "penalty_weight"  # in the space: the weight of each penalty that a recipe has
 
 
 @dataclass
@@ -46,12 +46,12 @@ ConfigStore.instance().store(group="hydra/sweeper", name="tuned", node=TunedSwee
 
 
 class TunedSweeper(Sweeper):
-    """For every combination of what the line sweeps, a random search over the same space, then fresh seeds.
+    """For every combination of what the command line sweeps: a random search over one space, then fresh seeds.
 
-    Every combination gets the same number of trials, and in each trial the same settings, as far as it has them. The
-    best trial, by the mean of the metric over the tuning seeds, is repeated with the seeds proper; a trial that was
-    lost counts as the worst. Tuning runs lie in ``tuning/``, the repetitions in ``replicates/``, and ``tuning.json``
-    says what was tried and chosen, and what that cost.
+    Every combination gets the same number of trials with the same settings, as far as it has such keys. The best trial,
+    by the mean of the metric over the tuning seeds, is repeated with fresh seeds; a trial with a failed run counts as
+    the worst. Tuning runs lie in ``tuning/``, the repetitions in ``replicates/``. ``tuning.json`` records what was
+    tried and chosen, and what it cost.
 
     Args:
         settings: the fields of `gan_lab.sweeps.search.Search`, whose key ``penalty_weight`` in the space stands for all
@@ -123,7 +123,7 @@ class TunedSweeper(Sweeper):
         return [self._launch(replicates, len(tuning))]
 
     def _launch(self, jobs: list[list[str]], first: int) -> Sequence[JobReturn]:
-        """What became of every job.
+        """Run the jobs, and return what became of each.
 
         Raises:
             ConfigError: if one was refused, as its folder holds another run.
@@ -146,12 +146,14 @@ class TunedSweeper(Sweeper):
     def _into(self, part: str, combination: list[str], trial: str, seed: int) -> str:
         """The override that puts a run into its folder, which is named after what is swept."""
         assert self.config is not None
-        named = named_keys(sweep_overrides(self.config))
-        words = [word for word in combination if word.partition("=")[0] in named] + [trial, f"seed={seed}"]
+        overrides = sweep_overrides(self.config)  # of which `_combinations` has made one word each
+        named = named_keys(overrides)
+        words = [word for one, word in zip(overrides, combination, strict=True) if one.get_key_element() in named]
+        words += [trial, f"seed={seed}"]
         return f"hydra.sweep.subdir='{part}/{job_folder(0, ','.join(filter(None, words)))}'"
 
     def _fitting(self, combination: list[str], trial: dict[str, str]) -> list[str]:
-        """The trial's settings as overrides that the combination's recipe has."""
+        """The trial's settings as overrides, a penalty's weight for each penalty of the combination's recipe."""
         assert self.config is not None
         assert self.hydra_context is not None
         if _PENALTIES not in trial:

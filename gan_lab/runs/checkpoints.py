@@ -1,4 +1,4 @@
-"""Checkpoints out of a run's folder, and the generator out of them."""
+"""Loading checkpoints from a run's folder, and the generator from a checkpoint."""
 
 import logging
 import zipfile
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from gan_lab.errors import ConfigError
 from gan_lab.runs.components import build_generator
 from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.resume import Start
 
 WEIGHTS = ("auto", "generator", "ema")
 
@@ -20,17 +21,17 @@ log = logging.getLogger(__name__)
 
 
 class BrokenCheckpoint(ConfigError):
-    """A file is no checkpoint, or no longer one."""
+    """A file is not a checkpoint, or a damaged one."""
 
 
 def load_checkpoint(file: Path) -> dict[str, Any]:
     """A checkpoint, tensors on the CPU.
 
-    It is a zip archive, whose checksums are compared; what its pickle may hold is tensors and plain containers, so
-    that a file from elsewhere runs no code.
+    It is a zip archive, whose checksums are verified. Its pickle may hold tensors and plain containers only, so that a
+    file from elsewhere runs no code.
 
     Raises:
-        BrokenCheckpoint: if it is broken, or holds anything else.
+        BrokenCheckpoint: if it is damaged, or holds anything else.
         ConfigError: if it cannot be read.
     """
     try:
@@ -38,7 +39,7 @@ def load_checkpoint(file: Path) -> dict[str, Any]:
             if (member := archive.testzip()) is not None:
                 raise zipfile.BadZipFile(f"checksum of {member}")
         checkpoint = torch.load(file, map_location="cpu", weights_only=True)
-    except OSError as error:  # which says nothing of what is in it
+    except OSError as error:  # the content may be intact
         raise ConfigError(f"{file}: it cannot be read: {error.strerror}") from error
     except (zipfile.BadZipFile, RuntimeError, EOFError, UnpicklingError, ValueError) as error:
         raise BrokenCheckpoint(f"{file}: not a checkpoint of gan-lab, or a broken one") from error
@@ -58,7 +59,7 @@ _PARTS |= {"sample_shape": list, "data": str, "global_step": int, "updates": dic
 
 
 def _is_ours(checkpoint: Any) -> bool:
-    """Whether it has the parts that every checkpoint of ours has."""
+    """Whether it has the parts of every checkpoint of gan-lab."""
     return (
         isinstance(checkpoint, dict)
         and all(isinstance(checkpoint.get(key), kind) for key, kind in _PARTS.items())
@@ -66,17 +67,20 @@ def _is_ours(checkpoint: Any) -> bool:
     )
 
 
-def newest_checkpoint(folder: RunFolder) -> int:
-    """The iteration of the newest checkpoint that is intact, −1 if none was made yet; broken ones are warned of.
+def newest_checkpoint(folder: RunFolder) -> tuple[Start, dict[str, Any] | None]:
+    """Where a run that was begun starts, by its newest intact checkpoint, and what that holds; None without one.
+
+    Broken checkpoints are warned of.
 
     Raises:
-        ConfigError: if there are some, all of them broken, or one that cannot be read.
+        ConfigError: if there are some and all are broken, or if one cannot be read.
     """
     broken: list[ConfigError] = []
     for iteration in reversed(folder.saved_iterations()):
         try:
             file = folder.checkpoint(iteration)
-            if (done := load_checkpoint(file)["global_step"]) != iteration:
+            checkpoint = load_checkpoint(file)
+            if (done := checkpoint["global_step"]) != iteration:
                 raise BrokenCheckpoint(f"{file}: it was made after {done} iterations, as another name would say")
         except BrokenCheckpoint as error:
             broken.append(error)
@@ -86,22 +90,21 @@ def newest_checkpoint(folder: RunFolder) -> int:
         if broken:
             lost = max(folder.status()["iteration"], folder.last_point()) - iteration
             log.warning("gan-lab: warning: going on from iteration %d instead: %d are done again", iteration, lost)
-        return iteration
+        return Start(again=True, iteration=iteration, checkpoint=file), checkpoint
     if broken:
         raise ConfigError(f"{broken[0]}, like all others; name another folder to start over")
-    return -1
+    return Start(again=True), None
 
 
-def check_fits(file: Path, weights: Mapping[str, Tensor], data: str, callbacks: Iterable[str]) -> None:
-    """Raise ConfigError unless a checkpoint is of networks with such weights, on data of such a checksum, and whole.
+def check_fits(file: Path | None, checkpoint: Mapping[str, Any], weights: Mapping[str, Tensor], data: str) -> None:
+    """Raise ConfigError unless a checkpoint is of networks with such weights, trained on data of such a checksum.
 
     Args:
-        file: the checkpoint.
+        file: where it lies.
+        checkpoint: what it holds.
         weights: the run's, by name.
-        data: the checksum of its data.
-        callbacks: names of those of its callbacks that keep something.
+        data: the checksum of the run's data.
     """
-    checkpoint = load_checkpoint(file)
     if checkpoint["data"] != data:
         raise ConfigError(
             f"dataset: the checksum of its data is {data}: expected {checkpoint['data']}, that of the data the run was "
@@ -109,10 +112,14 @@ def check_fits(file: Path, weights: Mapping[str, Tensor], data: str, callbacks: 
         )
     if _shapes(checkpoint["state_dict"]) != _shapes(weights):
         raise ConfigError(f"{file}: its weights do not fit the run's configuration")
-    if missing := set(callbacks) - checkpoint["callbacks"].keys():
-        raise ConfigError(f"{file}: it lacks what {', '.join(sorted(missing))} kept")
     if len(checkpoint["optimizer_states"]) != 2 or "fit_loop" not in checkpoint["loops"]:
         raise ConfigError(f"{file}: it lacks the state of an optimizer or of the loop")
+
+
+def check_callbacks(file: Path | None, checkpoint: Mapping[str, Any], callbacks: Iterable[str]) -> None:
+    """Raise ConfigError unless a checkpoint has a state for each of these callbacks, named by their state keys."""
+    if missing := set(callbacks) - checkpoint["callbacks"].keys():
+        raise ConfigError(f"{file}: it lacks what {', '.join(sorted(missing))} kept")
 
 
 def _shapes(weights: Mapping[str, Tensor]) -> dict[str, torch.Size]:

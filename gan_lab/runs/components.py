@@ -1,4 +1,4 @@
-"""The parts of a run from its configuration, whatever is then done with them."""
+"""The parts of a run from its configuration: networks, data, evaluator."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from gan_lab.config.messages import blame
-from gan_lab.config.targets import check_targets, plain
+from gan_lab.config.targets import check_targets
 from gan_lab.datasets import Dataset, Request
 from gan_lab.datasets.batch import one_per_sample
 from gan_lab.errors import ConfigError
@@ -18,14 +18,19 @@ from gan_lab.seeds import derive
 
 
 def build(config: DictConfig, key: str, **arguments: Any) -> Any:
-    """Instantiate the node at ``key``; whatever is wrong with it is said with its key.
+    """The object that the node at ``key`` describes. Errors name the key.
 
-    Lists and mappings arrive as Python's own, which checkpoints can hold. This is the only place at which a part of a
-    configuration becomes an object, and it makes none that ``config.allowed_targets`` does not let in.
+    Lists and mappings are handed over as Python's own, which checkpoints can hold. Nothing else in gan_lab makes
+    objects from a configuration, and nothing unchecked is made here: the node's values are checked just before they are
+    used, and an interpolation, which could change in between, is refused.
+
+    Args:
+        config: a resolved configuration (`gan_lab.config.checks.resolved`).
+        key: where the node is.
+        arguments: passed on beside the node's own.
     """
-    resolved = plain(config)
-    node = OmegaConf.select(resolved, key)
-    check_targets(OmegaConf.to_container(node), key, resolved.allowed_targets)
+    node = OmegaConf.select(config, key)
+    check_targets(OmegaConf.to_container(node, resolve=False), key, config.allowed_targets)
     with blame(key):
         return instantiate(node, **arguments, _convert_="all")
 
@@ -81,32 +86,38 @@ def build_evaluator(config: DictConfig, dataset: Dataset) -> Evaluator:
     """The evaluator, whose request depends on the seed alone: its labels are those of the first held-out samples."""
     count = min(config.evaluation.samples, len(dataset.test))
     sizes = (count, min(count, len(dataset.train)))
-    comparison = build_comparison(config.evaluation, dataset, sizes, config.allowed_targets)
+    accelerator = config.trainer.accelerator
+    comparison = build_comparison(config.evaluation, dataset, sizes, config.allowed_targets, accelerator)
     request = fixed_request(config, "evaluation", count, one_per_sample(dataset.test_labels))
     return Evaluator(dataset, comparison, request)
 
 
 def build_comparison(
-    evaluation: DictConfig, dataset: Dataset, sizes: Sequence[int], allowed: Sequence[str]
+    evaluation: DictConfig,
+    dataset: Dataset,
+    sizes: Sequence[int],
+    allowed: Sequence[str],
+    accelerator: str = "auto",
 ) -> Comparison:
-    """What is measured, on the GPU if there is one that knows float64.
+    """What is measured, and by which extractor.
 
     Args:
         evaluation: the configuration's block.
-        dataset: tells modes and classes; an extractor may learn from it.
+        dataset: has the modes and classes; an extractor may learn from it.
         sizes: of the sets that will be compared.
         allowed: as in `gan_lab.config.targets`.
+        accelerator: the trainer's; unless it is cpu, a CUDA GPU is used if there is one. Other GPUs lack float64.
 
     Raises:
-        ConfigError: if there are too few samples for what is measured, or nothing to measure it by.
+        ConfigError: if there are too few samples for a metric, or nothing to measure it by.
     """
     with torch.random.fork_rng():
-        torch.manual_seed(0)  # a user's extractor draws its weights here: always the same, and not out of training's
+        torch.manual_seed(0)  # a user's extractor may draw its weights: always the same ones, and none of training's
         module = build(OmegaConf.create({"evaluation": evaluation, "allowed_targets": allowed}), "evaluation.extractor")
     if not isinstance(module, torch.nn.Module):
         raise ConfigError(f"evaluation.extractor: it is a {type(module).__name__}: expected a torch.nn.Module")
     settings = OmegaConf.to_container(evaluation.extractor, resolve=True)
     assert isinstance(settings, dict)
     measures = Measures(tuple(evaluation.metrics), evaluation.k, evaluation.kid_subsets, evaluation.kid_subset_size)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device("cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu")
     return Comparison(dataset, as_extractor(module, settings), measures, device, sizes)

@@ -1,4 +1,4 @@
-"""What a run was asked for, as its ``.hydra`` folder says."""
+"""A run's ``.hydra`` folder: the configuration it was made with, and the command line that made it."""
 
 import hashlib
 import json
@@ -9,8 +9,9 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from gan_lab.config.checks import check_values, resolved
 from gan_lab.config.messages import USER_ERRORS, sentence
-from gan_lab.config.schema import TrainConfig, check_values
+from gan_lab.config.schema import TrainConfig
 from gan_lab.errors import ConfigError
 from gan_lab.storage.files import BrokenRecord, read_yaml, replacing
 
@@ -28,13 +29,14 @@ class RunConfiguration:
         self._overrides_file = folder / "overrides.yaml"
 
     def read(self, allowed_targets: Sequence[str] = ()) -> DictConfig:
-        """The configuration the run was made with.
+        """The configuration the run was made with, resolved.
 
         Args:
-            allowed_targets: what it may instantiate; the folder, which may be anybody's, is not asked.
+            allowed_targets: packages it may name; what the folder says of them does not count, as it may come from
+                anyone.
 
         Raises:
-            ConfigError: if it is missing, or none that could be run.
+            ConfigError: if it is missing, or could not be run.
         """
         if not self._file.is_file():
             raise ConfigError(f"{self._file} is missing: the run cannot be rebuilt without its configuration")
@@ -45,13 +47,14 @@ class RunConfiguration:
         try:
             config = OmegaConf.merge(OmegaConf.structured(TrainConfig), config)
             assert isinstance(config, DictConfig)
+            config = resolved(config)
             check_values(config)
         except USER_ERRORS as error:
             raise ConfigError(f"{self._file}: {sentence(error)}") from error
         return config
 
     def overrides(self) -> list[str]:
-        """The words of the command line that the run was made with, without Hydra's own; none if it was not made so."""
+        """The overrides on the command line that made the run, without Hydra's own; none without a record of them."""
         if not self._overrides_file.is_file():
             return []
         words = _load_yaml(self._overrides_file)
@@ -60,7 +63,7 @@ class RunConfiguration:
         return list(words)
 
     def config_folder(self) -> str | None:
-        """What ``--config-dir`` named when the run was made, if it was made with one."""
+        """The folder that ``--config-dir`` named when the run was made, or None."""
         sources = OmegaConf.select(_load_yaml(self._hydra_file), "hydra.runtime.config_sources")
         if not isinstance(sources, ListConfig):
             return None
@@ -68,11 +71,11 @@ class RunConfiguration:
         return next((str(one.get("path")) for one in own), None)
 
     def record(self, config: DictConfig, hydra: DictConfig, resolve: bool = True) -> None:
-        """Write the folder as Hydra does, but resolved: it then says the same wherever it is read.
+        """Write the folder as Hydra does, but resolved, so that it does not depend on the environment it is read in.
 
         Args:
             config: the composed configuration.
-            hydra: Hydra's own, below its key ``hydra``.
+            hydra: Hydra's own configuration, with its key ``hydra``.
             resolve: False leaves interpolations that lead nowhere as they are.
         """
         _write(self._file, OmegaConf.to_yaml(config, resolve=resolve))
@@ -80,7 +83,7 @@ class RunConfiguration:
         _write(self._overrides_file, OmegaConf.to_yaml(hydra.hydra.overrides.task))  # last: a sweep counts runs by it
 
     def change(self, config: DictConfig, overrides: list[str], iteration: int) -> None:
-        """Put another configuration in the place of the one that held until an iteration; that one stays beside it."""
+        """Replace the configuration, which held until an iteration; the first one stays beside it."""
         for file in (self._file, self._overrides_file):
             before = file.with_name(f"{file.stem}_until_{iteration:07d}.yaml")
             if not before.exists():
@@ -91,7 +94,7 @@ class RunConfiguration:
 
 
 def _load_yaml(file: Path) -> Any:
-    """The file's list or mapping as a configuration, or whatever else it holds."""
+    """The content of a YAML file; lists and mappings as OmegaConf's."""
     value = read_yaml(file)
     try:
         return OmegaConf.create(value) if isinstance(value, dict | list) else value
@@ -105,7 +108,7 @@ def _write(file: Path, text: str) -> None:
 
 
 def config_hash(config: DictConfig) -> str:
-    """A hash of everything that was asked for, after interpolation."""
+    """A hash of the resolved configuration: equal hashes are the same run."""
     asked = OmegaConf.to_container(config, resolve=True)
     assert isinstance(asked, dict)
     return hash_of(asked)
@@ -113,7 +116,7 @@ def config_hash(config: DictConfig) -> str:
 
 def hash_of(asked: dict[Any, Any]) -> str:
     """`config_hash` of a configuration as plain, resolved containers."""
-    beside = ("resume", "allowed_targets")  # how a process began, not what is run
+    beside = ("resume", "allowed_targets")  # they say how a process began, not what is run
     run = {key: value for key, value in asked.items() if key not in beside}
     loss = run.get("loss")
     if isinstance(loss, dict) and loss.get("terms") == {}:  # runs of before there were terms keep their hash

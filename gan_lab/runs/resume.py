@@ -1,17 +1,16 @@
-"""Going on with a run: its command line, and what may be changed of its configuration."""
+"""Going on with a run: where it starts, and what may be changed of its configuration."""
 
-import logging
-from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from gan_lab.config.schema import within_budget
+from gan_lab.config.checks import within_budget
+from gan_lab.config.nested import leaves
 from gan_lab.errors import CannotGoOn, ConfigError
 from gan_lab.runs.configuration import config_hash
 from gan_lab.runs.folder import RunFolder
-
-log = logging.getLogger(__name__)
 
 _CHANGEABLE = (
     "trainer.accelerator",
@@ -29,21 +28,44 @@ _CHANGEABLE = (
     "dataset.path",
     "dataset.download",
 )
-"""Keys, or blocks of them, that do not change what is trained: where, how often it is looked at, where the data lie."""
+"""Keys, or blocks of keys, that do not change what is trained: where, how often it is looked at, where the data lie."""
 
-_SAID = 4  # of many changes: one option of a group brings as many
+_SAID = 4  # changes named in an error: choosing another option of a group makes many
 
 Changes = dict[str, tuple[Any, Any]]
-"""By key, the value that was and the value that is."""
+"""By key, the value before and the value from now on."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where training starts.
+
+    ``Start()`` is a new run. ``Start(again=True)`` is a run that was begun and has no checkpoint yet: it starts from
+    the beginning again. With ``iteration`` and ``checkpoint`` it goes on after that iteration.
+    """
+
+    again: bool = False
+    iteration: int | None = None
+    checkpoint: Path | None = None
+
+    @property
+    def kept_until(self) -> int:
+        """The last iteration whose curves and pictures stay; −1 if even those of iteration 0 are written again."""
+        return -1 if self.iteration is None else self.iteration
+
+    @property
+    def purge_step(self) -> int | None:
+        """The first iteration of which TensorBoard hides what an earlier process wrote; None in a new run."""
+        return self.kept_until + 1 if self.again else None
 
 
 def goes_on(config: DictConfig, folder: RunFolder) -> bool:
-    """Whether a run was begun in the folder, and is to go on."""
+    """Whether ``resume`` is given and a run was begun in the folder."""
     return config.resume is not None and folder.status_file.exists()
 
 
 def check_has_checkpoints(folder: RunFolder) -> None:
-    """Raise CannotGoOn if a run has made checkpoints, and none is left: begun anew, all else of it would be lost."""
+    """Raise CannotGoOn if a run has made checkpoints and none is left: starting over would delete its other files."""
     if not folder.status_file.exists():
         return
     status = folder.status()
@@ -55,16 +77,18 @@ def check_has_checkpoints(folder: RunFolder) -> None:
 
 
 def changes_since(folder: RunFolder, config: DictConfig) -> Changes:
-    """What of the configuration is not as the run was begun with; all of it harmless.
+    """What differs in a resolved configuration from the one the run was begun with, if it may differ.
 
     Raises:
-        ConfigError: if the run would become another.
+        ConfigError: if what is trained would differ.
     """
-    before, now = dict(_leaves(folder.configuration.read())), dict(_leaves(config))
+    before, now = (
+        dict(leaves(OmegaConf.to_container(one, resolve=True))) for one in (folder.configuration.read(), config)
+    )
     changes = {
         key: (before.get(key), now.get(key))
         for key in {**before, **now}
-        if key not in ("resume", "allowed_targets") and before.get(key) != now.get(key)
+        if key.partition(".")[0] not in ("resume", "allowed_targets") and before.get(key) != now.get(key)
     }
     others = {key: change for key, change in changes.items() if not _harmless(key, change, config)}
     if others:
@@ -78,13 +102,11 @@ def changes_since(folder: RunFolder, config: DictConfig) -> Changes:
     known = folder.status()["config_hash"]
     if not changes and known not in (None, config_hash(config)):
         raise ConfigError(f"resume={folder.path}: the run was begun with another configuration than .hydra holds now")
-    for key, (was, value) in changes.items():
-        log.info("%s was %s and is %s from here on", key, was, value)
     return changes
 
 
 def is_done(folder: RunFolder, config: DictConfig) -> bool:
-    """Whether nothing is left to do."""
+    """Whether the run has reached the iterations or the seconds of the configuration, and has its result."""
     if folder.status()["state"] != "done" or not folder.result_file.is_file():
         return False
     spent = folder.result()["budget"]
@@ -93,19 +115,6 @@ def is_done(folder: RunFolder, config: DictConfig) -> bool:
 
 
 def _harmless(key: str, change: tuple[Any, Any], config: DictConfig) -> bool:
-    if key == "iterations":  # a schedule that ends with training would have been another from the beginning
+    if key == "iterations":  # any other schedule depends on the number of iterations from the first one on
         return change[1] > change[0] and config.lr_schedule == "constant"
     return any(key == block or key.startswith(f"{block}.") for block in _CHANGEABLE)
-
-
-def _leaves(config: DictConfig) -> Iterator[tuple[str, Any]]:
-    """Every value with its dotted key, interpolations resolved."""
-
-    def below(prefix: str, node: Any) -> Iterator[tuple[str, Any]]:
-        if isinstance(node, dict) and node:
-            for key, value in node.items():
-                yield from below(f"{prefix}.{key}" if prefix else str(key), value)
-        else:
-            yield prefix, node
-
-    yield from below("", OmegaConf.to_container(config, resolve=True))

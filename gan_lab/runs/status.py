@@ -1,4 +1,4 @@
-"""The record of how a run goes: status.json, true of it whatever happens."""
+"""status.json: how a run goes, true whatever happens."""
 
 import signal
 import traceback
@@ -21,20 +21,21 @@ RUNNING = {"state": "running", "error": None, "ended": None}
 
 @contextmanager
 def recorded(folder: RunFolder, config: DictConfig, resume: bool = False) -> Iterator[Stop]:
-    """Keep status.json true of what happens inside, whatever it is; exceptions go on to the caller.
+    """Inside, a run takes place: status.json says running, and afterwards how it ended. Exceptions are passed on.
 
-    A run that goes on keeps when it started, and how far it came.
+    A run that goes on keeps the time at which it started, and its last saved iteration.
 
     Args:
-        folder: the run's; nobody else may be at work on it.
+        folder: the run's; locked meanwhile.
         config: the run's, whose hash is recorded.
         resume: whether the run was begun before.
 
     Yields:
-        what hears the signals by which the run is stopped.
+        What hears the signals by which the run is stopped.
 
     Raises:
-        ConfigError: if another process is at work on the run, or has begun it meanwhile; if the folder takes no more.
+        ConfigError: if another process is at work on the run or has begun it meanwhile; if the folder cannot be written
+            to any more.
     """
     with folder.held():
         if folder.status_file.exists() and not resume:
@@ -42,7 +43,7 @@ def recorded(folder: RunFolder, config: DictConfig, resume: bool = False) -> Ite
         before = folder.status() if folder.status_file.exists() else {"started": _now()}
         try:
             with _disk_errors_named(folder), Stop() as stop:
-                if before.get("state") != "done":  # one that is done stays so until training takes it up
+                if before.get("state") != "done":  # a run that is done stays so until training begins
                     folder.update_status(**before | RUNNING)
                 if before.get("config_hash") is None:
                     folder.update_status(config_hash=config_hash(config))
@@ -60,16 +61,22 @@ def recorded(folder: RunFolder, config: DictConfig, resume: bool = False) -> Ite
             raise
 
 
+def record_refusal(folder: RunFolder, config_hash: str | None, reason: str) -> None:
+    """Record a run that was refused before its process began."""
+    before = folder.status() if folder.status_file.exists() else {"started": _now()}
+    folder.update_status(**before | {"state": "failed", "config_hash": config_hash, "error": reason, "ended": _now()})
+
+
 def _record_end(folder: RunFolder, **changes: Any) -> None:
     if folder.status_file.exists() and folder.status()["state"] == "done":
-        return  # nothing has been done to it
-    with suppress(OSError):  # of a full disk, which is what ended the run; the record then stays "running"
+        return  # it was refused before it changed
+    with suppress(OSError):  # a full disk, which may be what ended the run; the record then stays "running"
         folder.update_status(**changes, ended=_now())
 
 
 @contextmanager
 def _disk_errors_named(folder: RunFolder) -> Iterator[None]:
-    """Say in one sentence that the folder takes no more, and what then."""
+    """Turn an error of writing to the folder into a sentence that says from where the run can go on."""
     try:
         yield
     except OSError as error:
@@ -84,7 +91,7 @@ def _disk_errors_named(folder: RunFolder) -> Iterator[None]:
 
 
 def _how_stopped(error: BaseException) -> dict[str, str]:
-    """A signal interrupts; a run that ends the program by itself has failed."""
+    """The record of an exit: interrupted by a signal, or failed, if the run itself ended the program."""
     if not isinstance(error, SystemExit):
         return {"state": "interrupted", "error": f"stopped by {type(error).__name__}"}
     if isinstance(error.code, int) and error.code > 128:

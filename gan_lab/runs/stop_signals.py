@@ -1,4 +1,4 @@
-"""Being asked to stop: by Ctrl-C, by a request to terminate, by SLURM's warning."""
+"""Signals that ask a run to stop: Ctrl-C, termination, and SLURM's warning before the end of a job."""
 
 import signal
 from collections.abc import Iterator
@@ -10,20 +10,21 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 
 class Stop:
-    """Inside this context a signal to stop raises SystemExit with 128 + the signal: at once, or when training is ready.
+    """A context in which a signal to stop raises SystemExit with 128 + the signal.
 
-    Raised at once, in the middle of whatever is going on, it may get lost: OmegaConf and half-imported modules answer
-    it with exceptions of their own, or with none. So a signal is remembered: at the end of the context it is what
-    counts, and training that begins all the same ends with its first iteration.
+    It does so at once, or, once ``waits`` is set, when training has finished its iteration and asks for ``received``.
+    Raised at once, SystemExit may be lost: OmegaConf and modules in the middle of their import turn it into other
+    exceptions, or swallow it. So the signal is remembered: the context then ends with SystemExit whatever was raised,
+    and training that begins all the same ends with its first iteration.
     """
 
     def __init__(self) -> None:
         self.received: int | None = None
-        self.waits = False  # for training to finish its iteration; a second Ctrl-C does not
+        self.waits = False  # until training has finished its iteration; a second Ctrl-C does not wait
         self._before: dict[signal.Signals, Any] = {}
 
     def listen(self) -> None:
-        """Take signals from whoever takes them now."""
+        """Handle the signals here, whatever handled them before."""
         for number in _SIGNALS:
             signal.signal(number, self._receive)
 
@@ -49,9 +50,9 @@ class Stop:
 
 @contextmanager
 def ended_by_interrupt() -> Iterator[None]:
-    """Inside, Ctrl-C ends the process, as a request to terminate does: there is nothing to save yet.
+    """Inside, Ctrl-C ends the process at once, as there is nothing to save yet.
 
-    Of an exception that something else made of the program's exit, the exit is what leaves.
+    If an exception was raised while the program was exiting, the exit is raised in its place.
     """
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:

@@ -10,12 +10,12 @@ from gan_lab.runs.sweep_folder import GROWING
 
 
 def named_keys(overrides: list[Override]) -> set[str]:
-    """The keys in the names of a sweep's folders: what is swept; loss and seed, if given, as a sweep grows by them."""
+    """The keys in the names of a sweep's folders: those swept, and loss and seed, by which a sweep may grow."""
     return {one.get_key_element() for one in overrides if one.is_sweep_override() or one.get_key_element() in GROWING}
 
 
 def sweep_overrides(config: DictConfig) -> list[Override]:
-    """What the command line and the sweeper's ``params`` say, the former with the last word."""
+    """The overrides of the sweeper's ``params`` and of the command line, which wins."""
     params = config.hydra.sweeper.get("params") or {}
     lines = [f"{key}={value}" for key, value in params.items()] + list(config.hydra.overrides.task)
     parsed = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader()).parse_overrides(lines)
@@ -23,10 +23,10 @@ def sweep_overrides(config: DictConfig) -> list[Override]:
 
 
 def sweep_values(override: Override) -> list[str]:
-    """The values an override sweeps, or its one value."""
+    """The values that an override sweeps, or its one value; that of a deleted key is empty."""
     if override.is_discrete_sweep():
         return list(override.sweep_string_iterator())
-    return [(override.input_line or "").partition("=")[2]]
+    return ["" if override.value_type is None else override.get_value_string()]
 
 
 def planned(config: DictConfig, overrides: list[Override]) -> int:

@@ -1,23 +1,54 @@
-"""What Lightning trains, and with what: the module and the trainer of a configuration."""
+"""All objects of a run, from its configuration."""
 
 import logging
 from datetime import timedelta
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from gan_lab.algorithms.gan import GAN
 from gan_lab.algorithms.joint_batch import judges_each_alone
 from gan_lab.algorithms.player import Player
-from gan_lab.callbacks import AtomicCheckpointIO
+from gan_lab.callbacks import (
+    AfterIterations,
+    AtomicCheckpointIO,
+    Callback,
+    Checkpoints,
+    Curves,
+    Deadline,
+    Evaluation,
+    Pictures,
+    ProgressBar,
+    Randomness,
+    Signals,
+    Stopwatch,
+)
+from gan_lab.config.checks import within_budget
 from gan_lab.config.messages import blame
+from gan_lab.config.targets import check_targets
+from gan_lab.datasets.batch import one_per_sample
+from gan_lab.datasets.data_module import InMemoryData
 from gan_lab.distributed.batchnorm import over_all_processes
 from gan_lab.distributed.strategy import SharedBatch
 from gan_lab.errors import ConfigError
-from gan_lab.runs.components import build, build_discriminator, build_generator, latent_prior
+from gan_lab.runs.checkpoints import check_callbacks, check_fits
+from gan_lab.runs.components import (
+    build,
+    build_dataset,
+    build_discriminator,
+    build_evaluator,
+    build_generator,
+    fixed_request,
+    latent_prior,
+)
+from gan_lab.runs.request import RunRequest
+from gan_lab.runs.resume import Start
+from gan_lab.runs.stop_signals import Stop
 from gan_lab.seeds import derive
 from gan_lab.training.compatibility import check_combination, check_networks
+from gan_lab.training.runtime import check_devices
 from gan_lab.training.schedules import Schedule
 
 log = logging.getLogger(__name__)
@@ -83,8 +114,16 @@ def build_player(config: DictConfig, name: str, network: torch.nn.Module, ema_de
     return Player(name, network, optimizer, schedule, config.clip_grad[name], ema_decay, skips)
 
 
-def build_trainer(config: DictConfig, callbacks: list[pl.Callback]) -> pl.Trainer:
-    """Lightning's trainer for exactly ``iterations`` steps; pictures, curves and checkpoints are the callbacks'."""
+def build_trainer(
+    config: DictConfig, callbacks: list[pl.Callback], checkpoint: dict[str, Any] | None = None
+) -> pl.Trainer:
+    """Lightning's trainer for exactly ``iterations`` steps; pictures, curves and checkpoints are the callbacks' work.
+
+    Args:
+        config: the resolved configuration.
+        callbacks: in the order in which they are called.
+        checkpoint: what the checkpoint to go on from holds, if it has been loaded.
+    """
     processes = config.trainer.devices * config.trainer.num_nodes
     trainer = build(
         config,
@@ -93,12 +132,77 @@ def build_trainer(config: DictConfig, callbacks: list[pl.Callback]) -> pl.Traine
         max_steps=config.iterations,
         max_epochs=-1,
         callbacks=callbacks,
-        plugins=[AtomicCheckpointIO()],
+        plugins=[AtomicCheckpointIO(checkpoint)],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    if not isinstance(trainer, pl.Trainer):
-        raise ConfigError(f"trainer: {config.trainer._target_} makes a {type(trainer).__name__}: expected a Trainer")
+    assert isinstance(trainer, pl.Trainer)  # `build` makes nothing else of this key
     return trainer
+
+
+class Training:
+    """All parts of a run, built in order: what can be refused comes before what takes long.
+
+    Args:
+        request: what is asked for.
+        start: where training starts.
+        checkpoint: what the checkpoint to go on from holds; if None, Lightning loads it.
+        stop: hears signals.
+        writes: whether curves and pictures are written; a process that assists writes none.
+
+    Raises:
+        ConfigError: for bad input.
+    """
+
+    def __init__(
+        self, request: RunRequest, start: Start, checkpoint: dict[str, Any] | None, stop: Stop, writes: bool = True
+    ) -> None:
+        self.start = start
+        self.config = config = within_budget(request.config)
+        check_devices(config)
+        check_targets(OmegaConf.to_container(config), "", config.allowed_targets)
+        self.dataset = build_dataset(config)
+        processes = config.trainer.devices * config.trainer.num_nodes
+        self.module = build_module(config, self.dataset.sample_shape, processes)
+        if checkpoint is not None:
+            check_fits(start.checkpoint, checkpoint, self.module.state_dict(), self.dataset.checksum)
+        self.evaluator = build_evaluator(config, self.dataset)  # may train a classifier
+        folder = request.folder if writes else None
+        self.stopwatch = Stopwatch()
+        self.curves = Curves(folder, config.log_every, self.stopwatch, start.purge_step)
+        self.evaluation = Evaluation(self.evaluator, config.evaluation.every, self.curves, self.stopwatch)
+        asked = fixed_request(config, "samples", config.pictures.samples, one_per_sample(self.dataset.test_labels))
+        real, every = self.dataset.test[:2500], config.pictures.every
+        checkpoints = Checkpoints(
+            request.folder, **config.checkpoint, dataset=self.dataset, curves=self.curves, stopwatch=self.stopwatch
+        )
+        callbacks: list[Callback] = [
+            self.stopwatch,
+            Deadline(config.budget.seconds, self.stopwatch),
+            self.curves,
+            self.evaluation,
+            Pictures(folder, asked, real, every, self.curves, self.stopwatch),
+            checkpoints,
+            Randomness(),
+            ProgressBar(f"{request.names['dataset']} {request.names['loss']}", self.curves),
+            Signals(stop, checkpoints),
+        ]
+        if checkpoint is not None:
+            check_callbacks(start.checkpoint, checkpoint, [one.state_key for one in callbacks if one.state_dict()])
+        self.trainer = build_trainer(config, [*callbacks, AfterIterations(callbacks)], checkpoint)
+
+    def fit(self) -> None:
+        """Train to the end.
+
+        Raises:
+            Diverged: if a loss, logit or gradient is no longer finite.
+        """
+        config, trainer = self.config, self.trainer
+        data = InMemoryData(self.dataset, config.batch_size, config.n_critic, config.iterations, config.seed)
+        # Lightning loads the checkpoint before it converts the module: float64 would be rounded
+        trainer.precision_plugin.convert_module(self.module)
+        trainer.fit(self.module, data, ckpt_path=self.start.checkpoint)
+        if trainer.global_step != trainer.max_steps:
+            raise RuntimeError(f"training ended after {trainer.global_step} of {trainer.max_steps} iterations")

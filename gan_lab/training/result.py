@@ -8,25 +8,61 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from omegaconf import DictConfig, OmegaConf
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
 
-from gan_lab.runs.folder import RunFolder
+from gan_lab.metrics.verdict import Thresholds, verdict
+from gan_lab.runs.configuration import config_hash
+from gan_lab.runs.request import RunRequest
+from gan_lab.training.build import Training
 
 
-def hyperparameters(config: DictConfig, names: dict[str, str], folder: RunFolder) -> dict[str, Any]:
-    """The choices, the plain values of the configuration and what was overridden, flat, for TensorBoard's table."""
+def result_of(request: RunRequest, training: Training) -> dict[str, Any]:
+    """The content of result.json, once training is over."""
+    updates, evaluator = training.module.updates, training.evaluator
+    thresholds = Thresholds(**request.config.evaluation.verdict)
+    return {
+        "schema": 1,
+        "config_hash": config_hash(request.config),
+        **request.names,
+        "seed": request.config.seed,
+        "budget": {
+            "iterations": training.trainer.global_step,
+            "discriminator_updates": updates["discriminator"],
+            "generator_updates": updates["generator"],
+            "real_images": updates["discriminator"] * request.config.batch_size,
+            "train_seconds": training.stopwatch.seconds(),
+        },
+        "metrics": training.evaluation.final,
+        "best": training.evaluation.best,
+        "floor": evaluator.floor,
+        "ceiling": evaluator.ceiling,
+        "signals": training.evaluation.signals,
+        "verdict": verdict(request.folder.curves(), evaluator.floor, thresholds),
+        "fingerprint": evaluator.fingerprint | {"ema": training.module.ema is not None},
+        "data": training.dataset.record,
+        "skipped_updates": training.module.skipped,
+        "evaluations": [],
+        "environment": environment(training.trainer),
+    }
+
+
+def hyperparameters(request: RunRequest) -> dict[str, Any]:
+    """For TensorBoard's table: the names, the plain values of the root, and whatever was overridden, as one mapping."""
+    config = request.config
     flat = {str(key): value for key, value in config.items() if isinstance(value, int | float | str)}
     for player in ("generator", "discriminator"):
         flat[f"lr_{player}"] = config.optimizer[player].get("lr", math.nan)
-    for key in (word.partition("=")[0].lstrip("+~") for word in folder.configuration.overrides()):
-        value = OmegaConf.select(config, key)  # a group's option is among the names, or a block
+    for override in OverridesParser.create().parse_overrides(request.folder.configuration.overrides()):
+        key = override.key_or_group
+        value = OmegaConf.select(config, key)  # None or a block for an option of a group, which is among the names
         if isinstance(value, int | float | str):
             flat[key] = value
-    return names | flat
+    return request.names | flat
 
 
 def environment(trainer: pl.Trainer) -> dict[str, Any]:
-    """What the figures may depend on besides the configuration."""
+    """What the results may depend on besides the configuration."""
     device = trainer.strategy.root_device
     return {
         "python": platform.python_version(),

@@ -16,9 +16,10 @@ from omegaconf import DictConfig
 
 from benchmarks.measuring import Claim, Scale, in_turn, tell
 from benchmarks.steps import NAMES
+from gan_lab.config.checks import check
 from gan_lab.runs.folder import RunFolder
-from gan_lab.runs.status import recorded
-from gan_lab.training.run import train
+from gan_lab.runs.request import RunRequest
+from gan_lab.training.run import execute
 
 COMMAND = "import sys; sys.argv[0] = 'gan-lab'; from gan_lab.cli.train import main; main()"
 
@@ -26,7 +27,7 @@ COMMAND = "import sys; sys.argv[0] = 'gan-lab'; from gan_lab.cli.train import ma
 def composed(*words: str) -> DictConfig:
     """The configuration of a command line."""
     with initialize_config_module("gan_lab.conf", version_base="1.3"):
-        return compose("train", list(words))
+        return check(compose("train", list(words)))
 
 
 @contextmanager
@@ -35,8 +36,7 @@ def finished(config: DictConfig) -> Iterator[RunFolder]:
     with tempfile.TemporaryDirectory() as path, redirect_stderr(io.StringIO()):
         run = RunFolder(Path(path) / "run")
         run.create()
-        with recorded(run, config) as stop:
-            train(config, run, NAMES, stop)
+        execute(RunRequest(config, run, NAMES))
         yield run
 
 

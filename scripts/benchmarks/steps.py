@@ -22,11 +22,12 @@ from benchmarks.hand_written import GAMES
 from benchmarks.measuring import Claim, Scale, tell
 from benchmarks.turns import Course, Pace, race
 from gan_lab.algorithms.gan import GAN
+from gan_lab.config.checks import check
 from gan_lab.runs.components import build_dataset
 from gan_lab.runs.folder import RunFolder
-from gan_lab.runs.status import recorded
+from gan_lab.runs.request import RunRequest
 from gan_lab.training.build import build_module
-from gan_lab.training.run import train
+from gan_lab.training.run import execute
 from gan_lab.training.runtime import library_settings
 
 NAMES = dict.fromkeys(("loss", "model", "dataset", "protocol"), "benchmark")
@@ -161,7 +162,7 @@ def _sides(case: Case, scale: Scale, course: Course, folder: Path) -> dict[str, 
     if "dataset=npz" in case.overrides:
         words.append(f"dataset.path={_pictures(folder)}")
     with initialize_config_module("gan_lab.conf", version_base="1.3"):
-        ways = {name: compose("train", [*words, *further]) for name, further in _WAYS.items()}
+        ways = {name: check(compose("train", [*words, *further])) for name, further in _WAYS.items()}
     loss, config, device = case.loss, ways["gan_lab"], torch.device(scale.device)
     sides: dict[str, Callable[[Pace], Trained]] = {
         "best": partial(by_hand, hand_written.best, loss, config, device),
@@ -197,8 +198,7 @@ def by_gan_lab(config: DictConfig, folder: Path, pace: Pace) -> Trained:
     with tempfile.TemporaryDirectory(dir=folder) as path, redirect_stderr(io.StringIO()):
         run = RunFolder(Path(path) / "run")
         run.create()
-        with recorded(run, config) as stop:
-            train(config, run, NAMES, stop)
+        execute(RunRequest(config, run, NAMES))
         weights = torch.load(run.last_checkpoint, map_location="cpu", weights_only=True)["state_dict"]
     return Trained(_ways(start, weights))
 

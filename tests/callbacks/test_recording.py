@@ -7,10 +7,12 @@ from tensorboard.plugins.custom_scalar import layout_pb2
 from training_runs import NAMES, SMALL, train_in, weights_of
 
 from gan_lab.algorithms.gan import GAN
+from gan_lab.config.checks import check
 from gan_lab.errors import ConfigError, Diverged
 from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.request import RunRequest
 from gan_lab.runs.status import recorded
-from gan_lab.training.run import train
+from gan_lab.training.run import execute
 
 
 def test_divergence_ends_the_run_at_its_iteration_with_the_last_finite_checkpoint(composed, tmp_path):
@@ -149,8 +151,7 @@ def test_tensorboard_has_the_swept_keys_and_charts_by_group(composed, tmp_path):
     folder.create()
     (folder.path / ".hydra").mkdir()
     (folder.path / ".hydra" / "overrides.yaml").write_text("".join(f"- {word}\n" for word in overrides))
-    with recorded(folder, config) as stop:
-        train(config, folder, NAMES, stop)
+    execute(RunRequest(check(config), folder, NAMES))
     events = EventAccumulator(str(folder.path)).Reload()
     entry = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
     assert b"loss.penalties.r1.weight" in entry

@@ -56,7 +56,7 @@ def test_a_second_interrupt_stops_at_once(composed, tmp_path, monkeypatch):
 
 
 def test_a_signal_before_training_is_recorded(composed, tmp_path, monkeypatch):
-    from gan_lab.training import run as training
+    from gan_lab.training import build as training
 
     monkeypatch.setattr(training, "build_dataset", lambda config: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(SystemExit) as stop:
@@ -67,7 +67,7 @@ def test_a_signal_before_training_is_recorded(composed, tmp_path, monkeypatch):
 
 def test_a_signal_that_something_makes_another_exception_of_is_not_lost(composed, tmp_path, monkeypatch):
     """As OmegaConf does, in whose midst it comes."""
-    from gan_lab.training import run as training
+    from gan_lab.training import build as training
 
     def confused(config):
         try:
@@ -84,7 +84,7 @@ def test_a_signal_that_something_makes_another_exception_of_is_not_lost(composed
 
 
 def test_a_signal_that_something_swallows_ends_the_first_iteration(composed, tmp_path, monkeypatch):
-    from gan_lab.training import run as training
+    from gan_lab.training import build as training
 
     original = training.build_dataset
 

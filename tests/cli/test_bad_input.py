@@ -7,7 +7,7 @@ from training_runs import train_in
 
 from gan_lab.cli.train import main
 from gan_lab.errors import ConfigError
-from gan_lab.training import run as training
+from gan_lab.training import build as training
 
 
 def test_the_sentence_is_all_there_is_on_stderr(cold_gan_lab):

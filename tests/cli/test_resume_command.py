@@ -12,7 +12,7 @@ from filelock import FileLock
 from omegaconf import OmegaConf
 from training_runs import OFTEN, SMALL, differences, killed
 
-from gan_lab.cli.options import resumed_words
+from gan_lab.cli.options import CommandLine, resumed
 from gan_lab.cli.train import main
 from gan_lab.errors import ConfigError
 from gan_lab.runs import folder as run_folder
@@ -297,4 +297,5 @@ def test_how_a_process_began_is_no_part_of_what_is_run(composed):
 
 def test_words_that_do_not_resume_stay_as_they_are():
     for words in (["seed=1"], ["resume=null", "seed=1"], ["-m", "resume=auto", "seed=1,2"], ["--help"]):
-        assert resumed_words(words) == words
+        line = CommandLine.parse(words)
+        assert resumed(line) is line

@@ -5,7 +5,7 @@ from configurations import CONF, options
 from hydra.errors import ConfigCompositionException
 from hydra.utils import instantiate
 
-from gan_lab.config.schema import check
+from gan_lab.config.checks import check
 from gan_lab.errors import ConfigError
 from gan_lab.losses import (
     DRAGAN,

@@ -13,6 +13,7 @@ from command_runs import forked, refusal
 from training_runs import checkpoint, train_in, weights_of
 
 from gan_lab.cli.assistant import assist_the_first
+from gan_lab.cli.options import CommandLine
 from gan_lab.cli.train import main
 from gan_lab.distributed.batchnorm import GlobalBatchNorm, over_all_processes
 from gan_lab.errors import ConfigError, Diverged
@@ -245,7 +246,7 @@ def test_an_assistant_builds_on_its_own_gpu_if_on_any(monkeypatch, accelerator, 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
     monkeypatch.setattr("gan_lab.training.run.assist", lambda *_: at_building.extend(chosen))
-    assist_the_first(["dataset=ring8", f"trainer.accelerator={accelerator}", "hydra.run.dir=x"])
+    assist_the_first(CommandLine.parse(["dataset=ring8", f"trainer.accelerator={accelerator}", "hydra.run.dir=x"]))
     assert at_building == chosen == devices
 
 

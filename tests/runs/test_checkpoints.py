@@ -138,7 +138,7 @@ def test_weights_that_do_not_fit_are_refused_with_nothing_changed(composed, part
 
 
 def test_other_data_are_refused(composed, part, monkeypatch):
-    from gan_lab.training import run as training
+    from gan_lab.training import build as training
 
     original = training.build_dataset
     monkeypatch.setattr(training, "build_dataset", lambda config: replace(original(config), checksum="another"))

@@ -19,6 +19,7 @@ from gan_lab.cli.sample import main as sample
 from gan_lab.cli.train import main
 from gan_lab.errors import Diverged
 from gan_lab.runs.folder import RunFolder
+from gan_lab.training import build as building
 from gan_lab.training import run as training
 
 WORDS = ["gan-lab", *SMALL, *OFTEN, "dataset=ring8", "threads=1"]
@@ -84,9 +85,9 @@ def test_a_finished_run_loses_nothing_if_its_extension_is_interrupted(place, mon
 
     with monkeypatch.context() as patch:
         if at == "set-up":
-            patch.setattr(training, "build_dataset", breaks)
+            patch.setattr(building, "build_dataset", breaks)
         elif at == "training":
-            patch.setattr(training.Training, "fit", breaks)
+            patch.setattr(building.Training, "fit", breaks)
         else:
             patch.setattr(training, "write_json", breaks)
         with pytest.raises(Broken):

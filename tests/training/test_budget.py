@@ -6,7 +6,7 @@ import pytest
 from training_runs import SMALL, Killed, killed, train_in
 
 from gan_lab.callbacks import clock
-from gan_lab.config.schema import check, within_budget
+from gan_lab.config.checks import check, within_budget
 from gan_lab.errors import ConfigError
 from gan_lab.runs.folder import RunFolder
 from gan_lab.training import run as training

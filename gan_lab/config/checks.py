@@ -1,0 +1,164 @@
+"""Everything that can be refused by reading a configuration: ranges, names of classes, keys that exclude each other."""
+
+from dataclasses import fields
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+import gan_lab.config.resolvers  # noqa: F401  # conf/ uses them
+from gan_lab.config.nested import leaves
+from gan_lab.config.schema import TrainConfig, check_ranges
+from gan_lab.config.targets import check_allowed, check_names
+from gan_lab.errors import ConfigError, closest
+from gan_lab.validation import is_number
+
+_BLOCKS = (
+    "model.generator",
+    "model.discriminator",
+    "loss.objective",
+    "optimizer.generator",
+    "optimizer.discriminator",
+    "dataset",
+    "evaluation.extractor",
+    "trainer",
+)
+_TRAINER: dict[str, tuple[Any, ...]] = {
+    "accelerator": ("auto", "cpu", "gpu", "cuda", "mps"),
+    "precision": ("32-true", "64-true", "bf16-mixed", "16-mixed"),
+    "deterministic": (True, False, "warn"),
+    "benchmark": (True, False, None),
+    "detect_anomaly": (True, False),
+}
+_COUNTS = {"devices": "processes, each on a device of its own", "num_nodes": "machines"}
+# what a run can say to Lightning's trainer: steps, clipping, logging and checkpoints are keys of the root
+_TRAINER_KEYS = ("_target_", *_TRAINER, *_COUNTS)
+
+
+def resolved(config: DictConfig) -> DictConfig:
+    """A configuration without Hydra's own keys, every interpolation replaced by its value, so that it stays as checked.
+
+    Raises:
+        ConfigError: for a value that would be an interpolation again.
+        OmegaConfBaseException: for an interpolation that leads nowhere.
+    """
+    own = OmegaConf.masked_copy(config, [key for key in map(str, config) if key != "hydra"])
+    values: Any = OmegaConf.to_container(own, resolve=True)
+    for where, value in leaves(values, into_lists=True):
+        if isinstance(value, str) and "${" in value:
+            raise ConfigError(f"{where}={value}: expected a value without ${{")
+    result = OmegaConf.create(values)
+    assert isinstance(result, DictConfig)
+    return result
+
+
+def check(config: DictConfig) -> DictConfig:
+    """The configuration, resolved, once everything in it that can be judged by reading has been; nothing is imported.
+
+    Raises:
+        ConfigError: for the first value that cannot be, naming the key, the value and what is allowed.
+        OmegaConfBaseException: for an interpolation that leads nowhere.
+    """
+    config = resolved(config)
+    check_values(config)
+    check_allowed(config.allowed_targets)
+    check_names(OmegaConf.to_container(config), "", config.allowed_targets)
+    return config
+
+
+def check_values(config: DictConfig) -> None:
+    """`check` of a resolved configuration without the classes that it names: for one that is only read."""
+    known = {entry.name for entry in fields(TrainConfig)}
+    for key in map(str, config):
+        if key not in known:
+            raise ConfigError(f"{key}: there is no key '{key}' in the configuration; {closest(key, known)}")
+    for key in sorted(known - set(config)):
+        raise ConfigError(f"{key}: missing, expected a value")
+    check_ranges(config, TrainConfig)
+    for key in OmegaConf.missing_keys(config):
+        raise ConfigError(f"{key}: it has no value unless you give it one, expected {key}=...")
+    for key in _BLOCKS:
+        block = OmegaConf.select(config, key)
+        if not isinstance(block, DictConfig):
+            raise ConfigError(f"{key}={block}: expected a block with a _target_, or an option of its group")
+        if "_target_" not in block:
+            raise ConfigError(f"{key}._target_: missing, expected the full name of a class")
+    for player in ("generator", "discriminator"):
+        _check_optimizer(f"optimizer.{player}", config.optimizer[player])
+    _check_trainer(config.trainer)
+    _check_budget(config)
+    if config.ema_decay is not None and config.ema_decay >= 1:
+        raise ConfigError(f"ema_decay={config.ema_decay}: expected null or a number from 0 to below 1")
+    if not isinstance(config.compile, bool) and config.compile != "cudagraph":
+        raise ConfigError(f"compile={config.compile}: expected true, false or cudagraph")
+    if config.compile == "cudagraph":
+        _check_graph(config)
+    if config.on_divergence == "skip_update" and config.trainer.precision == "16-mixed":
+        raise ConfigError(
+            "on_divergence=skip_update: expected stop with trainer.precision=16-mixed, which skips by itself"
+        )
+
+
+def within_budget(config: DictConfig) -> DictConfig:
+    """The configuration with as many ``iterations`` as ``budget.updates`` allows, if that is fewer."""
+    config = config.copy()
+    if config.budget.updates is not None:
+        config.iterations = min(config.iterations, config.budget.updates // (config.n_critic + config.n_generator))
+    return config
+
+
+def _check_budget(config: DictConfig) -> None:
+    if config.budget.seconds is not None and config.lr_schedule != "constant":
+        raise ConfigError(
+            f"budget.seconds={config.budget.seconds}: expected null with lr_schedule={config.lr_schedule}, "
+            "which must know its last iteration"
+        )
+    updates = config.n_critic + config.n_generator
+    if config.budget.updates is not None and config.budget.updates < updates:
+        raise ConfigError(
+            f"budget.updates={config.budget.updates}: expected at least {updates}, the updates of one iteration"
+        )
+
+
+def _check_optimizer(key: str, settings: DictConfig) -> None:
+    rate = settings.get("lr", 1.0)
+    if not is_number(rate) or rate <= 0:
+        raise ConfigError(f"{key}.lr={rate}: expected a number above 0")
+    betas = settings.get("betas", [0.5, 0.5])
+    if not OmegaConf.is_list(betas) and not isinstance(betas, list):
+        betas = [betas]
+    if len(betas) != 2 or not all(is_number(beta) and 0 <= beta < 1 for beta in betas):
+        raise ConfigError(f"{key}.betas={settings.betas}: expected two numbers from 0 to below 1, such as [0.5,0.999]")
+    for name in ("alpha", "eps", "momentum", "weight_decay"):
+        value = settings.get(name, 0.0)
+        if not is_number(value) or value < 0:
+            raise ConfigError(f"{key}.{name}={value}: expected a number of at least 0")
+
+
+def _check_trainer(trainer: DictConfig) -> None:
+    for key in map(str, trainer):
+        if key not in _TRAINER_KEYS:
+            raise ConfigError(f"trainer.{key}: there is no key '{key}' in trainer; {closest(key, _TRAINER_KEYS)}")
+    for key, values in _TRAINER.items():
+        if key in trainer and not any(type(trainer[key]) is type(value) and trainer[key] == value for value in values):
+            words = ", ".join("null" if value is None else str(value) for value in values)
+            raise ConfigError(f"trainer.{key}={trainer[key]}: expected one of {words}")
+    for key, meaning in _COUNTS.items():
+        value = trainer[key]
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ConfigError(f"trainer.{key}={value}: expected a whole number of at least 1, of {meaning}")
+
+
+def _check_graph(config: DictConfig) -> None:
+    """A CUDA graph repeats the same work on one GPU and looks at no result in between."""
+    needed = {
+        "trainer.devices": (config.trainer.devices * config.trainer.num_nodes, (1,)),
+        "on_divergence": (config.on_divergence, ("stop",)),
+        "trainer.precision": (config.trainer.precision, ("32-true", "64-true", "bf16-mixed")),
+        "trainer.detect_anomaly": (config.trainer.get("detect_anomaly", False), (False,)),
+    }
+    for name, penalty in config.loss.penalties.items():
+        needed[f"loss.penalties.{name}.every"] = (penalty.get("every", 1), (1,))
+    for key, (value, expected) in needed.items():
+        if value not in expected:
+            words = ", ".join(map(str, expected))
+            raise ConfigError(f"{key}={value}: expected {words} with compile=cudagraph")

@@ -1,0 +1,56 @@
+"""What a configuration may tell Hydra itself to instantiate: callbacks, launcher, sweeper and logging."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from gan_lab.config.nested import leaves
+from gan_lab.config.targets import check_name, check_target
+from gan_lab.errors import ConfigError
+
+_HYDRA = ("gan_lab.sweeps.hydra_callback.Launch", "hydra_plugins", "hydra._internal.core_plugins", "optuna.samplers")
+_LOG = "${hydra.runtime.output_dir}/${hydra.job.name}.log"
+_PART_OF_A_TEXT = re.compile(r"[^${}\\]+\$\{.*|\$\{.*\}[^${}\\]+")
+_STREAMS = ("ext://sys.stdout", "ext://sys.stderr")  # the only Python objects that Hydra's own logging names
+
+
+def check_hydra(hydra: DictConfig, allowed: Sequence[str]) -> None:
+    """Raise ConfigError for anything among Hydra's own nodes that would run code that is not allowed.
+
+    Nodes are read as they are written, unresolved: what an interpolation leads to may be another thing when Hydra
+    uses it. So it may be part of a text, but not a whole value, which could be a block with a ``_target_``.
+
+    Args:
+        hydra: the node ``hydra`` of a composed configuration.
+        allowed: packages that may be named besides Hydra's plugins and gan_lab's callback.
+    """
+    written: Any = OmegaConf.to_container(hydra, resolve=False)
+    for part in ("callbacks", "launcher", "sweeper"):
+        for where, value in leaves(written[part], f"hydra.{part}", into_lists=True):
+            key = where.rpartition(".")[2]
+            if key == "_target_" or (key == "custom_search_space" and value is not None):  # Optuna calls the latter
+                check_name(where, value, _HYDRA, allowed)
+                check_target(where, value, _HYDRA, allowed)
+            elif isinstance(value, str) and "${" in value and not _PART_OF_A_TEXT.fullmatch(value):
+                raise ConfigError(f"{where}={value}: expected a value without ${{")
+    for part in ("hydra_logging", "job_logging"):
+        for where, value in leaves(written[part], f"hydra.{part}", into_lists=True):
+            if not _may_log(where.rpartition(".")[2], str(value)):
+                raise ConfigError(
+                    f"{where}={value}: expected classes of Python's logging, to stdout, stderr or the run's {_LOG}"
+                )
+    if not re.fullmatch(r"[\w-]+", str(written["job"]["name"])):  # part of the log file's name
+        raise ConfigError(f"hydra.job.name={written['job']['name']}: expected letters, digits, - and _")
+
+
+def _may_log(key: str, text: str) -> bool:
+    """Whether a key of Python's logging configuration may have a value: no factories, no files but the run's own."""
+    if key == "filename":
+        return text == _LOG
+    if key == "()" or "${" in text:
+        return False
+    if key == "class":
+        return re.fullmatch(r"logging\.(handlers\.)?\w+", text) is not None
+    return not text.startswith("ext://") or text in _STREAMS
