@@ -46,12 +46,3 @@ def grad_scaler(trainer: pl.Trainer) -> GradScaler | None:
     Leans on: the precision plugin for mixed precision keeps it as ``scaler``; the other plugins lack the attribute.
     """
     return getattr(trainer.precision_plugin, "scaler", None)
-
-
-def callbacks_of(trainer: pl.Trainer) -> list[pl.Callback]:
-    """The trainer's callbacks, in the order in which Lightning calls them.
-
-    Leans on: ``trainer.callbacks``, which Lightning sets outside the class of the trainer and does not document.
-    """
-    callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
-    return callbacks

@@ -8,7 +8,6 @@ from torch.amp import GradScaler
 
 from gan_lab.algorithms.lightning_internals import (
     SKIPPED_HOOK,
-    callbacks_of,
     count_iteration,
     end_after_this_iteration,
     grad_scaler,
@@ -74,12 +73,6 @@ def test_only_half_precision_has_a_scaler():
     scaler = GradScaler("cpu")
     plugin = MixedPrecision("16-mixed", "cpu", scaler)
     assert grad_scaler(pl.Trainer(accelerator="cpu", logger=False, plugins=[plugin])) is scaler
-
-
-def test_callbacks_are_in_their_order():
-    callbacks = [Silent(), EndAfterTwo()]
-    _, trainer = trained(max_steps=1, callbacks=callbacks)
-    assert [callback for callback in callbacks_of(trainer) if callback in callbacks] == callbacks
 
 
 @pytest.mark.parametrize("callback", [Silent, EndAfterTwo])
