@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -164,5 +164,5 @@ def _ruled(config: DictConfig, schema: type, prefix: str = "") -> Iterator[tuple
     for entry in fields(schema):
         if entry.metadata:
             yield f"{prefix}{entry.name}", config[entry.name], dict(entry.metadata)
-        elif isinstance(entry.default_factory, type):
+        elif isinstance(entry.default_factory, type) and is_dataclass(entry.default_factory):
             yield from _ruled(config[entry.name], entry.default_factory, f"{prefix}{entry.name}.")
