@@ -24,7 +24,7 @@ from omegaconf import DictConfig
 
 from gan_lab.cli import evaluate, report, sample, train
 from gan_lab.cli.arguments import folders_and_rest, parse
-from gan_lab.config.schema import check
+from gan_lab.config.checks import check
 from gan_lab.errors import ConfigError
 
 ROOT = Path(__file__).parent.parent
