@@ -1,4 +1,4 @@
-"""The same groups over several datasets: which is better on the whole."""
+"""The same groups over several datasets: which is better overall."""
 
 from dataclasses import dataclass
 
@@ -13,26 +13,25 @@ from gan_lab.report.statistics import Estimate
 
 @dataclass(frozen=True)
 class Overall:
-    """A group over all datasets.
-
-    ``ranks`` among the groups that all datasets have, in the order of the datasets; ``against_first`` is the
-    probability that a run of the first group is better than a run of this one, averaged over the datasets, None for the
-    first; ``value`` the mean of the metric over the datasets, where all are ranked by the same and all have a value.
-    """
+    """A group over all datasets."""
 
     row: Row
     ranks: list[float]
+    """On each dataset, among the groups that all datasets have."""
     mean_rank: float
     against_first: Estimate | None
+    """The probability that a run of the first group beats one of this, averaged over datasets; None for the first."""
     value: Estimate | None
+    """The mean of the metric over datasets, if all are ranked by the same metric and all have a value."""
 
 
 @dataclass(frozen=True)
 class Across:
-    """``groups`` by their mean rank, the best first; ``metric`` is the title of what all are ranked by, or empty."""
+    """``groups`` by their mean rank, the best first."""
 
     datasets: list[str]
     metric: str
+    """The title of the metric that all datasets are ranked by, or empty."""
     groups: list[Overall]
 
 
@@ -61,7 +60,7 @@ def across(boards: list[Board]) -> Across | None:
             for board, of_board, row in zip(chosen, rows, mine, strict=True)
         ]
         against = None if label == first else statistics.mean_probability_of_improvement(*zip(*pairs, strict=True))
-        strata = [list(row.values[metric].values()) for row in mine] if metric else []
+        strata = [row.finals(metric) for row in mine] if metric else []
         value = None
         if strata and all(strata):
             middle = float(np.mean([np.mean(values) for values in strata]))

@@ -1,18 +1,18 @@
-"""What keeps numbers from being compared, or a comparison from being fair: one sentence each."""
+"""Warnings: why numbers cannot be compared, or a comparison is not fair. One sentence each."""
 
 from collections import defaultdict
 from typing import Any
 
-from gan_lab.report.collect import Run
 from gan_lab.report.formatting import listed, number
 from gan_lab.report.leaderboard import BUDGET, Board
+from gan_lab.report.run import Run
 from gan_lab.report.statistics import FEWEST
 
-_TIME_RATIO = 2.0  # training seconds of equal work differ with the machine's load; beyond this they differ in kind
+_TIME_RATIO = 2.0  # a machine's load alone makes the seconds of equal work differ by less than this
 
 
 def warnings(boards: list[Board], runs: list[Run]) -> list[str]:
-    """All sentences, gravest first."""
+    """All sentences, the gravest first."""
     found = _not_comparable(boards)
     for board in boards:
         where = f"{board.dataset}: " if len(boards) > 1 else ""
@@ -23,7 +23,7 @@ def warnings(boards: list[Board], runs: list[Run]) -> list[str]:
 
 
 def _not_comparable(boards: list[Board]) -> list[str]:
-    """Why the boards of one dataset are not one table."""
+    """Why a dataset has several tables instead of one."""
     sentences = []
     for dataset in dict.fromkeys(board.dataset for board in boards):
         mine = [board for board in boards if board.dataset == dataset and not board.again]
@@ -49,7 +49,7 @@ def _budgets(board: Board) -> list[str]:
     for key, name in BUDGET.items():
         spent: dict[Any, list[str]] = defaultdict(list)
         for row in board.rows:
-            for value in sorted({run.result["budget"][key] for run in row.finished}):
+            for value in sorted({run.outcome.budget[key] for run in row.finished}):
                 spent[value].append(row.label)
         if key == "train_seconds":
             means = {row.label: budget[0] for row in board.rows if (budget := row.budget(key))}
@@ -80,7 +80,7 @@ def _seeds(board: Board) -> list[str]:
 
 
 def _repeated(board: Board) -> list[str]:
-    """Groups with several runs of one seed: they differ in what is no axis, or in what their folders do not tell."""
+    """Groups with several runs of one seed, which differ in no axis."""
     repeated = {row.label: len(row.finished) - len({run.seed for run in row.finished}) for row in board.rows}
     if not (parts := [f"{count} of {label}" for label, count in repeated.items() if count]):
         return []
@@ -106,9 +106,9 @@ def _lost(board: Board) -> list[str]:
 
 def _untabled(boards: list[Board], runs: list[Run]) -> list[str]:
     """Datasets that are in no table."""
-    finished = {run.choices["dataset"] for run in runs if run.done}
+    finished = {run.dataset for run in runs if run.done}
     sentences = []
-    for dataset in sorted({run.choices["dataset"] for run in runs} - {board.dataset for board in boards}):
+    for dataset in sorted({run.dataset for run in runs} - {board.dataset for board in boards}):
         why = "none of its metrics has a known direction" if dataset in finished else "none of its runs has finished"
         sentences.append(f"Dataset {dataset} is in no table: {why}.")
     return sentences
@@ -117,7 +117,7 @@ def _untabled(boards: list[Board], runs: list[Run]) -> list[str]:
 def _environments(runs: list[Run]) -> list[str]:
     sentences = []
     for key in ("device", "torch", "threads"):
-        values = sorted({str(run.result["environment"].get(key)) for run in runs if run.done})
+        values = sorted({str(run.outcome.environment.get(key)) for run in runs if run.done})
         if len(values) > 1:
             sentences.append(f"Runs differ in environment.{key}: {listed(values)}; seconds may not be comparable.")
     return sentences

@@ -1,21 +1,20 @@
-"""The answer in one paragraph: what is better here, by how much, how sure, at what cost."""
+"""The answer in one paragraph: which group is better, by how much, how sure that is, and what it costs."""
 
 import math
 
-from gan_lab.metric_names import title
 from gan_lab.report import statistics
 from gan_lab.report.formatting import estimate, interval, listed, number, percent
 from gan_lab.report.leaderboard import Board, Row
 
 
 def answer(board: Board) -> str:
-    """A paragraph on a board; claims nothing that its intervals and tests do not hold."""
+    """A paragraph on a board. It claims only what the intervals and tests support."""
     ranked = board.ranked
     contenders = [row for row in ranked if row.finished]
     if not contenders:
         return "No run has finished, so there is nothing to compare."
     leader, others = contenders[0], contenders[1:]
-    worth = f"{title(board.primary)} {_value(board, leader)}{_against_floor(board)}"
+    worth = f"{board.title} {_value(board, leader)}{_against_floor(board)}"
     if others:
         sentences = [_standing(board, leader, others, worth), _cost(leader, others[0])]
     elif len(ranked) > 1:
@@ -88,7 +87,8 @@ def _margin(board: Board, leader: Row, second: Row) -> str:
     if difference.value == 0:
         return f", in the mean equal to {second.label}"
     way = "higher" if difference.value > 0 else "lower"
-    against = "" if (difference.value > 0) == board.higher else "though in the mean "  # ranks are by the middle half
+    # groups are ranked by the interquartile mean, so the mean of the first can be worse
+    against = "" if (difference.value > 0) == board.higher else "though in the mean "
     size = number(abs(difference.value))
     ends = difference.interval
     if ends and difference.value < 0:
@@ -112,5 +112,5 @@ def _cost(leader: Row, second: Row) -> str:
 
 
 def _damaged(row: Row) -> int:
-    """Runs that were lost, or that the diagnosis found anything but healthy."""
+    """The number of runs that were lost, or whose verdict is not healthy."""
     return len(row.lost) + sum(run.verdict not in ("healthy", "not judged") for run in row.finished)

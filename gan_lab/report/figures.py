@@ -1,9 +1,10 @@
-"""The figures, as matplotlib objects: one colour a group everywhere, told apart without colour vision too."""
+"""The figures, as matplotlib objects. A group has one colour in all of them, and a marker and dashes of its own."""
 
 import io
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -12,18 +13,17 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from gan_lab.metric_names import title
 from gan_lab.report import statistics
 from gan_lab.report.factors import Axes
 from gan_lab.report.leaderboard import Board, Row
 from gan_lab.report.learning_curves import GroupCurve, group_curves
 from gan_lab.report.statistics import Array
 
-# Okabe & Ito's colours, less black and yellow, which vanish on dark and on light paper
+# Okabe & Ito's colours without black and yellow, which vanish on a dark and on a light page
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _DASHES = ("-", "--", ":", "-.")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-# each stands for a role, so that the page can give the role another colour at night
+# neutral colours by their role; in dark mode the page replaces them
 INK, FAINT, GRID, PAPER = "#1c2127", "#69727d", "#e1e5ea", "#fdfdfe"
 _TOGETHER = 6  # groups drawn into one panel; more get a panel each
 _PANELS = 24  # the most panels
@@ -32,8 +32,14 @@ _WIDTH = 6.4  # inches, for every figure
 
 
 def colour(index: int) -> str:
-    """A group's colour; from the seventh on they come again, with other dashes and markers."""
+    """A group's colour. From the seventh on they repeat, with other dashes and markers."""
     return COLOURS[index % len(COLOURS)]
+
+
+def _line(index: int) -> dict[str, Any]:
+    """The look of a group's line."""
+    dash = _DASHES[index // len(COLOURS) % len(_DASHES)]
+    return {"color": colour(index), "ls": dash, "marker": _MARKERS[index % len(_MARKERS)], "ms": 4.5, "mec": PAPER}
 
 
 def figures(board: Board, axes: Axes) -> dict[str, Figure]:
@@ -64,7 +70,7 @@ def encode(figure: Figure, kind: str) -> bytes:
 def _style() -> Iterator[None]:
     with matplotlib.rc_context(
         {
-            "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere
+            "font.family": "DejaVu Sans",  # shipped with matplotlib: the same everywhere
             "font.size": 9.5,
             "text.color": INK,
             "axes.labelcolor": INK,
@@ -101,11 +107,11 @@ def _ranking(board: Board) -> Figure:
     with _style():
         rows = board.rows[:_BARS]
         figure, (panel,) = _canvas(1.0 + 0.34 * len(rows))
-        everything = [value for row in rows for value in row.values[board.primary].values()]
+        everything = [value for row in rows for value in row.finals(board.primary)]
         means = [found for row in rows if (found := board.mean(row, board.primary))]
         _scale(panel, "x", everything, [end for found in means for end in found.interval or ()])
         for place, row in enumerate(rows):
-            values = list(row.values[board.primary].values())
+            values = row.finals(board.primary)
             if not values:
                 panel.text(
                     0.01, place, "no finished run", color=FAINT, va="center", transform=panel.get_yaxis_transform()
@@ -159,7 +165,6 @@ def _curves(board: Board, curves: list[GroupCurve], clock: str) -> Figure:
 
 def _draw(panel: Panel, curve: GroupCurve, bounds: tuple[float, float]) -> None:
     shade = colour(curve.row.colour)
-    dash = _DASHES[curve.row.colour // len(COLOURS) % len(_DASHES)]
     if curve.low is not None and curve.high is not None:
         panel.fill_between(curve.x, *np.clip((curve.low, curve.high), *bounds), color=shade, alpha=0.11, lw=0)
     else:
@@ -168,13 +173,12 @@ def _draw(panel: Panel, curve: GroupCurve, bounds: tuple[float, float]) -> None:
     for x, y in curve.lost:
         panel.plot(x, y, ":", color=shade, lw=1)
         panel.plot(x[-1:], y[-1:], "x", color=shade, ms=6)
-    marker = _MARKERS[curve.row.colour % len(_MARKERS)]
-    panel.plot(curve.x, curve.mean, dash, color=shade, lw=1.9, marker=marker, ms=4.5, mec=PAPER, label=curve.row.label,
-               markevery=max(1, len(curve.x) // 8))  # fmt: skip
+    every = max(1, len(curve.x) // 8)
+    panel.plot(curve.x, curve.mean, **_line(curve.row.colour), lw=1.9, label=curve.row.label, markevery=every)
 
 
 def _numeric(board: Board, axes: Axes, key: str) -> Figure | None:
-    """The primary metric along an axis of numbers; one line for each place on the other axes."""
+    """The primary metric along an axis of numbers, with a line for each combination of the other axes."""
     lines: dict[str, list[tuple[float, Row]]] = {}
     for row in board.rows:
         if row.finished and row.values[board.primary]:
@@ -194,12 +198,12 @@ def _numeric(board: Board, axes: Axes, key: str) -> Figure | None:
             if any(e.interval for e in estimates):
                 panel.fill_between(x, *np.array(ends).T, color=colour(index), alpha=0.18, lw=0)
             for value, row in points:
-                seeds = list(row.values[board.primary].values())
+                seeds = row.finals(board.primary)
                 panel.plot([value] * len(seeds), seeds, "o", ms=3, color=colour(index), alpha=0.45, mew=0)
         numbers = axes.numbers(key)
         if numbers[0] > 0 and numbers[-1] >= 20 * numbers[0]:
             panel.set_xscale("log")
-        _scale(panel, "y", [v for row in board.rows for v in row.values[board.primary].values()])
+        _scale(panel, "y", [v for row in board.rows for v in row.finals(board.primary)])
         _reference(panel, board, "h")
         panel.set_xlabel(key)
         panel.set_ylabel(_with_arrow(board))
@@ -208,7 +212,7 @@ def _numeric(board: Board, axes: Axes, key: str) -> Figure | None:
 
 
 def _best_of_budget(board: Board) -> Figure:
-    """The expected best of k seeds: what trying again buys."""
+    """The expected best of k seeds: what trying more of them buys."""
     with _style():
         figure, (panel,) = _canvas(3.5)
         shown = [row for row in board.rows if row.values[board.primary]][: 2 * _TOGETHER]
@@ -216,27 +220,24 @@ def _best_of_budget(board: Board) -> Figure:
         worst = max(v for row in shown for v in board.losses(row) if math.isfinite(v))
         everything: list[float] = []
         for row in shown:
-            # a lost run leaves nothing to choose: it counts as the worst value that anyone finished with
+            # a lost run counts as the worst value that any run finished with
             values = [v if math.isfinite(v) else worst for v in board.losses(row)]
             best: Array = sign * statistics.best_of_budget(values)
             everything += best.tolist()
-            dash = _DASHES[row.colour // len(COLOURS) % len(_DASHES)]
-            marker = _MARKERS[row.colour % len(_MARKERS)]
-            panel.plot(range(1, len(best) + 1), best, dash, marker=marker, ms=4.5, mec=PAPER, color=colour(row.colour),
-                       lw=1.7, label=row.label)  # fmt: skip
+            panel.plot(range(1, len(best) + 1), best, **_line(row.colour), lw=1.7, label=row.label)
         _scale(panel, "y", everything)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.set_xlabel("seeds tried")
-        panel.set_ylabel(f"expected best {title(board.primary)}")
+        panel.set_ylabel(f"expected best {board.title}")
         _reference(panel, board, "h")
         _legend(figure, panel)
         return figure
 
 
 def _scale(panel: Panel, which: str, values: list[float], also: Sequence[float] = ()) -> None:
-    """Limits from the values, logarithmic where they span 30-fold.
+    """Limits from the values; logarithmic if they span more than a factor of 30.
 
-    What is also to be seen, such as intervals, stretches them threefold at most, lest it flatten the values.
+    ``also``, such as the ends of intervals, widens the limits by at most a factor of three.
     """
     low, high = min(values), max(values)
     logarithmic = low > 0 and high > 30 * low
@@ -259,7 +260,7 @@ def _scale(panel: Panel, which: str, values: list[float], also: Sequence[float] 
 
 
 def _reference(panel: Panel, board: Board, way: str) -> None:
-    """A line where real data lie, if that is in sight; the axis grows a little for it, but not for a far one."""
+    """A line at the value of real data. The axis grows to show it if it is near; a far one is not drawn."""
     floor = board.floor.get(board.primary, math.nan)
     if not math.isfinite(floor):
         return
@@ -284,7 +285,7 @@ def _legend(figure: Figure, panel: Panel) -> None:
 
 
 def _with_arrow(board: Board) -> str:
-    return f"{title(board.primary)} ({'higher' if board.higher else 'lower'} is better)"
+    return f"{board.title} ({board.direction})"
 
 
 def _short(text: str, most: int) -> str:

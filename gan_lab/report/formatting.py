@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from gan_lab.report.statistics import Estimate
 
 
 def number(value: float | None) -> str:
-    """Three significant digits; whole numbers of up to five places stay whole; a dash for what is not there."""
+    """Three significant digits; whole numbers stay whole; a dash for None, NaN and infinity."""
     if value is None or not math.isfinite(value):
         return "–"
     if value < 0:
@@ -20,19 +21,22 @@ def number(value: float | None) -> str:
 
 
 def interval(ends: tuple[float, float] | None) -> str:
-    """``[low, high]``, or nothing where there is none."""
+    """``[low, high]``; empty for None."""
     return f"[{number(ends[0])}, {number(ends[1])}]" if ends else ""
 
 
 def estimate(value: Estimate | None) -> str:
-    """A value with its interval."""
-    if value is None:
-        return "–"
-    return f"{number(value.value)} {interval(value.interval)}".strip()
+    """A value with its interval; a dash for None."""
+    return f"{number(value.value)} {interval(value.interval)}".strip() if value else "–"
+
+
+def plain(value: Any) -> str:
+    """An entry of a record: numbers as `number` writes them, a dash for None."""
+    return number(value) if value is None or isinstance(value, float) else str(value)
 
 
 def percent(value: float) -> str:
-    """A probability in per cent; neither 0 nor 100 unless it is."""
+    """A probability in per cent; 0 and 100 only for exact values."""
     if 0 < value < 0.005:
         return "<1 %"
     if 0.995 < value < 1:
@@ -41,7 +45,7 @@ def percent(value: float) -> str:
 
 
 def listed(words: Sequence[str], most: int = 8) -> str:
-    """``a, b and c``; of many the first and how many more."""
+    """``a, b and c``; of more than ``most`` words the first, and how many more there are."""
     words = list(words)
     if len(words) > most:
         words = [*words[: most - 1], f"{len(words) - most + 1} more"]

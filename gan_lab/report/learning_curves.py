@@ -1,16 +1,15 @@
-"""Curves of a group: the mean over its seeds along training, with a band."""
+"""Learning curves of a group: the mean over its seeds during training, with an interval."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from gan_lab.report import statistics
-from gan_lab.report.collect import Run
 from gan_lab.report.leaderboard import Board, Row
+from gan_lab.report.run import Curve, Run
 from gan_lab.report.statistics import Array
-from gan_lab.runs.reader import Curve
 
-_POINTS = 50  # of a curve: enough for the eye, and an interval is bootstrapped at each
+_POINTS = 50  # of a curve; an interval is bootstrapped at each
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ def group_curves(board: Board, clock: str, most: int) -> list[GroupCurve]:
 
     Args:
         clock: ``iterations`` or ``seconds`` (of training).
-        most: groups, the best ones.
+        most: the number of groups; the best are taken.
     """
     made: list[GroupCurve] = []
     for row in board.rows:
@@ -45,9 +44,9 @@ def group_curves(board: Board, clock: str, most: int) -> list[GroupCurve]:
 
 
 def _average(row: Row, pairs: list[tuple[Curve, Curve]], lost: list[Curve]) -> GroupCurve:
-    """The mean over seeds at every iteration that they share, put at the mean of their clocks there.
+    """The mean over seeds at every iteration that they share, drawn at the mean of their clocks there.
 
-    Were it taken at every second instead, it would end with the fastest seed, and before the slower ones' final values.
+    A mean at every second would end with the fastest seed, before the final values of the slower ones.
     """
     seeds = [curve for _, curve in pairs]
     places = [place for (place, _), _ in pairs]
@@ -55,7 +54,7 @@ def _average(row: Row, pairs: list[tuple[Curve, Curve]], lost: list[Curve]) -> G
         chosen = np.unique(np.linspace(0, len(places[0]) - 1, min(_POINTS, len(places[0]))).round().astype(int))
         values = np.stack([y[chosen] for _, y in seeds])
         grid = np.mean([x[chosen] for x, _ in seeds], axis=0)
-    else:  # some ran for longer, as in equal seconds
+    else:  # the seeds have unequal iterations, as with a budget of seconds
         grid = _grid(seeds)
         values = np.stack([np.interp(grid, x, y) for x, y in seeds])
     mean = values.mean(0)
@@ -80,9 +79,9 @@ def _curves(run: Run, metric: str, clock: str) -> tuple[Curve, Curve] | None:
     iterations, values = curve
     if "time/train_seconds" in run.curves:
         when, seconds = run.curves["time/train_seconds"]
-        # training starts at zero: the points before the first that was written lie on the line from there
+        # training starts at zero seconds: interpolate from there to the first point
         return curve, (np.interp(iterations, np.append(0.0, when), np.append(0.0, seconds)), values)
-    budget = run.result.get("budget")
-    if budget is None:  # lost, and without a clock
+    budget = run.outcome.budget
+    if not budget:  # a lost run without a clock
         return None
     return curve, (iterations * (budget["train_seconds"] / budget["iterations"]), values)

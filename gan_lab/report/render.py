@@ -1,4 +1,4 @@
-"""Writes the report: page, Markdown, CSV, LaTeX and figures, each file whole or not at all."""
+"""Writes the report: page, Markdown, CSV, LaTeX and figures. Each file is replaced whole."""
 
 import base64
 import io
@@ -13,8 +13,9 @@ from PIL import Image
 from gan_lab.errors import ConfigError
 from gan_lab.report.collect import Sweep, read
 from gan_lab.report.figures import FAINT, GRID, INK, PAPER, colour, encode, figures
-from gan_lab.report.formatting import estimate, number, percent
-from gan_lab.report.sections import Content, Section, content
+from gan_lab.report.formatting import estimate, number, percent, plain
+from gan_lab.report.leaderboard import BUDGET
+from gan_lab.report.sections import Content, Section, content, with_direction
 from gan_lab.report.tables import table_csv, table_tex
 from gan_lab.storage.files import replacing
 
@@ -36,16 +37,16 @@ def write_report(folders: Sequence[str | Path], *, out: str | Path | None = None
     """Report on every run at or below the folders.
 
     Args:
-        folders: run folders, sweep folders, or folders that hold such.
-        out: where to write; default: ``report`` in the folder, if there is one alone.
+        folders: run folders, sweep folders, or folders that hold them.
+        out: the folder to write to; default: ``report`` in the folder, if only one is given.
         metric: what to rank by; default: see `gan_lab.report.leaderboard.primary_metric`.
 
     Returns:
         The page, ``index.html``.
 
     Raises:
-        ConfigError: if a folder or all runs are missing, several folders come without ``out``, ``out`` holds something
-            else than a report, or no run has the metric.
+        ConfigError: if a folder is missing, there are no runs, several folders come without ``out``, ``out`` holds
+            something other than a report, or no run has the metric.
     """
     paths = [Path(folder) for folder in folders]
     for path in paths:
@@ -76,37 +77,39 @@ def _check_target(target: Path) -> None:
 
 
 def _write(target: Path, said: Content, drawn: dict[str, dict[str, Figure]], sweep: Sweep) -> Path:
-    images: dict[str, list[dict[str, str]]] = {}
-    names = set()
-    for section in said.sections:
-        images[section.slug] = []
-        for name, figure in drawn[section.slug].items():
-            svg = encode(figure, "svg")
-            for kind, data in (("svg", svg), ("png", encode(figure, "png"))):
-                file = target / "figures" / f"{section.slug}{name}.{kind}"
-                _put(file, data)
-                names.add(file)
-            caption = _CAPTIONS[name].format(metric=section.metric)
-            images[section.slug].append(
-                {
-                    "name": name,
-                    "caption": caption,
-                    "uri": _uri(_adaptive(svg), "svg+xml"),
-                    "file": f"{section.slug}{name}",
-                }
-            )
-    if (target / "figures").is_dir():
-        for stale in (target / "figures").iterdir():  # of an earlier report on fewer or other runs
-            if stale not in names and stale.suffix in (".png", ".svg"):
-                stale.unlink()
-    pictures = {section.slug: _embedded(section) for section in said.sections}
-    values: dict[str, Any] = {"report": said, "images": images, "pictures": pictures, "mark": _MARK, "sweep": sweep}
+    images = {section.slug: _save_figures(target / "figures", section, drawn) for section in said.sections}
+    names = {image["file"] for of_section in images.values() for image in of_section}
+    for file in (target / "figures").glob("*.[ps][nv]g"):
+        if file.stem not in names:  # left by an earlier report on other runs
+            file.unlink()
+    values: dict[str, Any] = {
+        "report": said,
+        "sweep": sweep,
+        "without_result": [run for run in sweep.runs if not run.done],
+        "budget_titles": list(BUDGET.values()),
+        "images": images,
+        "pictures": {section.slug: _embedded(section) for section in said.sections},
+        "mark": _MARK,
+    }
     _put(target / "report.md", _template("report.md", escape=False).render(values).encode())
     _put(target / "table.csv", table_csv(said).encode())
     _put(target / "table.tex", table_tex(said).encode())
     page = target / "index.html"
     _put(page, _template("index.html", escape=True).render(values).encode())
     return page
+
+
+def _save_figures(folder: Path, section: Section, drawn: dict[str, dict[str, Figure]]) -> list[dict[str, str]]:
+    """Write a section's figures; returns what the templates need of each: caption, data and name of the file."""
+    images = []
+    for name, figure in drawn[section.slug].items():
+        file = f"{section.slug}{name}"
+        svg = encode(figure, "svg")
+        _put(folder / f"{file}.svg", svg)
+        _put(folder / f"{file}.png", encode(figure, "png"))
+        caption = _CAPTIONS[name].format(metric=section.board.title)
+        images.append({"caption": caption, "uri": _uri(_adaptive(svg), "svg+xml"), "file": file})
+    return images
 
 
 def _template(name: str, escape: bool) -> jinja2.Template:
@@ -117,13 +120,13 @@ def _template(name: str, escape: bool) -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for function in (markdown, colour, estimate, number, percent):
+    for function in (markdown, colour, estimate, number, percent, plain, with_direction):
         environment.filters[function.__name__] = function
     return environment.get_template(name)
 
 
 def markdown(text: object) -> str:
-    """Text with what Markdown, its tables and the HTML in it would take for markup escaped."""
+    """Text with the characters escaped that Markdown, its tables and its HTML would take for markup."""
     plain = str(text).replace("&", "&amp;").replace("<", "&lt;").replace("\n", " ")
     for character in "\\`*_[]|":
         plain = plain.replace(character, f"\\{character}")
@@ -140,7 +143,7 @@ def _uri(data: bytes, kind: str) -> str:
 
 
 def _adaptive(svg: bytes) -> bytes:
-    """The SVG with its four neutral colours as variables that follow the page into the dark."""
+    """The SVG with its four neutral colours as variables, so that it follows the page into dark mode."""
     day = {"ink": INK, "faint": FAINT, "grid": GRID, "paper": PAPER}
     night = {"ink": "#e6e9ed", "faint": "#9aa3ad", "grid": "#30363d", "paper": "#171b21"}
     text = svg.decode()
@@ -153,18 +156,18 @@ def _adaptive(svg: bytes) -> bytes:
 
 
 def _embedded(section: Section) -> list[dict[str, str]]:
-    """The sample pictures as data; one that cannot be read says so in its place."""
+    """The sample pictures as data, or a note for one that cannot be read."""
     made = []
     for label, run in section.pictures[:_MOST_PICTURES]:
         try:
             with Image.open(run.picture) as picture:
-                small = max(picture.size) <= _LARGEST // 2  # its pixels are to be seen
+                small = max(picture.size) <= _LARGEST // 2  # shown with visible pixels
                 picture.thumbnail((_LARGEST, _LARGEST))
                 buffer = io.BytesIO()
                 picture.save(buffer, "PNG", optimize=True)
             made.append(
                 {"label": label, "uri": _uri(buffer.getvalue(), "png"), "note": "", "kind": "pixels" if small else ""}
             )
-        except (OSError, SyntaxError) as error:  # what Pillow raises for a file that is no whole picture
+        except (OSError, SyntaxError) as error:  # what Pillow raises for a broken picture
             made.append({"label": label, "uri": "", "note": f"cannot be read: {error}"})
     return made

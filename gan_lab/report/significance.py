@@ -1,4 +1,4 @@
-"""Which differences a report may claim: tests of the best group against the others, corrected for how many they are."""
+"""Which differences a report may claim: tests of the best group against the others, corrected for their number."""
 
 import math
 from collections.abc import Sequence
@@ -10,26 +10,26 @@ from scipy import stats
 from gan_lab.report.statistics import Array
 
 LEVEL = 0.05
-"""How often a report on groups that are all equal may claim any difference."""
+"""The share of reports on equal groups that may claim a difference."""
 
 
 def better_than(studies: Sequence[Sequence[Sequence[float] | Array]]) -> list[list[bool]]:
     """Whether the first group of each study, found to be its best, is better than each of the others.
 
-    Two things must hold. Mann & Whitney's test against the other, with Holm's correction (1979) for all comparisons
-    with first groups in all studies. And, as the first was chosen for being ahead, which that knows nothing of: Kruskal
-    & Wallis's test of all groups from the first down to the other, and of every longer range from the first on, at the
-    level divided by the number of studies (the step-down of Newman & Keuls, of which only ranges that begin with the
-    best are used).
+    Two tests must agree. Mann & Whitney's compares the two groups, with Holm's correction (1979) for all comparisons
+    with first groups in all studies. It does not know that the first group was chosen for being ahead; so Kruskal &
+    Wallis's must also reject that all groups from the first down to the other are equal, and the same for every longer
+    range from the first on, at the level divided by the number of studies (the step-down test of Newman & Keuls, for
+    ranges that begin with the best).
 
-    Simulated, studies of equal groups claim something in at most 5 % of cases. With Holm's correction alone they do in
-    10 % (18 groups of 6 normal values), and in 20 % where values tie (18 groups of 10 that are 0 or 1).
+    In simulations, studies of equal groups claim a difference in at most 5 % of cases. With Holm's correction alone it
+    is 10 % (18 groups of 6 normal values), and 20 % where values tie (18 groups of 10 values that are 0 or 1).
 
     Args:
-        studies: of each the groups' values, lower better, in order of rank; a lost run is ``inf``.
+        studies: the values of each study's groups, lower better, in order of rank; a lost run is ``inf``.
 
     Returns:
-        For each study, for each group but the first.
+        An answer for each study and each of its groups but the first.
     """
     chances = [[_mann_whitney(groups[0], other) for other in groups[1:]] for groups in studies]
     adjusted = iter(holm([chance for of_study in chances for chance in of_study]))
@@ -52,22 +52,22 @@ def holm(chances: Sequence[float]) -> list[float]:
 
 
 def fewest_seeds(comparisons: int) -> int:
-    """The seeds a group below which not even two groups without any overlap are told apart, of so many comparisons.
+    """The fewest seeds a group with which two groups without overlap differ significantly, among so many comparisons.
 
-    Of the C(2n, n) orders of n and n values two are without overlap, which makes for the smallest p-value there is.
+    Two of the C(2n, n) orders of n and n values have no overlap, which gives the smallest possible p-value.
     """
     return next(n for n in count(1) if comparisons * 2 / math.comb(2 * n, n) <= LEVEL)
 
 
 def _mann_whitney(one: Sequence[float] | Array, other: Sequence[float] | Array) -> float:
-    """The two-sided p-value: exact for at most eight values without ties, or else normal, corrected for ties."""
+    """The two-sided p-value: exact for at most eight values without ties, otherwise normal and corrected for ties."""
     ranks = stats.rankdata(np.concatenate([one, other]))
     chance = float(stats.mannwhitneyu(ranks[: len(one)], ranks[len(one) :]).pvalue)
     return 1.0 if math.isnan(chance) else chance  # all values tie
 
 
 def _shortest_range(groups: Sequence[Sequence[float] | Array], level: float) -> int:
-    """The place of the last group in the shortest range from the first on that is not all equal, as no longer is."""
+    """The last group of the shortest range from the first on such that it and all longer ones differ significantly."""
     for last in range(len(groups) - 1, 0, -1):
         members = groups[: last + 1]
         ranks = stats.rankdata(np.concatenate(members))

@@ -1,9 +1,9 @@
 """Statistics over seeds: pure functions of arrays, in the spirit of Agarwal et al. 2021 (rliable, arXiv 2108.13264).
 
-Few seeds are the rule here, and the percentile bootstrap is far too sure of itself then: simulated, its 95 % interval
-of the mean holds the truth in 76 % of draws of 3 normal values, 84 % of 5, 91 % of 10. So means get the *studentised*
-bootstrap from 4 seeds on, never narrower than Student's t (`mean_interval`), and probabilities of improvement a score
-interval that does not collapse when all of one group beat all of another. tests/report/test_statistics.py simulates
+Runs usually have few seeds, for which the percentile bootstrap is too narrow: in simulations its 95 % interval of the
+mean holds the truth in 76 % of draws of 3 normal values, 84 % of 5, 91 % of 10. So means get the *studentised*
+bootstrap from 4 seeds on, never narrower than Student's t (`mean_interval`). Probabilities of improvement get a score
+interval, which does not collapse when all of one group beat all of another. tests/report/test_statistics.py simulates
 both.
 """
 
@@ -19,8 +19,8 @@ from scipy import optimize, special, stats
 FEWEST = 3
 """Seeds below which no interval is given."""
 _RESAMPLES = 2000
-_STEADY = 1 / 3  # of the standard error of the sample: the least that a draw is measured in
-_SEED = 20211  # any: the same runs must give the same report
+_STEADY = 1 / 3  # of the sample's standard error: the least that a draw's error is divided by
+_SEED = 20211  # arbitrary but fixed: the same runs give the same report
 
 Array = NDArray[np.float64]
 
@@ -34,10 +34,10 @@ class Estimate:
 
 
 def interquartile_mean(values: Sequence[float] | Array) -> float:
-    """The mean of the middle half, of all values whatever their shape.
+    """The mean of the middle half of all values.
 
-    A quarter of the values, rounded down, is left out at each end: fewer than four are simply averaged. Values may be
-    infinite: the result is, if one of them is in the middle half.
+    A quarter of the values, rounded down, is left out at each end; of fewer than four none is. Values may be infinite;
+    the result is infinite if one of them is in the middle half.
     """
     ordered = np.sort(np.ravel(np.asarray(values, dtype=np.float64)))
     cut = len(ordered) // 4
@@ -47,16 +47,16 @@ def interquartile_mean(values: Sequence[float] | Array) -> float:
 def mean_interval(*strata: Sequence[float] | Array, level: float = 0.95) -> tuple[float, float] | None:
     """An interval of the mean over strata (such as datasets) of their means over seeds.
 
-    From 4 values a stratum on each end is the farther one of two. The first is the studentised bootstrap's, stratified:
-    seeds are drawn anew within each stratum, and each draw's error is measured in its own standard error (Efron &
-    Tibshirani 1993, §12.5), but in no less than a third of the sample's: draws of all but equal values would send an
-    end to infinity (on that: Owen 2025, arXiv 2508.10083). The second is Student's t, with Welch's degrees of freedom
-    over strata: where values tie the bootstrap is too sure of itself, and may end at the mean. With 3 values, which
-    have but 10 distinct resamples, it is Student's t alone.
+    With 4 or more values in every stratum, each end is the farther one of two intervals. The first is the stratified
+    studentised bootstrap: seeds are drawn anew within each stratum, and each draw's error is divided by its own
+    standard error (Efron & Tibshirani 1993, §12.5), but by at least a third of the sample's: draws of almost equal
+    values would send an end to infinity (Owen 2025, arXiv 2508.10083). The second is Student's t, with Welch's degrees
+    of freedom over strata: where values tie, the bootstrap is too narrow and may end at the mean. With 3 values, which
+    have only 10 distinct resamples, it is Student's t alone.
 
     Simulated coverage of the 95 % interval, n = 4 to 20, and of Student's t alone in brackets: normal 96-97 % (95);
-    log-normal with σ = ½ 94-95 % (92-93), with σ = 1 85-93 % (81-86); two values equally often 88-98 % (88-98). What
-    strikes one run in five strikes none of four in 41 % of draws: no interval of so few can know of it.
+    log-normal with σ = ½ 94-95 % (92-93), with σ = 1 85-93 % (81-86); two values equally often 88-98 % (88-98). A
+    failure of one run in five is absent from four runs in 41 % of draws: no interval of four runs can show it.
 
     Args:
         strata: values of the seeds, ``[n_i]`` each, finite.
@@ -85,7 +85,7 @@ def mean_interval(*strata: Sequence[float] | Array, level: float = 0.95) -> tupl
     return mean - max(float(high), student) * error, mean + max(-float(low), student) * error
 
 
-@cache  # SciPy takes longer for one quantile than all the rest, and the same few are asked for
+@cache  # one quantile takes SciPy longer than the rest of the interval, and few different ones are needed
 def _student(probability: float, freedom: float) -> float:
     return float(stats.t.ppf(probability, freedom))
 
@@ -99,9 +99,9 @@ def probability_of_improvement(x: Sequence[float] | Array, y: Sequence[float] | 
     """P(X > Y) of a run of x against a run of y, ties counting ½: the Mann-Whitney statistic over n·m.
 
     The interval is Newcombe's score interval (2006, Statistics in Medicine 25:559, method 5), with Student's quantile
-    for the normal one where a group has but three seeds: three that beat three others without exception leave ½
-    possible, as the exact test does (p = 0.1), where the bootstrap would say [1, 1]; four settle it (p = 0.029).
-    Infinite values are allowed: a lost run can be made to lose against all others.
+    for the normal one where a group has only three seeds: if three beat three others, ½ stays possible, as in the
+    exact test (p = 0.1), where the bootstrap would give [1, 1]; with four it is not (p = 0.029). Values may be
+    infinite, so that a lost run can lose against all others.
 
     Args:
         x: values of one group, ``[n]``. y: of the other, ``[m]``.
@@ -114,7 +114,7 @@ def probability_of_improvement(x: Sequence[float] | Array, y: Sequence[float] | 
     return Estimate(value, _score_interval(value, len(first), len(second)))
 
 
-@cache  # n against m runs have but 2nm + 1 values, and hundreds of groups have thousands of pairs
+@cache  # n against m runs have only 2nm + 1 values, and hundreds of groups have thousands of pairs
 def _score_interval(value: float, n: int, m: int) -> tuple[float, float]:
     extra = (n + m) / 2 - 1
     few = min(n, m) == FEWEST
@@ -132,7 +132,7 @@ def _score_interval(value: float, n: int, m: int) -> tuple[float, float]:
 def mean_probability_of_improvement(
     x: Sequence[Sequence[float] | Array], y: Sequence[Sequence[float] | Array]
 ) -> Estimate:
-    """P(X > Y) averaged over tasks, as rliable does: x and y hold one array of seeds for each task.
+    """P(X > Y) averaged over tasks, as in rliable: x and y hold one array of seeds for each task.
 
     Runs on different tasks are independent, so the interval recovers the variances from the tasks' own intervals
     (MOVER: Zou & Donner 2008, Statistics in Medicine 27:1693).
@@ -162,7 +162,7 @@ def rank_probabilities(groups: Sequence[Sequence[float] | Array]) -> Array:
 
     Args:
         groups: values of each group's seeds, lower better; a lost run is ``inf``. Ranked by `interquartile_mean`;
-            equals share the better rank.
+            equal groups share the better rank.
 
     Returns:
         ``[groups, groups]``: row g, column r: the probability that group g takes rank r. Rows sum to 1.
@@ -181,7 +181,7 @@ def rank_probabilities(groups: Sequence[Sequence[float] | Array]) -> Array:
 def failure_rate(failures: int, runs: int) -> Estimate:
     """The share of runs that failed, with the exact interval of Clopper & Pearson (1934).
 
-    Unlike a mean's it needs no three seeds: it is wide by itself.
+    Unlike that of a mean it needs no minimum of seeds: with few it is wide.
     """
     ends = stats.binomtest(failures, runs).proportion_ci(method="exact")
     return Estimate(failures / runs, (float(ends.low), float(ends.high)))

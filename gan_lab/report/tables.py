@@ -5,7 +5,6 @@ import io
 import math
 
 from gan_lab.metric_names import title
-from gan_lab.report import statistics
 from gan_lab.report.formatting import number
 from gan_lab.report.leaderboard import BUDGET, Board, Row
 from gan_lab.report.sections import Content
@@ -33,7 +32,7 @@ _COLUMNS = ("table", "dataset", "rank", "group", "metric", "ranked_by", "mean", 
 
 
 def table_csv(content: Content) -> str:
-    """One row for each table, group and metric, with full precision; what is not there is empty."""
+    """One row for each table, group and metric, with full precision; missing values are empty."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow([*_COLUMNS, *BUDGET])
@@ -48,13 +47,12 @@ def table_csv(content: Content) -> str:
 def _cells(table: int, board: Board, rank: int, row: Row, metric: str) -> list[object]:
     mean = board.mean(row, metric)
     low, high = mean.interval if mean and mean.interval else (None, None)
-    values = list(row.values[metric].values())
     primary = metric == board.primary
     budget = [spent[0] if (spent := row.budget(key)) else None for key in BUDGET]
     return [
         table, board.dataset, rank if board.losses(row) else None, row.label, metric, primary,
-        mean.value if mean else None, low, high, statistics.interquartile_mean(values) if values else None,
-        sum(row.best) / len(row.best) if primary and row.best else None,
+        mean.value if mean else None, low, high, row.interquartile_mean(metric),
+        row.mean_best if primary else None,
         len(row.runs), len(row.finished), len(row.lost), len(row.unfinished),
         "; ".join(f"{verdict} {count}" for verdict, count in row.verdicts.most_common()),
         _finite(board.floor.get(metric)), _finite(board.ceiling.get(metric)), *budget,
@@ -62,7 +60,7 @@ def _cells(table: int, board: Board, rank: int, row: Row, metric: str) -> list[o
 
 
 def _spreadsheet(cell: object) -> object:
-    """Text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    """The cell, with an apostrophe before text that a spreadsheet would take for a formula."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@")) else cell
 
 
@@ -75,7 +73,7 @@ def table_tex(content: Content) -> str:
     lines = [r"% written by gan-lab-report; needs \usepackage{booktabs}"]
     for section in content.sections:
         board = section.board
-        names = [board.primary, *(name for name in board.metrics if name != board.primary)]
+        names = [board.primary, *board.others]
         titles = [tex(title(name)) for name in names]
         lines += [
             f"% {tex(section.heading)}: mean and 95\\,\\% interval over finished seeds",
@@ -102,5 +100,5 @@ def _tex_estimate(board: Board, row: Row, name: str) -> str:
 
 
 def tex(text: str) -> str:
-    """Text with LaTeX's special characters escaped, on one line: a line's end would end a comment."""
+    """Text with LaTeX's special characters escaped, on one line: a line break would end a LaTeX comment."""
     return "".join(_TEX.get(character, character) for character in " ".join(text.split()))

@@ -1,6 +1,5 @@
-"""What a tuned sweep did before its comparison: the search's settings, its cost, and what it chose."""
+"""What a tuned sweep did before its comparison: the settings of the search, its cost, and what it chose."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 from gan_lab.metric_names import title
 from gan_lab.report.formatting import listed, number
+from gan_lab.storage.files import BrokenRecord, read_json
 
 RECORD = "tuning.json"
 
@@ -17,8 +17,8 @@ RECORD = "tuning.json"
 class Searched:
     """A tuned sweep's search, in words.
 
-    ``space`` holds pairs of key and distribution, ``chosen`` a row for each group: its name, its settings, and the mean
-    of the metric they were chosen by.
+    ``space`` holds pairs of key and distribution. ``chosen`` has a row for each group: its name, its settings, and the
+    mean of the metric that they were chosen by.
     """
 
     sentence: str
@@ -26,13 +26,20 @@ class Searched:
     chosen: list[tuple[str, str, str]]
 
 
-def read_search(folder: Path) -> Searched:
-    """The search recorded in the folder of a tuned sweep.
+def read_search(file: Path) -> Searched:
+    """The search that a tuned sweep's record tells of.
 
     Raises:
-        OSError, ValueError, KeyError, TypeError, AttributeError: if the record is not as gan-lab writes it.
+        BrokenRecord: if gan-lab did not write it.
     """
-    record: dict[str, Any] = json.loads((folder / RECORD).read_text())
+    try:
+        return _searched(read_json(file))
+    except (BrokenRecord, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        reason = str(error).replace(str(file), file.name)
+        raise BrokenRecord(f"is no record of a search: {reason}") from error
+
+
+def _searched(record: dict[str, Any]) -> Searched:
     combinations = record["combinations"]
     cost, count = record["cost"], len(combinations)
     lost = f", {cost['lost']} of them lost," if cost["lost"] else ""

@@ -13,6 +13,7 @@ from gan_lab.config.checks import check_values, resolved
 from gan_lab.config.messages import USER_ERRORS, sentence
 from gan_lab.config.schema import TrainConfig
 from gan_lab.errors import ConfigError
+from gan_lab.runs.reader import read_overrides
 from gan_lab.storage.files import BrokenRecord, read_yaml, replacing
 
 
@@ -55,12 +56,7 @@ class RunConfiguration:
 
     def overrides(self) -> list[str]:
         """The overrides on the command line that made the run, without Hydra's own; none without a record of them."""
-        if not self._overrides_file.is_file():
-            return []
-        words = _load_yaml(self._overrides_file)
-        if not isinstance(words, ListConfig) or not all(isinstance(word, str) for word in words):
-            raise ConfigError(f"{self._overrides_file}: expected a list of overrides, key=value")
-        return list(words)
+        return read_overrides(self._overrides_file) if self._overrides_file.is_file() else []
 
     def config_folder(self) -> str | None:
         """The folder that ``--config-dir`` named when the run was made, or None."""

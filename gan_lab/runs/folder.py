@@ -1,4 +1,4 @@
-"""The folder of a run: what is in it, and how it comes to be there (DESIGN.md §4, "Run folder")."""
+"""The folder of a run: where its files are, and how they change (DESIGN.md §4, "Run folder")."""
 
 import csv
 import os
@@ -14,23 +14,12 @@ from omegaconf import DictConfig
 
 from gan_lab.errors import CannotGoOn, ConfigError
 from gan_lab.runs.configuration import RunConfiguration, config_hash
-from gan_lab.storage.files import (
-    BrokenRecord,
-    check_inside,
-    named,
-    read_json,
-    remove_half_written,
-    replacing,
-    write_json,
-)
+from gan_lab.runs.reader import read_curves, read_points, read_result, read_status
+from gan_lab.storage.files import check_inside, named, remove_half_written, replacing, write_json
 
 _HEADER = b"iteration,name,value\n"  # of a file of curves
-_POINT = re.compile(rb"(\d+),[^,\0]+,(?:-?\d+(?:\.\d+)?(?:e[-+]?\d+)?|-?inf|nan)\n")
-_UNTOLD = {"state": "failed", "config_hash": None, "iteration": 0, "error": None, "started": None, "ended": None}
-_STATUS = {"state": str, "iteration": int, "config_hash": str | None, "error": str | None}
-_RESULT = {"budget": dict, "metrics": dict, "fingerprint": dict, "evaluations": list}
-_BUDGET = {"iterations": int, "train_seconds": int | float}
-_EVALUATION = {"fingerprint": dict, "metrics": dict}
+_NEW_STATUS = {"state": "failed", "config_hash": None, "iteration": 0, "error": None, "started": None, "ended": None}
+_BEFORE_THE_FIRST_RECORD = r"\.hydra|gan-lab\.log|\.lock|\.status\.json\.\w+\.half"
 
 
 class RunFolder:
@@ -54,10 +43,15 @@ class RunFolder:
 
     @classmethod
     def existing(cls, path: str | Path, key: str = "run") -> "RunFolder":
-        """The folder of a run that was made before; ``key`` is where the user named it.
+        """The folder of a run that has begun.
+
+        Args:
+            path: the folder.
+            key: the key or argument in which the user named it.
 
         Raises:
             ConfigError: if there is no run in it.
+            CannotGoOn: if a link in it leads out of it.
         """
         folder = cls(path)
         if not folder.status_file.is_file():
@@ -67,22 +61,21 @@ class RunFolder:
 
     @classmethod
     def all_in(cls, path: str | Path) -> "list[RunFolder]":
-        """The run in a folder, or, if it is a sweep's, all runs below it.
+        """The run in a folder, or all runs below it.
 
         Raises:
             ConfigError: if there is none.
         """
         if (Path(path) / "status.json").is_file():
             return [cls.existing(path)]
-        if runs := [cls.existing(file.parent) for file in sorted(Path(path).rglob("status.json"))]:
-            return runs
-        return [cls.existing(path)]
+        below = [cls.existing(file.parent) for file in sorted(Path(path).rglob("status.json"))]
+        return below or [cls.existing(path)]
 
     def create(self, again: bool = False) -> list[Path]:
-        """Make the folder, which may exist but must be empty: nothing is ever overwritten.
+        """Make the folder. It may exist, but must be empty: nothing is ever overwritten.
 
         Args:
-            again: leave out of account what there is of a run that was killed before its first record.
+            again: allow the files of a run that was killed before it recorded its status.
 
         Returns:
             The folders that were not there before, innermost first.
@@ -90,54 +83,43 @@ class RunFolder:
         Raises:
             ConfigError: if it holds anything, or cannot be made.
         """
-        try:
-            made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
-            self.path.mkdir(parents=True, exist_ok=True)
-            unborn = rf"\.hydra|gan-lab\.log|\.lock|\.{re.escape(self.status_file.name)}\.\w+\.half"
-            inside = next(
-                (entry for entry in self.path.iterdir() if not again or not re.fullmatch(unborn, entry.name)), None
-            )
-        except OSError as error:
-            raise ConfigError(f"hydra.run.dir={self.path}: the folder cannot be made: {error.strerror}") from error
-        if self.status_file.exists():
-            raise ConfigError(f"hydra.run.dir={self.path}: the folder already holds a run; name another folder")
-        if inside is not None:
-            raise ConfigError(
-                f"hydra.run.dir={self.path}: the folder is not empty ({inside.name}); name another folder"
-            )
+        key = "hydra.run.dir"
+        made, names = make_folder(self.path, key)
+        if self.status_file.name in names:
+            raise ConfigError(f"{key}={self.path}: the folder already holds a run; name another folder")
+        others = [name for name in names if not (again and re.fullmatch(_BEFORE_THE_FIRST_RECORD, name))]
+        refuse_full(self.path, key, others)
         self.check_writable()
         try:
-            self.lock_file.touch(exist_ok=again)  # of two processes that begin at once, one makes it
+            self.lock_file.touch(exist_ok=again)  # of two processes that begin at once, only one can make it
         except FileExistsError as error:
-            raise ConfigError(f"hydra.run.dir={self.path}: another process begins a run there; name another") from error
+            raise ConfigError(f"{key}={self.path}: another process begins a run there; name another") from error
         return made
 
     def check_writable(self, key: str = "hydra.run.dir") -> None:
-        """Raise ConfigError if the folder, which exists and was named by ``key``, cannot be written to."""
+        """Raise ConfigError if the folder, which exists and was named in ``key``, cannot be written to."""
         if not os.access(self.path, os.W_OK):
             raise ConfigError(f"{key}={self.path}: the folder cannot be written to")
 
     def discard(self, made: list[Path]) -> None:
-        """Take back all there is of a run that never began to train, and the folders that `create` made for it.
+        """Remove the files of a run that never began to train, and the folders that `create` made for it.
 
-        Nothing happens if it did begin, or if it is another process's.
+        Does nothing if the run did begin, or if another process holds it.
         """
         with suppress(CannotGoOn), self.held():
-            if not self.metrics_file.exists():
-                self._discard(made)
-
-    def _discard(self, made: list[Path]) -> None:
-        for entry in self.path.iterdir():
-            if entry.is_dir():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink()
-        for folder in made:
-            folder.rmdir()
+            if self.metrics_file.exists():
+                return
+            for entry in self.path.iterdir():
+                if entry.is_dir():
+                    shutil.rmtree(entry)
+                else:
+                    entry.unlink()
+            for folder in made:
+                folder.rmdir()
 
     def change_configuration(self, config: DictConfig, overrides: list[str]) -> None:
-        """Put a configuration, and the overrides that make it, in the place of the first; that one stays beside it."""
-        # a process killed in between leaves what the next one completes, and no hash that something else must have
+        """Replace the configuration and its overrides; the old ones are kept beside them."""
+        # without a hash in between: a process killed here leaves a folder that the next one can complete
         iteration = self.status()["iteration"]
         self.update_status(config_hash=None)
         self.configuration.change(config, overrides, iteration)
@@ -148,88 +130,70 @@ class RunFolder:
         return self.checkpoints / f"iteration_{iteration:07d}.ckpt"
 
     def saved_iterations(self) -> list[int]:
-        """The iterations of the checkpoints there are, in order."""
+        """The iterations of the checkpoints in the folder, in order."""
         return sorted(_iterations(self.checkpoints, "ckpt").values())
 
     def point_last_checkpoint(self, iteration: int) -> None:
-        """Let ``last.ckpt`` be the checkpoint of an iteration; the link is relative, as folders move."""
+        """Make ``last.ckpt`` a link to an iteration's checkpoint; it is relative, so that the folder can be moved."""
         link = self.checkpoints / ".last.ckpt.half"
         link.unlink(missing_ok=True)
         link.symlink_to(self.checkpoint(iteration).name)
         link.replace(self.last_checkpoint)
 
     def cut_back(self, iteration: int) -> None:
-        """Take back what was written after an iteration: rows of curves, pictures, half-written rows and files.
+        """Remove what was written after an iteration: rows of curves, pictures, half-written rows and files.
 
-        Checkpoints of later iterations, which are broken, are renamed.
+        Checkpoints of later iterations are broken, and are renamed.
         """
         remove_half_written(self.path)
         for file in (self.metrics_file, self.times_file):
             if file.exists():
-                rows = file.read_bytes().splitlines(keepends=True)
-                whole = [row for row in rows if (point := _POINT.fullmatch(row)) and int(point[1]) <= iteration]
+                kept = [point.row for point in read_points(file) if point.iteration <= iteration]
                 with replacing(file) as stream:
-                    stream.writelines([_HEADER, *whole])
+                    stream.writelines([_HEADER, *kept])
         for picture, made in _iterations(self.samples, "png").items():
             if made > iteration:
                 picture.unlink()
         for later in self.saved_iterations():
             if later > iteration:
                 broken = self.checkpoint(later).with_suffix(".broken")
-                while broken.exists():  # of an earlier break
+                while broken.exists():  # from an earlier resume
                     broken = broken.with_name(f"{broken.name}.broken")
                 self.checkpoint(later).rename(broken)
 
     def last_point(self) -> int:
-        """The last iteration that there are points of curves of, 0 if there are none."""
-        if not self.metrics_file.exists():
-            return 0
-        rows = self.metrics_file.read_bytes().splitlines(keepends=True)
-        return max((int(point[1]) for row in rows if (point := _POINT.fullmatch(row))), default=0)
+        """The last iteration in metrics.csv, 0 if it has no rows."""
+        return max((point.iteration for point in read_points(self.metrics_file)), default=0)
 
     def status(self) -> dict[str, Any]:
-        """What status.json says; BrokenRecord if it is broken."""
-        return _checked(self.status_file, _UNTOLD | read_json(self.status_file), _STATUS)
+        """The content of status.json (`read_status`)."""
+        return read_status(self.status_file)
 
     def result(self) -> dict[str, Any]:
-        """What result.json says; BrokenRecord if it is broken."""
-        result = _checked(self.result_file, read_json(self.result_file), _RESULT)
-        _checked(self.result_file, result["budget"], _BUDGET)
-        _checked(self.result_file, result["metrics"], dict.fromkeys(result["metrics"], int | float))
-        if not result["metrics"]:
-            raise BrokenRecord(f"{self.result_file}: it holds no metric")
-        for evaluation in result["evaluations"]:
-            _checked(self.result_file, evaluation, _EVALUATION)
-        return result
-
-    def add_evaluation(self, evaluation: dict[str, Any]) -> bool:
-        """Add metrics to result.json under ``evaluations``, unless they are there; whether they were added."""
-        with self.held():
-            result = self.result()
-            known = [result, *result["evaluations"]]
-            if any(
-                entry["fingerprint"] == evaluation["fingerprint"]
-                and entry["metrics"].keys() >= evaluation["metrics"].keys()
-                for entry in known
-            ):
-                return False
-            write_json(self.result_file, result | {"evaluations": [*result["evaluations"], evaluation]})
-        return True
+        """The content of result.json (`read_result`)."""
+        return read_result(self.result_file)
 
     def curves(self) -> dict[str, dict[int, float]]:
         """The curves in metrics.csv: by name, each value by its iteration."""
-        curves: dict[str, dict[int, float]] = {}
-        with self.metrics_file.open(newline="") as file:
-            for row in csv.DictReader(file):
-                curves.setdefault(row["name"], {})[int(row["iteration"])] = float(row["value"])
-        return curves
+        return read_curves(self.metrics_file)
+
+    def add_evaluation(self, evaluation: dict[str, Any]) -> bool:
+        """Add metrics to ``evaluations`` in result.json, unless it has them. Returns whether they were added."""
+        with self.held():
+            result = self.result()
+            for known in (result, *result["evaluations"]):
+                same = known["fingerprint"] == evaluation["fingerprint"]
+                if same and known["metrics"].keys() >= evaluation["metrics"].keys():
+                    return False
+            write_json(self.result_file, result | {"evaluations": [*result["evaluations"], evaluation]})
+        return True
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep other processes off the run; the system lets go of it when this one ends, however it ends.
+        """Lock the run against other processes. The system removes the lock when this process ends.
 
         Raises:
-            CannotGoOn: if another process is at work on it.
+            CannotGoOn: if another process holds it.
         """
         lock = FileLock(self.lock_file, blocking=False)
         try:
@@ -244,23 +208,42 @@ class RunFolder:
             lock.release()
 
     def update_status(self, **changes: Any) -> None:
-        """Change some entries of status.json, atomically; without one, start it."""
+        """Change some entries of status.json, atomically; make the file if it is missing."""
         before = self.status() if self.status_file.exists() else {}
-        write_json(self.status_file, _UNTOLD | before | changes)
+        write_json(self.status_file, _NEW_STATUS | before | changes)
+
+
+def make_folder(path: Path, key: str) -> tuple[list[Path], list[str]]:
+    """Make a folder and its parents.
+
+    Args:
+        path: the folder; it may exist.
+        key: the key in which the user named it.
+
+    Returns:
+        The folders that were not there before, innermost first, and the names of what is in the folder.
+
+    Raises:
+        ConfigError: if it cannot be made or listed.
+    """
+    try:
+        made = [folder for folder in (path, *path.parents) if not folder.exists()]
+        path.mkdir(parents=True, exist_ok=True)
+        return made, os.listdir(path)
+    except OSError as error:
+        raise ConfigError(f"{key}={path}: the folder cannot be made: {error.strerror}") from error
+
+
+def refuse_full(path: Path, key: str, names: list[str]) -> None:
+    """Raise ConfigError if there are any names in the folder that was named in ``key``."""
+    if names:
+        raise ConfigError(f"{key}={path}: the folder is not empty ({names[0]}); name another folder")
 
 
 def _iterations(folder: Path, kind: str) -> dict[Path, int]:
-    """The files of a folder that have our names, ``iteration_<i>.<kind>``, with their iterations; no user's copies."""
+    """The files ``iteration_<i>.<kind>`` in a folder, with their iterations; users' copies have other names."""
     ours = re.compile(rf"iteration_(\d+)\.{kind}")
     return {file: int(name[1]) for file in folder.glob(f"iteration_*.{kind}") if (name := ours.fullmatch(file.name))}
-
-
-def _checked(file: Path, record: Any, kinds: dict[str, Any]) -> dict[str, Any]:
-    """The record, each of the keys of its kind; BrokenRecord names one that is not."""
-    for key, kind in kinds.items():
-        if not isinstance(record, dict) or not isinstance(record.get(key), kind):
-            raise BrokenRecord(f"{file}: '{key}' is missing or of the wrong kind: expected it as gan-lab wrote it")
-    return record
 
 
 def append_points(file: Path, iteration: int, values: dict[str, float]) -> None:

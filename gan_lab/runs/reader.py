@@ -1,108 +1,127 @@
-"""The files of run folders, read without trust: JSON, safe YAML and curves, whole, torn, or another's."""
+"""Reads the records of a run folder: status, result, curves, settings, overrides.
 
-import json
+Every function raises BrokenRecord for a file that gan-lab did not write. The report lists such a run as unreadable;
+the other commands stop with the sentence. The report reads with these functions, so they must not import torch.
+"""
+
 import math
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from gan_lab.storage import files
-
-Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
+from gan_lab.storage.files import BrokenRecord, read_json, read_yaml
 
 LARGEST = 1e100
-"""Beyond it no value of a metric is compared: up to here squares can be summed."""
+"""The largest number that a record may hold: squares of larger ones cannot be summed."""
+
+SCHEMA = 1
+"""The version of result.json that this version reads."""
+
+BUDGET = ("iterations", "discriminator_updates", "generator_updates", "real_images", "train_seconds")
+
+_STATUS = {
+    "state": str,
+    "iteration": int,
+    "config_hash": str | None,
+    "error": str | None,
+    "started": str | None,
+    "ended": str | None,
+}
+_RESULT = {"budget": dict, "metrics": dict, "loss": str, "model": str, "dataset": str, "seed": int}
+_LATER = {"protocol": str, "evaluations": list}  # early results lack these keys, and these dictionaries
+_LATER |= dict.fromkeys(("environment", "fingerprint", "floor", "ceiling", "best", "verdict", "signals"), dict)
+_EVALUATION = {"fingerprint": dict, "metrics": dict}
+_NUMBER = rb"-?(?:\d+(?:\.\d+)?(?:e[-+]?\d+)?|inf)|nan"  # as repr writes a float
 
 
-def read_json(file: Path) -> tuple[dict[str, Any], str]:
-    """The file's mapping, or what is wrong with it."""
+class Point(NamedTuple):
+    """One row of a file of curves."""
+
+    iteration: int
+    name: str
+    value: float
+    row: bytes
+
+
+def read_status(file: Path) -> dict[str, Any]:
+    """The content of status.json."""
+    return _checked(file, dict.fromkeys(_STATUS) | read_json(file), _STATUS)
+
+
+def read_result(file: Path) -> dict[str, Any]:
+    """The content of result.json. Its metrics are numbers or null; keys that early results lack are added, empty."""
+    result = read_json(file)
+    if result.get("schema", SCHEMA) != SCHEMA:
+        raise BrokenRecord(f"{file}: schema {result['schema']} is not one this version reads ({SCHEMA})")
+    result |= {key: kind() for key, kind in _LATER.items() if key not in result}
+    _checked(file, result, _RESULT | _LATER)
+    budget = _checked(file, result["budget"], dict.fromkeys(BUDGET, int) | {"train_seconds": int | float})
+    if short := [key for key in BUDGET if not budget[key] >= (key == "iterations")]:
+        raise _wrong(file, short[0])
+    if result["seed"] < 0:
+        raise _wrong(file, "seed")
+    if not result["metrics"]:
+        raise BrokenRecord(f"{file}: it holds no metric")
+    for entry in (result, *result["evaluations"]):
+        metrics = _checked(file, entry, _EVALUATION)["metrics"]
+        _checked(file, metrics, dict.fromkeys(metrics, int | float | None))
+    return result
+
+
+def read_points(file: Path, prefix: str = "") -> list[Point]:
+    """The rows of metrics.csv or times.csv whose names begin with the prefix; none if there is no file.
+
+    Only whole rows count: a killed run may have left half of one.
+    """
+    if not file.is_file():
+        return []
+    row = rb"^(\d{1,18}),(%b[^,\0\n]*),(%b)\n" % (re.escape(prefix.encode()), _NUMBER)
     try:
-        text = file.read_text()
-        value = json.loads(text)
-        if "\\ud" in text.lower():  # perhaps half a character, which no page could hold
-            value = json.loads(plain(json.dumps(value, ensure_ascii=False)))
-    except FileNotFoundError:
-        return {}, f"{file.name} is missing"
-    except (OSError, ValueError) as error:
-        return {}, f"{file.name} cannot be read: {last_line(str(error))}"
-    except RecursionError:
-        return {}, f"{file.name} cannot be read: it is nested too deeply"
-    return (value, "") if isinstance(value, dict) else ({}, f"{file.name} holds no mapping")
+        found = re.finditer(row, file.read_bytes(), re.MULTILINE)
+    except OSError as error:
+        raise BrokenRecord(f"{file} cannot be read: {error.strerror}") from error
+    return [Point(int(one[1]), one[2].decode(errors="replace"), float(one[3]), one[0]) for one in found]
 
 
-def read_yaml(file: Path) -> dict[str, Any]:
-    """The file's mapping; a run may lack it: its result says the most, and what varied is then told from the rest."""
-    value = _loaded(file)
-    return value if isinstance(value, dict) else {}
+def read_curves(file: Path, prefix: str = "") -> dict[str, dict[int, float]]:
+    """The curves of `read_points`: by name, each value by its iteration."""
+    curves: dict[str, dict[int, float]] = {}
+    for point in read_points(file, prefix):
+        curves.setdefault(point.name, {})[point.iteration] = point.value
+    return curves
 
 
-def _loaded(file: Path) -> Any:
-    """What a YAML file holds, or None if it is none of ours."""
-    try:
-        return files.read_yaml(file)
-    except files.BrokenRecord:
-        return None
+def read_settings(file: Path) -> dict[str, Any]:
+    """The mapping in a YAML file."""
+    settings = read_yaml(file)
+    if not isinstance(settings, dict):
+        raise BrokenRecord(f"{file}: it is a {type(settings).__name__}: expected a mapping of keys")
+    return settings
 
 
-def read_overrides(file: Path) -> dict[str, str]:
-    """``key: value`` of a job's overrides."""
-    lines = _loaded(file)
-    words = [str(line) for line in lines] if isinstance(lines, list) else []
-    return {key.lstrip("+~"): value for key, _, value in (word.partition("=") for word in words)}
+def read_overrides(file: Path) -> list[str]:
+    """The overrides of a run's command line."""
+    words = read_yaml(file)
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise BrokenRecord(f"{file}: expected a list of overrides, key=value")
+    return words
 
 
-def flatten(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, with dotted keys; lists are values."""
-    flat: dict[str, Any] = {}
-    for key, entry in value.items():
-        if isinstance(entry, dict) and entry:
-            flat |= flatten(entry, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = entry
-    return flat
-
-
-def numbers(value: Any) -> dict[str, float]:
-    """The numbers of a mapping; one that is null or not finite is NaN: measured, with nothing to show for it."""
-    return {str(name): number(entry) for name, entry in (value.items() if isinstance(value, dict) else ())}
-
-
-def number(value: Any) -> float:
-    """A number of at most `LARGEST`, or NaN."""
+def as_number(value: Any) -> float:
+    """A number of at most `LARGEST` as a float; NaN for anything else."""
     known = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
     return float(value) if known else math.nan
 
 
-def plain(text: str) -> str:
-    """Text without halves of characters, as names of files and JSON may hold, and no other file can."""
-    return text.encode(errors="replace").decode()
+def _checked(file: Path, record: Any, kinds: dict[str, Any]) -> dict[str, Any]:
+    """The record, if each key holds its kind of value; no kind includes booleans or numbers beyond `LARGEST`."""
+    for key, kind in kinds.items():
+        value = record.get(key) if isinstance(record, dict) else ...
+        too_large = isinstance(value, int | float) and LARGEST < abs(value) < math.inf
+        if not isinstance(value, kind) or isinstance(value, bool) or too_large:
+            raise _wrong(file, key)
+    return record
 
 
-def read_curves(file: Path, prefix: str) -> dict[str, Curve]:
-    """The curves whose names begin so; of all others, losses and norms, TensorBoard is the place."""
-    points: dict[str, list[tuple[float, float]]] = {}
-    try:
-        text = file.read_text()
-    except (OSError, ValueError):
-        return {}
-    for line in text[: text.rfind("\n") + 1].splitlines():  # a killed run may have left half a line
-        if f",{prefix}" in line:
-            try:
-                iteration, name, value = line.split(",")
-                points.setdefault(name, []).append((float(iteration), float(value)))
-            except ValueError:
-                continue  # a torn line; its neighbours tell the curve
-    curves: dict[str, Curve] = {}
-    for name, pairs in points.items():
-        x, y = np.array(list(dict(sorted(pairs)).items()), dtype=np.float64).T
-        good = (np.abs(x) <= LARGEST) & (np.abs(y) <= LARGEST)  # nor is a NaN
-        curves[name] = (x[good], y[good])
-    return {name: curve for name, curve in curves.items() if len(curve[0])}
-
-
-def last_line(text: Any) -> str:
-    """The last line of a text, such as a traceback's; of nothing, nothing."""
-    lines = str(text).strip().splitlines() if text else []
-    return lines[-1].strip() if lines else ""
+def _wrong(file: Path, key: str) -> BrokenRecord:
+    return BrokenRecord(f"{file}: '{key}' is missing or of the wrong kind")

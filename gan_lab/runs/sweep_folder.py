@@ -1,5 +1,6 @@
-"""The folder of a sweep: what it was asked for, and how far its runs are, for whoever looks."""
+"""The folder of a sweep: what was asked for, and how far its runs are."""
 
+import os
 import time
 from collections import Counter
 from pathlib import Path
@@ -8,22 +9,24 @@ from typing import Any
 from filelock import FileLock
 
 from gan_lab.errors import ConfigError
-from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.folder import RunFolder, make_folder, refuse_full
 from gan_lab.storage.files import BrokenRecord, read_json, write_json
 
 _LOCK = ".sweep.lock"
 FINISHED = ("done", "diverged")
-"""States in which a run has said its last: run again, it would end the same."""
+"""States of runs that would end the same if they were run again."""
 
 TUNING, REPLICATES = "tuning", "replicates"
-"""Folders of a tuned sweep: of the runs that choose, and of those that are compared."""
+"""Folders in a tuned sweep: of the runs that choose settings, and of the runs that are compared."""
 
 GROWING = ("loss", "seed")
-"""Keys that a sweep may begin with one value of, and later get more: they are always in its folders' names."""
+"""Keys that a sweep may begin with one value of, and later get more; they are always in the names of its runs."""
+
+States = dict[RunFolder, dict[str, Any]]
 
 
 class SweepFolder:
-    """``sweep.json``, a live index: states of all runs, how many are planned, time left.
+    """``sweep.json``, the live index of a sweep: the states of all runs, how many are planned, the time left.
 
     Args:
         path: the sweep's folder.
@@ -34,13 +37,13 @@ class SweepFolder:
         self.index_file = self.path / "sweep.json"
 
     def open(self, held: list[str], swept: dict[str, list[str]], runs: int, search: dict[str, Any]) -> list[Path]:
-        """Make the folder, or open it again for the same sweep, whose finished runs then stay as they are.
+        """Make the folder, or open it again for the same sweep. Its finished runs then stay as they are.
 
         Args:
             held: the overrides that all runs share.
             swept: the values of each swept key; a sweep may be opened again with more of them.
-            runs: how many runs that makes.
-            search: the settings of the search, if it is tuned: with others it would be another sweep.
+            runs: the number of runs that makes.
+            search: the settings of the search, if the sweep is tuned; other settings make another sweep.
 
         Returns:
             The folders that were not there before, innermost first.
@@ -48,24 +51,20 @@ class SweepFolder:
         Raises:
             ConfigError: if the folder cannot be made, or holds something else.
         """
-        try:
-            made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigError(f"hydra.sweep.dir={self.path}: the folder cannot be made: {error.strerror}") from error
+        made, names = make_folder(self.path, "hydra.sweep.dir")
         if self.index_file.is_file():
             self._check_same(held, swept, search)
-        elif inside := next(self.path.iterdir(), None):
-            raise ConfigError(
-                f"hydra.sweep.dir={self.path}: the folder is not empty ({inside.name}); name another folder"
-            )
-        plan = {"held": held, "swept": swept, "search": search, "planned": runs}
-        write_json(self.index_file, plan | {"opened": time.time(), "before": len(self.finished())})
-        self.update()
+        else:
+            refuse_full(self.path, "hydra.sweep.dir", names)
+        with FileLock(self.path / _LOCK):
+            states = self.states()
+            before = sum(status["state"] in FINISHED for status in states.values())
+            plan = {"held": held, "swept": swept, "search": search, "planned": runs}
+            self._write(plan | {"opened": time.time(), "before": before}, states)
         return made
 
     def discard(self, made: list[Path]) -> None:
-        """Take back all there is of a sweep without runs, and the folders that `open` made for it."""
+        """Remove the files of a sweep without runs, and the folders that `open` made for it."""
         if self.runs():
             return
         for name in (self.index_file.name, _LOCK, "multirun.yaml"):
@@ -74,7 +73,7 @@ class SweepFolder:
             folder.rmdir()
 
     def _check_same(self, held: list[str], swept: dict[str, list[str]], search: dict[str, Any]) -> None:
-        """Raise ConfigError unless the sweep in the folder is this one, or a part of it, or more of it."""
+        """Raise ConfigError unless the sweep in the folder is this one, a part of it, or a larger one."""
         before = self.index()
         if not {"held", "swept", "search"} <= before.keys():
             raise ConfigError(f"{self.index_file}: not the index of a sweep; name another folder")
@@ -98,58 +97,58 @@ class SweepFolder:
         return read_json(self.index_file)
 
     def runs(self) -> list[RunFolder]:
-        """Every run there is a folder of: Hydra makes one, with the overrides, before a run begins."""
-        return [RunFolder(file.parent.parent) for file in sorted(self.path.rglob(".hydra/overrides.yaml"))]
+        """All runs that have a folder: the overrides are written to it before the run begins."""
+        found = []
+        for folder, below, _ in os.walk(self.path):
+            if os.path.isfile(f"{folder}/.hydra/overrides.yaml"):
+                found.append(Path(folder))
+                below.clear()  # there are no runs inside a run
+        return [RunFolder(folder) for folder in sorted(found)]
 
-    def states(self) -> dict[RunFolder, dict[str, Any]]:
-        """The status of every run."""
+    def states(self) -> States:
+        """The status of every run. Searches the sweep's folder and reads every record in it."""
         return {run: _state(run) for run in self.runs()}
 
-    def finished(self) -> list[RunFolder]:
-        return [run for run, status in self.states().items() if status["state"] in FINISHED]
-
     def update(self) -> str:
-        """Bring the index up to date; a line that sums it up."""
+        """Bring the index up to date; returns a line that sums it up."""
         with FileLock(self.path / _LOCK):
-            index = self.index()
-            states = self.states()
-            counts = Counter(status["state"] for status in states.values())
-            ended = sum(counts[state] for state in (*FINISHED, "failed", "unreadable"))
-            elapsed = time.time() - index["opened"]
-            newly = ended - index["before"]
-            planned = max(index["planned"], len(states))  # the line may name but a part of what is in the folder
-            left = elapsed / newly * (planned - ended) if newly > 0 and ended < planned else None
-            index |= {
-                "counts": dict(counts),
-                "seconds": elapsed,
-                "seconds_left": left,
-                "runs": {
-                    str(run.path.relative_to(self.path)): {
-                        name: status[name] for name in ("state", "iteration", "error", "config_hash")
-                    }
-                    for run, status in states.items()
-                },
+            return self._write(self.index(), self.states())
+
+    def _write(self, index: dict[str, Any], states: States) -> str:
+        """Write the index with the states of its runs; returns a line that sums it up."""
+        counts = Counter(status["state"] for status in states.values())
+        ended = sum(counts[state] for state in (*FINISHED, "failed", "unreadable"))
+        elapsed = time.time() - index["opened"]
+        newly = ended - index["before"]
+        planned = max(index["planned"], len(states))  # the command line may name only some runs of the folder
+        left = elapsed / newly * (planned - ended) if newly > 0 and ended < planned else None
+        index |= {"counts": dict(counts), "seconds": elapsed, "seconds_left": left}
+        index["runs"] = {
+            str(run.path.relative_to(self.path)): {
+                name: status[name] for name in ("state", "iteration", "error", "config_hash")
             }
-            write_json(self.index_file, index)
+            for run, status in states.items()
+        }
+        write_json(self.index_file, index)
         others = ", ".join(f"{counts[state]} {state}" for state in sorted(counts) if state != "done")
         words = f"{counts['done']} of {planned} done" + (f", {others}" if others else "")
         return words + ("" if left is None else f"; about {_duration(left)} left")
 
 
 def _state(run: RunFolder) -> dict[str, Any]:
-    """The status of a run; one that has not said a word yet is starting, or was killed at its start."""
+    """The status of a run. One without a status is starting, or was killed at its start."""
     silent = {"state": "starting", "iteration": 0, "error": None, "config_hash": None}
     try:
         status = run.status() if run.status_file.exists() else silent
         if status["state"] == "done":
             run.result()
-    except BrokenRecord as error:  # by somebody's hand; the other runs are none the worse for it
+    except BrokenRecord as error:  # a damaged record must not stop the other runs
         return silent | {"state": "unreadable", "error": str(error)}
     return status
 
 
 def _grown(held: list[str], swept: dict[str, list[str]]) -> tuple[list[str], dict[str, list[str]]]:
-    """What is held and what is swept, one value of a key by which sweeps grow taken for a sweep of it."""
+    """What is held and what is swept, with a single value of a `GROWING` key counted as swept."""
     single = {key: [value] for key, _, value in (word.partition("=") for word in held) if key in GROWING}
     return [word for word in held if word.partition("=")[0] not in single], swept | single
 

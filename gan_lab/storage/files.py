@@ -108,13 +108,16 @@ def read_json(path: Path) -> dict[str, Any]:
         BrokenRecord: if the file is missing or holds anything else.
     """
     if not path.is_file():
-        raise BrokenRecord(f"{path}: there is no such file")
+        raise BrokenRecord(f"{path} is missing")
     try:
-        value = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise BrokenRecord(f"{path}: not JSON: {error}") from error
+        text = json.dumps(json.loads(path.read_bytes()), ensure_ascii=False)
+        value = json.loads(text.encode(errors="replace"))  # half a surrogate pair, which no file can hold, becomes "?"
+    except RecursionError as error:
+        raise BrokenRecord(f"{path} cannot be read: it is nested too deeply") from error
+    except (OSError, ValueError) as error:
+        raise BrokenRecord(f"{path} cannot be read: {error}") from error
     if not isinstance(value, dict):
-        raise BrokenRecord(f"{path}: it is a {type(value).__name__}: expected an object, as gan-lab writes it")
+        raise BrokenRecord(f"{path} holds no mapping")
     return value
 
 

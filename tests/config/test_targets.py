@@ -258,7 +258,7 @@ def test_yaml_makes_no_python_objects(run, monkeypatch, tmp_path, name):
         said = refusal(monkeypatch, tmp_path, command, *words)
         assert f"{name}: not the YAML of a run: " in said
     if name == "config.yaml":
-        assert read([run.path]).runs[0].config == {}
+        assert read([run.path]).runs[0].asked.config == {}
     assert not (tmp_path / "ran").exists()
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gan_lab.report import significance as claims
+from gan_lab.report import significance
 from gan_lab.report.statistics import interquartile_mean
 
 
@@ -25,13 +25,13 @@ def study(values):
 def test_equal_groups_claim_something_in_at_most_one_study_of_twenty(draw, groups, seeds):
     """400 studies: the standard error at 5 % is 1.1 %. Pairwise 95 % intervals do in 17 % (5 × 5) to 78 % (18 × 10)."""
     rng = np.random.default_rng(groups + seeds)
-    found = [any(claims.better_than([study(draw(rng, (groups, seeds)))])[0]) for _ in range(400)]
+    found = [any(significance.better_than([study(draw(rng, (groups, seeds)))])[0]) for _ in range(400)]
     assert np.mean(found) <= 0.07
 
 
 def test_the_claims_of_several_datasets_share_the_level():
     rng = np.random.default_rng(1)
-    found = [claims.better_than([study(normal(rng, (4, 8))) for _ in range(4)]) for _ in range(400)]
+    found = [significance.better_than([study(normal(rng, (4, 8))) for _ in range(4)]) for _ in range(400)]
     assert np.mean([any(map(any, of_studies)) for of_studies in found]) <= 0.07
 
 
@@ -40,7 +40,7 @@ def test_a_loser_does_not_make_equal_groups_differ():
     rng = np.random.default_rng(2)
     false, true = [], []
     for _ in range(300):
-        *others, loser = claims.better_than([[*study(normal(rng, (9, 8))), rng.normal(100, 1, 8)]])[0]
+        *others, loser = significance.better_than([[*study(normal(rng, (9, 8))), rng.normal(100, 1, 8)]])[0]
         false.append(any(others))
         true.append(loser)
     assert np.mean(false) <= 0.07
@@ -50,26 +50,26 @@ def test_a_loser_does_not_make_equal_groups_differ():
 def test_groups_that_differ_are_told_apart():
     rng = np.random.default_rng(3)
     groups = [rng.normal(place, 0.1, 6) for place in range(18)]
-    assert claims.better_than([groups]) == [[True] * 17]
-    assert claims.better_than([groups, [[np.inf] * 6] * 3]) == [[True] * 17, [False] * 2]
+    assert significance.better_than([groups]) == [[True] * 17]
+    assert significance.better_than([groups, [[np.inf] * 6] * 3]) == [[True] * 17, [False] * 2]
 
 
 def test_lost_runs_count_as_the_worst():
-    assert claims.better_than([[[1, 2, 3, 4, 5.0], [np.inf] * 5]]) == [[True]]
+    assert significance.better_than([[[1, 2, 3, 4, 5.0], [np.inf] * 5]]) == [[True]]
 
 
 def test_holms_adjusted_chances():
     """By hand: 0.01 · 3, then max(0.03, 0.02 · 2), then max(0.04, 0.03 · 1); at most 1."""
-    assert claims.holm([0.03, 0.01, 0.02]) == pytest.approx([0.04, 0.03, 0.04], abs=1e-12)
-    assert claims.holm([0.9, 0.8]) == [1, 1]
-    assert claims.holm([]) == []
+    assert significance.holm([0.03, 0.01, 0.02]) == pytest.approx([0.04, 0.03, 0.04], abs=1e-12)
+    assert significance.holm([0.9, 0.8]) == [1, 1]
+    assert significance.holm([]) == []
 
 
 @pytest.mark.parametrize(("comparisons", "seeds"), [(1, 4), (2, 5), (4, 5), (6, 5), (7, 6), (17, 6), (23, 6), (24, 7)])
 def test_the_fewest_seeds_that_settle_an_order(comparisons, seeds):
     """Two orders of C(2n, n) are without overlap: p = 2/70, 2/252, 2/924 for 4, 5, 6 seeds."""
-    assert claims.fewest_seeds(comparisons) == seeds
+    assert significance.fewest_seeds(comparisons) == seeds
     apart = [list(np.arange(seeds) + 100.0 * place) for place in range(comparisons + 1)]
-    assert all(claims.better_than([apart])[0])
+    assert all(significance.better_than([apart])[0])
     fewer = [values[: seeds - 1] for values in apart]
-    assert not any(claims.better_than([fewer])[0])
+    assert not any(significance.better_than([fewer])[0])

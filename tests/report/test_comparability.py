@@ -3,7 +3,7 @@
 import pytest
 from pages import page, rows
 
-from gan_lab.report import axes, comparison
+from gan_lab.report import factors, leaderboard
 from gan_lab.report.collect import read
 
 
@@ -17,7 +17,7 @@ def test_two_runs_of_one_seed_both_count_and_are_told(tmp_path, run):
     assert float(row["mean"]) == pytest.approx(0.25, abs=1e-12)
     assert "without a value" not in text
     assert "Runs have the seed of another one in their group (1 of lsgan)" in text
-    board = comparison.boards(read([tmp_path]).runs, axes.find(read([tmp_path]).runs), None)[0]
+    board = leaderboard.boards(read([tmp_path]).runs, factors.find(read([tmp_path]).runs), None)[0]
     assert board.rows[0].by_seed("reverse_kl") == pytest.approx({0: 0.2, 1: 0.2, 2: 0.4}, abs=1e-12)
     assert "1 more" in text
 
@@ -68,8 +68,8 @@ def test_axes_are_what_was_asked_for_not_what_followed(tmp_path, run):
                 extra = {"optimizer.generator.lr": 1e-4} if loss == "wgan" else {}
                 run(tmp_path / name, {"loss": loss, "dataset": dataset, "seed": seed}, config=extra)
     found = read([tmp_path])
-    assert axes.find(found.runs).keys == ["loss", "dataset"]
-    assert "optimizer.generator.lr" in axes.find(found.runs).varied
+    assert factors.find(found.runs).keys == ["loss", "dataset"]
+    assert "optimizer.generator.lr" in factors.find(found.runs).varied
     page(tmp_path)
     assert {(row["dataset"], row["group"]) for row in rows(tmp_path)} == {
         (dataset, loss) for dataset in ("ring8", "grid25") for loss in ("lsgan", "wgan")
@@ -79,7 +79,7 @@ def test_axes_are_what_was_asked_for_not_what_followed(tmp_path, run):
 def test_runs_whose_overrides_do_not_tell_them_apart_are_told_by_their_configurations(tmp_path, run):
     for number, size in enumerate((64, 128)):
         run(tmp_path / str(number), {"loss": "lsgan", "seed": 0}, config={"batch_size": size})
-    found = axes.find(read([tmp_path]).runs)
+    found = factors.find(read([tmp_path]).runs)
     assert found.keys == ["batch_size"]
 
 
@@ -88,7 +88,7 @@ def test_a_numeric_axis_becomes_a_line(tmp_path, run):
         for seed in range(3):
             overrides = {"loss": "nsgan_r1", "loss.penalties.r1.weight": weight, "seed": seed}
             run(tmp_path / f"{weight}_{seed}", overrides)
-    found = axes.find(read([tmp_path]).runs)
+    found = factors.find(read([tmp_path]).runs)
     assert found.numeric() == "loss.penalties.r1.weight"
     assert found.numbers("loss.penalties.r1.weight") == [0.1, 1.0, 10.0]
     assert "r1 weight 10" in page(tmp_path)

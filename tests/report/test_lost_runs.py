@@ -7,8 +7,9 @@ import time
 import pytest
 from pages import answers, page, rows
 
-from gan_lab.report import axes, comparison
-from gan_lab.report.collect import SILENCE, read
+from gan_lab.report import factors, leaderboard
+from gan_lab.report.collect import read
+from gan_lab.report.run import SILENCE
 
 
 def test_a_killed_run_is_lost_whoever_noticed(tmp_path, sweep, run):
@@ -87,7 +88,7 @@ def test_values_that_are_null_count_as_lost(tmp_path, sweep):
     result["metrics"]["reverse_kl"] = None
     (runs[0] / "result.json").write_text(json.dumps(result))
     found = read([tmp_path])
-    board = comparison.boards(found.runs, axes.find(found.runs), None)[0]
+    board = leaderboard.boards(found.runs, factors.find(found.runs), None)[0]
     assert sorted(board.losses(board.rows[0]))[-1] == float("inf")
     assert "without a value of reverse_kl (1 of lsgan)" in page(tmp_path)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gan_lab.report import render as writing
+from gan_lab.report import render
 from gan_lab.report.collect import read
 from gan_lab.report.render import write_report
 
@@ -35,7 +35,7 @@ def changed(value: dict[str, Any], path: tuple[str, ...], odd: Any) -> dict[str,
 def test_an_odd_value_anywhere_costs_no_other_run_its_place(tmp_path, run, odd, monkeypatch):
     """Each run has it at another place of result.json, of status.json, or of an evaluation added later."""
     if not str(odd).startswith("\ud800"):  # the rest is as odd once the figures are made: drawing them takes longest
-        monkeypatch.setattr(writing, "encode", lambda *_: b"<svg></svg>")
+        monkeypatch.setattr(render, "encode", lambda *_: b"<svg></svg>")
     again = {"fingerprint": {"extractor": "x"}, "metrics": {"fid": 3.0}, "floor": {}, "ceiling": {}}
     model = run(tmp_path / "model", {"loss": "lsgan"}, result={"evaluations": [again], "ceiling": {"modes": 8.0}})
     files = [model / "result.json", model / "status.json"]

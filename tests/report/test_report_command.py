@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from gan_lab.report import command
+from gan_lab.cli import report as command
 
 
 @pytest.fixture

@@ -86,9 +86,9 @@ def test_a_run_that_another_process_is_at_is_let_alone(monkeypatch, tmp_path, ca
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("status.json", "{", "not JSON: "),
-        ("status.json", '{"state": 3}', "'state' is missing or of the wrong kind"),
-        ("result.json", "{}", "'budget' is missing or of the wrong kind"),
+        ("status.json", "{", " cannot be read: "),
+        ("status.json", '{"state": 3}', ": 'state' is missing or of the wrong kind"),
+        ("result.json", "{}", ": 'budget' is missing or of the wrong kind"),
     ],
 )
 def test_one_runs_broken_record_does_not_keep_the_others_from_being_made(
@@ -102,7 +102,7 @@ def test_one_runs_broken_record_does_not_keep_the_others_from_being_made(
     assert RunFolder(tmp_path / "sweep" / "loss=lsgan,seed=1").status()["state"] == "done"
     said = capfd.readouterr()
     assert "1 of 2 done, 1 unreadable" in said.out
-    assert f"  unreadable: loss=lsgan,seed=0: sweep/{broken.path.name}/{name}: {reason}" in said.err
+    assert f"  unreadable: loss=lsgan,seed=0: sweep/{broken.path.name}/{name}{reason}" in said.err
     assert contents(broken.path) == before
 
 

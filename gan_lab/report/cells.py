@@ -1,0 +1,91 @@
+"""Cells of the tables that have a column for each seed or group: the collapse map, the matrix and the ranks."""
+
+from dataclasses import dataclass
+
+from gan_lab.report import statistics
+from gan_lab.report.formatting import estimate, number, percent
+from gan_lab.report.leaderboard import Board, Row
+from gan_lab.report.statistics import Estimate
+
+_MARKS = {
+    "healthy": "●",
+    "collapsed": "◐",
+    "diverged": "✕",
+    "discriminator_won": "▲",
+    "generator_frozen": "■",
+    "discriminator_frozen": "□",
+    "failed": "✕",
+    "killed": "‖",
+    "interrupted": "‖",
+    "running": "…",
+    "unreadable": "?",
+    "not judged": "○",
+}
+
+
+@dataclass
+class Cell:
+    """A cell of text with a note below it."""
+
+    text: str
+    note: str = ""
+    kind: str = ""
+    share: int = 0
+    """0-100: how strongly to shade it."""
+    hint: str = ""
+    """What the pointer shows."""
+
+
+def verdict_cell(row: Row, seed: int) -> Cell:
+    """What became of a group's run of a seed; of several runs, the first."""
+    runs = [run for run in row.runs if run.seed == seed]
+    if not runs:
+        return Cell("", kind="none")
+    run, *further = runs
+    metrics = run.outcome.measurements[0].metrics if run.done else {}
+    note = ""
+    if "modes" in metrics:
+        note = f"{number(metrics['modes'])} modes"
+    elif "classes" in metrics:
+        note = f"{number(metrics['classes'])} classes"
+    elif "diversity" in run.outcome.signals:
+        note = f"diversity {number(run.outcome.signals['diversity'])}"
+    elif not run.done and run.iteration:
+        note = f"at {run.iteration:,}"
+    if further:
+        note = f"{note}; {len(further)} more".removeprefix("; ")
+    hint = run.outcome.rule if run.done else run.reason
+    verdict = run.verdict
+    return Cell(f"{_MARKS.get(verdict, '○')} {verdict.replace('_', ' ')}", note, verdict.replace(" ", "_"), hint=hint)
+
+
+def matrix_cells(board: Board, rows: list[Row]) -> list[list[Cell]]:
+    """The probability that a run of the row beats one of the column; each pair is computed once for both its cells."""
+    cells = [[Cell("", kind="self") for _ in rows] for _ in rows]
+    for i, one in enumerate(rows):
+        for j, other in enumerate(rows[:i]):
+            chance, difference = board.improvement(one, other), board.difference(one, other)
+            cells[i][j] = _pair(chance, difference)
+            cells[j][i] = _pair(_turned(chance, 1.0), _turned(difference, 0.0) if difference else None)
+    return cells
+
+
+def rank_cells(board: Board, rows: list[Row]) -> list[list[Cell]]:
+    """The probability of each rank, of and among the given rows."""
+    probabilities = statistics.rank_probabilities([board.losses(row) for row in board.ranked])
+    most = len(rows)
+    return [[Cell(percent(p), share=round(100 * p)) for p in chances[:most]] for chances in probabilities[:most]]
+
+
+def _turned(found: Estimate, total: float) -> Estimate:
+    """The estimate for the pair the other way round."""
+    ends = found.interval
+    return Estimate(total - found.value, (total - ends[1], total - ends[0]) if ends else None)
+
+
+def _pair(chance: Estimate, difference: Estimate | None) -> Cell:
+    ends = chance.interval
+    note = f"{percent(ends[0])}–{percent(ends[1])}" if ends else ""
+    hint = f"difference {estimate(difference)}, paired by seed" if difference else ""
+    kind = "sure" if ends and not ends[0] <= 0.5 <= ends[1] else ""
+    return Cell(percent(chance.value), note, kind, round(100 * chance.value), hint)
