@@ -21,6 +21,22 @@ def check_positive(name: str, value: object) -> None:
         raise ValueError(f"{name}={value!r}: expected a whole number of at least 1")
 
 
+def check_number(
+    name: str, value: object, at_least: float = -math.inf, below: float = math.inf, above: float = -math.inf
+) -> None:
+    """Raise unless ``value`` is a finite number within the bounds."""
+    if is_number(value) and at_least <= value < below and value > above:
+        return
+    allowed = "a finite number"
+    if above > -math.inf:
+        allowed = f"a number above {above}"
+    elif below < math.inf:
+        allowed = f"a number from {at_least} to below {below}"
+    elif at_least > -math.inf:
+        allowed = f"a number of at least {at_least}"
+    raise ValueError(f"{name}={value!r}: expected {allowed}")
+
+
 def check_null_or_whole(name: str, value: object, least: int, most: int) -> None:
     """Raise unless ``value`` is None or a whole number from ``least`` to ``most``."""
     if value is not None and not (is_whole(value) and least <= value <= most):
@@ -51,20 +67,3 @@ def check_choice(name: str, value: object, allowed: Collection[object]) -> None:
     """Raise unless ``value`` is one of ``allowed``."""
     if value not in allowed:
         raise ValueError(f"{name}={value!r}: expected one of {', '.join(map(str, allowed))}")
-
-
-def check_number(
-    name: str, value: object, at_least: float = -math.inf, below: float = math.inf, above: float = -math.inf
-) -> None:
-    """Raise unless ``value`` is a finite number within the bounds."""
-    known = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if known and at_least <= value < below and value > above:  # type: ignore[operator]
-        return
-    allowed = "a finite number"
-    if above > -math.inf:
-        allowed = f"a number above {above}"
-    elif below < math.inf:
-        allowed = f"a number from {at_least} to below {below}"
-    elif at_least > -math.inf:
-        allowed = f"a number of at least {at_least}"
-    raise ValueError(f"{name}={value!r}: expected {allowed}")
