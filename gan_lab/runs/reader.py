@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gan_lab.storage.files import BrokenRecord, read_json, read_yaml
+from gan_lab.validation import is_number
 
 LARGEST = 1e100
 """The largest number that a record may hold: squares of larger ones cannot be summed."""
@@ -109,8 +110,7 @@ def read_overrides(file: Path) -> list[str]:
 
 def as_number(value: Any) -> float:
     """A number of at most `LARGEST` as a float; NaN for anything else."""
-    known = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
-    return float(value) if known else math.nan
+    return float(value) if is_number(value) and abs(value) <= LARGEST else math.nan
 
 
 def _checked(file: Path, record: Any, kinds: dict[str, Any]) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def test_planted_failures(warm_gan_lab, tmp_path, faults, launcher, seeds):
     assert index["runs"][f"loss=killed,seed={seeds - 1}"]["error"] == "killed by SIGKILL"
     assert index["seconds_left"] is None
 
-    before = {run.path.name: run.result_file.stat().st_mtime_ns for run in SweepFolder(tmp_path / "sweep").finished()
+    before = {run.path.name: run.result_file.stat().st_mtime_ns for run in SweepFolder(tmp_path / "sweep").runs()
               if run.result_file.exists()}  # fmt: skip
     (tmp_path / "spared").touch()
     again = warm_gan_lab(*launched)
