@@ -27,16 +27,11 @@ def _not_comparable(boards: list[Board]) -> list[str]:
     sentences = []
     for dataset in dict.fromkeys(board.dataset for board in boards):
         mine = [board for board in boards if board.dataset == dataset and not board.again]
-        first = mine[0] if mine else None
-        for other in mine[1:]:
-            assert first is not None
+        for first, other in ((mine[0], other) for other in mine[1:]):
             keys = sorted({*first.fingerprint, *other.fingerprint})
-            reasons = [
-                (key, first.fingerprint.get(key, "absent"), other.fingerprint.get(key, "absent"))
-                for key in keys
-                if first.fingerprint.get(key, "absent") != other.fingerprint.get(key, "absent")
-            ] or [("the set of metrics", listed(first.metrics), listed(other.metrics))]
-            for key, ours, theirs in reasons:
+            pairs = [(key, first.fingerprint.get(key, "absent"), other.fingerprint.get(key, "absent")) for key in keys]
+            reasons = [(key, ours, theirs) for key, ours, theirs in pairs if ours != theirs]
+            for key, ours, theirs in reasons or [("the set of metrics", listed(first.metrics), listed(other.metrics))]:
                 sentences.append(
                     f"Not comparable, and so not in one table ({dataset}), because {key} differs: "
                     f"{ours} in {_labels(first)}; {theirs} in {_labels(other)}."

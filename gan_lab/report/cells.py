@@ -8,19 +8,10 @@ from gan_lab.report.leaderboard import Board, Row
 from gan_lab.report.statistics import Estimate
 
 _MARKS = {
-    "healthy": "●",
-    "collapsed": "◐",
-    "diverged": "✕",
-    "discriminator_won": "▲",
-    "generator_frozen": "■",
-    "discriminator_frozen": "□",
-    "failed": "✕",
-    "killed": "‖",
-    "interrupted": "‖",
-    "running": "…",
-    "unreadable": "?",
+    "healthy": "●", "collapsed": "◐", "diverged": "✕", "discriminator_won": "▲", "generator_frozen": "■",
+    "discriminator_frozen": "□", "failed": "✕", "killed": "‖", "interrupted": "‖", "running": "…", "unreadable": "?",
     "not judged": "○",
-}
+}  # fmt: skip
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """What varied across runs and what was held: the axes of a sweep, its groups, and their names."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,14 +90,11 @@ def _value(run: Run, key: str) -> str:
 
 def _typed(text: str) -> Any:
     """The value that YAML reads, or a number that it does not know, such as 1e-4."""
-    try:
+    with suppress(ValueError):
         return float(text) if not text.lstrip("-").isdigit() else int(text)
-    except ValueError:
-        pass
-    try:
+    with suppress(yaml.YAMLError):
         return yaml.load(text, Loader=yaml.CSafeLoader)
-    except yaml.YAMLError:
-        return text
+    return text
 
 
 def _text(value: Any) -> str:

@@ -129,7 +129,7 @@ def _ranking(board: Board) -> Figure:
         panel.set_ylim(len(rows) - 0.4, -0.6)
         panel.grid(axis="y", visible=False)
         panel.tick_params(axis="y", length=0)
-        panel.set_xlabel(_with_arrow(board))
+        panel.set_xlabel(f"{board.title} ({board.direction})")
         return figure
 
 
@@ -154,11 +154,11 @@ def _curves(board: Board, curves: list[GroupCurve], clock: str) -> Figure:
         label = "iterations" if clock == "iterations" else "seconds of training"
         if alone:
             figure.supxlabel(label, fontsize=9.5)
-            figure.supylabel(_with_arrow(board), fontsize=9.5)
+            figure.supylabel(f"{board.title} ({board.direction})", fontsize=9.5)
         else:
             _reference(panels[0], board, "h")
             panels[0].set_xlabel(label)
-            panels[0].set_ylabel(_with_arrow(board))
+            panels[0].set_ylabel(f"{board.title} ({board.direction})")
             _legend(figure, panels[0])
         return figure
 
@@ -206,7 +206,7 @@ def _numeric(board: Board, axes: Axes, key: str) -> Figure | None:
         _scale(panel, "y", [v for row in board.rows for v in row.finals(board.primary)])
         _reference(panel, board, "h")
         panel.set_xlabel(key)
-        panel.set_ylabel(_with_arrow(board))
+        panel.set_ylabel(f"{board.title} ({board.direction})")
         _legend(figure, panel)
         return figure
 
@@ -253,10 +253,7 @@ def _scale(panel: Panel, which: str, values: list[float], also: Sequence[float] 
     else:
         room = 0.12 * (high - low) or 0.1 * abs(high) or 1.0
         ends = (low - room, high + room)
-    if which == "x":
-        panel.set(xscale="log" if logarithmic else "linear", xlim=ends)
-    else:
-        panel.set(yscale="log" if logarithmic else "linear", ylim=ends)
+    panel.set(**{f"{which}scale": "log" if logarithmic else "linear", f"{which}lim": ends})
 
 
 def _reference(panel: Panel, board: Board, way: str) -> None:
@@ -282,10 +279,6 @@ def _legend(figure: Figure, panel: Panel) -> None:
         columns = len(labels) if letters < 80 else 3 if max(map(len, labels)) < 22 else 2
         figure.legend(handles, [_short(label, 30) for label in labels], loc="outside lower center", fontsize=8.5,
                       ncols=columns)  # fmt: skip
-
-
-def _with_arrow(board: Board) -> str:
-    return f"{board.title} ({board.direction})"
 
 
 def _short(text: str, most: int) -> str:

@@ -30,7 +30,7 @@ class Row:
     """One group on a board."""
 
     label: str
-    colour: int
+    colour: int = 0
     runs: list[Run] = field(default_factory=list)
     values: dict[str, dict[str, float]] = field(default_factory=dict)
     """By metric and the run's name, the finite final values."""
@@ -187,12 +187,13 @@ def boards(runs: list[Run], axes: Axes, metric: str | None) -> list[Board]:
             fingerprint = json.dumps(measurement.fingerprint, sort_keys=True, default=str)
             names = json.dumps(sorted(measurement.metrics))
             cells[run.dataset, fingerprint, names].append((run, measurement, place > 0))
-    tried = [_board(dataset, members, axes, colours, metric) for (dataset, _, _), members in cells.items()]
+    tried = [_board(dataset, members, axes, metric) for (dataset, _, _), members in cells.items()]
     made = [board for board in tried if board is not None]
     made.sort(key=lambda board: (board.dataset, board.again, -sum(len(row.runs) for row in board.rows)))
-    _place_unfinished(made, runs, axes, colours)
+    _place_unfinished(made, runs, axes)
     for board in made:
         for row in board.rows:
+            row.colour = colours[row.label]
             row.score = statistics.interquartile_mean(board.losses(row)) if board.losses(row) else math.inf
         board.rows.sort(key=lambda row: _order(board, row))
     _settle(made)
@@ -223,13 +224,7 @@ def _check(metric: str | None, available: set[str]) -> None:
         raise ConfigError(f"metric={metric}: whether more of it is better is not known, so nothing is ranked by it")
 
 
-def _board(
-    dataset: str,
-    members: list[tuple[Run, Measurement, bool]],
-    axes: Axes,
-    colours: dict[str, int],
-    metric: str | None,
-) -> Board | None:
+def _board(dataset: str, members: list[tuple[Run, Measurement, bool]], axes: Axes, metric: str | None) -> Board | None:
     """The board of some runs, with a measurement of each and whether it was made later; None without known metrics."""
     first = members[0][1]
     names = list(first.metrics)
@@ -239,7 +234,7 @@ def _board(
     again = all(later for _, _, later in members)
     board = Board(dataset, first.fingerprint, names, primary, first.floor, first.ceiling, again)
     for run, measurement, later in members:
-        row = _row(board, axes.label(run, ("dataset",)), colours)
+        row = _row(board, axes.label(run, ("dataset",)))
         row.runs.append(run)
         for name, value in measurement.metrics.items():
             if math.isfinite(value):
@@ -249,23 +244,23 @@ def _board(
     return board
 
 
-def _row(board: Board, label: str, colours: dict[str, int]) -> Row:
+def _row(board: Board, label: str) -> Row:
     """The board's row of a group, added if it has none."""
     for row in board.rows:
         if row.label == label:
             return row
-    board.rows.append(Row(label, colours[label], values={name: {} for name in board.metrics}))
+    board.rows.append(Row(label, values={name: {} for name in board.metrics}))
     return board.rows[-1]
 
 
-def _place_unfinished(made: list[Board], runs: list[Run], axes: Axes, colours: dict[str, int]) -> None:
+def _place_unfinished(made: list[Board], runs: list[Run], axes: Axes) -> None:
     """Put runs without a result on the boards that have their group, or else on their dataset's largest board."""
     for run in [run for run in runs if not run.done]:
         label = axes.label(run, ("dataset",))
         of_dataset = [board for board in made if board.dataset == run.dataset]
         homes = [board for board in of_dataset if any(row.label == label for row in board.rows)]
         for board in homes or of_dataset[:1]:
-            _row(board, label, colours).runs.append(run)
+            _row(board, label).runs.append(run)
 
 
 def _settle(made: list[Board]) -> None:

@@ -55,20 +55,13 @@ def _average(row: Row, pairs: list[tuple[Curve, Curve]], lost: list[Curve]) -> G
         values = np.stack([y[chosen] for _, y in seeds])
         grid = np.mean([x[chosen] for x, _ in seeds], axis=0)
     else:  # the seeds have unequal iterations, as with a budget of seconds
-        grid = _grid(seeds)
+        start, end = max(x[0] for x, _ in seeds), min(x[-1] for x, _ in seeds)
+        grid = np.linspace(start, max(start, end), min(_POINTS, max(len(x) for x, _ in seeds)))
         values = np.stack([np.interp(grid, x, y) for x, y in seeds])
     mean = values.mean(0)
     ends = [statistics.mean_interval(column) for column in values.T]
-    if any(end is None for end in ends):
-        return GroupCurve(row, grid, mean, None, None, seeds, lost)
-    low, high = np.array([end for end in ends if end is not None]).T
+    low, high = (None, None) if None in ends else np.array(ends, dtype=np.float64).T
     return GroupCurve(row, grid, mean, low, high, seeds, lost)
-
-
-def _grid(seeds: list[Curve]) -> Array:
-    """Even steps over the range that all seeds cover."""
-    start, end = max(x[0] for x, _ in seeds), min(x[-1] for x, _ in seeds)
-    return np.linspace(start, max(start, end), min(_POINTS, max(len(x) for x, _ in seeds)))
 
 
 def _curves(run: Run, metric: str, clock: str) -> tuple[Curve, Curve] | None:

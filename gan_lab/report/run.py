@@ -15,16 +15,8 @@ import numpy as np
 
 from gan_lab.config.nested import leaves
 from gan_lab.report.statistics import Array
+from gan_lab.runs import reader
 from gan_lab.runs.configuration import hash_of
-from gan_lab.runs.reader import (
-    LARGEST,
-    as_number,
-    read_curves,
-    read_overrides,
-    read_result,
-    read_settings,
-    read_status,
-)
 from gan_lab.storage.files import BrokenRecord, foreign_in
 
 SILENCE = 600.0
@@ -123,15 +115,15 @@ def read_run(path: Path, name: str) -> Run:
     if foreign := foreign_in(path):
         return Run(path, name, "unreadable", foreign.removeprefix(f"{path}/"))
     hydra = path / ".hydra"
-    words = _attempt(read_overrides, hydra / "overrides.yaml")[0] or []
+    words = _attempt(reader.read_overrides, hydra / "overrides.yaml")[0] or []
     overrides = {key.lstrip("+~"): value for key, _, value in (word.partition("=") for word in words)}
-    nested = _attempt(read_settings, hydra / "config.yaml")[0] or {}
-    status, reason = _attempt(read_status, path / "status.json")
+    nested = _attempt(reader.read_settings, hydra / "config.yaml")[0] or {}
+    status, reason = _attempt(reader.read_status, path / "status.json")
     state, result = "unreadable", None
     if status:
         state, reason = _state(path, status)
     if state == "done":
-        result, problem = _attempt(read_result, path / "result.json")
+        result, problem = _attempt(reader.read_result, path / "result.json")
         if problem := problem or _foreign(result or {}, nested, hydra / "config.yaml"):
             state, reason, result = "unreadable", problem, None
     config = _flat(nested)
@@ -192,7 +184,7 @@ def _foreign(result: dict[str, Any], config: dict[str, Any], file: Path) -> str:
 
 
 def _outcome(result: dict[str, Any]) -> Outcome:
-    best = {name: as_number(entry.get("value")) for name, entry in result["best"].items() if isinstance(entry, dict)}
+    best = _numbers({name: entry.get("value") for name, entry in result["best"].items() if isinstance(entry, dict)})
     # of several evaluations with one fingerprint the newest counts; the first is the run's own
     measured = (result, *result["evaluations"])
     newest = {json.dumps(entry["fingerprint"], sort_keys=True): entry for entry in measured}
@@ -218,12 +210,12 @@ def _flat(value: dict[str, Any]) -> dict[str, Any]:
 
 def _numbers(value: Any) -> dict[str, float]:
     """The numbers in a mapping; null and infinite ones are NaN: measured, but without a value."""
-    return {str(name): as_number(entry) for name, entry in (value.items() if isinstance(value, dict) else ())}
+    return {str(name): reader.as_number(entry) for name, entry in (value.items() if isinstance(value, dict) else ())}
 
 
 def _choices(file: Path, overrides: dict[str, str]) -> dict[str, str]:
     """The options of groups as Hydra recorded them: a run without a result says them nowhere else."""
-    node: Any = _attempt(read_settings, file)[0]
+    node: Any = _attempt(reader.read_settings, file)[0]
     for key in ("hydra", "runtime", "choices"):
         node = node.get(key) if isinstance(node, dict) else None
     chosen = node if isinstance(node, dict) else {}
@@ -233,10 +225,10 @@ def _choices(file: Path, overrides: dict[str, str]) -> dict[str, str]:
 def _curves(file: Path, prefix: str) -> dict[str, Curve]:
     """The curves whose names begin so, by iteration, without values that are not finite."""
     curves = {}
-    read, _ = _attempt(lambda file: read_curves(file, prefix), file)
+    read, _ = _attempt(lambda file: reader.read_curves(file, prefix), file)
     for name, points in (read or {}).items():
         x, y = np.array(sorted(points.items()), dtype=np.float64).T
-        good = (np.abs(x) <= LARGEST) & (np.abs(y) <= LARGEST)  # False for NaN
+        good = (np.abs(x) <= reader.LARGEST) & (np.abs(y) <= reader.LARGEST)  # False for NaN
         if good.any():
             curves[name] = (x[good], y[good])
     return curves

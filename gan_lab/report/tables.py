@@ -9,23 +9,11 @@ from gan_lab.report.formatting import number
 from gan_lab.report.leaderboard import BUDGET, Board, Row
 from gan_lab.report.sections import Content
 
-_TEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "·": r"\textperiodcentered{}",
-    "–": "--",
-    "−": "$-$",
-}
+_TEX = str.maketrans({
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "·": r"\textperiodcentered{}", "–": "--", "−": "$-$",
+})  # fmt: skip
 
 _COLUMNS = ("table", "dataset", "rank", "group", "metric", "ranked_by", "mean", "low", "high", "iqm", "best",
             "runs", "finished", "lost", "unfinished", "verdicts", "floor", "ceiling")  # fmt: skip
@@ -101,4 +89,4 @@ def _tex_estimate(board: Board, row: Row, name: str) -> str:
 
 def tex(text: str) -> str:
     """Text with LaTeX's special characters escaped, on one line: a line break would end a LaTeX comment."""
-    return "".join(_TEX.get(character, character) for character in " ".join(text.split()))
+    return " ".join(text.split()).translate(_TEX)

@@ -15,19 +15,11 @@ from gan_lab.validation import is_number
 LARGEST = 1e100
 """The largest number that a record may hold: squares of larger ones cannot be summed."""
 
-SCHEMA = 1
-"""The version of result.json that this version reads."""
-
+_SCHEMA = 1  # of result.json
 BUDGET = ("iterations", "discriminator_updates", "generator_updates", "real_images", "train_seconds")
 
-_STATUS = {
-    "state": str,
-    "iteration": int,
-    "config_hash": str | None,
-    "error": str | None,
-    "started": str | None,
-    "ended": str | None,
-}
+_STATUS: dict[str, Any] = {"state": str, "iteration": int}
+_STATUS |= dict.fromkeys(("config_hash", "error", "started", "ended"), str | None)
 _RESULT = {"budget": dict, "metrics": dict, "loss": str, "model": str, "dataset": str, "seed": int}
 _LATER = {"protocol": str, "evaluations": list}  # early results lack these keys, and these dictionaries
 _LATER |= dict.fromkeys(("environment", "fingerprint", "floor", "ceiling", "best", "verdict", "signals"), dict)
@@ -52,8 +44,8 @@ def read_status(file: Path) -> dict[str, Any]:
 def read_result(file: Path) -> dict[str, Any]:
     """The content of result.json. Its metrics are numbers or null; keys that early results lack are added, empty."""
     result = read_json(file)
-    if result.get("schema", SCHEMA) != SCHEMA:
-        raise BrokenRecord(f"{file}: schema {result['schema']} is not one this version reads ({SCHEMA})")
+    if result.get("schema", _SCHEMA) != _SCHEMA:
+        raise BrokenRecord(f"{file}: schema {result['schema']} is not one this version reads ({_SCHEMA})")
     result |= {key: kind() for key, kind in _LATER.items() if key not in result}
     _checked(file, result, _RESULT | _LATER)
     budget = _checked(file, result["budget"], dict.fromkeys(BUDGET, int) | {"train_seconds": int | float})

@@ -22,8 +22,6 @@ TUNING, REPLICATES = "tuning", "replicates"
 GROWING = ("loss", "seed")
 """Keys that a sweep may begin with one value of, and later get more; they are always in the names of its runs."""
 
-States = dict[RunFolder, dict[str, Any]]
-
 
 class SweepFolder:
     """``sweep.json``, the live index of a sweep: the states of all runs, how many are planned, the time left.
@@ -105,7 +103,7 @@ class SweepFolder:
                 below.clear()  # there are no runs inside a run
         return [RunFolder(folder) for folder in sorted(found)]
 
-    def states(self) -> States:
+    def states(self) -> dict[RunFolder, dict[str, Any]]:
         """The status of every run. Searches the sweep's folder and reads every record in it."""
         return {run: _state(run) for run in self.runs()}
 
@@ -114,7 +112,7 @@ class SweepFolder:
         with FileLock(self.path / _LOCK):
             return self._write(self.index(), self.states())
 
-    def _write(self, index: dict[str, Any], states: States) -> str:
+    def _write(self, index: dict[str, Any], states: dict[RunFolder, dict[str, Any]]) -> str:
         """Write the index with the states of its runs; returns a line that sums it up."""
         counts = Counter(status["state"] for status in states.values())
         ended = sum(counts[state] for state in (*FINISHED, "failed", "unreadable"))
@@ -123,11 +121,9 @@ class SweepFolder:
         planned = max(index["planned"], len(states))  # the command line may name only some runs of the folder
         left = elapsed / newly * (planned - ended) if newly > 0 and ended < planned else None
         index |= {"counts": dict(counts), "seconds": elapsed, "seconds_left": left}
+        kept = ("state", "iteration", "error", "config_hash")
         index["runs"] = {
-            str(run.path.relative_to(self.path)): {
-                name: status[name] for name in ("state", "iteration", "error", "config_hash")
-            }
-            for run, status in states.items()
+            str(run.path.relative_to(self.path)): {key: status[key] for key in kept} for run, status in states.items()
         }
         write_json(self.index_file, index)
         others = ", ".join(f"{counts[state]} {state}" for state in sorted(counts) if state != "done")

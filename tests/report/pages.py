@@ -1,8 +1,11 @@
-"""A report's page, its answers and its table."""
+"""A report's page, its answers, its table and its first board."""
 
 import csv
 import re
 
+from gan_lab.report import factors
+from gan_lab.report.collect import read
+from gan_lab.report.leaderboard import Board, boards
 from gan_lab.report.render import write_report
 
 
@@ -17,3 +20,9 @@ def answers(text: str) -> str:
 
 def rows(folder) -> list[dict[str, str]]:
     return list(csv.DictReader((folder / "report" / "table.csv").open()))
+
+
+def board(folder) -> Board:
+    """The first board of the runs in a folder."""
+    runs = read([folder]).runs
+    return boards(runs, factors.find(runs), None)[0]

@@ -1,9 +1,9 @@
 """Which runs make a group, and which groups may stand in one table."""
 
 import pytest
-from pages import page, rows
+from pages import board, page, rows
 
-from gan_lab.report import factors, leaderboard
+from gan_lab.report import factors
 from gan_lab.report.collect import read
 
 
@@ -17,8 +17,7 @@ def test_two_runs_of_one_seed_both_count_and_are_told(tmp_path, run):
     assert float(row["mean"]) == pytest.approx(0.25, abs=1e-12)
     assert "without a value" not in text
     assert "Runs have the seed of another one in their group (1 of lsgan)" in text
-    board = leaderboard.boards(read([tmp_path]).runs, factors.find(read([tmp_path]).runs), None)[0]
-    assert board.rows[0].by_seed("reverse_kl") == pytest.approx({0: 0.2, 1: 0.2, 2: 0.4}, abs=1e-12)
+    assert board(tmp_path).rows[0].by_seed("reverse_kl") == pytest.approx({0: 0.2, 1: 0.2, 2: 0.4}, abs=1e-12)
     assert "1 more" in text
 
 

@@ -5,9 +5,8 @@ import os
 import time
 
 import pytest
-from pages import answers, page, rows
+from pages import answers, board, page, rows
 
-from gan_lab.report import factors, leaderboard
 from gan_lab.report.collect import read
 from gan_lab.report.run import SILENCE
 
@@ -87,9 +86,8 @@ def test_values_that_are_null_count_as_lost(tmp_path, sweep):
     result = json.loads((runs[0] / "result.json").read_text())
     result["metrics"]["reverse_kl"] = None
     (runs[0] / "result.json").write_text(json.dumps(result))
-    found = read([tmp_path])
-    board = leaderboard.boards(found.runs, factors.find(found.runs), None)[0]
-    assert sorted(board.losses(board.rows[0]))[-1] == float("inf")
+    found = board(tmp_path)
+    assert sorted(found.losses(found.rows[0]))[-1] == float("inf")
     assert "without a value of reverse_kl (1 of lsgan)" in page(tmp_path)
 
 

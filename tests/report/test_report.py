@@ -5,25 +5,23 @@ import sys
 import time
 
 import pytest
-from pages import answers, page, rows
+from pages import answers, board, page, rows
 
 from gan_lab.errors import ConfigError
-from gan_lab.report import factors, leaderboard, render
+from gan_lab.report import factors, render
 from gan_lab.report.collect import read
+from gan_lab.report.figures import figures
+from gan_lab.report.learning_curves import group_curves
 from gan_lab.report.render import write_report
 from gan_lab.report.sections import content
 
 
 def test_seconds_curves_end_with_the_final_values(tmp_path, run):
     """Three seeds of 10, 20 and 60 seconds, each half as long as it is good: the mean ends at 30 s, where all have."""
-    from gan_lab.report.learning_curves import group_curves
-
     for seed, seconds in enumerate((10.0, 20.0, 60.0)):
         metrics = {"modes": 8.0, "reverse_kl": 0.1 * (seed + 1)}
         run(tmp_path / str(seed), {"loss": "lsgan", "seed": seed}, metrics, train_seconds=seconds)
-    found = read([tmp_path])
-    board = leaderboard.boards(found.runs, factors.find(found.runs), None)[0]
-    (curve,) = group_curves(board, "seconds", 1)
+    (curve,) = group_curves(board(tmp_path), "seconds", 1)
     assert curve.x.tolist() == pytest.approx([3.0 * step for step in range(1, 11)], rel=1e-9)
     assert curve.mean[-1] == pytest.approx(0.2, abs=1e-12)
 
@@ -63,13 +61,11 @@ def test_names_of_several_lines_stay_on_one_in_latex(tmp_path, run):
 
 
 def test_real_data_out_of_sight_are_not_in_the_legend(tmp_path, sweep):
-    from gan_lab.report.figures import figures
-
     found = []
     for name, level in (("near", 0.002), ("far", 0.5)):
         sweep(tmp_path / name, {"lsgan": level, "rsgan": level + 0.002}, 2, spread=0.0)
-        runs = read([tmp_path / name]).runs
-        drawn = figures(leaderboard.boards(runs, factors.find(runs), None)[0], factors.find(runs))["best_of_budget"]
+        axes = factors.find(read([tmp_path / name]).runs)
+        drawn = figures(board(tmp_path / name), axes)["best_of_budget"]
         found.append("real data" in [text.get_text() for text in drawn.legends[0].get_texts()])
     assert found == [True, False]
 
@@ -96,14 +92,10 @@ def test_a_name_is_no_formula_of_a_spreadsheet(tmp_path, run):
 
 
 def test_seconds_come_from_the_clock_or_else_from_the_budget(tmp_path, run):
-    from gan_lab.report.learning_curves import group_curves
-
     for clock in (True, False):
         folder = tmp_path / str(clock)
         run(folder / "a", {"loss": "lsgan"}, train_seconds=20.0, clock=clock)
-        found = read([folder])
-        board = leaderboard.boards(found.runs, factors.find(found.runs), None)[0]
-        assert group_curves(board, "seconds", 1)[0].x.tolist() == pytest.approx([2.0 * i for i in range(1, 11)])
+        assert group_curves(board(folder), "seconds", 1)[0].x.tolist() == pytest.approx([2.0 * i for i in range(1, 11)])
 
 
 def test_names_with_special_characters_are_escaped_everywhere(tmp_path, run):
