@@ -1,13 +1,19 @@
-"""Everything that can be refused by reading a configuration: ranges, names of classes, keys that exclude each other."""
+"""A configuration, resolved and checked by reading it: ranges, names of classes, keys that exclude each other.
 
-from dataclasses import fields
+Nothing is imported for it; what the names lead to is checked where objects are built (`gan_lab.runs.components.build`).
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 import gan_lab.config.resolvers  # noqa: F401  # conf/ uses them
-from gan_lab.config.nested import leaves
-from gan_lab.config.schema import TrainConfig, check_ranges
+from gan_lab.config.schema import TrainConfig
 from gan_lab.config.targets import check_allowed, check_names
 from gan_lab.errors import ConfigError, closest
 from gan_lab.validation import is_number
@@ -61,7 +67,7 @@ def check(config: DictConfig) -> DictConfig:
     config = resolved(config)
     check_values(config)
     check_allowed(config.allowed_targets)
-    check_names(OmegaConf.to_container(config), "", config.allowed_targets)
+    check_names(named_targets(OmegaConf.to_container(config)), config.allowed_targets)
     return config
 
 
@@ -96,6 +102,24 @@ def check_values(config: DictConfig) -> None:
         raise ConfigError(
             "on_divergence=skip_update: expected stop with trainer.precision=16-mixed, which skips by itself"
         )
+
+
+def check_ranges(config: DictConfig, schema: type, prefix: str = "") -> None:
+    """Raise ConfigError for the first value outside the range its dataclass states."""
+    for key, value, rule in _ruled(config, schema, prefix):
+        if value is None:
+            continue
+        kind = "a whole number" if isinstance(value, int) else "a number"
+        if value == math.inf:
+            raise ConfigError(f"{key}={value}: expected a finite number")
+        if "at_least" in rule and not value >= rule["at_least"]:
+            raise ConfigError(f"{key}={value}: expected {kind} of at least {rule['at_least']}")
+        if "at_most" in rule and not value <= rule["at_most"]:
+            raise ConfigError(f"{key}={value}: expected {kind} of at most {rule['at_most']}")
+        if "above" in rule and not value > rule["above"]:
+            raise ConfigError(f"{key}={value}: expected {kind} above {rule['above']}")
+        if "one_of" in rule and value not in rule["one_of"]:
+            raise ConfigError(f"{key}={value}: expected one of {', '.join(rule['one_of'])}")
 
 
 def within_budget(config: DictConfig) -> DictConfig:
@@ -162,3 +186,64 @@ def _check_graph(config: DictConfig) -> None:
         if value not in expected:
             words = ", ".join(map(str, expected))
             raise ConfigError(f"{key}={value}: expected {words} with compile=cudagraph")
+
+
+def _ruled(config: DictConfig, schema: type, prefix: str = "") -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    """Every key of the schema that has a range, with its value and its range."""
+    for entry in fields(schema):
+        if entry.metadata:
+            yield f"{prefix}{entry.name}", config[entry.name], dict(entry.metadata)
+        elif isinstance(entry.default_factory, type) and is_dataclass(entry.default_factory):
+            yield from _ruled(config[entry.name], entry.default_factory, f"{prefix}{entry.name}.")
+
+
+def leaves(value: Any, key: str = "", into_lists: bool = False) -> Iterator[tuple[str, Any]]:
+    """Every value in nested mappings with its dotted key, in order.
+
+    Args:
+        value: plain containers and values; an empty mapping is a value.
+        key: where it is in the configuration; empty for the root.
+        into_lists: whether elements of lists are visited too, with their index as key; otherwise a list is a value.
+    """
+    if isinstance(value, dict) and value:
+        entries: Any = value.items()
+    elif into_lists and isinstance(value, list):
+        entries = enumerate(value)
+    else:
+        yield key, value
+        return
+    for name, entry in entries:
+        yield from leaves(entry, f"{key}.{name}" if key else str(name), into_lists)
+
+
+def named_targets(node: Any, key: str = "") -> list[tuple[str, Any]]:
+    """Every ``_target_`` in nested containers: where it is, and the name.
+
+    Raises:
+        ConfigError: for a value that is an interpolation: it could become a block with a ``_target_``.
+    """
+    targets = []
+    for where, value in leaves(node, key, into_lists=True):
+        path = f".{where}."
+        if "._target_." in path:  # a mapping or list in the place of a name is refused as one
+            targets.append((f"{path.partition('._target_.')[0]}._target_".lstrip("."), value))
+        elif isinstance(value, str) and "${" in value:
+            raise ConfigError(f"{where}={value}: expected a value without ${{")
+    return targets
+
+
+def config_hash(config: DictConfig) -> str:
+    """A hash of the resolved configuration: equal hashes are the same run."""
+    asked = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(asked, dict)
+    return hash_of(asked)
+
+
+def hash_of(asked: dict[Any, Any]) -> str:
+    """`config_hash` of a configuration as plain, resolved containers."""
+    beside = ("resume", "allowed_targets")  # they say how a process began, not what is run
+    run = {key: value for key, value in asked.items() if key not in beside}
+    loss = run.get("loss")
+    if isinstance(loss, dict) and loss.get("terms") == {}:  # runs of before there were terms keep their hash
+        run["loss"] = {key: value for key, value in loss.items() if key != "terms"}
+    return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,14 +1,10 @@
 """The keys of ``train.yaml``, their types and their ranges."""
 
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, DictConfig
-
-from gan_lab.errors import ConfigError
+from omegaconf import MISSING
 
 
 def _at_least(minimum: float, at_most: float | None = None, **default: Any) -> Any:
@@ -139,30 +135,3 @@ class TrainConfig:
 
 
 ConfigStore.instance().store(name="schema", node=TrainConfig)
-
-
-def check_ranges(config: DictConfig, schema: type, prefix: str = "") -> None:
-    """Raise ConfigError for the first value outside the range its dataclass states."""
-    for key, value, rule in _ruled(config, schema, prefix):
-        if value is None:
-            continue
-        kind = "a whole number" if isinstance(value, int) else "a number"
-        if value == math.inf:
-            raise ConfigError(f"{key}={value}: expected a finite number")
-        if "at_least" in rule and not value >= rule["at_least"]:
-            raise ConfigError(f"{key}={value}: expected {kind} of at least {rule['at_least']}")
-        if "at_most" in rule and not value <= rule["at_most"]:
-            raise ConfigError(f"{key}={value}: expected {kind} of at most {rule['at_most']}")
-        if "above" in rule and not value > rule["above"]:
-            raise ConfigError(f"{key}={value}: expected {kind} above {rule['above']}")
-        if "one_of" in rule and value not in rule["one_of"]:
-            raise ConfigError(f"{key}={value}: expected one of {', '.join(rule['one_of'])}")
-
-
-def _ruled(config: DictConfig, schema: type, prefix: str = "") -> Iterator[tuple[str, Any, dict[str, Any]]]:
-    """Every key of the schema that has a range, with its value and its range."""
-    for entry in fields(schema):
-        if entry.metadata:
-            yield f"{prefix}{entry.name}", config[entry.name], dict(entry.metadata)
-        elif isinstance(entry.default_factory, type) and is_dataclass(entry.default_factory):
-            yield from _ruled(config[entry.name], entry.default_factory, f"{prefix}{entry.name}.")

@@ -14,14 +14,13 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import Any
 
 from hydra._internal.utils import _locate
 from hydra.core.plugins import Plugins
 
-from gan_lab.config.nested import leaves
 from gan_lab.errors import ConfigError
 
 _OURS = ("gan_lab.datasets", "gan_lab.losses", "gan_lab.metrics", "gan_lab.models")
@@ -40,33 +39,24 @@ _BASES = {
 """By key, what a class named there must be a subclass of."""
 
 
-def check_names(node: Any, key: str, allowed: Sequence[str]) -> None:
-    """Raise ConfigError for the first ``_target_``, at any depth, whose name is not allowed; nothing is imported.
+def check_names(targets: Iterable[tuple[str, Any]], allowed: Sequence[str]) -> None:
+    """Raise ConfigError for the first name that is not allowed; nothing is imported.
 
     Args:
-        node: plain containers and values, interpolations resolved.
-        key: where it is in the configuration.
+        targets: keys and names, as `gan_lab.config.checks.named_targets` finds them.
         allowed: packages that may be named besides gan_lab's parts, torch.nn and torch.optim.
     """
-    for where, name in _targets(node, key):
+    for where, name in targets:
         check_name(where, name, _PARTS, allowed)
 
 
-def check_targets(node: Any, key: str, allowed: Sequence[str]) -> None:
-    """Raise ConfigError for the first ``_target_``, at any depth, that does not lead to a class its key can have.
+def check_targets(targets: Iterable[tuple[str, Any]], allowed: Sequence[str]) -> None:
+    """Raise ConfigError for the first name that does not lead to a class its key can have.
 
-    Functions are let through if we publish them, as datasets are, or if the user allows their package. A value that is
-    an interpolation is refused: it could become a block with a ``_target_``.
-
-    Args:
-        node: plain containers and values.
-        key: where it is in the configuration.
-        allowed: as for `check_names`.
+    Functions are let through if we publish them, as datasets are, or if the user allows their package. The arguments
+    are those of `check_names`.
     """
-    for where, value in leaves(node, key, into_lists=True):
-        if isinstance(value, str) and "${" in value and not where.endswith("_target_"):
-            raise ConfigError(f"{where}={value}: expected a value without ${{")
-    for where, name in _targets(node, key):
+    for where, name in targets:
         found = check_target(where, name, _PARTS, allowed)
         owner = where.removesuffix("_target_").removesuffix(".")
         for pattern, base in _BASES.items():
@@ -122,13 +112,6 @@ def check_target(where: str, name: Any, prefixes: Sequence[str], allowed: Sequen
     if not _within(f"{home}.{getattr(found, '__qualname__', '')}", (*prefixes, *allowed)):
         raise ConfigError(_refusal(where, name, home, allowed, f" is {home}'s, and"))
     return found
-
-
-def _targets(node: Any, key: str) -> Iterator[tuple[str, Any]]:
-    for where, value in leaves(node, key, into_lists=True):
-        path = f".{where}."
-        if "._target_." in path:  # a mapping or list in the place of a name is refused as one
-            yield f"{path.partition('._target_.')[0]}._target_".lstrip("."), value
 
 
 def _located(where: str, name: str) -> Any:

@@ -13,10 +13,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from gan_lab.config.nested import leaves
+from gan_lab.config.checks import hash_of, leaves
 from gan_lab.report.statistics import Array
 from gan_lab.runs import reader
-from gan_lab.runs.configuration import hash_of
 from gan_lab.storage.files import BrokenRecord, foreign_in
 
 SILENCE = 600.0

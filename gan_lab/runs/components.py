@@ -7,6 +7,7 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from gan_lab.config.checks import named_targets
 from gan_lab.config.messages import blame
 from gan_lab.config.targets import check_targets
 from gan_lab.datasets import Dataset, Request
@@ -30,7 +31,7 @@ def build(config: DictConfig, key: str, **arguments: Any) -> Any:
         arguments: passed on beside the node's own.
     """
     node = OmegaConf.select(config, key)
-    check_targets(OmegaConf.to_container(node, resolve=False), key, config.allowed_targets)
+    check_targets(named_targets(OmegaConf.to_container(node, resolve=False), key), config.allowed_targets)
     with blame(key):
         return instantiate(node, **arguments, _convert_="all")
 

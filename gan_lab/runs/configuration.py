@@ -1,7 +1,5 @@
 """A run's ``.hydra`` folder: the configuration it was made with, and the command line that made it."""
 
-import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -101,20 +99,3 @@ def _load_yaml(file: Path) -> Any:
 def _write(file: Path, text: str) -> None:
     with replacing(file) as stream:
         stream.write(text.encode())
-
-
-def config_hash(config: DictConfig) -> str:
-    """A hash of the resolved configuration: equal hashes are the same run."""
-    asked = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(asked, dict)
-    return hash_of(asked)
-
-
-def hash_of(asked: dict[Any, Any]) -> str:
-    """`config_hash` of a configuration as plain, resolved containers."""
-    beside = ("resume", "allowed_targets")  # they say how a process began, not what is run
-    run = {key: value for key, value in asked.items() if key not in beside}
-    loss = run.get("loss")
-    if isinstance(loss, dict) and loss.get("terms") == {}:  # runs of before there were terms keep their hash
-        run["loss"] = {key: value for key, value in loss.items() if key != "terms"}
-    return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:16]

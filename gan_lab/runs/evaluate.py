@@ -11,8 +11,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ValidationError
 
+from gan_lab.config.checks import check_ranges
 from gan_lab.config.messages import sentence
-from gan_lab.config.schema import EvaluationConfig, check_ranges
+from gan_lab.config.schema import EvaluationConfig
 from gan_lab.datasets.dataset import Dataset, checksum
 from gan_lab.datasets.readers import read_samples
 from gan_lab.errors import CannotGoOn, ConfigError, NotFinite

@@ -12,8 +12,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 from omegaconf import DictConfig
 
+from gan_lab.config.checks import config_hash
 from gan_lab.errors import CannotGoOn, ConfigError
-from gan_lab.runs.configuration import RunConfiguration, config_hash
+from gan_lab.runs.configuration import RunConfiguration
 from gan_lab.runs.reader import read_curves, read_points, read_result, read_status
 from gan_lab.storage.files import check_inside, named, remove_half_written, replacing, write_json
 

@@ -6,10 +6,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from gan_lab.config.checks import within_budget
-from gan_lab.config.nested import leaves
+from gan_lab.config.checks import config_hash, leaves, within_budget
 from gan_lab.errors import CannotGoOn, ConfigError
-from gan_lab.runs.configuration import config_hash
 from gan_lab.runs.folder import RunFolder
 
 _CHANGEABLE = (

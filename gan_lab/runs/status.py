@@ -9,9 +9,9 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from gan_lab.config.checks import config_hash
 from gan_lab.config.messages import USER_ERRORS, sentence
 from gan_lab.errors import ConfigError, Diverged
-from gan_lab.runs.configuration import config_hash
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.stop_signals import Stop
 from gan_lab.storage.files import concerns

@@ -10,11 +10,10 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from gan_lab.config.checks import check, resolved
+from gan_lab.config.checks import check, config_hash, resolved
 from gan_lab.config.messages import USER_ERRORS, sentence
 from gan_lab.distributed.forkserver import end_with_parent, forkserver
 from gan_lab.errors import CannotGoOn, ConfigError
-from gan_lab.runs.configuration import config_hash
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.request import RunRequest, chosen_options
 from gan_lab.runs.resume import check_has_checkpoints

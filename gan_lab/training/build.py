@@ -25,7 +25,7 @@ from gan_lab.callbacks import (
     Signals,
     Stopwatch,
 )
-from gan_lab.config.checks import within_budget
+from gan_lab.config.checks import named_targets, within_budget
 from gan_lab.config.messages import blame
 from gan_lab.config.targets import check_targets
 from gan_lab.datasets.batch import one_per_sample
@@ -162,7 +162,7 @@ class Training:
         self.start = start
         self.config = config = within_budget(request.config)
         check_devices(config)
-        check_targets(OmegaConf.to_container(config), "", config.allowed_targets)
+        check_targets(named_targets(OmegaConf.to_container(config)), config.allowed_targets)
         self.dataset = build_dataset(config)
         processes = config.trainer.devices * config.trainer.num_nodes
         self.module = build_module(config, self.dataset.sample_shape, processes)

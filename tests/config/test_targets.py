@@ -14,6 +14,7 @@ from training_runs import SMALL, checkpoint, train_in
 from gan_lab.cli.evaluate import main as evaluate
 from gan_lab.cli.sample import main as sample
 from gan_lab.cli.train import main as gan_lab
+from gan_lab.config.checks import named_targets
 from gan_lab.config.targets import check_names, check_targets
 from gan_lab.errors import ConfigError
 from gan_lab.report.collect import read
@@ -95,7 +96,7 @@ def run(made, tmp_path, monkeypatch):
 )
 def test_a_name_is_refused_before_anything_is_imported_for_it(name):
     with pytest.raises(ConfigError, match=r"_target_=.*: expected"):
-        check_names({"a": [{"b": {"_target_": name}}]}, "model", [])
+        check_names(named_targets({"a": [{"b": {"_target_": name}}]}, "model"), [])
 
 
 @pytest.mark.parametrize(
@@ -120,22 +121,22 @@ def test_a_name_is_refused_before_anything_is_imported_for_it(name):
 )
 def test_a_name_that_begins_well_may_not_end_elsewhere(name, home):
     with pytest.raises(ConfigError, match=home):
-        check_targets({"_target_": name}, "model.generator", [])
+        check_targets(named_targets({"_target_": name}, "model.generator"), [])
 
 
 def test_what_the_user_allows_is_allowed_and_nothing_through_it():
     for name in ("test_targets.Quiet", "test_targets.quiet"):
-        check_targets({"_target_": name}, "model.generator", ["test_targets"])
+        check_targets(named_targets({"_target_": name}, "model.generator"), ["test_targets"])
     with pytest.raises(ConfigError, match="it is a module: expected a class"):
-        check_targets({"_target_": "test_targets.os"}, "x", ["test_targets"])
+        check_targets(named_targets({"_target_": "test_targets.os"}, "x"), ["test_targets"])
     for name in ("test_targets.os.system", "test_targets.Quiet.system"):
         with pytest.raises(ConfigError, match=r"allowed_targets=\[test_targets,posix\] lets it in"):
-            check_targets({"_target_": name}, "x", ["test_targets"])
+            check_targets(named_targets({"_target_": name}, "x"), ["test_targets"])
 
 
 def test_everything_shipped_is_allowed(composed):
     for overrides in ([], ["dataset=mnist", "loss=wgan_gp", "penalty=[r1,r2]", "constraint=spectral_norm"]):
-        check_targets(OmegaConf.to_container(composed(*overrides), resolve=True), "", [])
+        check_targets(named_targets(OmegaConf.to_container(composed(*overrides), resolve=True), ""), [])
 
 
 @pytest.mark.parametrize(
