@@ -1,37 +1,119 @@
 """``gan-lab``: Hydra composes the configuration, `gan_lab.training.run` makes the run.
 
-torch and Lightning take seconds to import, so nothing here does before a run begins.
+Hydra instantiates callbacks, launcher, sweeper and logging from what it composes, and has no hook before that. So it is
+started as ``hydra.main`` starts it, but with a loader of configurations of our own, which checks them first. The loader
+also composes the jobs of a sweep, in this process or in one that a launcher has started: what a swept option brings is
+checked as well.
+
+torch and Lightning take seconds to import, so nothing here imports them before a run begins.
 """
 
+import os
 import sys
+from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
-from omegaconf import DictConfig
+from hydra import version
+from hydra._internal.callbacks import Callbacks
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import (
+    _run_app,
+    _run_hydra,
+    create_automatic_config_search_path,
+    get_args_parser,
+    validate_config_path,
+)
+from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.utils import JobReturn, run_job
+from hydra.types import HydraContext, RunMode, TaskFunction
+from omegaconf import DictConfig, flag_override
 
 from gan_lab.cli.assistant import assist_the_first, check_folder_is_named
-from gan_lab.cli.hydra_app import run_hydra
 from gan_lab.cli.options import CommandLine, resumed
 from gan_lab.cli.summary import print_summary
-from gan_lab.config.messages import one_sentence
+from gan_lab.config.hydra_nodes import check_hydra, check_record
+from gan_lab.config.messages import USER_ERRORS, one_sentence
 from gan_lab.config.targets import let_in
 from gan_lab.distributed.environment import rank
+from gan_lab.errors import ConfigError, Diverged
+from gan_lab.runs.request import RunRequest
 from gan_lab.runs.resume import is_done
 from gan_lab.runs.stop_signals import ended_by_interrupt
-from gan_lab.sweeps.hydra_callback import checked_request, unbegun_sweep_taken_back
-from gan_lab.sweeps.worker import run_job
-from gan_lab.training.run import execute
+from gan_lab.sweeps.hydra_callback import unbegun_sweep_taken_back
+from gan_lab.sweeps.search import refuse_untuned
+from gan_lab.sweeps.worker import make_job
+from gan_lab.training.run import execute, requested
+
+_CONFIG_PATH, _CONFIG_NAME = "pkg://gan_lab.conf", "train"
+_SHOWING = ("help", "hydra_help", "cfg", "info", "shell_completion", "resolve")
 
 
-def run(config: DictConfig) -> float:
-    """One run; returns the final value of its first metric.
+class CheckedLoader(ConfigLoaderImpl):
+    """Composes configurations that allow themselves nothing and tell Hydra to run no foreign code.
 
-    In a sweep a failure is recorded and NaN returned, so that the sweep goes on.
+    Args:
+        config_search_path: where the YAML lies.
+        allowed: the packages that the user has typed into ``allowed_targets``; no YAML can add to them.
     """
-    if HydraConfig.get().mode == RunMode.MULTIRUN:
-        let_in(config.allowed_targets)  # a launcher may have started this process
-        return run_job(config)
-    request = checked_request()
+
+    def __init__(self, config_search_path: ConfigSearchPath, allowed: list[str]) -> None:
+        super().__init__(config_search_path=config_search_path)
+        self.allowed = allowed
+
+    def load_configuration(self, *arguments: Any, **keywords: Any) -> DictConfig:
+        """As Hydra's.
+
+        Raises:
+            ConfigError: for a configuration that is refused.
+        """
+        config = super().load_configuration(*arguments, **keywords)
+        if (allowed := list(config.get("allowed_targets") or [])) != self.allowed:
+            raise ConfigError(
+                f"allowed_targets={allowed}: expected on the command line alone, where a person "
+                "has typed it; a configuration cannot allow itself anything"
+            )
+        if "allowed_targets" in config:
+            with flag_override(config, "readonly", False):
+                config.allowed_targets = self.allowed  # it may have been an interpolation, of another value next time
+        check_hydra(config.hydra, self.allowed)
+        return config
+
+
+class App(Hydra):
+    """Hydra, whose single runs are checked before they have a folder."""
+
+    def run(
+        self,
+        config_name: str | None,
+        task_function: TaskFunction,
+        overrides: list[str],
+        with_log_configuration: bool = True,
+    ) -> JobReturn:
+        """Make a single run; `make_run` is its task. One that is refused leaves no folder behind."""
+        config = self.compose_config(config_name, overrides, RunMode.RUN, with_log_configuration)
+        request = requested(config)
+        folder, made = request.folder, None
+        if request.resume:
+            folder.check_writable("resume")
+        else:
+            check_record(config.hydra)
+            refuse_untuned(request.names["protocol"])
+            made = folder.create(again=config.resume is not None)
+        callbacks = Callbacks(config)
+        callbacks.on_run_start(config=config, config_name=config_name)
+        context = HydraContext(self.config_loader, callbacks)
+        job = run_job(lambda _: make_run(request), config, "hydra.run.dir", None, context, with_log_configuration)
+        callbacks.on_run_end(config=config, config_name=config_name, job_return=job)
+        error = job._return_value
+        if made is not None and isinstance(error, USER_ERRORS) and not isinstance(error, Diverged):
+            folder.discard(made)
+        _ = job.return_value  # raises the job's exception
+        return job
+
+
+def make_run(request: RunRequest) -> float:
+    """Make a single run, or go on with it; returns the final value of its first metric."""
     folder = request.folder
     if request.resume and is_done(folder, request.config):
         print(f"{folder.path}: the run is done, nothing is left to do")
@@ -39,6 +121,42 @@ def run(config: DictConfig) -> float:
     value = execute(request)
     print_summary(folder.result(), folder)
     return value
+
+
+def run_hydra(line: CommandLine) -> None:
+    """Do what a command line asks of Hydra: make a run or a sweep, or show something."""
+    version.setbase("1.3")
+    options = line.options
+    options.overrides = line.lines()
+    if any(getattr(options, name) for name in _SHOWING) or (options.run and options.multirun):
+        _run_hydra(options, get_args_parser(), make_job, _CONFIG_PATH, _CONFIG_NAME)  # Hydra instantiates nothing of it
+        return
+    config_name = options.config_name or _CONFIG_NAME
+    path = _search_path(options.config_path or _CONFIG_PATH, options.config_dir)
+    app = App("gan-lab", CheckedLoader(path, line.allowed_targets()))
+    GlobalHydra.instance().initialize(app)
+    try:
+        _run_app(
+            run=not options.multirun,
+            multirun=options.multirun,
+            mode=app.get_mode(config_name, options.overrides),
+            hydra=app,
+            config_name=config_name,
+            task_function=make_job,
+            overrides=options.overrides,
+        )
+    finally:
+        GlobalHydra.instance().clear()
+
+
+def _search_path(config_path: str, config_dir: str | None) -> ConfigSearchPath:
+    """Where Hydra looks for YAML: our configuration, then the user's folder."""
+    validate_config_path(config_path)
+    path = create_automatic_config_search_path(None, __name__, config_path)
+    if config_dir is not None:
+        folder = f"file://{os.path.abspath(config_dir)}"
+        path.prepend(provider="command-line", path=folder, anchor=SearchPathQuery(provider="schema"))
+    return path
 
 
 def main() -> None:
@@ -56,4 +174,4 @@ def _main() -> None:
         assist_the_first(line)
         return
     with unbegun_sweep_taken_back():
-        run_hydra(line, run)
+        run_hydra(line)

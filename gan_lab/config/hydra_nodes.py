@@ -11,6 +11,7 @@ from gan_lab.config.targets import check_name, check_target
 from gan_lab.errors import ConfigError
 
 _HYDRA = ("gan_lab.sweeps.hydra_callback.Launch", "hydra_plugins", "hydra._internal.core_plugins", "optuna.samplers")
+_INSTANTIATED, _LOGGING = ("callbacks", "launcher", "sweeper"), ("hydra_logging", "job_logging")
 _LOG = "${hydra.runtime.output_dir}/${hydra.job.name}.log"
 _PART_OF_A_TEXT = re.compile(r"[^${}\\]+\$\{.*|\$\{.*\}[^${}\\]+")
 _STREAMS = ("ext://sys.stdout", "ext://sys.stderr")  # the only Python objects that Hydra's own logging names
@@ -26,8 +27,10 @@ def check_hydra(hydra: DictConfig, allowed: Sequence[str]) -> None:
         hydra: the node ``hydra`` of a composed configuration.
         allowed: packages that may be named besides Hydra's plugins and gan_lab's callback.
     """
-    written: Any = OmegaConf.to_container(hydra, resolve=False)
-    for part in ("callbacks", "launcher", "sweeper"):
+    parts = OmegaConf.masked_copy(hydra, [*_INSTANTIATED, *_LOGGING])
+    parts.job = OmegaConf.masked_copy(hydra.job, "name")
+    written: Any = OmegaConf.to_container(parts, resolve=False)
+    for part in _INSTANTIATED:
         for where, value in leaves(written[part], f"hydra.{part}", into_lists=True):
             key = where.rpartition(".")[2]
             if key == "_target_" or (key == "custom_search_space" and value is not None):  # Optuna calls the latter
@@ -35,14 +38,23 @@ def check_hydra(hydra: DictConfig, allowed: Sequence[str]) -> None:
                 check_target(where, value, _HYDRA, allowed)
             elif isinstance(value, str) and "${" in value and not _PART_OF_A_TEXT.fullmatch(value):
                 raise ConfigError(f"{where}={value}: expected a value without ${{")
-    for part in ("hydra_logging", "job_logging"):
+    for part in _LOGGING:
         for where, value in leaves(written[part], f"hydra.{part}", into_lists=True):
             if not _may_log(where.rpartition(".")[2], str(value)):
                 raise ConfigError(
                     f"{where}={value}: expected classes of Python's logging, to stdout, stderr or the run's {_LOG}"
                 )
-    if not re.fullmatch(r"[\w-]+", str(written["job"]["name"])):  # part of the log file's name
-        raise ConfigError(f"hydra.job.name={written['job']['name']}: expected letters, digits, - and _")
+    name = written["job"]["name"]
+    if not re.fullmatch(r"[\w-]+", str(name)):  # part of the log file's name
+        raise ConfigError(f"hydra.job.name={name}: expected letters, digits, - and _")
+
+
+def check_record(hydra: DictConfig) -> None:
+    """Raise ConfigError unless Hydra is to record what was asked for where gan_lab reads it."""
+    if hydra.output_subdir != ".hydra":
+        raise ConfigError(
+            f"hydra.output_subdir={hydra.output_subdir}: expected .hydra, without which no run can be rebuilt"
+        )
 
 
 def _may_log(key: str, text: str) -> bool:

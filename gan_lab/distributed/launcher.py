@@ -22,8 +22,8 @@ from gan_lab.errors import ConfigError
 
 
 @contextmanager
-def assisted(strategy: Any, function: Callable[..., None], *arguments: Any) -> Iterator[None]:
-    """Inside, ``function(*arguments)`` runs in as many further processes as the strategy wants on this machine.
+def assisted(strategy: Any, function: Callable[[], None]) -> Iterator[None]:
+    """Inside, ``function()`` runs in as many further processes as the strategy wants on this machine.
 
     Raises:
         ConfigError: if one of them is killed.
@@ -34,20 +34,20 @@ def assisted(strategy: Any, function: Callable[..., None], *arguments: Any) -> I
         if cluster is None or cluster.creates_processes_externally:
             yield
         else:
-            with _started(strategy, cluster.main_port, function, *arguments):
+            with _started(strategy, cluster.main_port, function):
                 yield
     finally:
         part()
 
 
 @contextmanager
-def _started(strategy: SharedBatch, port: int, function: Callable[..., None], *arguments: Any) -> Iterator[None]:
+def _started(strategy: SharedBatch, port: int, function: Callable[[], None]) -> Iterator[None]:
     context = forkserver()
     assistants, arrivals = [], []
     for rank, device in enumerate(strategy.parallel_devices or []):
         if rank > 0:
             heard, told = context.Pipe(duplex=False)
-            what = (rank, device, port, told, sys.path, function, *arguments)
+            what = (rank, device, port, told, sys.path, function)
             assistants.append(context.Process(target=_assist, name=f"process {rank}", args=what))
             assistants[-1].start()
             told.close()  # only the assistant holds it now: when the assistant ends, reading from the pipe ends
@@ -79,8 +79,7 @@ def _assist(
     port: int,
     told: Connection,
     path: list[str],
-    function: Callable[..., None],
-    *arguments: Any,
+    function: Callable[[], None],
 ) -> None:
     announced.append(told)
     end_with_parent(lambda: os._exit(1))
@@ -90,4 +89,4 @@ def _assist(
     if device.type == "cuda":
         torch.cuda.set_device(device)
     os.environ |= {"LOCAL_RANK": str(rank), "MASTER_PORT": str(port)}
-    function(*arguments)
+    function()

@@ -57,11 +57,6 @@ class Start:
         return self.kept_until + 1 if self.again else None
 
 
-def goes_on(config: DictConfig, folder: RunFolder) -> bool:
-    """Whether ``resume`` is given and a run was begun in the folder."""
-    return config.resume is not None and folder.status_file.exists()
-
-
 def check_has_checkpoints(folder: RunFolder) -> None:
     """Raise CannotGoOn if a run has made checkpoints and none is left: starting over would delete its other files."""
     if not folder.status_file.exists():

@@ -7,9 +7,6 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from omegaconf import DictConfig
-
-from gan_lab.config.checks import config_hash
 from gan_lab.config.messages import USER_ERRORS, sentence
 from gan_lab.errors import ConfigError, Diverged
 from gan_lab.runs.folder import RunFolder
@@ -20,14 +17,14 @@ RUNNING = {"state": "running", "error": None, "ended": None}
 
 
 @contextmanager
-def recorded(folder: RunFolder, config: DictConfig, resume: bool = False) -> Iterator[Stop]:
+def recorded(folder: RunFolder, config_hash: str, resume: bool = False) -> Iterator[Stop]:
     """Inside, a run takes place: status.json says running, and afterwards how it ended. Exceptions are passed on.
 
     A run that goes on keeps the time at which it started, and its last saved iteration.
 
     Args:
         folder: the run's; locked meanwhile.
-        config: the run's, whose hash is recorded.
+        config_hash: of the run's configuration.
         resume: whether the run was begun before.
 
     Yields:
@@ -46,7 +43,7 @@ def recorded(folder: RunFolder, config: DictConfig, resume: bool = False) -> Ite
                 if before.get("state") != "done":  # a run that is done stays so until training begins
                     folder.update_status(**before | RUNNING)
                 if before.get("config_hash") is None:
-                    folder.update_status(config_hash=config_hash(config))
+                    folder.update_status(config_hash=config_hash)
                 yield stop
                 folder.update_status(state="done", ended=_now())
         except Diverged as error:

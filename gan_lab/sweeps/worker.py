@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan_lab.config.checks import check, config_hash, resolved
 from gan_lab.config.messages import USER_ERRORS, sentence
+from gan_lab.config.targets import let_in
 from gan_lab.distributed.forkserver import end_with_parent, forkserver
 from gan_lab.errors import CannotGoOn, ConfigError
 from gan_lab.runs.folder import RunFolder
@@ -26,7 +27,7 @@ from gan_lab.training.run import execute
 _INTERRUPTED = 128 + signal.SIGINT
 
 
-def run_job(config: DictConfig) -> float:
+def make_job(config: DictConfig) -> float:
     """The run of one of Hydra's jobs, unless it is finished; an interrupted or failed one goes on from its checkpoint.
 
     The run's ``.hydra`` folder is written when the run begins and never again; Hydra would rewrite it every time. A run
@@ -42,6 +43,7 @@ def run_job(config: DictConfig) -> float:
         ConfigError: if the folder holds a run of another configuration.
         KeyboardInterrupt: if the run was stopped by SIGINT, which stops the sweep.
     """
+    let_in(config.allowed_targets)  # a launcher may have started this process
     hydra: Any = HydraConfig.get()
     folder, sweep = RunFolder(hydra.runtime.output_dir), SweepFolder(hydra.sweep.dir)
     names = chosen_options(hydra.runtime.choices)

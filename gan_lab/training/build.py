@@ -161,7 +161,7 @@ class Training:
     ) -> None:
         self.start = start
         self.config = config = within_budget(request.config)
-        check_devices(config)
+        check_devices(config.trainer, config.compile, config.batch_size)
         check_targets(named_targets(OmegaConf.to_container(config)), config.allowed_targets)
         self.dataset = build_dataset(config)
         processes = config.trainer.devices * config.trainer.num_nodes

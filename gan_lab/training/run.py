@@ -4,11 +4,18 @@ PyTorch and Lightning are imported when a run is recorded as running, so that a 
 """
 
 import logging
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf, flag_override, open_dict
+
+from gan_lab.config.checks import check, config_hash
 from gan_lab.runs.folder import RunFolder
-from gan_lab.runs.request import RunRequest
-from gan_lab.runs.resume import Start
+from gan_lab.runs.request import Change, RunRequest, chosen_options
+from gan_lab.runs.resume import Start, changes_since, check_has_checkpoints
 from gan_lab.runs.status import RUNNING, recorded
 from gan_lab.runs.stop_signals import Stop
 from gan_lab.storage.files import write_json
@@ -17,6 +24,49 @@ if TYPE_CHECKING:
     from gan_lab.training.build import Training
 
 log = logging.getLogger(__name__)
+
+
+def requested(config: DictConfig) -> RunRequest:
+    """What a composed configuration asks of a single run, checked.
+
+    Args:
+        config: with Hydra's own keys, which name the run's folder.
+
+    Raises:
+        ConfigError: for bad input.
+    """
+    named = RunFolder(config.hydra.run.dir)
+    asked = checked_job(config, named.path)
+    begun = asked.resume is not None and named.status_file.exists()
+    asked.resume = None  # it says how this process began, not what is run
+    folder, names = RunFolder(named.path.absolute()), chosen_options(config.hydra.runtime.choices)
+    if not begun:
+        return RunRequest(asked, folder, names)
+    check_has_checkpoints(folder)
+    changes = changes_since(folder, asked)
+    if not changes:
+        return RunRequest(asked, folder, names, resume=True)
+    written = OmegaConf.masked_copy(config, [key for key in map(str, config) if key != "hydra"])
+    written.resume = None
+    typed = OverridesParser.create().parse_overrides(config.hydra.overrides.task)
+    words = [one.input_line or "" for one in typed if one.key_or_group != "resume"]
+    return RunRequest(asked, folder, names, resume=True, change=Change(written, words, changes))
+
+
+def checked_job(config: DictConfig, folder: Path) -> DictConfig:
+    """`check` of a composed configuration as its job will see it.
+
+    Inside a job ``${hydra:…}`` leads to Hydra's own keys, of which the output folder is known by then.
+    """
+    hydra, job = HydraConfig.instance(), config.copy()
+    before = hydra.cfg
+    with open_dict(job.hydra.runtime), flag_override(job.hydra, "readonly", False):
+        job.hydra.runtime.output_dir = str(folder.absolute())
+    hydra.set_config(job)
+    try:
+        return check(job)
+    finally:
+        hydra.cfg = before
 
 
 def execute(request: RunRequest) -> float:
@@ -29,11 +79,11 @@ def execute(request: RunRequest) -> float:
         ConfigError: for bad input, before training begins; if the checkpoints are broken.
         Diverged: if a loss, logit or gradient is no longer finite.
     """
-    with recorded(request.folder, request.config, request.resume) as stop:
+    with recorded(request.folder, config_hash(request.config), request.resume) as stop:
         import gan_lab.training.build  # noqa: F401  # Lightning sets its loggers' levels when it is imported
         from gan_lab.training.runtime import library_settings
 
-        with library_settings(request.config):
+        with library_settings(request.config.trainer, request.config.threads, request.config.matmul_precision):
             return _train(request, stop)
 
 
@@ -45,7 +95,7 @@ def _train(request: RunRequest, stop: Stop) -> float:
     folder, start = request.folder, training.start
     if start.again:  # only now, as every refusal above must leave the folder as it was
         _take_up(request, start, training.config.iterations)
-    with assisted(training.trainer.strategy, assist, request, start):
+    with assisted(training.trainer.strategy, partial(assist, request, start)):
         training.fit()
     result = result_of(request, training)
     if folder.result_file.exists():  # the run was interrupted after its result was written, and was evaluated since
@@ -74,7 +124,7 @@ def assist(request: RunRequest, start: Start) -> None:
     from gan_lab.training.build import Training
     from gan_lab.training.runtime import library_settings
 
-    with library_settings(request.config):
+    with library_settings(request.config.trainer, request.config.threads, request.config.matmul_precision):
         logging.disable(logging.WARNING)  # the first process says it
         Training(request, start, None, Stop(), writes=False).fit()
 

@@ -34,7 +34,7 @@ def keep_freed_memory() -> None:
 
 
 @contextmanager
-def library_settings(config: DictConfig) -> Iterator[None]:
+def library_settings(trainer: DictConfig, threads: int | None, matmul_precision: str) -> Iterator[None]:
     """Inside, the libraries work as a run wants them to."""
     keep_freed_memory()
     variables = os.environ.copy()
@@ -44,14 +44,14 @@ def library_settings(config: DictConfig) -> Iterator[None]:
         library.setLevel(logging.WARNING)  # their hints concern what is decided here
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"  # Lightning's 1 has every optimizer step look for a driver
     precision, tf32 = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
-    torch.set_float32_matmul_precision(config.matmul_precision)
-    torch.backends.cudnn.allow_tf32 = config.matmul_precision != "highest"
+    torch.set_float32_matmul_precision(matmul_precision)
+    torch.backends.cudnn.allow_tf32 = matmul_precision != "highest"
     report_of_thread = threading.excepthook
     threading.excepthook = lambda fault: None if _is_told_again(fault) else report_of_thread(fault)
-    threads = torch.get_num_threads()
-    on_cpu = config.trainer.accelerator == "cpu" or not torch.cuda.is_available()
-    sharing = config.trainer.devices if on_cpu else 1
-    torch.set_num_threads(config.threads or max(threads // sharing, 1))
+    usual = torch.get_num_threads()
+    on_cpu = trainer.accelerator == "cpu" or not torch.cuda.is_available()
+    sharing = trainer.devices if on_cpu else 1
+    torch.set_num_threads(threads or max(usual // sharing, 1))
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*`dataloader_iter` step flavor")
@@ -66,7 +66,7 @@ def library_settings(config: DictConfig) -> Iterator[None]:
         os.environ.update(variables)
         for library, level in zip(libraries, levels, strict=True):
             library.setLevel(level)
-        torch.set_num_threads(threads)
+        torch.set_num_threads(usual)
         torch.set_float32_matmul_precision(precision)
         torch.backends.cudnn.allow_tf32 = tf32
         threading.excepthook = report_of_thread
@@ -77,9 +77,9 @@ def _is_told_again(fault: threading.ExceptHookArgs) -> bool:
     return isinstance(fault.thread, _AsyncWriterThread)
 
 
-def check_devices(config: DictConfig) -> None:
+def check_devices(trainer: DictConfig, compile_mode: bool | str, batch_size: int) -> None:
     """Raise ConfigError unless this machine, and the processes that were started on it, can train as configured."""
-    accelerator, precision = config.trainer.accelerator, config.trainer.precision
+    accelerator, precision = trainer.accelerator, trainer.precision
     has_gpu = torch.cuda.is_available() or torch.backends.mps.is_available()
     here = {"gpu": has_gpu, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not here.get(accelerator, True):
@@ -88,9 +88,9 @@ def check_devices(config: DictConfig) -> None:
         )
     if precision == "16-mixed" and (accelerator == "cpu" or not has_gpu):  # Lightning would take bf16 instead
         raise ConfigError("trainer.precision=16-mixed: expected on a GPU alone; the CPU has 32-true and bf16-mixed")
-    if config.compile == "cudagraph" and (accelerator == "cpu" or not torch.cuda.is_available()):
+    if compile_mode == "cudagraph" and (accelerator == "cpu" or not torch.cuda.is_available()):
         raise ConfigError("compile=cudagraph: expected a CUDA GPU to train on; the CPU has compile=true")
-    devices, nodes = config.trainer.devices, config.trainer.num_nodes
+    devices, nodes = trainer.devices, trainer.num_nodes
     processes, started = devices * nodes, environment.size()
     if nodes > 1 and started is None:  # Lightning would wait for the others for minutes
         raise ConfigError(f"trainer.num_nodes={nodes}: expected to be started by srun or torchrun on every node")
@@ -99,5 +99,5 @@ def check_devices(config: DictConfig) -> None:
             f"trainer.devices={devices}, trainer.num_nodes={nodes}: expected {started} as their product, the number of "
             "processes that srun or torchrun has started"
         )
-    if config.batch_size % processes != 0:
-        raise ConfigError(f"batch_size={config.batch_size}: expected a multiple of {processes}, the run's processes")
+    if batch_size % processes != 0:
+        raise ConfigError(f"batch_size={batch_size}: expected a multiple of {processes}, the run's processes")

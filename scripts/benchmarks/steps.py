@@ -179,7 +179,7 @@ def by_hand(loop: Callable[..., None], loss: str, config: DictConfig, device: to
     dataset = build_dataset(config)
     module = build_module(config, dataset.sample_shape).to(device)
     start = copy.deepcopy(dict(module.named_parameters()))
-    with redirect_stdout(io.StringIO()), library_settings(config):
+    with redirect_stdout(io.StringIO()), library_settings(config.trainer, config.threads, config.matmul_precision):
         sizes = (config.batch_size, config.latent_dim, config.iterations)
         loop(GAMES[loss], module.generator, module.discriminator, dataset.train, *sizes, device, pace)
     return Trained(_ways(start, dict(module.named_parameters())))
