@@ -16,9 +16,9 @@ Arguments = TypeVar("Arguments")
 
 
 def folders_and_rest(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Plain words, which name folders, and the ``key=value`` and ``--option`` ones.
+    """The words that name folders, and the others, ``key=value`` and ``--option``.
 
-    A run of a sweep has an equals sign in its folder's name: what is a folder on the disk is taken for one.
+    A word that is a folder on the disk counts as one even with an equals sign in it, as the runs of a sweep have.
     """
     rest = [word for word in words if word.startswith("-") or ("=" in word and not Path(word).is_dir())]
     return [word for word in words if word not in rest], rest

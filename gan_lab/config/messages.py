@@ -22,12 +22,12 @@ from yaml import YAMLError
 from gan_lab.errors import ConfigError, Diverged, closest
 
 USER_ERRORS = (ConfigError, Diverged, HydraException, OmegaConfBaseException, YAMLError)
-"""What a user can bring about, and reads as one sentence; anything else is a bug and keeps its traceback."""
+"""Errors that a user can cause and reads as one sentence; anything else is a bug and keeps its traceback."""
 
 
 @contextmanager
 def blame(key: str) -> Iterator[None]:
-    """Turn what an object of the configuration says of its arguments into a `ConfigError` that names ``key``."""
+    """Turn an error about the arguments of an object at ``key`` into a `ConfigError` that names the key."""
     try:
         yield
     except (ValueError, TypeError) as error:
@@ -53,8 +53,8 @@ def one_sentence(command: Callable[[], None]) -> None:
     ``HYDRA_FULL_ERROR=1`` in the environment shows the traceback instead.
     """
     before = {name: os.environ.get(name) for name in ("PYTHONSAFEPATH", "HYDRA_FULL_ERROR")}
-    os.environ["PYTHONSAFEPATH"] = "1"  # processes begun from here find no modules in the working directory either
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then hands its exceptions to us, who need one line to say them
+    os.environ["PYTHONSAFEPATH"] = "1"  # also processes started from here import no modules from the working directory
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its exceptions instead of printing them
     try:
         command()
     except Exception as error:
@@ -71,10 +71,10 @@ def one_sentence(command: Callable[[], None]) -> None:
 
 
 def _say(error: Exception) -> NoReturn:
-    """End the program with what a user has to know of the error; raise it again if it is a bug."""
+    """End the program with the error's sentence; raise it again if it is a bug."""
     if isinstance(error, USER_ERRORS):
         exit_with(error)
-    if isinstance(error, ValueError):  # the two bad inputs that Hydra has no exception for
+    if isinstance(error, ValueError):  # for these bad inputs Hydra has no exception of its own
         if str(error).startswith("Config group override"):
             exit_with(ConfigError("a group: expected the name of an option, such as loss=lsgan"))
         if str(error).startswith(("Only one of --run", "The --resolve flag")):
@@ -93,7 +93,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def sentence(error: Exception) -> str:
-    """What one of `USER_ERRORS` says, as one sentence."""
+    """The message of one of `USER_ERRORS`, as one sentence."""
     if isinstance(error, ConfigError | Diverged):
         return str(error)
     if isinstance(error, InstantiationException) and isinstance(error.__cause__, ConfigError):
@@ -129,11 +129,11 @@ _HYDRAS = (
     ),
     (r"Cannot find primary config '(.*?)'", r"--config-name \1: there is no such file"),
 )
-"""Of Hydra's messages, those that say it in several sentences, and what of them is to be said instead."""
+"""Messages of Hydra that are several sentences or unclear, as patterns, and the sentence to say instead."""
 
 
 def _missing_option(error: MissingConfigException) -> str:
-    """That a group has no such option, and which it has."""
+    """The sentence for an option that a group lacks."""
     missing = re.search(r"Could not load '(.+)/([^/]+?)'", str(error))
     group, _, option = (error.missing_cfg_file or "").rpartition("/")
     if not missing and not group:
@@ -147,7 +147,7 @@ def _missing_option(error: MissingConfigException) -> str:
 
 
 def _wrong_key(error: ConfigCompositionException | OmegaConfBaseException) -> str:
-    """That there is no such key, or that its value is of the wrong type."""
+    """The sentence for an unknown key, or a value of the wrong type."""
     override = re.search(r"Could not override '([^']+)'|Error merging override (\S+)", str(error))
     given = (override[1] or override[2]) if override else ""
     cause = error if isinstance(error, OmegaConfBaseException) else error.__cause__

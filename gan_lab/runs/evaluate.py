@@ -1,4 +1,4 @@
-"""Metrics of finished runs, and of samples from anywhere."""
+"""Metrics of finished runs, and of two sets of samples in files."""
 
 import logging
 from collections.abc import Sequence
@@ -28,13 +28,13 @@ log = logging.getLogger(__name__)
 def evaluate_run(
     run: RunFolder, weights: str, overrides: list[str], allowed_targets: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """The metrics of a run's last checkpoint; a finished run's result.json gets them, unless it has them.
+    """The metrics of a run's last checkpoint; they are added to a finished run's result.json, unless it has them.
 
     Args:
         run: the run.
         weights: ``generator``, ``ema``, or ``auto``, the average if the run kept one.
         overrides: of ``evaluation``, in Hydra's form.
-        allowed_targets: what it and the run's configuration may instantiate (`gan_lab.config.targets`).
+        allowed_targets: packages that the run's configuration may name (`gan_lab.config.targets`).
 
     Returns:
         ``run``, ``fingerprint``, ``metrics``, ``floor``, ``ceiling`` and ``signals``.
@@ -46,9 +46,8 @@ def evaluate_run(
     config = run.configuration.read(allowed_targets)
     config.evaluation = _overridden(config.evaluation, overrides)
     evaluator = build_evaluator(config, build_dataset(config))
-    if any(word.startswith("evaluation.samples=") for word in overrides) and len(evaluator.request) < (
-        asked := config.evaluation.samples
-    ):
+    changed = {one.key_or_group for one in OverridesParser.create().parse_overrides(overrides)}
+    if "evaluation.samples" in changed and len(evaluator.request) < (asked := config.evaluation.samples):
         log.warning("evaluation.samples=%d: as many as are held out, %d, are compared", asked, len(evaluator.request))
     try:
         metrics, signs = evaluator.evaluate(generator)
@@ -73,8 +72,9 @@ def evaluate_run(
 
 
 def evaluate_files(real: Path, fake: Path, overrides: list[str], allowed_targets: Sequence[str] = ()) -> dict[str, Any]:
-    """The metrics of generated samples against real ones, whoever made them; the floor is one half of the real ones
-    against the other.
+    """The metrics of generated samples against real ones, from files of any tool.
+
+    The floor compares one half of the real samples with the other.
 
     Raises:
         ConfigError: if they cannot be read or compared.
@@ -92,11 +92,13 @@ def evaluate_files(real: Path, fake: Path, overrides: list[str], allowed_targets
     )
     dataset = Dataset(*first_half, *second_half, checksum(real_samples))
     default = "points" if real_samples.ndim == 2 else "random_conv"
-    if any(override.startswith("evaluation.samples=") for override in overrides):
+    if "evaluation.samples" in {one.key_or_group for one in OverridesParser.create().parse_overrides(overrides)}:
         raise ConfigError("evaluation.samples: files are compared whole; expected none")
-    evaluation = _composed("dataset=mnist", f"evaluation/extractor={default}")  # digits are few, and have exceptions
+    evaluation = _composed(
+        "dataset=mnist", f"evaluation/extractor={default}"
+    )  # the default, digits, has settings for few samples
     if real_samples.ndim == 2:
-        evaluation.metrics = ["fd", "prdc"]  # whose modes nobody knows
+        evaluation.metrics = ["fd", "prdc"]  # the modes of points in a file are not known
     evaluation = _overridden(evaluation, overrides)
     comparison = build_comparison(evaluation, dataset, (len(second_half[0]), len(fake_samples)), allowed_targets)
     real_side, fake_side = comparison.look(real_samples), comparison.look(fake_samples)
@@ -125,15 +127,16 @@ def _composed(*overrides: str) -> DictConfig:
 
 
 def _overridden(evaluation: DictConfig, overrides: list[str]) -> DictConfig:
-    """An evaluation block with changes: an extractor brings its metrics, keys and values are checked as in training."""
-    groups = [word for word in overrides if word.startswith("evaluation/")]
+    """An evaluation block with overrides, checked as in training; an extractor brings its metrics."""
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    groups = [one for one in parsed if "/" in one.key_or_group]
     if groups:
-        chosen = _composed(*groups)
+        chosen = _composed(*(one.input_line or "" for one in groups))
         evaluation = evaluation.copy()
         evaluation.extractor, evaluation.metrics = chosen.extractor, chosen.metrics
     config = OmegaConf.create({"evaluation": OmegaConf.merge(OmegaConf.structured(EvaluationConfig), evaluation)})
     OmegaConf.set_struct(config, True)
-    for override in OverridesParser.create().parse_overrides([word for word in overrides if word not in groups]):
+    for override in [one for one in parsed if one not in groups]:
         key = override.key_or_group
         if override.is_sweep_override():
             raise ConfigError(f"{override.input_line}: expected one value, nothing is swept here")

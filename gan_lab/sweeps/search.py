@@ -19,19 +19,19 @@ from gan_lab.runs.sweep_folder import REPLICATES, TUNING
 
 @dataclass(frozen=True)
 class Search:
-    """A random search, the same for everything that is tuned.
+    """A random search, the same for each combination that is tuned.
 
     Args:
         trials: settings tried for each combination of what is swept.
         tuning_seeds: seeds that each trial runs with.
         seeds: seeds of the repetitions, none of them among the tuning seeds.
-        metric: what to choose by; None for what a report ranks by.
-        draw: seed of the random search.
+        metric: the metric to choose by; None for the one a report ranks by.
+        draw: seed of the random draws.
         space: by key, ``interval(a, b)``, ``int(interval(a, b))``, ``tag(log, interval(a, b))`` or
             ``choice(a, b, ...)``.
 
     Raises:
-        ConfigError: for a value that is none of these.
+        ConfigError: for any other value.
     """
 
     trials: int
@@ -67,10 +67,10 @@ def search_of(sweeper: DictConfig, keys: list[str]) -> Search | None:
 
     Args:
         sweeper: ``hydra.sweeper``.
-        keys: those that the command line gives.
+        keys: the keys on the command line.
 
     Raises:
-        ConfigError: if something about it cannot be.
+        ConfigError: for a setting that is refused.
     """
     if "tuning_seeds" not in sweeper:
         return None
@@ -82,11 +82,11 @@ def search_of(sweeper: DictConfig, keys: list[str]) -> Search | None:
 
 
 def refuse_untuned(protocol: str, folder: RunFolder | None = None) -> None:
-    """Raise ConfigError if a run would call itself tuned that no search has chosen the settings of.
+    """Raise ConfigError if a run has protocol=tuned and its settings do not come from a search.
 
     Args:
-        protocol: the run's, or several that are swept.
-        folder: of a job of a sweep.
+        protocol: the run's, or those that are swept, separated by commas.
+        folder: the run's, if it is one of a sweep.
     """
     chosen = folder is not None and folder.path.parent.name in (TUNING, REPLICATES)
     if "tuned" in protocol.split(",") and not chosen:
@@ -133,5 +133,5 @@ def _drawn(sweep: ChoiceSweep | IntervalSweep, draw: random.Random) -> str:
 
 
 def _plain(value: Any) -> str:
-    """A value as the command line has it, without the spaces that Python puts into lists."""
+    """A value as on the command line: lists without Python's spaces."""
     return str(value).replace(" ", "")

@@ -1,4 +1,4 @@
-"""Combinations that are ill-defined or known to go wrong, said before training begins."""
+"""Combinations of parts that are ill-defined or known to fail: errors and warnings before training begins."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ def check_networks(
     shape: tuple[int, ...],
     batch_size: int,
 ) -> None:
-    """Raise ConfigError unless G draws samples of the dataset's shape and D gives the logits the objective takes."""
+    """Raise ConfigError unless G makes samples of the dataset's shape and D gives the logits the objective takes."""
     for name, network in (("generator", generator), ("discriminator", discriminator)):
         if not isinstance(network, nn.Module):
             raise ConfigError(f"model.{name}: it is a {type(network).__name__}: expected a torch.nn.Module")
@@ -49,17 +49,17 @@ def check_networks(
 def check_combination(
     loss: Recipe, discriminator: nn.Module, optimizer: Optimizer, precision: str, allow_batchnorm_penalty: bool
 ) -> Iterator[str]:
-    """Yield a sentence for everything that is known to go wrong.
+    """Yield a sentence for each combination that is known to fail.
 
     Args:
         loss: the recipe.
-        discriminator: the network it plays with.
+        discriminator: the network that it is computed from.
         optimizer: the discriminator's.
         precision: the trainer's.
-        allow_batchnorm_penalty: let BatchNorm and a per-sample penalty pass.
+        allow_batchnorm_penalty: accept BatchNorm with a per-sample penalty.
 
     Raises:
-        ConfigError: for what is ill-defined.
+        ConfigError: for a combination that is ill-defined.
     """
     penalties = ", ".join(name for name, penalty in loss.penalties.items() if penalty.weight > 0)
     if penalties and _has_batchnorm(discriminator) and not allow_batchnorm_penalty:

@@ -1,4 +1,4 @@
-"""How the libraries work during a run: memory, threads, precision, devices."""
+"""Settings of the libraries during a run: memory, threads, precision, devices."""
 
 import ctypes
 import logging
@@ -22,10 +22,10 @@ _LARGEST_TRIM, _LARGEST_MMAP = 2**31 - 1, 2**25
 
 
 def keep_freed_memory() -> None:
-    """Let this process keep blocks of up to 32 MiB that it frees; for good, as there is no way to ask what was before.
+    """Let this process keep freed blocks of memory of up to 32 MiB. It cannot be undone.
 
-    glibc gives them back to the kernel, which finds and clears other pages for the next iteration: a tenth of the time
-    of a DCGAN with batches of 64, a sixth with 256. Other C libraries have no such setting.
+    Otherwise glibc returns them to the kernel, which clears other pages for the next iteration: a tenth of the time of
+    a DCGAN with batches of 64, a sixth with 256. Other C libraries have no such setting.
     """
     if platform.libc_ver()[0] == "glibc":
         malloc = ctypes.CDLL(None)
@@ -35,14 +35,20 @@ def keep_freed_memory() -> None:
 
 @contextmanager
 def library_settings(trainer: DictConfig, threads: int | None, matmul_precision: str) -> Iterator[None]:
-    """Inside, the libraries work as a run wants them to."""
+    """Inside, the libraries are set for a run.
+
+    Args:
+        trainer: the configuration's block.
+        threads: of the CPU; None shares those that PyTorch chooses among the run's processes.
+        matmul_precision: of float32 on a GPU: highest, high or medium.
+    """
     keep_freed_memory()
     variables = os.environ.copy()
     libraries = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric", "lightning.fabric")]
     levels = [library.level for library in libraries]
     for library in libraries:
-        library.setLevel(logging.WARNING)  # their hints concern what is decided here
-    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"  # Lightning's 1 has every optimizer step look for a driver
+        library.setLevel(logging.WARNING)  # their hints concern settings made here
+    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"  # with Lightning's 1, every optimizer step looks for a driver
     precision, tf32 = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision(matmul_precision)
     torch.backends.cudnn.allow_tf32 = matmul_precision != "highest"
@@ -61,7 +67,7 @@ def library_settings(trainer: DictConfig, threads: int | None, matmul_precision:
             )
             yield
     finally:
-        # the next run in this process chooses for itself; Lightning would take from the environment where to meet
+        # for the next run in this process: Lightning would read from the environment where processes meet
         os.environ.clear()
         os.environ.update(variables)
         for library, level in zip(libraries, levels, strict=True):
@@ -73,7 +79,7 @@ def library_settings(trainer: DictConfig, threads: int | None, matmul_precision:
 
 
 def _is_told_again(fault: threading.ExceptHookArgs) -> bool:
-    """Whether a thread's exception, as of a full disk, will be raised in the main thread too: TensorBoard's are."""
+    """Whether a thread's exception, such as a full disk, is raised again in the main thread: TensorBoard's are."""
     return isinstance(fault.thread, _AsyncWriterThread)
 
 

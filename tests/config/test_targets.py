@@ -103,8 +103,8 @@ def test_a_name_is_refused_before_anything_is_imported_for_it(name):
     ("name", "home"),
     [
         ("gan_lab.datasets.mnist.os.system", r"gan_lab\.datasets\.mnist\.os\.system: "),
-        ("gan_lab.validation.Collection", "collections.abc"),
-        ("gan_lab.validation.check_positive", "it is a function: expected a class"),
+        ("gan_lab.models.mlp.Sequence", "collections.abc"),
+        ("gan_lab.models.mlp.check_widths", "it is a function: expected a class"),
         ("gan_lab.metrics.extractors.Path", "pathlib"),
         ("gan_lab.losses.penalties.torch.load", "it is a function: expected a class"),
         ("gan_lab.losses.penalties.torch.package.PackageImporter", "torch.package"),
@@ -191,6 +191,40 @@ def test_somebodys_experiment_cannot_allow_itself_anything(tmp_path, monkeypatch
         words += ["-m"]
     refusal(monkeypatch, tmp_path, gan_lab, "gan-lab", *words)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["evil.py", "theirs"]
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        "job_logging: {formatters: {simple: {(): evil.run}}}",
+        "job_logging: {handlers: {file: {class: evil.run}}}",
+        "callbacks: {x: {_target_: evil.run}}",
+        "launcher: {_target_: evil.run}",
+        "sweeper: {_target_: evil.run}",
+        "callbacks: {x: '${dataset}'}",
+    ],
+)
+@pytest.mark.parametrize("launcher", ["basic", "parallel"])
+def test_an_option_that_is_swept_tells_hydra_to_run_nothing(tmp_path, monkeypatch, node, launcher):
+    """Its YAML is read when its job is composed, after the sweep's own."""
+    (tmp_path / "theirs" / "experiment").mkdir(parents=True)
+    for name, line in (("good", "seed: 1"), ("evil", f"hydra:\n  {node}")):
+        (tmp_path / "theirs" / "experiment" / f"{name}.yaml").write_text(f"# @package _global_\n{line}\n")
+    (tmp_path / "evil.py").write_text("import pathlib\npathlib.Path('ran').touch()\ndef run(**_): pass\n")
+    words = ["--config-dir", "theirs", "-m", "experiment=good,evil", f"hydra/launcher={launcher}", "hydra.sweep.dir=s"]
+    said = refusal(monkeypatch, tmp_path, gan_lab, "gan-lab", *words)
+    assert said.startswith("gan-lab: hydra.")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["evil.py", "theirs"]
+
+
+def test_what_hydra_is_told_may_not_change_between_two_readings(tmp_path, monkeypatch):
+    """An interpolation is not what it leads to now: the clock, say, may lead it elsewhere when Hydra uses it."""
+    (tmp_path / "theirs" / "experiment").mkdir(parents=True)
+    text = "# @package _global_\nhydra:\n  callbacks:\n    gan_lab:\n      _target_: {}\n"
+    target = "${oc.select:hydra.launcher.${now:%S},gan_lab.sweeps.hydra_callback.Launch}"
+    (tmp_path / "theirs" / "experiment" / "evil.yaml").write_text(text.format(target))
+    said = refusal(monkeypatch, tmp_path, gan_lab, "gan-lab", "--config-dir", "theirs", "experiment=evil")
+    assert said.startswith("gan-lab: hydra.callbacks.gan_lab._target_=${oc.select:")
 
 
 # ---- a run folder from elsewhere ----
