@@ -27,12 +27,12 @@ from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.utils import JobReturn, run_job
 from hydra.types import HydraContext, RunMode, TaskFunction
-from omegaconf import DictConfig, flag_override
+from omegaconf import DictConfig, OmegaConf, flag_override
 
 from gan_lab.cli.assistant import assist_the_first, check_folder_is_named
 from gan_lab.cli.options import CommandLine, resumed
 from gan_lab.cli.summary import print_summary
-from gan_lab.config.hydra_nodes import check_hydra, check_record
+from gan_lab.config.hydra_nodes import CHECKED, check_hydra, check_record
 from gan_lab.config.messages import USER_ERRORS, one_sentence
 from gan_lab.config.targets import let_in
 from gan_lab.distributed.environment import rank
@@ -76,7 +76,8 @@ class CheckedLoader(ConfigLoaderImpl):
         if "allowed_targets" in config:
             with flag_override(config, "readonly", False):
                 config.allowed_targets = self.allowed  # it may have been an interpolation, of another value next time
-        check_hydra(config.hydra, self.allowed)
+        job: Any = OmegaConf.to_container(config.hydra.job, resolve=False)
+        check_hydra(OmegaConf.masked_copy(config.hydra, CHECKED), str(job["name"]), self.allowed)
         return config
 
 
@@ -97,7 +98,7 @@ class App(Hydra):
         if request.resume:
             folder.check_writable("resume")
         else:
-            check_record(config.hydra)
+            check_record(config.hydra.output_subdir)
             refuse_untuned(request.names["protocol"])
             made = folder.create(again=config.resume is not None)
         callbacks = Callbacks(config)

@@ -12,24 +12,24 @@ from gan_lab.errors import ConfigError
 
 _HYDRA = ("gan_lab.sweeps.hydra_callback.Launch", "hydra_plugins", "hydra._internal.core_plugins", "optuna.samplers")
 _INSTANTIATED, _LOGGING = ("callbacks", "launcher", "sweeper"), ("hydra_logging", "job_logging")
+CHECKED = [*_INSTANTIATED, *_LOGGING]
 _LOG = "${hydra.runtime.output_dir}/${hydra.job.name}.log"
 _PART_OF_A_TEXT = re.compile(r"[^${}\\]+\$\{.*|\$\{.*\}[^${}\\]+")
 _STREAMS = ("ext://sys.stdout", "ext://sys.stderr")  # the only Python objects that Hydra's own logging names
 
 
-def check_hydra(hydra: DictConfig, allowed: Sequence[str]) -> None:
+def check_hydra(hydra: DictConfig, job_name: str, allowed: Sequence[str]) -> None:
     """Raise ConfigError for anything among Hydra's own nodes that would run code that is not allowed.
 
     Nodes are read as they are written, unresolved: what an interpolation leads to may be another thing when Hydra
     uses it. So it may be part of a text, but not a whole value, which could be a block with a ``_target_``.
 
     Args:
-        hydra: the node ``hydra`` of a composed configuration.
+        hydra: those nodes of a composed configuration.
+        job_name: ``hydra.job.name`` as written, which names the log file.
         allowed: packages that may be named besides Hydra's plugins and gan_lab's callback.
     """
-    parts = OmegaConf.masked_copy(hydra, [*_INSTANTIATED, *_LOGGING])
-    parts.job = OmegaConf.masked_copy(hydra.job, "name")
-    written: Any = OmegaConf.to_container(parts, resolve=False)
+    written: Any = OmegaConf.to_container(hydra, resolve=False)
     for part in _INSTANTIATED:
         for where, value in leaves(written[part], f"hydra.{part}", into_lists=True):
             key = where.rpartition(".")[2]
@@ -44,17 +44,14 @@ def check_hydra(hydra: DictConfig, allowed: Sequence[str]) -> None:
                 raise ConfigError(
                     f"{where}={value}: expected classes of Python's logging, to stdout, stderr or the run's {_LOG}"
                 )
-    name = written["job"]["name"]
-    if not re.fullmatch(r"[\w-]+", str(name)):  # part of the log file's name
-        raise ConfigError(f"hydra.job.name={name}: expected letters, digits, - and _")
+    if not re.fullmatch(r"[\w-]+", job_name):
+        raise ConfigError(f"hydra.job.name={job_name}: expected letters, digits, - and _")
 
 
-def check_record(hydra: DictConfig) -> None:
+def check_record(output_subdir: str | None) -> None:
     """Raise ConfigError unless Hydra is to record what was asked for where gan_lab reads it."""
-    if hydra.output_subdir != ".hydra":
-        raise ConfigError(
-            f"hydra.output_subdir={hydra.output_subdir}: expected .hydra, without which no run can be rebuilt"
-        )
+    if output_subdir != ".hydra":
+        raise ConfigError(f"hydra.output_subdir={output_subdir}: expected .hydra, without which no run can be rebuilt")
 
 
 def _may_log(key: str, text: str) -> bool:

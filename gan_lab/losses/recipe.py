@@ -28,6 +28,11 @@ class Recipe:
     constraint: Constraint | None = None
     terms: Mapping[str, Term] = field(default_factory=dict)
 
+    @property
+    def gradient_penalties(self) -> list[str]:
+        """The names of the penalties that count and look at the gradient of each sample's own logit."""
+        return [name for name, one in self.penalties.items() if one.per_sample_gradient and one.weight > 0]
+
     def __post_init__(self) -> None:
         parts: list[tuple[str, object, type]] = [("objective", self.objective, Objective)]
         parts += [(f"penalties.{name}", penalty, Penalty) for name, penalty in self.penalties.items()]

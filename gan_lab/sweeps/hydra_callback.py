@@ -97,7 +97,7 @@ def _open_sweep(config: DictConfig, overrides: list[Override]) -> None:
     held = [one.input_line or "" for one in overrides if not one.is_sweep_override()]
     if empty := [key for key, values in swept.items() if not values]:
         raise ConfigError(f"{empty[0]}: the sweep has no runs, its glob matches nothing")
-    check_record(config.hydra)
+    check_record(config.hydra.output_subdir)
     _check_numbers(config.hydra)
     refuse_untuned(",".join(swept.get("protocol", [])))
     search = search_of(config.hydra.sweeper, [one.get_key_element() for one in overrides])

@@ -66,7 +66,7 @@ def build_module(config: DictConfig, sample_shape: tuple[int, ...], processes: i
     generator = build_generator(config, sample_shape)
     discriminator = build_discriminator(config, sample_shape)
     loss = build(config, "loss")
-    check_networks(loss, generator, discriminator, config.latent_dim, sample_shape, config.batch_size)
+    check_networks(loss.objective, generator, discriminator, config.latent_dim, sample_shape, config.batch_size)
     if processes > 1:
         generator, discriminator = over_all_processes(generator), over_all_processes(discriminator)
     if loss.constraint is not None:
@@ -76,7 +76,9 @@ def build_module(config: DictConfig, sample_shape: tuple[int, ...], processes: i
         "discriminator": build_player(config, "discriminator", discriminator),
     }
     for oddity in check_combination(
-        loss,
+        loss.objective,
+        loss.constraint,
+        ", ".join(loss.gradient_penalties),
         discriminator,
         players["discriminator"].optimizer,
         config.trainer.precision,

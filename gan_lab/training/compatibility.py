@@ -8,14 +8,14 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
 from gan_lab.errors import ConfigError
-from gan_lab.losses import Recipe, SpectralNorm, Wasserstein, WeightClip
+from gan_lab.losses import Constraint, Objective, SpectralNorm, Wasserstein, WeightClip
 from gan_lab.models.conditions import some_labels
 
 _NORMS = (_BatchNorm, nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
 
 
 def check_networks(
-    loss: Recipe,
+    objective: Objective,
     generator: nn.Module,
     discriminator: nn.Module,
     latent_dim: int,
@@ -37,23 +37,31 @@ def check_networks(
         raise ConfigError(
             f"model.generator: it draws samples of shape {list(samples.shape[1:])}, expected {list(shape)}"
         )
-    heads = loss.objective.heads
+    heads = objective.heads
     if logits.shape != ((2,) if heads == 1 else (2, heads)):
         found, asked = (f"[B{''.join(f', {n}' for n in dims)}]" for dims in (logits.shape[1:], [heads] * (heads > 1)))
         raise ConfigError(
-            f"model.discriminator: it gives logits {found}, and {type(loss.objective).__name__} takes {asked}; "
+            f"model.discriminator: it gives logits {found}, and {type(objective).__name__} takes {asked}; "
             "model.discriminator.attention=true adds a second logit, false removes it"
         )
 
 
 def check_combination(
-    loss: Recipe, discriminator: nn.Module, optimizer: Optimizer, precision: str, allow_batchnorm_penalty: bool
+    objective: Objective,
+    constraint: Constraint | None,
+    penalties: str,
+    discriminator: nn.Module,
+    optimizer: Optimizer,
+    precision: str,
+    allow_batchnorm_penalty: bool,
 ) -> Iterator[str]:
     """Yield a sentence for each combination that is known to fail.
 
     Args:
-        loss: the recipe.
-        discriminator: the network that it is computed from.
+        objective: the recipe's.
+        constraint: the recipe's, or None.
+        penalties: names of the recipe's gradient penalties, as one text; empty for none.
+        discriminator: the network that the losses are computed from.
         optimizer: the discriminator's.
         precision: the trainer's.
         allow_batchnorm_penalty: accept BatchNorm with a per-sample penalty.
@@ -61,24 +69,23 @@ def check_combination(
     Raises:
         ConfigError: for a combination that is ill-defined.
     """
-    penalties = ", ".join(name for name, penalty in loss.penalties.items() if penalty.weight > 0)
     if penalties and _has_batchnorm(discriminator) and not allow_batchnorm_penalty:
         raise ConfigError(
             f"loss.penalties ({penalties}) look at each sample's own gradient, which BatchNorm in the discriminator "
             "leaves undefined: set model.discriminator.norm=layer, or allow_batchnorm_penalty=true"
         )
-    if isinstance(loss.objective, Wasserstein) and not penalties and loss.constraint is None:
+    if isinstance(objective, Wasserstein) and not penalties and constraint is None:
         yield (
             "loss.objective=Wasserstein has no penalty and no constraint: nothing bounds the discriminator, "
             "and it will run away; add penalty=gradient_penalty or constraint=weight_clip"
         )
     momentum = optimizer.defaults.get("momentum", 0.0) or optimizer.defaults.get("betas", (0.0,))[0]
-    if isinstance(loss.constraint, WeightClip) and momentum > 0:
+    if isinstance(constraint, WeightClip) and momentum > 0:
         yield (
             f"loss.constraint=WeightClip with {type(optimizer).__name__} of momentum {momentum}: "
             "clipped weights and momentum are known to be unstable (WGAN, §4); optimizer=rmsprop has none"
         )
-    if isinstance(loss.constraint, SpectralNorm) and any(isinstance(m, _NORMS) for m in discriminator.modules()):
+    if isinstance(constraint, SpectralNorm) and any(isinstance(m, _NORMS) for m in discriminator.modules()):
         yield (
             "loss.constraint=SpectralNorm with normalised layers in the discriminator, which scale up again what it "
             "bounds: model.discriminator.norm=none leaves it Lipschitz"
