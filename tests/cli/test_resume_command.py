@@ -3,11 +3,10 @@
 import resource
 import shutil
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-from command_runs import refusal
+from command_runs import ended, refusal
 from filelock import FileLock
 from omegaconf import OmegaConf
 from training_runs import OFTEN, SMALL, differences, killed
@@ -34,6 +33,31 @@ def gan_lab_here(monkeypatch, tmp_path):
             main()
 
     return run
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Two runs: `done`, and `part`, whose learning rates fall and which was killed in its fifth iteration."""
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        assert ended(patch, folder, main, "gan-lab", *WORDS, "hydra.run.dir=done") == 0
+        with killed(4):
+            ended(patch, folder, main, "gan-lab", *WORDS, "lr_schedule=linear", "hydra.run.dir=part")
+    return folder
+
+
+@pytest.fixture
+def run(made, tmp_path):
+    """A copy of the run that is done, in the working directory."""
+    shutil.copytree(made / "done", tmp_path / "run", symlinks=True)
+    return RunFolder(tmp_path / "run")
+
+
+@pytest.fixture
+def part(made, tmp_path):
+    """A copy of the run that was killed, at the same place."""
+    shutil.copytree(made / "part", tmp_path / "run", symlinks=True)
+    return RunFolder(tmp_path / "run")
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -64,9 +88,12 @@ def test_a_run_that_its_budget_ended_is_done_whatever_iterations_it_gets(gan_lab
 
 
 @pytest.mark.parametrize("done", [True, False])
-def test_a_resume_that_is_refused_changes_nothing(gan_lab_here, tmp_path, monkeypatch, done):
-    with nullcontext() if done else killed(8):
-        gan_lab_here(*WORDS, "hydra.run.dir=run")
+def test_a_resume_that_is_refused_changes_nothing(made, gan_lab_here, tmp_path, monkeypatch, done):
+    if done:
+        shutil.copytree(made / "done", tmp_path / "run", symlinks=True)
+    else:
+        with killed(8):
+            gan_lab_here(*WORDS, "hydra.run.dir=run")
     run = RunFolder(tmp_path / "run")
     before, status = contents(run.path), run.status()
     for wrong in ("trainer.accelerator=gpu", "checkpoint.every=4 dataset.path=nowhere.npz dataset=npz"):
@@ -82,9 +109,8 @@ def test_a_resume_that_is_refused_changes_nothing(gan_lab_here, tmp_path, monkey
     assert run.result()["budget"]["iterations"] == 20
 
 
-def test_without_its_checkpoints_a_run_is_not_begun_anew(gan_lab_here, tmp_path, monkeypatch):
-    gan_lab_here(*WORDS, "hydra.run.dir=run")
-    shutil.rmtree(tmp_path / "run" / "checkpoints")
+def test_without_its_checkpoints_a_run_is_not_begun_anew(run, tmp_path, monkeypatch):
+    shutil.rmtree(run.checkpoints)
     before = contents(tmp_path / "run")
     said = refusal(monkeypatch, tmp_path, main, "gan-lab", "resume=run", "iterations=20")
     assert said.endswith(
@@ -94,8 +120,7 @@ def test_without_its_checkpoints_a_run_is_not_begun_anew(gan_lab_here, tmp_path,
     assert contents(tmp_path / "run") == before
 
 
-def test_a_change_that_is_killed_in_the_middle_is_made_after_all(gan_lab_here, tmp_path, monkeypatch):
-    gan_lab_here(*WORDS, "hydra.run.dir=run")
+def test_a_change_that_is_killed_in_the_middle_is_made_after_all(run, gan_lab_here, tmp_path, monkeypatch):
     update = RunFolder.update_status
 
     def dying(self, **changes):
@@ -135,15 +160,14 @@ def test_of_two_that_begin_at_once_one_makes_the_folder(tmp_path, monkeypatch):
         folder.create()
 
 
-def test_a_run_that_is_done_stays_as_it_is(gan_lab_here, tmp_path, capsys):
-    gan_lab_here(*WORDS, "hydra.run.dir=run")
+def test_a_run_that_is_done_stays_as_it_is(run, gan_lab_here, tmp_path, capsys):
     before = contents(tmp_path / "run")
     gan_lab_here("resume=run")
     assert "run: the run is done, nothing is left to do" in capsys.readouterr().out
     assert contents(tmp_path / "run") == before
 
 
-def test_auto_begins_or_goes_on(gan_lab_here, tmp_path):
+def test_auto_begins_or_goes_on(made, gan_lab_here, tmp_path):
     words = [*WORDS, "hydra.run.dir=run", "resume=auto"]
     unborn = tmp_path / "run"
     (unborn / ".hydra").mkdir(parents=True)  # of a process that was killed as it began
@@ -155,9 +179,8 @@ def test_auto_begins_or_goes_on(gan_lab_here, tmp_path):
     with killed(7):
         gan_lab_here(*words)
     gan_lab_here(*words)
-    gan_lab_here(*WORDS, "hydra.run.dir=calm")
-    assert differences(tmp_path / "calm", unborn) == []
-    assert RunFolder(unborn).result()["config_hash"] == RunFolder(tmp_path / "calm").result()["config_hash"]
+    assert differences(made / "done", unborn) == []
+    assert RunFolder(unborn).result()["config_hash"] == RunFolder(made / "done").result()["config_hash"]
 
 
 def test_auto_respects_what_is_not_a_runs(monkeypatch, tmp_path):
@@ -197,18 +220,14 @@ def test_more_iterations_make_the_run_that_had_them_from_the_start(gan_lab_here,
         (["hydra.run.dir=other"], "resume=run: the run goes on in its own folder; leave out hydra.run.dir"),
     ],
 )
-def test_another_run_is_refused_and_this_one_stays_as_it_is(gan_lab_here, monkeypatch, tmp_path, words, sentence):
-    with killed(4):
-        gan_lab_here(*WORDS, "lr_schedule=linear", "hydra.run.dir=run")
+def test_another_run_is_refused_and_this_one_stays_as_it_is(part, monkeypatch, tmp_path, words, sentence):
     before = contents(tmp_path / "run")
     said = refusal(monkeypatch, tmp_path, main, "gan-lab", "resume=run", *words)
     assert said.startswith(f"gan-lab: {sentence.replace('RUN', str(tmp_path / 'run'))}")
     assert contents(tmp_path / "run") == before
 
 
-def test_a_configuration_that_was_edited_is_noticed(gan_lab_here, monkeypatch, tmp_path):
-    with killed(4):
-        gan_lab_here(*WORDS, "hydra.run.dir=run")
+def test_a_configuration_that_was_edited_is_noticed(part, monkeypatch, tmp_path):
     for name in ("config", "overrides"):
         file = tmp_path / "run" / ".hydra" / f"{name}.yaml"
         file.write_text(file.read_text().replace("batch_size: 8", "batch_size: 9").replace("size=8", "size=9"))
@@ -236,8 +255,7 @@ def test_refusals(monkeypatch, tmp_path, words, sentence):
     assert not any(tmp_path.iterdir())
 
 
-def test_a_full_disk_ends_a_run_that_began_without_taking_it_back(gan_lab_here, monkeypatch, tmp_path):
-    gan_lab_here(*WORDS, "hydra.run.dir=calm")
+def test_a_full_disk_ends_a_run_that_began_without_taking_it_back(made, gan_lab_here, monkeypatch, tmp_path):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
     try:
@@ -248,7 +266,7 @@ def test_a_full_disk_ends_a_run_that_began_without_taking_it_back(gan_lab_here, 
     file = run / "checkpoints" / "iteration_0000003.ckpt"
     assert said == f"gan-lab: {file}: it cannot be written: File too large; resume={run} starts over once it can"
     gan_lab_here("resume=run")
-    assert differences(tmp_path / "calm", run) == []
+    assert differences(made / "done", run) == []
 
 
 def test_a_folder_that_cannot_be_written_to_is_refused(gan_lab_here, monkeypatch, tmp_path):
