@@ -109,22 +109,28 @@ def warm_gan_lab(tmp_path: Path, monkeypatch, capfd) -> Callable[..., subprocess
     return run
 
 
-@pytest.fixture
-def inception_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file in the form of the FID's weights, with random ones, that passes for the published one."""
+@pytest.fixture(scope="session")
+def random_inception(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file in the form of the FID's weights, with random ones."""
     import torch
     import torch_fidelity.feature_extractor_inceptionv3 as fidelity
-
-    from gan_lab.metrics import inception
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fidelity, "load_state_dict_from_url", lambda *_, **__: {})
         patch.setattr(fidelity.FeatureExtractorInceptionV3, "load_state_dict", lambda *_: None)
         network = fidelity.FeatureExtractorInceptionV3("inception", ["2048"])
-    file = tmp_path / "weights.pth"
+    file = tmp_path_factory.mktemp("inception") / "weights.pth"
     torch.save(network.state_dict(), file)
-    monkeypatch.setattr(inception, "_SHA256", hashlib.sha256(file.read_bytes()).hexdigest())
     return file
+
+
+@pytest.fixture
+def inception_weights(random_inception: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same file, passing for the published one."""
+    from gan_lab.metrics import inception
+
+    monkeypatch.setattr(inception, "_SHA256", hashlib.sha256(random_inception.read_bytes()).hexdigest())
+    return random_inception
 
 
 @pytest.fixture

@@ -39,6 +39,8 @@ def test_two_iterations(composed, tmp_path, choice, request):
     config = composed(choice, *TINY, "trainer.accelerator=cpu")
     if choice == "evaluation/extractor=inception":
         config.evaluation.extractor.weights = str(request.getfixturevalue("inception_weights"))
+        config.evaluation.samples = 6  # the network is a large one
+        config.evaluation.kid_subset_size = 3
     if "steps" in config.evaluation.extractor:
         config.evaluation.extractor.steps = 20  # of a classifier's training: how good it is, is for other tests
     if choice == "dataset=image_folder":

@@ -179,7 +179,7 @@ def test_what_is_refused_is_not_prepared():
         Comparison(digits(), unprepared, Measures(["modes"]), CPU)
 
 
-def test_inception_alone_gives_the_established_names(inception_weights):
+def test_inception_alone_gives_the_established_names(inception_weights, tmp_path):
     for channels in (1, 3):
         dataset = images(channels=channels)
         extractor = Inception(str(inception_weights))
@@ -187,7 +187,7 @@ def test_inception_alone_gives_the_established_names(inception_weights):
         side = comparison.look(dataset.train, chunk=4)
         assert (side.features.shape, side.logits.shape) == ((6, 2048), (6, 1008))
         assert list(comparison.compare(side, side)) == ["fid", "kid_inception", "inception_score"]
-    other = inception_weights.with_name("other.pth")
+    other = tmp_path / "other.pth"
     other.write_bytes(b"other")
     with pytest.raises(ConfigError, match=r"its SHA-256 starts d9298a10, expected \w+: not the weights of the FID"):
         Inception(str(other)).prepare(images())
