@@ -263,7 +263,8 @@ def main() -> None:
     chosen = [every[number] for number in arguments.only or every]
     os.chdir(ROOT)
     os.environ["OMP_NUM_THREADS"] = "1"
-    import pytest  # noqa: F401  (children then need not)
+    import hydra  # noqa: F401  (children then need not)
+    import pytest  # noqa: F401
     import torch
     import torch.distributed.nn.functional
 
