@@ -25,7 +25,7 @@ from hydra._internal.utils import (
 )
 from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.utils import JobReturn, run_job
+from hydra.core.utils import JobReturn, JobStatus, run_job
 from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf, flag_override
 
@@ -37,6 +37,7 @@ from gan_lab.config.messages import USER_ERRORS, one_sentence
 from gan_lab.config.targets import let_in
 from gan_lab.distributed.environment import rank
 from gan_lab.errors import ConfigError, Diverged
+from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.request import RunRequest
 from gan_lab.runs.resume import is_done
 from gan_lab.runs.stop_signals import ended_by_interrupt
@@ -94,7 +95,7 @@ class App(Hydra):
         """Make a single run; `make_run` is its task. One that is refused leaves no folder behind."""
         config = self.compose_config(config_name, overrides, RunMode.RUN, with_log_configuration)
         request = requested(config)
-        folder, made = request.folder, None
+        folder, made = RunFolder(config.hydra.run.dir), None  # as the user named it
         if request.resume:
             folder.check_writable("resume")
         else:
@@ -106,10 +107,11 @@ class App(Hydra):
         context = HydraContext(self.config_loader, callbacks)
         job = run_job(lambda _: make_run(request), config, "hydra.run.dir", None, context, with_log_configuration)
         callbacks.on_run_end(config=config, config_name=config_name, job_return=job)
-        error = job._return_value
-        if made is not None and isinstance(error, USER_ERRORS) and not isinstance(error, Diverged):
-            folder.discard(made)
-        _ = job.return_value  # raises the job's exception
+        if job.status == JobStatus.FAILED:
+            error = job._return_value  # `return_value` would print a line of Hydra's own
+            if made is not None and isinstance(error, USER_ERRORS) and not isinstance(error, Diverged):
+                folder.discard(made)
+            raise error
         return job
 
 
