@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, flag_override
 
 import gan_lab.config.resolvers  # noqa: F401  # conf/ uses them
 from gan_lab.config.schema import TrainConfig
@@ -40,6 +40,14 @@ _COUNTS = {"devices": "processes, each on a device of its own", "num_nodes": "ma
 _TRAINER_KEYS = ("_target_", *_TRAINER, *_COUNTS)
 
 
+def without_hydra(config: DictConfig) -> DictConfig:
+    """A copy of a configuration without Hydra's own keys, as a job gets it. Keys keep their types."""
+    own = config.copy()
+    with flag_override(own, ["struct", "readonly"], [False, False]):
+        own.pop("hydra", None)
+    return own
+
+
 def resolved(config: DictConfig) -> DictConfig:
     """A configuration without Hydra's own keys, every interpolation replaced by its value, so that it stays as checked.
 
@@ -47,8 +55,7 @@ def resolved(config: DictConfig) -> DictConfig:
         ConfigError: for a value that would be an interpolation again.
         OmegaConfBaseException: for an interpolation that leads nowhere.
     """
-    own = OmegaConf.masked_copy(config, [key for key in map(str, config) if key != "hydra"])
-    values: Any = OmegaConf.to_container(own, resolve=True)
+    values: Any = OmegaConf.to_container(without_hydra(config), resolve=True)
     for where, value in leaves(values, into_lists=True):
         if isinstance(value, str) and "${" in value:
             raise ConfigError(f"{where}={value}: expected a value without ${{")

@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, flag_override, open_dict
 
-from gan_lab.config.checks import check, config_hash
+from gan_lab.config.checks import check, config_hash, without_hydra
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.request import Change, RunRequest, chosen_options
 from gan_lab.runs.resume import Start, changes_since, check_has_checkpoints
@@ -46,7 +46,7 @@ def requested(config: DictConfig) -> RunRequest:
     changes = changes_since(folder, asked)
     if not changes:
         return RunRequest(asked, folder, names, resume=True)
-    written = OmegaConf.masked_copy(config, [key for key in map(str, config) if key != "hydra"])
+    written = without_hydra(config)
     written.resume = None
     typed = OverridesParser.create().parse_overrides(config.hydra.overrides.task)
     words = [one.input_line or "" for one in typed if one.key_or_group != "resume"]
