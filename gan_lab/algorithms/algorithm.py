@@ -113,14 +113,14 @@ class Algorithm(pl.LightningModule):
         return [player.optimizer for player in players], [player.scheduler for player in players]
 
     def on_fit_start(self) -> None:
-        """Let the latents' generator live on the training's device, where a checkpoint left it."""
+        """Make the latents' random generator on the training's device, in the state that a checkpoint holds."""
         self.noise = torch.Generator(self.device).manual_seed(self.noise_seed)
         if self._loaded_noise is None:
             return
         device, state = self._loaded_noise
         if device == self.device.type:
             self.noise.set_state(state)
-        else:  # another kind of device cannot continue the stream; a new seed makes sure that no latent comes twice
+        else:  # the state belongs to another kind of device: a new seed, so that no latents are repeated
             self.noise.manual_seed(self.noise_seed + self.players["generator"].updates)
 
     def on_train_start(self) -> None:

@@ -75,7 +75,7 @@ class GAN(Algorithm):
         real_logits, fake_logits = self.logits_of_both(real, fake, batch.labels)
         loss = self.loss.objective.discriminator(real_logits, fake_logits)
         judge = self.judge(batch.labels, real_logits, fake_logits)
-        loss = self.plus(loss, self.loss.penalties, discriminator.updates, judge, real, fake)
+        loss = self.with_added(loss, self.loss.penalties, discriminator.updates, judge, real, fake)
         discriminator.descend(loss, self.curves)
         if self.loss.constraint is not None:
             self.loss.constraint.project(discriminator.network)
@@ -98,7 +98,7 @@ class GAN(Algorithm):
             loss = self.loss.objective.generator(real_logits, fake_logits)
             judge = self.judge(request.labels, real_logits, fake_logits)
             step = GeneratorStep(batch, request, fake, judge, {name: one.network for name, one in self.players.items()})
-            loss = self.plus(loss, self.loss.terms, generator.updates, step)
+            loss = self.with_added(loss, self.loss.terms, generator.updates, step)
             generator.descend(loss, self.curves)
         self.curves["loss/generator"] = loss.detach()
 
@@ -120,7 +120,7 @@ class GAN(Algorithm):
         discriminator = self.players["discriminator"]
         return Judge(discriminator.network, labels if discriminator.takes_labels else None, real_logits, fake_logits)
 
-    def plus(self, loss: Tensor, parts: Mapping[str, Weighted], updates: int, *arguments: Any) -> Tensor:
+    def with_added(self, loss: Tensor, parts: Mapping[str, Weighted], updates: int, *arguments: Any) -> Tensor:
         """The loss with every penalty or term that is due added, times its weight; the curves show it unweighted."""
         for name, part in parts.items():
             if part.due(updates):

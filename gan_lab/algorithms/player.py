@@ -77,7 +77,7 @@ class Player:
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Inside, the weights take no gradients: those that another player's update would make are used by nobody."""
+        """Inside, this network's weights take no gradients: another player's update does not need them."""
         for weight in self.trained:
             weight.requires_grad_(False)
         try:

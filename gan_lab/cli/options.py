@@ -8,6 +8,7 @@ from pathlib import Path
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.errors import OverrideParseException
 
 from gan_lab.config.targets import check_allowed
 from gan_lab.errors import ConfigError
@@ -85,11 +86,16 @@ def parse_overrides(words: Iterable[str]) -> list[Override]:
     ``resume=`` may name a folder without the quotes that Hydra asks for: the runs of a sweep have ``=`` and ``,`` in
     their names.
     """
-    lines = [
-        _line("resume", name) if (name := word.removeprefix("resume=")) != word and Path(name).is_dir() else word
-        for word in words
-    ]
-    return OverridesParser.create().parse_overrides(lines)
+    parser = OverridesParser.create()
+    overrides = []
+    for word in words:
+        name = word.removeprefix("resume=")
+        quoted = word if name == word else _line("resume", name)
+        try:
+            overrides.append(parser.parse_override(quoted if Path(name).is_dir() else word))
+        except OverrideParseException:
+            overrides.append(parser.parse_override(quoted))
+    return overrides
 
 
 def resumed(line: CommandLine) -> CommandLine:

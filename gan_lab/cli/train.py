@@ -1,24 +1,25 @@
 """``gan-lab``: Hydra composes the configuration, `gan_lab.training.run` makes the run.
 
-Hydra instantiates callbacks, launcher, sweeper and logging from what it composes, and has no hook before that. So it is
-started as ``hydra.main`` starts it, but with a loader of configurations of our own, which checks them first. The loader
-also composes the jobs of a sweep, in this process or in one that a launcher has started: what a swept option brings is
-checked as well.
+Hydra instantiates callbacks, launcher, sweeper and logging as soon as it has composed a configuration. It is therefore
+started as ``hydra.main`` starts it, but with `CheckedLoader`, which checks every configuration while it is composed,
+those of a sweep's jobs too, in this process or in one that a launcher has started.
 
 torch and Lightning take seconds to import, so nothing here imports them before a run begins.
 """
 
 import os
 import sys
+from argparse import Namespace
+from functools import cached_property
 from typing import Any
 
 from hydra import version
 from hydra._internal.callbacks import Callbacks
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import CachingConfigRepository
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import (
     _run_app,
-    _run_hydra,
     create_automatic_config_search_path,
     get_args_parser,
     validate_config_path,
@@ -47,7 +48,6 @@ from gan_lab.sweeps.worker import make_job
 from gan_lab.training.run import execute, requested
 
 _CONFIG_PATH, _CONFIG_NAME = "pkg://gan_lab.conf", "train"
-_SHOWING = ("help", "hydra_help", "cfg", "info", "shell_completion", "resolve")
 
 
 class CheckedLoader(ConfigLoaderImpl):
@@ -81,6 +81,16 @@ class CheckedLoader(ConfigLoaderImpl):
         check_hydra(OmegaConf.masked_copy(config.hydra, CHECKED), str(job["name"]), self.allowed)
         return config
 
+    def get_group_options(self, group_name: str, *arguments: Any, **keywords: Any) -> list[str]:
+        """As Hydra's, which copies every YAML that it has read for each group; ``--help`` asks for a hundred groups."""
+        if keywords or len(arguments) > 1:
+            return super().get_group_options(group_name, *arguments, **keywords)
+        return self._groups.get_group_options(group_name, *arguments)
+
+    @cached_property
+    def _groups(self) -> CachingConfigRepository:
+        return self._parse_overrides_and_create_caching_repo(None, [])[1]
+
 
 class App(Hydra):
     """Hydra, whose single runs are checked before they have a folder."""
@@ -94,6 +104,7 @@ class App(Hydra):
     ) -> JobReturn:
         """Make a single run; `make_run` is its task. One that is refused leaves no folder behind."""
         config = self.compose_config(config_name, overrides, RunMode.RUN, with_log_configuration)
+        callbacks = Callbacks(config)
         request = requested(config)
         folder, made = RunFolder(config.hydra.run.dir), None  # as the user named it
         if request.resume:
@@ -102,7 +113,6 @@ class App(Hydra):
             check_record(config.hydra.output_subdir)
             refuse_untuned(request.names["protocol"])
             made = folder.create(again=config.resume is not None)
-        callbacks = Callbacks(config)
         callbacks.on_run_start(config=config, config_name=config_name)
         context = HydraContext(self.config_loader, callbacks)
         job = run_job(lambda _: make_run(request), config, "hydra.run.dir", None, context, with_log_configuration)
@@ -127,29 +137,45 @@ def make_run(request: RunRequest) -> float:
 
 
 def run_hydra(line: CommandLine) -> None:
-    """Do what a command line asks of Hydra: make a run or a sweep, or show something."""
+    """Do what a command line asks of Hydra: make a run or a sweep, or show something.
+
+    Raises:
+        ConfigError: for options that exclude each other.
+    """
     version.setbase("1.3")
     options = line.options
     options.overrides = line.lines()
-    if any(getattr(options, name) for name in _SHOWING) or (options.run and options.multirun):
-        _run_hydra(options, get_args_parser(), make_job, _CONFIG_PATH, _CONFIG_NAME)  # Hydra instantiates nothing of it
-        return
-    config_name = options.config_name or _CONFIG_NAME
+    if sum(bool(getattr(options, name)) for name in ("run", "multirun", "cfg", "info", "shell_completion")) > 1:
+        raise ConfigError("Only one of --run, --multirun, --cfg, --info and --shell_completion can be specified")
+    if options.resolve and not (options.cfg or options.help):
+        raise ConfigError("The --resolve flag can only be used in conjunction with --cfg or --help")
+    name = options.config_name or _CONFIG_NAME
     path = _search_path(options.config_path or _CONFIG_PATH, options.config_dir)
     app = App("gan-lab", CheckedLoader(path, line.allowed_targets()))
     GlobalHydra.instance().initialize(app)
     try:
-        _run_app(
-            run=not options.multirun,
-            multirun=options.multirun,
-            mode=app.get_mode(config_name, options.overrides),
-            hydra=app,
-            config_name=config_name,
-            task_function=make_job,
-            overrides=options.overrides,
-        )
+        if not _shown(app, name, options):
+            mode = app.get_mode(name, options.overrides)
+            _run_app(not options.multirun, options.multirun, mode, app, name, make_job, options.overrides)
     finally:
         GlobalHydra.instance().clear()
+
+
+def _shown(app: App, config_name: str, options: Namespace) -> bool:
+    """Show what an option asks to see; whether one does."""
+    if options.help:
+        app.app_help(config_name, get_args_parser(), options)
+    elif options.hydra_help:
+        app.hydra_help(config_name, get_args_parser(), options)
+    elif options.cfg:
+        app.show_cfg(config_name, options.overrides, options.cfg, options.package, options.resolve)
+    elif options.shell_completion:
+        app.shell_completion(config_name, options.overrides)
+    elif options.info:
+        app.show_info(options.info, config_name, options.overrides)
+    else:
+        return False
+    return True
 
 
 def _search_path(config_path: str, config_dir: str | None) -> ConfigSearchPath:

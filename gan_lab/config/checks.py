@@ -187,8 +187,9 @@ def _check_graph(config: DictConfig) -> None:
         "trainer.precision": (config.trainer.precision, ("32-true", "64-true", "bf16-mixed")),
         "trainer.detect_anomaly": (config.trainer.get("detect_anomaly", False), (False,)),
     }
-    for name, penalty in config.loss.penalties.items():
-        needed[f"loss.penalties.{name}.every"] = (penalty.get("every", 1), (1,))
+    for kind in ("penalties", "terms"):
+        for name, part in config.loss[kind].items():
+            needed[f"loss.{kind}.{name}.every"] = (part.get("every", 1), (1,))
     for key, (value, expected) in needed.items():
         if value not in expected:
             words = ", ".join(map(str, expected))
@@ -248,7 +249,7 @@ def config_hash(config: DictConfig) -> str:
 
 def hash_of(asked: dict[Any, Any]) -> str:
     """`config_hash` of a configuration as plain, resolved containers."""
-    beside = ("resume", "allowed_targets")  # they say how a process began, not what is run
+    beside = ("resume", "allowed_targets")  # they do not affect training
     run = {key: value for key, value in asked.items() if key not in beside}
     loss = run.get("loss")
     if isinstance(loss, dict) and loss.get("terms") == {}:  # runs of before there were terms keep their hash

@@ -14,15 +14,17 @@ _HYDRA = ("gan_lab.sweeps.hydra_callback.Launch", "hydra_plugins", "hydra._inter
 _INSTANTIATED, _LOGGING = ("callbacks", "launcher", "sweeper"), ("hydra_logging", "job_logging")
 CHECKED = [*_INSTANTIATED, *_LOGGING]
 _LOG = "${hydra.runtime.output_dir}/${hydra.job.name}.log"
-_PART_OF_A_TEXT = re.compile(r"[^${}\\]+\$\{.*|\$\{.*\}[^${}\\]+")
+# part of a text, or the job's name, as in submitit's own configuration: it is checked to be a plain word
+_MAY_LEAD_ON = re.compile(r"[^${}\\]+\$\{.*|\$\{.*\}[^${}\\]+|\$\{hydra\.job\.name\}")
+_LOGGING_CLASSES = [f"logging.{name}" for name in ("StreamHandler", "FileHandler", "NullHandler", "Formatter")]
 _STREAMS = ("ext://sys.stdout", "ext://sys.stderr")  # the only Python objects that Hydra's own logging names
 
 
 def check_hydra(hydra: DictConfig, job_name: str, allowed: Sequence[str]) -> None:
     """Raise ConfigError for anything among Hydra's own nodes that would run code that is not allowed.
 
-    Nodes are read as they are written, unresolved: what an interpolation leads to may be another thing when Hydra
-    uses it. So it may be part of a text, but not a whole value, which could be a block with a ``_target_``.
+    Nodes are read as they are written: an interpolation may have another value by the time Hydra uses it. It may be
+    part of a text, but not a whole value, which could be a block with a ``_target_``.
 
     Args:
         hydra: those nodes of a composed configuration.
@@ -36,7 +38,7 @@ def check_hydra(hydra: DictConfig, job_name: str, allowed: Sequence[str]) -> Non
             if key == "_target_" or (key == "custom_search_space" and value is not None):  # Optuna calls the latter
                 check_name(where, value, _HYDRA, allowed)
                 check_target(where, value, _HYDRA, allowed)
-            elif isinstance(value, str) and "${" in value and not _PART_OF_A_TEXT.fullmatch(value):
+            elif isinstance(value, str) and "${" in value and not _MAY_LEAD_ON.fullmatch(value):
                 raise ConfigError(f"{where}={value}: expected a value without ${{")
     for part in _LOGGING:
         for where, value in leaves(written[part], f"hydra.{part}", into_lists=True):
@@ -61,5 +63,5 @@ def _may_log(key: str, text: str) -> bool:
     if key == "()" or "${" in text:
         return False
     if key == "class":
-        return re.fullmatch(r"logging\.(handlers\.)?\w+", text) is not None
+        return text in _LOGGING_CLASSES
     return not text.startswith("ext://") or text in _STREAMS

@@ -7,7 +7,8 @@ Python beside it: a folder of YAML often comes from someone else, and naming it 
 run its code.
 
 Checks come in two steps. `check_names` reads names alone and imports nothing; it refuses before a folder is made.
-`check_targets` imports what the names lead to: ``gan_lab.losses.recipe.os.system`` begins well and ends elsewhere.
+`check_targets` imports what the names lead to: ``gan_lab.losses.recipe.os.system`` starts with an allowed package and
+leads to another.
 """
 
 import inspect
@@ -58,10 +59,21 @@ def check_targets(targets: Iterable[tuple[str, Any]], allowed: Sequence[str]) ->
     """
     for where, name in targets:
         found = check_target(where, name, _PARTS, allowed)
-        owner = where.removesuffix("_target_").removesuffix(".")
-        for pattern, base in _BASES.items():
-            if inspect.isclass(found) and re.fullmatch(pattern, owner) and not issubclass(found, _locate(base)):
-                raise ConfigError(f"{where}={name}: expected a subclass of {base}")
+        base = base_of(where.removesuffix("_target_").removesuffix("."))
+        if base is not None and inspect.isclass(found) and not issubclass(found, _locate(base)):
+            raise ConfigError(f"{where}={name}: expected a subclass of {base}")
+
+
+def check_kind(key: str, made: Any) -> None:
+    """Raise ConfigError for an object that its key cannot have: a function may have made it."""
+    base = base_of(key)
+    if base is not None and not isinstance(made, _locate(base)):
+        raise ConfigError(f"{key}: it is a {type(made).__name__}: expected a {base}")
+
+
+def base_of(key: str) -> str | None:
+    """The class that the object at a key must be an instance of; None for any."""
+    return next((base for pattern, base in _BASES.items() if re.fullmatch(pattern, key)), None)
 
 
 def check_allowed(allowed: Sequence[str]) -> None:

@@ -17,14 +17,14 @@ _count = 1  # of processes; every iteration reads it many times, and asking PyTo
 _hosts: Any = None  # a gloo group for decisions: NCCL messages would queue behind GPU kernels
 
 
-def meet() -> None:
+def connect() -> None:
     """Let the connected processes share their batches and decisions from here on."""
     global _count, _hosts
     _count = dist.get_world_size()
     _hosts = dist.new_group(backend="gloo")
 
 
-def part() -> None:
+def disconnect() -> None:
     """Disconnect the processes, if they are connected."""
     global _count, _hosts
     _count, _hosts = 1, None

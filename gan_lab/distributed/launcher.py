@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from gan_lab.distributed.collectives import part
+from gan_lab.distributed.collectives import disconnect
 from gan_lab.distributed.forkserver import end_with_parent, forkserver
 from gan_lab.distributed.strategy import SharedBatch, announced
 from gan_lab.errors import ConfigError
@@ -37,7 +37,7 @@ def assisted(strategy: Any, function: Callable[[], None]) -> Iterator[None]:
             with _started(strategy, cluster.main_port, function):
                 yield
     finally:
-        part()
+        disconnect()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from multiprocessing.process import BaseProcess
 import torch.distributed as dist
 from pytorch_lightning.strategies import DDPStrategy
 
-from gan_lab.distributed.collectives import meet
+from gan_lab.distributed.collectives import connect
 
 
 class SharedBatch(DDPStrategy):
@@ -38,7 +38,7 @@ class SharedBatch(DDPStrategy):
                 assistant.join()
                 raise
         super().setup_distributed()
-        meet()
+        connect()
 
     def configure_ddp(self) -> None:
         """Copy the first process's weights to all."""

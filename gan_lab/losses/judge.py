@@ -16,8 +16,8 @@ class Judge:
         discriminator: maps samples, and labels if they are given, to logits ``[B]`` or ``[B, heads]``.
         labels: the classes of the batch, ``[B]`` int64, or None. Real and generated samples share them, so that points
             between a real and a generated sample have a class too.
-        real: the logits that this update has of the real samples, or None; nobody need compute them again.
-        fake: the same of the generated samples.
+        real: this update's logits of the real samples, or None. Use them instead of calling the discriminator again.
+        fake: the same for the generated samples.
     """
 
     discriminator: Callable[..., Tensor]

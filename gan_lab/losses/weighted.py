@@ -16,8 +16,8 @@ class Weighted(ABC):
     Args:
         weight: its factor in the loss. A call returns the unweighted value, which is what the curves show; the
             algorithm multiplies it, once.
-        every: updates of the player between two evaluations. The weight is multiplied by it, so that the average push
-            stays the same (lazy regularisation, Karras et al. 2020, arXiv 1912.04958, appendix B).
+        every: updates of the player between two evaluations. The weight is multiplied by it, so that its mean
+            contribution to an update stays the same (lazy regularisation, Karras et al. 2020, arXiv 1912.04958, app. B).
 
     Raises:
         ValueError: for a number that is negative or not finite, or ``every`` that is no whole number of at least 1.
@@ -32,7 +32,7 @@ class Weighted(ABC):
         check_positive(f"{type(self).__name__}.every", self.every)
 
     def due(self, updates: int) -> bool:
-        """Whether it is computed in the update that follows so many."""
+        """Whether it is computed in the next update, after so many updates of the player."""
         return updates % self.every == 0
 
     @abstractmethod

@@ -159,7 +159,7 @@ def _state(path: Path, status: dict[str, Any]) -> tuple[str, str]:
             return state, f"still running: last wrote {_ago(quiet)} ago"
         return "killed", f"says running, but nothing has been written for {_ago(quiet)}: it was killed without a word"
     if state in ("diverged", "failed", "interrupted"):
-        return state, reason or "it left no word"
+        return state, reason or "no error was recorded"
     return (state, reason) if state == "done" else ("unreadable", reason or f"status.json: there is no state '{state}'")
 
 

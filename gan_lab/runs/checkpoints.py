@@ -81,7 +81,7 @@ def newest_checkpoint(folder: RunFolder) -> tuple[Start, dict[str, Any] | None]:
             file = folder.checkpoint(iteration)
             checkpoint = load_checkpoint(file)
             if (done := checkpoint["global_step"]) != iteration:
-                raise BrokenCheckpoint(f"{file}: it was made after {done} iterations, as another name would say")
+                raise BrokenCheckpoint(f"{file}: it was saved at iteration {done}, not at that of its name")
         except BrokenCheckpoint as error:
             broken.append(error)
             continue
@@ -119,7 +119,7 @@ def check_fits(file: Path | None, checkpoint: Mapping[str, Any], weights: Mappin
 def check_callbacks(file: Path | None, checkpoint: Mapping[str, Any], callbacks: Iterable[str]) -> None:
     """Raise ConfigError unless a checkpoint has a state for each of these callbacks, named by their state keys."""
     if missing := set(callbacks) - checkpoint["callbacks"].keys():
-        raise ConfigError(f"{file}: it lacks what {', '.join(sorted(missing))} kept")
+        raise ConfigError(f"{file}: it lacks the state of {', '.join(sorted(missing))}")
 
 
 def _shapes(weights: Mapping[str, Tensor]) -> dict[str, torch.Size]:

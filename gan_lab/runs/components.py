@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan_lab.config.checks import named_targets
 from gan_lab.config.messages import blame
-from gan_lab.config.targets import check_targets
+from gan_lab.config.targets import check_kind, check_targets
 from gan_lab.datasets import Dataset, Request
 from gan_lab.datasets.batch import one_per_sample
 from gan_lab.errors import ConfigError
@@ -33,7 +33,10 @@ def build(config: DictConfig, key: str, **arguments: Any) -> Any:
     node = OmegaConf.select(config, key)
     check_targets(named_targets(OmegaConf.to_container(node, resolve=False), key), config.allowed_targets)
     with blame(key):
-        return instantiate(node, **arguments, _convert_="all")
+        made = instantiate(node, **arguments, _convert_="all")
+    if not node.get("_partial_", False):
+        check_kind(key, made)
+    return made
 
 
 def build_dataset(config: DictConfig) -> Dataset:
@@ -59,9 +62,9 @@ def build_discriminator(config: DictConfig, sample_shape: tuple[int, ...]) -> to
     return _network(build(config, "model.discriminator", sample_shape=sample_shape))
 
 
-def _network(network: Any) -> torch.nn.Module:
+def _network(network: torch.nn.Module) -> torch.nn.Module:
     # convolutions are faster with the channels last in memory, on processors and GPUs alike
-    return network.to(memory_format=torch.channels_last) if isinstance(network, torch.nn.Module) else network
+    return network.to(memory_format=torch.channels_last)
 
 
 def latent_prior(config: DictConfig) -> Prior:
@@ -115,8 +118,6 @@ def build_comparison(
     with torch.random.fork_rng():
         torch.manual_seed(0)  # a user's extractor may draw its weights: always the same ones, and none of training's
         module = build(OmegaConf.create({"evaluation": evaluation, "allowed_targets": allowed}), "evaluation.extractor")
-    if not isinstance(module, torch.nn.Module):
-        raise ConfigError(f"evaluation.extractor: it is a {type(module).__name__}: expected a torch.nn.Module")
     settings = OmegaConf.to_container(evaluation.extractor, resolve=True)
     assert isinstance(settings, dict)
     measures = Measures(tuple(evaluation.metrics), evaluation.k, evaluation.kid_subsets, evaluation.kid_subset_size)

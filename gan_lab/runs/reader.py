@@ -46,7 +46,8 @@ def read_result(file: Path) -> dict[str, Any]:
     result = read_json(file)
     if result.get("schema", _SCHEMA) != _SCHEMA:
         raise BrokenRecord(f"{file}: schema {result['schema']} is not one this version reads ({_SCHEMA})")
-    result |= {key: kind() for key, kind in _LATER.items() if key not in result}
+    result |= {key: kind() for key, kind in _LATER.items() if key not in result and key != "protocol"}
+    result.setdefault("protocol", "unknown")
     _checked(file, result, _RESULT | _LATER)
     budget = _checked(file, result["budget"], dict.fromkeys(BUDGET, int) | {"train_seconds": int | float})
     if short := [key for key in BUDGET if not budget[key] >= (key == "iterations")]:

@@ -25,7 +25,7 @@ from gan_lab.training.run import checked_job
 
 
 class Launch(Callback):
-    """Refuses a sweep that cannot be before its folder is made, keeps its index, and writes its report.
+    """Refuses an invalid sweep before its folder is made, keeps its index, and writes its report.
 
     Hydra turns an Exception of a callback into a warning. SystemExit passes, and ends the program with its sentence.
     """
@@ -49,7 +49,7 @@ class Launch(Callback):
         print(f"\n{sweep.update()}\nsweep   {sweep.path}", flush=True)
         lost = {run: status for run, status in sweep.states().items() if status["state"] != "done"}
         for run, status in lost.items():
-            reason = (status["error"] or "it left no word").strip().splitlines()[-1]
+            reason = (status["error"] or "no error was recorded").strip().splitlines()[-1]
             print(f"  {status['state']}: {run.path.relative_to(sweep.path)}: {reason}", file=sys.stderr)
         from gan_lab.report.render import write_report
 

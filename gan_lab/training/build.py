@@ -71,6 +71,8 @@ def build_module(config: DictConfig, sample_shape: tuple[int, ...], processes: i
         generator, discriminator = over_all_processes(generator), over_all_processes(discriminator)
     if loss.constraint is not None:
         loss.constraint.attach(discriminator)
+    if config.trainer.precision == "64-true":  # before the optimizers, some of which make their state at once
+        generator, discriminator = generator.double(), discriminator.double()
     players = {
         "generator": build_player(config, "generator", generator, config.ema_decay),
         "discriminator": build_player(config, "discriminator", discriminator),
@@ -78,7 +80,7 @@ def build_module(config: DictConfig, sample_shape: tuple[int, ...], processes: i
     for oddity in check_combination(
         loss.objective,
         loss.constraint,
-        ", ".join(loss.gradient_penalties),
+        loss.gradient_penalties,
         discriminator,
         players["discriminator"].optimizer,
         config.trainer.precision,
@@ -127,7 +129,7 @@ def build_trainer(
         checkpoint: what the checkpoint to go on from holds, if it has been loaded.
     """
     processes = config.trainer.devices * config.trainer.num_nodes
-    trainer = build(
+    return build(
         config,
         "trainer",
         strategy=SharedBatch(timeout=timedelta(minutes=10)) if processes > 1 else "auto",
@@ -140,8 +142,6 @@ def build_trainer(
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    assert isinstance(trainer, pl.Trainer)  # `build` makes nothing else of this key
-    return trainer
 
 
 class Training:

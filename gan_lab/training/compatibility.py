@@ -1,6 +1,6 @@
 """Combinations of parts that are ill-defined or known to fail: errors and warnings before training begins."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import nn
@@ -24,8 +24,6 @@ def check_networks(
 ) -> None:
     """Raise ConfigError unless G makes samples of the dataset's shape and D gives the logits the objective takes."""
     for name, network in (("generator", generator), ("discriminator", discriminator)):
-        if not isinstance(network, nn.Module):
-            raise ConfigError(f"model.{name}: it is a {type(network).__name__}: expected a torch.nn.Module")
         if batch_size == 1 and _has_batchnorm(network):
             raise ConfigError(f"batch_size=1: expected at least 2, as model.{name} has BatchNorm")
     with torch.no_grad():
@@ -49,7 +47,7 @@ def check_networks(
 def check_combination(
     objective: Objective,
     constraint: Constraint | None,
-    penalties: str,
+    penalties: Sequence[str],
     discriminator: nn.Module,
     optimizer: Optimizer,
     precision: str,
@@ -60,7 +58,7 @@ def check_combination(
     Args:
         objective: the recipe's.
         constraint: the recipe's, or None.
-        penalties: names of the recipe's gradient penalties, as one text; empty for none.
+        penalties: names of the recipe's gradient penalties.
         discriminator: the network that the losses are computed from.
         optimizer: the discriminator's.
         precision: the trainer's.
@@ -69,9 +67,10 @@ def check_combination(
     Raises:
         ConfigError: for a combination that is ill-defined.
     """
+    named = f"loss.penalties ({', '.join(penalties)})"
     if penalties and _has_batchnorm(discriminator) and not allow_batchnorm_penalty:
         raise ConfigError(
-            f"loss.penalties ({penalties}) look at each sample's own gradient, which BatchNorm in the discriminator "
+            f"{named} look at each sample's own gradient, which BatchNorm in the discriminator "
             "leaves undefined: set model.discriminator.norm=layer, or allow_batchnorm_penalty=true"
         )
     if isinstance(objective, Wasserstein) and not penalties and constraint is None:
@@ -92,7 +91,7 @@ def check_combination(
         )
     if penalties and precision == "16-mixed":
         yield (
-            f"loss.penalties ({penalties}) in trainer.precision=16-mixed: gradients of gradients overflow fp16 easily; "
+            f"{named} in trainer.precision=16-mixed: gradients of gradients overflow fp16 easily; "
             "bf16-mixed or 32-true are safe"
         )
 

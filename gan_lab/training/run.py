@@ -1,6 +1,7 @@
 """A run: trained as requested, with its folder kept true of it.
 
-PyTorch and Lightning are imported when a run is recorded as running, so that a signal during those seconds is heard.
+PyTorch and Lightning take seconds to import. They are imported after the run is recorded as running, so that a signal
+during those seconds is recorded too.
 """
 
 import logging
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig, OmegaConf, flag_override, open_dict
+from omegaconf import DictConfig, flag_override, open_dict
 
 from gan_lab.config.checks import check, config_hash, without_hydra
 from gan_lab.runs.folder import RunFolder
@@ -92,7 +93,7 @@ def _train(request: RunRequest, stop: Stop) -> float:
     from gan_lab.training.result import hyperparameters, result_of
 
     training = _built(request, stop)
-    folder, start = request.folder, training.start
+    folder, start, shown = request.folder, training.start, hyperparameters(request)
     if start.again:  # only now, as every refusal above must leave the folder as it was
         _take_up(request, start, training.config.iterations)
     with assisted(training.trainer.strategy, partial(assist, request, start)):
@@ -100,7 +101,7 @@ def _train(request: RunRequest, stop: Stop) -> float:
     result = result_of(request, training)
     if folder.result_file.exists():  # the run was interrupted after its result was written, and was evaluated since
         result["evaluations"] = folder.result()["evaluations"]
-    training.curves.write_hyperparameters(hyperparameters(request), result["metrics"])
+    training.curves.write_hyperparameters(shown, result["metrics"])
     write_json(folder.result_file, result)
     return next(iter(result["metrics"].values()))
 

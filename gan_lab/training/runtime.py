@@ -97,6 +97,9 @@ def check_devices(trainer: DictConfig, compile_mode: bool | str, batch_size: int
     if compile_mode == "cudagraph" and (accelerator == "cpu" or not torch.cuda.is_available()):
         raise ConfigError("compile=cudagraph: expected a CUDA GPU to train on; the CPU has compile=true")
     devices, nodes = trainer.devices, trainer.num_nodes
+    gpus = torch.cuda.device_count()
+    if accelerator in ("gpu", "cuda", "auto") and torch.cuda.is_available() and devices > gpus:
+        raise ConfigError(f"trainer.devices={devices}: expected at most {gpus}, the GPUs of this machine")
     processes, started = devices * nodes, environment.size()
     if nodes > 1 and started is None:  # Lightning would wait for the others for minutes
         raise ConfigError(f"trainer.num_nodes={nodes}: expected to be started by srun or torchrun on every node")

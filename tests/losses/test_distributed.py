@@ -37,9 +37,9 @@ def _work(rank, rendezvous, folder, work):
     dist.init_process_group(
         "gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=2, timeout=timedelta(seconds=60)
     )
-    collectives.meet()
+    collectives.connect()
     torch.save(work(rank), f"{folder}/{rank}.pt")
-    collectives.part()
+    collectives.disconnect()
     assert collectives.process_count() == 1
     assert not dist.is_initialized()
 

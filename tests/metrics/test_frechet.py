@@ -9,7 +9,7 @@ from torch import nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 from truth import random_sets, truth_sets
 
-from gan_lab.distributed.collectives import meet
+from gan_lab.distributed.collectives import connect
 from gan_lab.metrics import Moments, frechet_distance
 
 
@@ -75,7 +75,7 @@ def test_bad_features():
 
 def moments_of_share(rank: int, rendezvous: str, out: str) -> None:
     dist.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=2)
-    meet()
+    connect()
     share = [slice(None, 100), slice(100, None)][rank]
     moments = Moments.of(random_sets()[0][share] + 10 * rank).reduced()
     if rank == 1:
