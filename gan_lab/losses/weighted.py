@@ -17,7 +17,7 @@ class Weighted(ABC):
         weight: its factor in the loss. A call returns the unweighted value, which is what the curves show; the
             algorithm multiplies it, once.
         every: updates of the player between two evaluations. The weight is multiplied by it, so that its mean
-            contribution to an update stays the same (lazy regularisation, Karras et al. 2020, arXiv 1912.04958, app. B).
+            contribution to an update stays the same (lazy regularisation, Karras et al. 2020, arXiv 1912.04958, §B).
 
     Raises:
         ValueError: for a number that is negative or not finite, or ``every`` that is no whole number of at least 1.

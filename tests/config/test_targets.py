@@ -217,6 +217,19 @@ def test_an_option_that_is_swept_tells_hydra_to_run_nothing(tmp_path, monkeypatc
     assert sorted(path.name for path in tmp_path.iterdir()) == ["evil.py", "theirs"]
 
 
+@pytest.mark.parametrize("show", [["--help"], ["--hydra-help"], ["--cfg", "job"], ["--info", "config"]])
+@pytest.mark.parametrize("part", ["hydra_logging", "job_logging"])
+def test_showing_somebodys_experiment_runs_nothing(tmp_path, monkeypatch, show, part):
+    """Hydra configures its logging before it shows anything."""
+    (tmp_path / "theirs" / "experiment").mkdir(parents=True)
+    logging = f"hydra:\n  {part}:\n    formatters:\n      x: {{(): evil.run}}\n"
+    (tmp_path / "theirs" / "experiment" / "evil.yaml").write_text(f"# @package _global_\n{logging}")
+    (tmp_path / "evil.py").write_text("import pathlib\npathlib.Path('ran').touch()\ndef run(**_): pass\n")
+    said = refusal(monkeypatch, tmp_path, gan_lab, "gan-lab", "--config-dir", "theirs", "experiment=evil", *show)
+    assert said.startswith(f"gan-lab: hydra.{part}.")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["evil.py", "theirs"]
+
+
 def test_what_hydra_is_told_may_not_change_between_two_readings(tmp_path, monkeypatch):
     """An interpolation is not what it leads to now: the clock, say, may lead it elsewhere when Hydra uses it."""
     (tmp_path / "theirs" / "experiment").mkdir(parents=True)
