@@ -217,7 +217,7 @@ def test_an_option_that_is_swept_tells_hydra_to_run_nothing(tmp_path, monkeypatc
     assert sorted(path.name for path in tmp_path.iterdir()) == ["evil.py", "theirs"]
 
 
-@pytest.mark.parametrize("show", [["--help"], ["--hydra-help"], ["--cfg", "job"], ["--info", "config"]])
+@pytest.mark.parametrize("show", [["--help"], ["--cfg", "job"], ["--info", "config"]])
 @pytest.mark.parametrize("part", ["hydra_logging", "job_logging"])
 def test_showing_somebodys_experiment_runs_nothing(tmp_path, monkeypatch, show, part):
     """Hydra configures its logging before it shows anything."""
