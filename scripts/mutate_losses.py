@@ -36,7 +36,29 @@ TESTS = {  # of each file of gan_lab, those of tests/losses likeliest to notice 
 }
 
 _SAME_KIND = "real and fake batches have the same shape, device and type"
-EQUIVALENT: dict[str, str] = {}
+_EPSILON = (
+    "penalties.py: interpolate: epsilon = uniform(real, len(real), *[1] * (real.ndim - 1)) -> epsilon = uniform({}, "
+    "len({}), *[1] * ({}.ndim - 1))"
+)
+_AROUND = (
+    "penalties.py: DRAGAN.__call__: around = real + 0.5 * deviation * uniform(real, *real.shape) -> "
+    "around = real + 0.5 * deviation * uniform({}, *{}.shape)"
+)
+_ROOT = "return torch.where(zero, 0.0, torch.where(zero, {}, squares).sqrt())"
+_COPY = "torch._foreach_copy_(list(tensors), [part.view_as(to) for part, to in zip(parts, tensors, strict={})])"
+EQUIVALENT: dict[str, str] = {
+    _EPSILON.format("fake", "real", "real"): _SAME_KIND,
+    _EPSILON.format("real", "fake", "real"): _SAME_KIND,
+    _EPSILON.format("real", "real", "fake"): _SAME_KIND,
+    _AROUND.format("fake", "real"): _SAME_KIND,
+    _AROUND.format("real", "fake"): _SAME_KIND,
+    f"penalties.py: gradient_norms: {_ROOT.format(1.0)} -> {_ROOT.format(2.0)}": (
+        "any positive number keeps the root's slope finite there; the outer choice discards its value"
+    ),
+    f"collectives.py: average: {_COPY.format(True)} -> {_COPY.format(False)}": (
+        "`split` by the sizes of the tensors makes as many parts as there are tensors"
+    ),
+}
 """Mutants, as printed, that compute the same: why."""
 
 OPERATORS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult}

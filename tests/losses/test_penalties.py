@@ -206,3 +206,8 @@ def test_the_interval_is_a_whole_number(every):
 
 def test_published_default_weights():
     assert [(penalty().weight, penalty().every) for penalty in ALL] == [(10.0, 1)] * 6
+
+
+def test_every_penalty_takes_gradients_of_single_samples():
+    """LITERATURE.md §2: each is a function of ∇ₓC(x) at one sample; linter, precision and search go by this flag."""
+    assert [penalty.per_sample_gradient for penalty in ALL] == [True] * 6

@@ -35,6 +35,11 @@ def test_a_wrong_weight_is_named(value):
         Energy(weight=value)
 
 
+def test_a_term_that_says_nothing_counts_once_in_every_update():
+    """The loss of the papers is L_G plus the term."""
+    assert (Energy().weight, Energy().every) == (1.0, 1)
+
+
 @pytest.mark.parametrize("value", [0, 1.5])
 def test_a_wrong_interval_is_named(value):
     with pytest.raises(ValueError, match=r"Energy.every="):
