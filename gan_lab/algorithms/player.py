@@ -62,22 +62,19 @@ class Player:
         self.skipped = 0
         self.scaler = GradScaler(enabled=False)
         self.takes_labels = takes_labels(network)
-        self._forward = self._run
+        self._forward: Callable[..., Tensor] = network
 
     def __call__(self, inputs: Tensor, labels: Tensor | None = None) -> Tensor:
         """The network's outputs in training; labels reach networks that take them."""
-        return self._forward(inputs, labels)
-
-    def _run(self, inputs: Tensor, labels: Tensor | None) -> Tensor:
-        return self.network(inputs, labels) if self.takes_labels else self.network(inputs)
+        return self._forward(inputs, labels) if self.takes_labels else self._forward(inputs)
 
     def compile(self) -> None:
         """Let `torch.compile` make the calls from here on faster; penalties, which differentiate twice, do not call."""
-        self._forward = torch.compile(self._run, dynamic=False)
+        self._forward = torch.compile(self.network, dynamic=False)
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Inside, this network's weights take no gradients: another player's update does not need them."""
+        """Inside, the weights take no gradients: those that another player's update would make are used by nobody."""
         for weight in self.trained:
             weight.requires_grad_(False)
         try:

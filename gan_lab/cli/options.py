@@ -8,7 +8,7 @@ from pathlib import Path
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
-from hydra.errors import OverrideParseException
+from hydra.errors import HydraException
 
 from gan_lab.config.targets import check_allowed
 from gan_lab.errors import ConfigError
@@ -86,16 +86,19 @@ def parse_overrides(words: Iterable[str]) -> list[Override]:
     ``resume=`` may name a folder without the quotes that Hydra asks for: the runs of a sweep have ``=`` and ``,`` in
     their names.
     """
-    parser = OverridesParser.create()
-    overrides = []
-    for word in words:
-        name = word.removeprefix("resume=")
-        quoted = word if name == word else _line("resume", name)
-        try:
-            overrides.append(parser.parse_override(quoted if Path(name).is_dir() else word))
-        except OverrideParseException:
-            overrides.append(parser.parse_override(quoted))
-    return overrides
+    return OverridesParser.create().parse_overrides([_with_quotes(word) for word in words])
+
+
+def _with_quotes(word: str) -> str:
+    """An override of ``resume``, in quotes if Hydra cannot read it without, or would read the folder's name otherwise."""
+    name = word.removeprefix("resume=")
+    if name == word:
+        return word
+    try:
+        OverridesParser.create().parse_override(word)
+    except HydraException:
+        return _line("resume", name)
+    return _line("resume", name) if Path(name).is_dir() else word
 
 
 def resumed(line: CommandLine) -> CommandLine:

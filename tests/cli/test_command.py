@@ -187,7 +187,7 @@ def test_being_stopped_ends_the_iteration_and_saves(tmp_path, number, status):
     overrides = ["dataset=ring8", "iterations=1000000", "log_every=1", "threads=1", "hydra.run.dir=run", "trainer=cpu"]
     process = forked(tmp_path, *overrides)
     metrics = tmp_path / "run" / "metrics.csv"
-    while not metrics.exists():
+    while not metrics.exists() or "\n1," not in metrics.read_text():
         assert process.is_alive()
         time.sleep(0.1)
     os.kill(process.pid, number)

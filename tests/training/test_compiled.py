@@ -18,6 +18,7 @@ from training_runs import SMALL, train_in, weights_of
 )
 def test_both_networks_are_compiled_and_train_as_ever(composed, tmp_path, monkeypatch, overrides):
     graphs = []
+    torch._dynamo.reset()  # networks of the same layers would share what an earlier test has compiled
 
     def counted(graph, inputs):
         graphs.append(graph)
