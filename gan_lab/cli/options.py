@@ -90,7 +90,7 @@ def parse_overrides(words: Iterable[str]) -> list[Override]:
 
 
 def _with_quotes(word: str) -> str:
-    """An override of ``resume``, in quotes if Hydra cannot read it without, or would read the folder's name otherwise."""
+    """An override; the value of ``resume`` in quotes if it names a folder, or if Hydra cannot read it without."""
     name = word.removeprefix("resume=")
     if name == word:
         return word
