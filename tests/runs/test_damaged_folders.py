@@ -234,7 +234,7 @@ def test_a_checkpoint_under_another_name_is_none(place, monkeypatch, capfd):
     checkpoints = place / "part" / "checkpoints"
     shutil.copyfile(checkpoints / "iteration_0000006.ckpt", checkpoints / "iteration_0000009.ckpt")
     assert ended(monkeypatch, place, main, "gan-lab", "resume=part") == 0
-    assert "iteration_0000009.ckpt: it was made after 6 iterations" in capfd.readouterr().out
+    assert "iteration_0000009.ckpt: it was saved at iteration 6" in capfd.readouterr().out
     assert differences(place / "run", place / "part") == []
 
 
@@ -244,7 +244,7 @@ def test_a_checkpoint_under_another_name_is_none(place, monkeypatch, capfd):
         ({"state_dict": None}, "not a checkpoint of gan-lab"),
         ({"state_dict": {"x": 1}}, "not a checkpoint of gan-lab"),
         ({"noise": None}, "not a checkpoint of gan-lab"),
-        ({"callbacks": {}}, "it lacks what Curves"),
+        ({"callbacks": {}}, "it lacks the state of Curves"),
         ({"loops": {}}, "it lacks the state of an optimizer or of the loop"),
         ({"optimizer_states": []}, "it lacks the state of an optimizer or of the loop"),
     ],
