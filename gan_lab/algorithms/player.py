@@ -23,8 +23,8 @@ class Player:
 
     Args:
         name: what its curves are called, such as ``generator``.
-        network: what it trains; all its parameters are there, constraints attached.
-        optimizer: of the network's parameters.
+        network: the network to train; constraints are attached, so that its parameters are final.
+        optimizer: of all the network's parameters.
         schedule: factor on the learning rate, as a function of the iterations done.
         clip: largest norm of the gradient, or None for no clipping.
         ema_decay: decay of the moving average of the weights, one step an update; None for no average.
@@ -69,12 +69,12 @@ class Player:
         return self._forward(inputs, labels) if self.takes_labels else self._forward(inputs)
 
     def compile(self) -> None:
-        """Let `torch.compile` make the calls from here on faster; penalties, which differentiate twice, do not call."""
+        """Compile the network for calls of the player. Penalties differentiate twice and use the network uncompiled."""
         self._forward = torch.compile(self.network, dynamic=False)
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Inside, the weights take no gradients: those that another player's update would make are used by nobody."""
+        """Inside, this network's weights take no gradients: another player's update does not need them."""
         for weight in self.trained:
             weight.requires_grad_(False)
         try:

@@ -122,7 +122,7 @@ def _as_samples(key: str, path: Path, array: np.ndarray) -> Tensor:
     if array.dtype != np.uint8 or array.ndim != 4 or array.shape[1] not in (1, 3) or not array.size:
         raise ConfigError(
             f"{key}={path}: its array is {array.dtype} {list(array.shape)}, expected uint8 [N, H, W, C], [N, C, H, W] "
-            "or [N, H, W] with 1 or 3 channels (of floats nobody knows which is white), or float [N, D] with D of at "
+            "or [N, H, W] with 1 or 3 channels (the range of float pixels is not known), or float [N, D] with D of at "
             "least 2"
         )
     return torch.from_numpy(np.ascontiguousarray(array))

@@ -190,3 +190,12 @@ def test_every_knob_of_the_root_is_explained():
         key = line.strip()
         if key and not key.startswith(("#", "-", "_target_")) and not key.endswith(":") and ": null" not in key:
             assert "#" in key, f"train.yaml: {key}"
+
+
+@pytest.mark.parametrize("kind", ["penalties", "terms"])
+def test_a_graph_takes_nothing_that_comes_now_and_then(composed, kind):
+    """A recorded iteration repeats: what it left out would be left out for ever."""
+    part = f"+loss.{kind}.x={{_target_:gan_lab.losses.R1,every:%d}}"
+    check(composed("compile=cudagraph", part % 1))
+    with pytest.raises(ConfigError, match=rf"loss.{kind}.x.every=2: expected 1 with compile=cudagraph"):
+        check(composed("compile=cudagraph", part % 2))

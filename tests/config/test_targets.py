@@ -15,7 +15,7 @@ from gan_lab.cli.evaluate import main as evaluate
 from gan_lab.cli.sample import main as sample
 from gan_lab.cli.train import main as gan_lab
 from gan_lab.config.checks import named_targets
-from gan_lab.config.targets import check_names, check_targets
+from gan_lab.config.targets import check_kind, check_names, check_targets
 from gan_lab.errors import ConfigError
 from gan_lab.report.collect import read
 from gan_lab.runs.checkpoints import load_checkpoint, load_generator
@@ -162,6 +162,19 @@ def test_nothing_of_a_configuration_runs(composed, tmp_path, monkeypatch, node):
     with pytest.raises(ConfigError, match=r"os\.system: expected one of gan_lab's|expected a value without \$\{"):
         train_in(tmp_path / "run", config)
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "base"), [("trainer", "pytorch_lightning.Trainer"), ("loss", "gan_lab.losses.Recipe"), ("model.x", None)]
+)
+def test_what_a_function_has_made_must_be_of_its_keys_kind(key, base):
+    """A class is judged before it is called; a function of an allowed package can return anything."""
+    made = torch.nn.Tanh()
+    if base is None:
+        check_kind(key, made)
+    else:
+        with pytest.raises(ConfigError, match=f"{key}: it is a Tanh: expected a {base}"):
+            check_kind(key, made)
 
 
 # ---- a configuration folder from elsewhere ----

@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+import torch
 from configurations import options
 from torch import nn
 
@@ -10,6 +11,7 @@ from gan_lab.errors import ConfigError
 from gan_lab.losses import NonSaturating
 from gan_lab.training.build import build_module
 from gan_lab.training.compatibility import check_networks
+from gan_lab.training.runtime import check_devices
 
 
 def warnings_of(composed, caplog, *overrides):
@@ -83,3 +85,14 @@ def test_logits_that_the_objective_does_not_take(composed, model, overrides, sen
 def test_a_generator_of_another_shape():
     with pytest.raises(ConfigError, match=r"model.generator: it draws samples of shape \[3\], expected \[1, 8, 8\]"):
         check_networks(NonSaturating(), nn.Linear(100, 3), nn.Flatten(), 100, (1, 8, 8), 4)
+
+
+@pytest.mark.parametrize("accelerator", ["gpu", "auto"])
+def test_more_devices_than_gpus_are_refused_before_anything_is_built(composed, monkeypatch, accelerator):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    trainer = composed("trainer=auto", f"trainer.accelerator={accelerator}", "trainer.devices=2").trainer
+    check_devices(trainer, False, 6)
+    trainer.devices = 3
+    with pytest.raises(ConfigError, match=r"trainer.devices=3: expected at most 2, the GPUs of this machine"):
+        check_devices(trainer, False, 6)

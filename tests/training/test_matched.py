@@ -39,14 +39,14 @@ class Inputs(NamedTuple):
 
 def inputs_of(folder, loss):
     """What a run of ten iterations is given."""
-    from gan_lab.algorithms import gan as adversary
+    from gan_lab.algorithms.gan import GAN
     from gan_lab.metrics import evaluator
 
     found = Inputs([], [], [])
     update, generate, draw = (
-        adversary.GAN.update_discriminator,
+        GAN.update_discriminator,
         evaluator.generate,
-        adversary.GAN.draw_latents,
+        GAN.draw_latents,
     )
 
     def spy_update(self, batch):
@@ -62,9 +62,9 @@ def inputs_of(folder, loss):
         return found.training[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(adversary.GAN, "update_discriminator", spy_update)
+        patch.setattr(GAN, "update_discriminator", spy_update)
         patch.setattr(evaluator, "generate", spy_generate)
-        patch.setattr(adversary.GAN, "draw_latents", spy_draw)
+        patch.setattr(GAN, "draw_latents", spy_draw)
         train_in(folder, composed_of(*SMALL, f"loss={loss}", "protocol=paper", "iterations=10", "evaluation.every=5"))
     return found
 
