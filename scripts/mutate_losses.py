@@ -20,6 +20,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from tqdm import tqdm
@@ -260,10 +261,16 @@ def surviving(every: list[Mutant], jobs: int) -> Iterator[Mutant]:
                 yield mutant
 
 
+@cache
+def mutants_of_all() -> list[Mutant]:
+    """The mutants of all files; two changes may make the same mistake."""
+    found = [mutant for name in TESTS for mutant in mutants(ROOT / "gan_lab" / name)]
+    return list({mutant.source: mutant for mutant in found}.values())
+
+
 def numbered() -> dict[int, Mutant]:
     """Every mutant, by the number that ``--only`` takes."""
-    found = [mutant for name in TESTS for mutant in mutants(ROOT / "gan_lab" / name)]
-    every = {mutant.source: mutant for mutant in found}.values()  # two changes may make the same mistake
+    every = mutants_of_all()
     if gone := EQUIVALENT.keys() - set(map(str, every)):
         sys.exit("mutate_losses: in EQUIVALENT, but no mutant any more:\n" + "\n".join(sorted(gone)))
     return dict(enumerate(every))

@@ -35,6 +35,13 @@ def small_pictures() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def blank_figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report's figures are made, and drawn only where a test looks at them: that takes most of a report's time."""
+    if not request.node.get_closest_marker("figures"):
+        monkeypatch.setattr("gan_lab.report.render.encode", lambda *_: b"<svg></svg>")
+
+
 @pytest.fixture
 def composed() -> Callable[..., DictConfig]:
     """Composes train.yaml with overrides."""

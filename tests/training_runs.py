@@ -41,6 +41,7 @@ SMALL = [
     "batch_size=8",
     "evaluation.samples=100",
     "evaluation.kid_subset_size=50",
+    "evaluation.kid_subsets=5",
     "pictures.samples=4",
     "trainer=cpu",
 ]

@@ -93,7 +93,7 @@ class CheckedLoader(ConfigLoaderImpl):
 
 
 class App(Hydra):
-    """Hydra, whose single runs are checked before they have a folder."""
+    """Hydra, whose single runs are composed once, and checked before they have a folder."""
 
     def run(
         self,
@@ -102,8 +102,13 @@ class App(Hydra):
         overrides: list[str],
         with_log_configuration: bool = True,
     ) -> JobReturn:
-        """Make a single run; `make_run` is its task. One that is refused leaves no folder behind."""
+        """Make a single run; `make_run` is its task. One that is refused leaves no folder behind.
+
+        If the configuration asks for a sweep (``hydra.mode``), it is made instead.
+        """
         config = self.compose_config(config_name, overrides, RunMode.RUN, with_log_configuration)
+        if config.hydra.mode == RunMode.MULTIRUN:
+            return self.multirun(config_name, task_function, overrides, with_log_configuration)
         callbacks = Callbacks(config)
         request = requested(config)
         folder, made = RunFolder(config.hydra.run.dir), None  # as the user named it
@@ -155,7 +160,9 @@ def run_hydra(line: CommandLine) -> None:
     GlobalHydra.instance().initialize(app)
     try:
         if not _shown(app, name, options):
-            mode = app.get_mode(name, options.overrides)
+            # where nothing is swept, `App.run` looks for the mode itself; Hydra would compose all once more for it
+            swept = options.multirun or any(one.is_sweep_override() for one in line.overrides)
+            mode = app.get_mode(name, options.overrides) if swept else RunMode.RUN
             _run_app(not options.multirun, options.multirun, mode, app, name, make_job, options.overrides)
     finally:
         GlobalHydra.instance().clear()

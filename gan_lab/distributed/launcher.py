@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from typing import Any
 
 import torch
@@ -56,6 +56,8 @@ def _started(strategy: SharedBatch, port: int, function: Callable[[], None]) -> 
     try:
         yield
     except BaseException as error:
+        if isinstance(error, RuntimeError):  # a connection is found lost before the death that it is lost by
+            wait([assistant.sentinel for assistant in assistants], timeout=5)
         failed = [assistant for assistant in assistants if assistant.exitcode]
         for assistant in assistants:
             assistant.kill()

@@ -31,7 +31,7 @@ class Recipe:
     @property
     def gradient_penalties(self) -> list[str]:
         """The names of the penalties that count and look at the gradient of each sample's own logit."""
-        return [name for name, one in self.penalties.items() if one.per_sample_gradient and one.weight > 0]
+        return [name for name, one in self.penalties.items() if one.per_sample_gradient and one.counts]
 
     def __post_init__(self) -> None:
         parts: list[tuple[str, object, type]] = [("objective", self.objective, Objective)]

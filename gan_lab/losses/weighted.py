@@ -31,6 +31,11 @@ class Weighted(ABC):
             check_number(f"{type(self).__name__}.{name}", value, at_least=0)
         check_positive(f"{type(self).__name__}.every", self.every)
 
+    @property
+    def counts(self) -> bool:
+        """Whether it changes the loss."""
+        return self.weight > 0
+
     def due(self, updates: int) -> bool:
         """Whether it is computed in the next update, after so many updates of the player."""
         return updates % self.every == 0

@@ -191,6 +191,7 @@ def test_ten_iterations_of_every_recipe_on_every_model_move_all_weights(composed
         "batch_size=16",
         "evaluation.samples=100",
         "evaluation.kid_subset_size=50",
+        "evaluation.kid_subsets=5",
         "pictures.samples=4",
         "dataset.max_samples=500",
         *(["evaluation/extractor=pixels"] if dataset == "digits" else []),  # a classifier would have to be trained

@@ -1,7 +1,7 @@
 """The configuration's promises, sentence by sentence (DESIGN.md §4, "Recipe")."""
 
 import pytest
-from configurations import CONF, options
+from configurations import CONF, composed_of, options
 from hydra.errors import ConfigCompositionException
 from hydra.utils import instantiate
 
@@ -23,6 +23,7 @@ from gan_lab.losses import (
     SpectralNorm,
     Wasserstein,
     WeightClip,
+    ZeroCentered,
 )
 
 ADAM, ADAM_BETA0 = ("Adam", 2e-4, {"betas": [0.5, 0.999]}), ("Adam", 1e-4, {"betas": [0.0, 0.9]})
@@ -94,13 +95,23 @@ def test_the_command_line_wins_over_the_recipe(composed):
     )
 
 
+@pytest.fixture(scope="module")
+def matched_baseline():
+    return composed_of("protocol=matched")
+
+
 @pytest.mark.parametrize("loss", options("loss"))
-def test_matched_levels_every_recipe_and_the_command_line_wins_over_it(composed, loss):
-    matched, baseline = composed(f"loss={loss}", "protocol=matched"), composed("protocol=matched")
-    assert matched.optimizer == baseline.optimizer
+def test_matched_levels_every_recipe(composed, loss, matched_baseline):
+    matched = composed(f"loss={loss}", "protocol=matched")
+    assert matched.optimizer == matched_baseline.optimizer
     assert (matched.n_critic, matched.n_generator) == (1, 1)
-    assert composed(f"loss={loss}", "protocol=matched", "n_critic=3").n_critic == 3
-    assert "RMSprop" in composed(f"loss={loss}", "protocol=matched", "optimizer=rmsprop").optimizer.generator._target_
+
+
+@pytest.mark.parametrize("loss", ["wgan_gp", "nsgan_r1"])
+def test_the_command_line_wins_over_matched(composed, loss):
+    config = composed(f"loss={loss}", "protocol=matched", "n_critic=3", "optimizer=rmsprop")
+    assert config.n_critic == 3
+    assert "RMSprop" in config.optimizer.generator._target_
 
 
 def test_a_dataset_brings_its_model_and_the_command_line_wins(composed):
@@ -131,18 +142,30 @@ def test_an_experiment_overrides_groups_and_what_those_bring_applies(composed, t
 
 @pytest.mark.parametrize("loss", options("loss"))
 def test_penalties_and_constraint_are_choices_of_their_own_on_any_recipe(composed, loss):
-    def recipe(*overrides):
-        return instantiate(composed(f"loss={loss}", *overrides).loss)
+    recipe = instantiate(composed(f"loss={loss}", "penalty=[r1,dragan]", "constraint=weight_clip").loss)
+    assert list(recipe.penalties) == ["r1", "dragan"]
+    assert recipe.constraint == WeightClip(0.01)
+    bare = instantiate(composed(f"loss={loss}", "penalty=none", "constraint=none").loss)
+    assert (bare.objective, bare.penalties, bare.constraint) == (recipe.objective, {}, None)
 
-    assert list(recipe("penalty=[r1,dragan]").penalties) == ["r1", "dragan"]
-    assert list(recipe("penalty=zero_centered").penalties) == ["zero_centered"]
-    assert recipe("penalty=[]").penalties == recipe("penalty=none").penalties == {}
-    assert recipe("penalty=r2", "loss.penalties.r2.weight=3").penalties["r2"].weight == 3
-    assert recipe("constraint=weight_clip").constraint.bound == 0.01
-    assert type(recipe("constraint=spectral_norm").constraint).__name__ == "SpectralNorm"
-    assert recipe("constraint=none").constraint is None
-    inline = "+loss.penalties.own={_target_:gan_lab.losses.GradientPenalty,weight:3}"
-    assert recipe("penalty=[]", inline).penalties["own"].weight == 3
+
+@pytest.mark.parametrize(
+    ("overrides", "penalties", "constraint"),
+    [
+        (["penalty=zero_centered"], {"zero_centered": ZeroCentered(10.0, 1)}, None),
+        (["penalty=[]"], {}, None),
+        (["penalty=r2", "loss.penalties.r2.weight=3"], {"r2": R2(3, 1)}, None),
+        (["penalty=[]", "constraint=spectral_norm"], {}, SpectralNorm()),
+        (
+            ["penalty=[]", "+loss.penalties.own={_target_:gan_lab.losses.GradientPenalty,weight:3}"],
+            {"own": GradientPenalty(3, 1, 1.0)},
+            None,
+        ),
+    ],
+)
+def test_ways_to_choose_them(composed, overrides, penalties, constraint):
+    recipe = instantiate(composed("loss=wgan_gp", *overrides).loss)
+    assert (recipe.penalties, recipe.constraint) == (penalties, constraint)
 
 
 @pytest.mark.parametrize(

@@ -324,7 +324,8 @@ def test_arguments_say_their_range(folder, argument, words):
 
 
 def test_a_run_goes_on_bit_for_bit_and_only_on_the_same_pictures(folder, composed, tmp_path):
-    words = ["dataset=image_folder", f"dataset.path={folder}", *SMALL, *OFTEN, "evaluation.kid_subset_size=5"]
+    words = ["dataset=image_folder", f"dataset.path={folder}", *SMALL, *OFTEN, "evaluation/extractor=pixels"]
+    words += ["evaluation.kid_subset_size=5"]
     config = composed(*words)
     calm = train_in(tmp_path / "calm", config)
     assert calm.result()["data"] == image_folder(str(folder)).record

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from gan_lab.datasets import Dataset, digits, mnist, ring
+from gan_lab.datasets import Dataset, digits, ring
 from gan_lab.errors import ConfigError, NotFinite
 from gan_lab.metrics import (
     Classifier,
@@ -29,11 +29,9 @@ def images(count=6, channels=3, size=9, labels=None):
     return Dataset(pixels.to(torch.uint8), labels, pixels.to(torch.uint8), labels, "some-checksum")
 
 
-@pytest.mark.parametrize(
-    ("source", "accuracy"), [("digits", 0.97), pytest.param("mnist", 0.99, marks=pytest.mark.long)]
-)
-def test_the_classifier_is_accurate_and_says_how_much(source, accuracy, request):
-    dataset = digits() if source == "digits" else mnist(str(request.getfixturevalue("data_root")))
+def test_the_classifier_is_accurate_and_says_how_much():
+    """On MNIST: test_planted.py, which trains that one too."""
+    dataset = digits()
     extractor = Classifier()
     before = torch.get_rng_state()
     Comparison(dataset, extractor, FD, CPU)
@@ -42,7 +40,7 @@ def test_the_classifier_is_accurate_and_says_how_much(source, accuracy, request)
     _, logits = extractor(dataset.test)
     found = (logits.argmax(1) == dataset.test_labels).double().mean().item()
     assert found == pytest.approx(extractor.accuracy, abs=1e-3)
-    assert found >= accuracy
+    assert 0.97 <= found < 1
 
 
 def test_the_classifier_is_trained_once_and_again_only_for_other_data(tmp_path, monkeypatch):
@@ -180,13 +178,13 @@ def test_what_is_refused_is_not_prepared():
 
 
 def test_inception_alone_gives_the_established_names(inception_weights, tmp_path):
+    measures = Measures(("fd", "kid", "score"), kid_subset_size=3)
     for channels in (1, 3):
         dataset = images(channels=channels)
-        extractor = Inception(str(inception_weights))
-        comparison = Comparison(dataset, extractor, Measures(("fd", "kid", "score"), kid_subset_size=3), CPU)
+        comparison = Comparison(dataset, Inception(str(inception_weights)), measures, CPU)
         side = comparison.look(dataset.train, chunk=4)
         assert (side.features.shape, side.logits.shape) == ((6, 2048), (6, 1008))
-        assert list(comparison.compare(side, side)) == ["fid", "kid_inception", "inception_score"]
+    assert list(comparison.compare(side, side)) == ["fid", "kid_inception", "inception_score"]
     other = tmp_path / "other.pth"
     other.write_bytes(b"other")
     with pytest.raises(ConfigError, match=r"its SHA-256 starts d9298a10, expected \w+: not the weights of the FID"):

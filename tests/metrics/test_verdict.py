@@ -48,7 +48,7 @@ def judged(config, path):
             "the discriminator's weight norm stayed the same",
         ),
         (["optimizer.generator.lr=1e-12"], "generator_frozen", "the generator's weight norm stayed the same"),
-        (["iterations=3000", "evaluation.every=3000"], "healthy", "no rule fired"),
+        (["iterations=2000", "evaluation.every=2000"], "healthy", "no rule fired"),
     ],
 )
 def test_planted_trainings(composed, tmp_path, overrides, expected, rule):

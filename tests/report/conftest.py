@@ -128,11 +128,11 @@ def write_sweep(folder: Path, losses: dict[str, float], seeds: int, spread: floa
     return runs
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run() -> Callable[..., Path]:
     return write_run
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def sweep() -> Callable[..., list[Path]]:
     return write_sweep

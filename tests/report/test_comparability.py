@@ -82,6 +82,7 @@ def test_runs_whose_overrides_do_not_tell_them_apart_are_told_by_their_configura
     assert found.keys == ["batch_size"]
 
 
+@pytest.mark.figures
 def test_a_numeric_axis_becomes_a_line(tmp_path, run):
     for weight in ("0.1", "1", "1e1"):
         for seed in range(3):

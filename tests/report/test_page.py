@@ -13,11 +13,13 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
 
-@pytest.fixture
-def page(tmp_path, sweep, run) -> Path:
-    sweep(tmp_path, {"wgan_gp": 0.1, "rsgan": 0.3, "a_name_longer_than_any_that_we_ship": 0.35}, 4, picture=True)
-    run(tmp_path / "lost", {"loss": "wgan_gp", "seed": 9}, state="failed", error="RuntimeError: " + "long" * 40)
-    return write_report([tmp_path])
+@pytest.fixture(scope="module")
+def page(tmp_path_factory, sweep, run) -> Path:
+    """A report, with its figures."""
+    folder = tmp_path_factory.mktemp("runs")
+    sweep(folder, {"wgan_gp": 0.1, "rsgan": 0.3, "a_name_longer_than_any_that_we_ship": 0.35}, 4, picture=True)
+    run(folder / "lost", {"loss": "wgan_gp", "seed": 9}, state="failed", error="RuntimeError: " + "long" * 40)
+    return write_report([folder])
 
 
 def test_the_page_needs_nothing_but_itself(page):

@@ -8,7 +8,7 @@ import pytest
 from pages import answers, board, page, rows
 
 from gan_lab.errors import ConfigError
-from gan_lab.report import factors, render
+from gan_lab.report import factors
 from gan_lab.report.collect import read
 from gan_lab.report.figures import figures
 from gan_lab.report.learning_curves import group_curves
@@ -35,7 +35,7 @@ def test_a_reverse_kl_goes_no_further_than_its_modes(tmp_path, run):
     assert float(row["high"]) == pytest.approx(2.0794415, abs=1e-6)
 
 
-def test_hundreds_of_groups_take_seconds(tmp_path, run, monkeypatch):
+def test_hundreds_of_groups_take_seconds(tmp_path, run):
     """100 groups of 3, of whose pairs only the first 24 groups' are shown; 334 took minutes when all were, twice."""
     for group in range(100):
         for seed in range(3):
@@ -48,7 +48,6 @@ def test_hundreds_of_groups_take_seconds(tmp_path, run, monkeypatch):
     assert time.process_time() - start < 3
     assert len(section.rows) == 100
     assert len(section.matrix) == len(section.ranks) == 24
-    monkeypatch.setattr(render, "encode", lambda *_: b"<svg></svg>")  # drawing the figures takes longest
     assert "The first 24 groups; 76 more are in the ranking." in page(tmp_path)
 
 
@@ -70,6 +69,7 @@ def test_real_data_out_of_sight_are_not_in_the_legend(tmp_path, sweep):
     assert found == [True, False]
 
 
+@pytest.mark.figures
 def test_one_run_alone(tmp_path, run):
     run(tmp_path / "only", {"loss": "lsgan"})
     assert "one group alone" in answers(page(tmp_path / "only"))
@@ -98,6 +98,7 @@ def test_seconds_come_from_the_clock_or_else_from_the_budget(tmp_path, run):
         assert group_curves(board(folder), "seconds", 1)[0].x.tolist() == pytest.approx([2.0 * i for i in range(1, 11)])
 
 
+@pytest.mark.figures
 def test_names_with_special_characters_are_escaped_everywhere(tmp_path, run):
     name = "<script>alert(1)</script>&$x_1|y%"
     for seed in range(2):
@@ -124,6 +125,7 @@ def test_a_second_report_replaces_the_first_whole(tmp_path, sweep):
     assert not stale.exists()
 
 
+@pytest.mark.figures
 def test_the_same_runs_give_the_same_figures(tmp_path, sweep):
     sweep(tmp_path, {"lsgan": 0.5, "rsgan": 0.2}, 4)
     first = {}

@@ -42,7 +42,7 @@ def test_metrics_are_added_and_nothing_is_touched(run):
     }  # fmt: skip
     assert pixels["fingerprint"] == {
         "extractor": "pixels", "weights": None, "resize": None, "samples": 60, "reference": "test",
-        "reference_samples": 60, "data": before["fingerprint"]["data"], "k": 3, "kid_subsets": 100,
+        "reference_samples": 60, "data": before["fingerprint"]["data"], "k": 3, "kid_subsets": 5,
         "kid_subset_size": 50, "ema": True,
     }  # fmt: skip
     assert plain["fingerprint"] == before["fingerprint"] | {"ema": False}

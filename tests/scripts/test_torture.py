@@ -1,4 +1,4 @@
-"""The short form of the torture: three SIGKILLs of one run, two SIGTERMs and two SIGINTs of others."""
+"""The short form of the torture: one SIGKILL. Other signals: tests/callbacks/test_stop_signals.py."""
 
 import subprocess
 import sys
@@ -11,13 +11,13 @@ TORTURE = Path(__file__).parent.parent.parent / "scripts" / "torture.py"
 
 @pytest.mark.long
 def test_a_run_that_is_killed_ends_as_one_that_is_not(tmp_path):
-    command = [sys.executable, str(TORTURE), "--kills", "1", "--signals", "1", "--keep", str(tmp_path / "runs")]
+    command = [sys.executable, str(TORTURE), "--kills", "1", "--signals", "0", "--keep", str(tmp_path / "runs")]
     command.append("evaluation/extractor=pixels")  # which, unlike the classifier, needs no training
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     _, *tallies = done.stdout.splitlines()
-    assert [line.partition(" times")[0] for line in tallies] == ["SIGKILL: 1", "SIGTERM: 1", "SIGINT: 1"]
-    assert all(line.endswith(": bit-equal") for line in tallies)
+    assert [line.partition(" times")[0] for line in tallies if ": 0 times" not in line] == ["SIGKILL: 1"]
+    assert tallies[0].endswith(": bit-equal")
 
 
 def test_it_explains_itself():
