@@ -175,7 +175,7 @@ def test_spectral_norm_holds_in_training(composed, tmp_path):
     assert len(normed) == 2
 
 
-FITS = [("mlp", "ring8"), ("mlp", "digits"), ("dcgan", "digits")]
+FITS = [("mlp", "ring8"), ("dcgan", "digits")]  # on digits with perceptrons: tests/runs/test_resume.py
 
 
 @pytest.mark.parametrize("loss", options("loss"))

@@ -39,7 +39,9 @@ def test_two_iterations(composed, tmp_path, choice, request, monkeypatch):
         monkeypatch.setattr(sys.modules["gan_lab.datasets.stacked_mnist"], "_TEST_SAMPLES", 100)
     if choice == "hydra/launcher=ray_local":
         pytest.importorskip("hydra_plugins.hydra_ray_launcher", reason="hydra-ray-launcher is not installed")
-    config = composed(choice, *TINY, "trainer.accelerator=cpu")
+    # a classifier would look at all of 10 000 held-out pictures
+    pixels = ["evaluation/extractor=pixels"] if choice in ("dataset=mnist", "dataset=fashion_mnist") else []
+    config = composed(choice, *pixels, *TINY, "trainer.accelerator=cpu")
     if choice == "evaluation/extractor=inception":
         config.evaluation.extractor.weights = str(request.getfixturevalue("inception_weights"))
         config.evaluation.samples = 6  # the network is a large one

@@ -82,13 +82,13 @@ def test_pixels(source):
 @pytest.mark.long
 def test_the_classifier(source):
     dataset, count, subset = source
-    classifier = Classifier(steps=2000 if count == 500 else 500)  # MNIST's pictures are larger, and enough are seen
+    classifier = Classifier(steps=2000 if count == 500 else 300)  # MNIST's pictures are larger, and enough are seen
     found = scores_of(dataset, count, classifier, ALL, subset)
-    assert 0.96 <= classifier.accuracy < 1
+    assert 0.95 <= classifier.accuracy < 1
     floor = found["none"]
     for fault in FAULTS[1:]:
         assert found[fault]["fd_classifier"] > 2.5 * floor["fd_classifier"], fault
-        assert found[fault]["kid_classifier"] > floor["kid_classifier"] + 0.04, fault
+        assert found[fault]["kid_classifier"] > floor["kid_classifier"] + 0.03, fault
     assert (floor["classes"], found["half the classes"]["classes"]) == (10, pytest.approx(7, abs=2))
     assert found["half the classes"]["class_kl"] == pytest.approx(0.66, abs=0.05)  # half of them: ln 2 = 0.69
     assert floor["class_kl"] < 0.01

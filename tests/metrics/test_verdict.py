@@ -8,7 +8,7 @@ from training_runs import train_in
 from gan_lab.errors import Diverged
 from gan_lab.metrics.verdict import Thresholds, verdict
 
-RING = ["dataset=ring8", "trainer=cpu", "iterations=400", "pictures.samples=10"]
+RING = ["dataset=ring8", "trainer=cpu", "iterations=400", "pictures.samples=10", "evaluation.samples=500"]
 
 
 class Constant(nn.Module):

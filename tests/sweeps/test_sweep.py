@@ -64,15 +64,23 @@ def figures(folder):
     }
 
 
-@pytest.mark.parametrize("launcher", ["basic", "parallel"])
-def test_planted_failures(warm_gan_lab, tmp_path, faults, launcher):
+ENDED = {"raises": "failed", "infinite": "diverged", "killed": "failed", "lsgan": "done"}
+
+
+def test_planted_failures_of_parallel_runs(warm_gan_lab, tmp_path, faults):
+    sweep = ["loss=raises,infinite,killed,lsgan", "hydra/launcher=parallel", "hydra.sweep.dir=sweep"]
+    done = warm_gan_lab(*faults, "-m", *RING, "iterations=30", *sweep)
+    assert done.returncode == 1, done.stderr
+    assert states(tmp_path / "sweep") == {f"loss={loss}": state for loss, state in ENDED.items()}
+    assert "1 of 4 done, 1 diverged, 2 failed" in done.stdout
+
+
+def test_planted_failures(warm_gan_lab, tmp_path, faults):
     line = [*faults, "-m", *RING, "iterations=30", "seed=0"]
-    sweep = ["loss=raises,infinite,killed,lsgan", "hydra.sweep.dir=sweep"]
-    launched = [*line, *sweep, f"hydra/launcher={launcher}"]
+    launched = [*line, "loss=raises,infinite,killed,lsgan", "hydra.sweep.dir=sweep"]
     done = warm_gan_lab(*launched)
     assert done.returncode == 1, done.stderr
-    ended = {"raises": "failed", "infinite": "diverged", "killed": "failed", "lsgan": "done"}
-    assert states(tmp_path / "sweep") == {f"loss={loss},seed=0": state for loss, state in ended.items()}
+    assert states(tmp_path / "sweep") == {f"loss={loss},seed=0": state for loss, state in ENDED.items()}
     assert "1 of 4 done, 1 diverged, 2 failed" in done.stdout
     for reason in ("RuntimeError: planted: this loss raises", "grad_norm/generator is nan", "killed by SIGKILL"):
         assert reason in done.stderr
@@ -116,7 +124,7 @@ def wait_until(condition, seconds=200):
 
 def test_a_sweep_that_is_killed_goes_on_where_it_was(warm_gan_lab, tmp_path):
     line, sweep = (
-        ["-m", *RING, "iterations=500", "evaluation.every=500", "seed=0"],
+        ["-m", *RING, "iterations=300", "evaluation.every=300", "seed=0"],
         ["loss=lsgan,rsgan", "hydra.sweep.dir=sweep"],
     )
     process = forked(tmp_path, *line, *sweep)
@@ -128,7 +136,7 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(warm_gan_lab, tmp_path):
     # the run notices that its sweep is gone, and saves
     wait_until(lambda: second.status()["state"] == "interrupted")
     iteration = second.status()["iteration"]
-    assert 0 < iteration < 500
+    assert 0 < iteration < 300
     written = (tmp_path / "sweep" / "loss=lsgan,seed=0" / "result.json").stat().st_mtime_ns
     again = warm_gan_lab(*line, *sweep)
     assert again.returncode == 0, again.stderr
@@ -182,13 +190,13 @@ def test_folder_names_are_short_and_unique():
 
 def test_tuning_gives_every_loss_the_same_trials_and_fresh_seeds(warm_gan_lab, tmp_path):
     line = ["-m", "protocol=tuned", *RING, "iterations=10", "loss=lsgan,nsgan_r1", "hydra.sweep.dir=sweep"]
-    small = ["hydra.sweeper.trials=2", "hydra.sweeper.seeds=[0,1]", "hydra.sweeper.tuning_seeds=[7,8]"]
+    small = ["hydra.sweeper.trials=2", "hydra.sweeper.seeds=[0,1]", "hydra.sweeper.tuning_seeds=[7]"]
     done = warm_gan_lab(*line, *small)
     assert done.returncode == 0, done.stderr
-    assert "12 of 12 done" in done.stdout
+    assert "8 of 8 done" in done.stdout
     record = json.loads((tmp_path / "sweep" / "tuning.json").read_text())
-    assert (record["metric"], record["tuning_seeds"], record["seeds"]) == ("reverse_kl", [7, 8], [0, 1])
-    assert (record["cost"]["runs"], record["cost"]["lost"]) == (8, 0)
+    assert (record["metric"], record["tuning_seeds"], record["seeds"]) == ("reverse_kl", [7], [0, 1])
+    assert (record["cost"]["runs"], record["cost"]["lost"]) == (4, 0)
     lsgan, r1 = record["combinations"]
     for trial, with_penalty in zip(lsgan["trials"], r1["trials"], strict=True):
         *same, weight = with_penalty["settings"]
@@ -204,10 +212,8 @@ def test_tuning_gives_every_loss_the_same_trials_and_fresh_seeds(warm_gan_lab, t
             folder = tmp_path / "sweep" / "replicates" / f"loss={loss},seed={seed}"
             assert set(chosen) <= set((folder / ".hydra" / "overrides.yaml").read_text().replace("- ", "").splitlines())
         for number, trial in enumerate(entry["trials"]):
-            runs = [
-                RunFolder(tmp_path / "sweep" / "tuning" / f"loss={loss},trial={number},seed={seed}") for seed in (7, 8)
-            ]
-            assert [run.result()["metrics"]["reverse_kl"] for run in runs] == trial["values"]
+            run = RunFolder(tmp_path / "sweep" / "tuning" / f"loss={loss},trial={number},seed=7")
+            assert [run.result()["metrics"]["reverse_kl"]] == trial["values"]
     page = (tmp_path / "sweep" / "report" / "report.md").read_text()
     assert "4 runs: 4 done · protocol tuned" in page
     assert "| 1 | lsgan |" in page or "| 1 | nsgan\\_r1 |" in page
