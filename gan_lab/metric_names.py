@@ -1,5 +1,7 @@
 """What metrics are called for people, and which direction is better. Imports nothing of gan_lab."""
 
+from collections.abc import Iterable, Mapping
+
 # the part of a metric's name before its extractor: (title, whether higher is better); no key begins with another and _
 _KINDS = {
     "fid": ("FID", False),
@@ -17,6 +19,34 @@ _KINDS = {
     "high_quality": ("High-quality share", True),
     "reverse_kl": ("Reverse KL (nats)", False),
 }
+
+
+# in tables: an independent judge agreed with these most, and with precision least (docs/evaluation.md)
+_FIRST = ("fid", "fd", "coverage", "score", "inception_score", "class_kl")
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Metrics in the order of tables: those that tell most first, then the others as they are."""
+
+    def place(name: str) -> int:
+        kind = _kind(name)
+        return _FIRST.index(kind) if kind in _FIRST else len(_FIRST)
+
+    return sorted(names, key=place)
+
+
+def unfounded_precision(metrics: Mapping[str, float]) -> dict[str, float]:
+    """The precisions that rest on a handful of real samples, each with the coverage beside it, which tells.
+
+    A real sample that lies far from the others has a large neighbourhood, and a few of these can hold all generated
+    samples, whatever they are. Coverage is the share of neighbourhoods that hold any.
+    """
+    found = {}
+    for name, precision in metrics.items():
+        coverage = metrics.get(name.replace("precision", "coverage", 1))
+        if _kind(name) == "precision" and coverage is not None and coverage < 0.01 and precision > coverage:
+            found[name] = coverage
+    return found
 
 
 def feature_metric(kind: str, extractor: str) -> str:

@@ -1,7 +1,8 @@
 """What every algorithm is to Lightning: one training step is one iteration; checkpoints, noise and devices."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pytorch_lightning as pl
@@ -13,8 +14,9 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from gan_lab.algorithms.cuda_graph import GraphedIteration, settle
 from gan_lab.algorithms.lightning_internals import SKIPPED_HOOK, count_iteration, grad_scaler
+from gan_lab.algorithms.own_statistics import with_own_statistics
 from gan_lab.algorithms.player import Curves, Player
-from gan_lab.datasets.batch import Batch
+from gan_lab.datasets.batch import Draw, Request
 from gan_lab.distributed.collectives import own_part, process_count
 from gan_lab.models.latents import Prior
 
@@ -28,6 +30,7 @@ class Algorithm(pl.LightningModule):
         prior: of the latents.
         noise_seed: seed of training's latents. They come from a random generator of their own, so that evaluation and
             pictures do not shift them.
+        statistics: what the generator is asked for where its moving average needs BatchNorm statistics of its own.
         compile_mode: True compiles the players' networks; ``cudagraph`` plays whole iterations back from a CUDA graph.
     """
 
@@ -41,6 +44,7 @@ class Algorithm(pl.LightningModule):
         turns: Mapping[str, int],
         prior: Prior,
         noise_seed: int,
+        statistics: Sequence[Request] = (),
         compile_mode: bool | str = False,
     ) -> None:
         super().__init__()
@@ -52,15 +56,17 @@ class Algorithm(pl.LightningModule):
         self.prior = prior
         self.noise_seed = noise_seed
         self.noise = torch.Generator().manual_seed(noise_seed)
+        self.statistics = statistics
+        self._sampler: tuple[int, nn.Module] | None = None  # in a tuple: it is no part of the state
         self.compile_mode = compile_mode
-        self.iteration: Callable[[Batch], Curves] = self.iterate
+        self.iteration: Callable[[Draw], Curves] = self.iterate
         self._loaded_noise: tuple[str, Tensor] | None = None
         if compile_mode is True:
             for player in players.values():
                 player.compile()
 
     @abstractmethod
-    def iterate(self, batch: Batch) -> Curves:
+    def iterate(self, draw: Draw) -> Curves:
         """All updates of an iteration, on the real samples of all its updates; returns its curves."""
 
     def draw_latents(self, count: int) -> Tensor:
@@ -69,8 +75,16 @@ class Algorithm(pl.LightningModule):
 
     @property
     def sampler(self) -> nn.Module:
-        """The network to evaluate and to sample from: the moving average of the generator if there is one."""
-        return self.players["generator"].network if self.ema is None else self.ema
+        """The network to evaluate and to sample from.
+
+        It is the generator, or its moving average if there is one, with statistics of its own.
+        """
+        generator = self.players["generator"]
+        if self.ema is None:
+            return generator.network
+        if self._sampler is None or self._sampler[0] != generator.updates:
+            self._sampler = generator.updates, with_own_statistics(self.ema, self.statistics)
+        return self._sampler[1]
 
     @property
     def updates(self) -> dict[str, int]:
@@ -89,20 +103,35 @@ class Algorithm(pl.LightningModule):
 
     # ---- Lightning's hooks ----
 
-    def training_step(self, dataloader_iter: Iterator[tuple[Batch, int, int]]) -> Curves:
+    def training_step(self, dataloader_iter: Iterator[tuple[Draw, int, int]]) -> Curves:
         """One iteration; returns its curves by tag, detached. Logits are per sample: the logger averages them.
 
         The argument's name makes Lightning hand over the loader's iterator: moving batches itself costs as much time
         as the networks of a toy.
         """
-        batch, _, _ = next(dataloader_iter)
+        draw, _, _ = next(dataloader_iter)
         done = self.updates
-        curves = self.iteration(batch.map(self._on_device))
+        with self._full_precision():
+            curves = self.iteration(draw.map(self._on_device))
         for name, player in self.players.items():
             player.updates = done[name] + self.turns[name]  # a replayed CUDA graph counts nothing
             player.scheduler.step()
         count_iteration(self.trainer)
         return curves
+
+    @contextmanager
+    def _full_precision(self) -> Iterator[None]:
+        """Inside, only the players' networks run in the precision that Lightning has chosen for the training step.
+
+        A backward pass is otherwise made in that precision too, and with it the second derivatives of penalties; and so
+        are the matrix products of a loss.
+        """
+        kind = self.device.type
+        half = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
+        for player in self.players.values():
+            player.half = half
+        with torch.autocast(kind, enabled=False):
+            yield
 
     def _on_device(self, tensor: Tensor) -> Tensor:
         tensor = tensor.to(self.device)

@@ -1,10 +1,11 @@
 """The adversarial game: Algorithm 1 of Goodfellow et al. 2014 (arXiv 1406.2661), for any recipe of losses.
 
 In each iteration the discriminator makes n_critic updates, each on a fresh batch of real samples and fresh latents, and
-then the generator makes n_generator updates, each on fresh latents.
+then the generator makes n_generator updates, each on fresh latents and, where its loss looks at them, fresh real
+samples.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from gan_lab.algorithms.algorithm import Algorithm
 from gan_lab.algorithms.player import Curves, Player
-from gan_lab.datasets.batch import Batch, Request
+from gan_lab.datasets.batch import Batch, Draw, Request
 from gan_lab.losses import GeneratorStep, Judge, Recipe, first_head
 from gan_lab.losses.weighted import Weighted
 from gan_lab.models.latents import Prior
@@ -32,6 +33,7 @@ class GAN(Algorithm):
         n_generator: generator updates an iteration.
         joint_batch: send real and fake samples through the discriminator together in its updates. It is faster, and the
             same where no sample's logit depends on other samples.
+        statistics: see `Algorithm`.
         compile_mode: see `Algorithm`.
     """
 
@@ -45,22 +47,27 @@ class GAN(Algorithm):
         n_critic: int = 1,
         n_generator: int = 1,
         joint_batch: bool = False,
+        statistics: Sequence[Request] = (),
         compile_mode: bool | str = False,
     ) -> None:
         players = {"generator": generator, "discriminator": discriminator}
         turns = {"generator": n_generator, "discriminator": n_critic}
-        super().__init__(players, turns, prior, noise_seed, compile_mode)
+        super().__init__(players, turns, prior, noise_seed, statistics, compile_mode)
         self.loss = loss
         self.joint_batch = joint_batch
         self.curves: Curves = {}
 
-    def iterate(self, batch: Batch) -> Curves:
+    @property
+    def generator_uses_real(self) -> bool:
+        """Whether the generator's updates look at real samples."""
+        return self.loss.objective.generator_uses_real or bool(self.loss.terms)
+
+    def iterate(self, draw: Draw) -> Curves:
         self.curves = {}
-        for part in batch.split(len(batch) // self.turns["discriminator"]):
-            real = part.own_part()
-            self.update_discriminator(real)
-        for _ in range(self.turns["generator"]):
-            self.update_generator(real)
+        for batch in draw.discriminator.split(len(draw.discriminator) // self.turns["discriminator"]):
+            self.update_discriminator(batch.own_part())
+        for batch in draw.generator.split(len(draw.generator) // self.turns["generator"]):
+            self.update_generator(batch.own_part())
         return self.curves
 
     def update_discriminator(self, batch: Batch) -> None:
@@ -86,7 +93,7 @@ class GAN(Algorithm):
         }
 
     def update_generator(self, batch: Batch) -> None:
-        """Descend L_G = objective + Σ weight · term on fresh latents; the reals matter to relativistic objectives."""
+        """Descend L_G = objective + Σ weight · term on fresh latents; the reals are for relativistic objectives."""
         generator, discriminator = self.players["generator"], self.players["discriminator"]
         real, request = batch.samples, self.request(batch)
         with discriminator.frozen():

@@ -35,6 +35,8 @@ class Player:
         skipped: how many were left out.
         average: a copy of the network with averaged weights, or None.
         scaler: of fp16's loss; it does nothing until the algorithm sets the trainer's.
+        half: the type that the network computes in, if it is not that of its weights. Losses and gradients are not
+            computed in it.
     """
 
     def __init__(
@@ -62,11 +64,16 @@ class Player:
         self.skipped = 0
         self.scaler = GradScaler(enabled=False)
         self.takes_labels = takes_labels(network)
+        self.half: torch.dtype | None = None
         self._forward: Callable[..., Tensor] = network
 
     def __call__(self, inputs: Tensor, labels: Tensor | None = None) -> Tensor:
-        """The network's outputs in training; labels reach networks that take them."""
-        return self._forward(inputs, labels) if self.takes_labels else self._forward(inputs)
+        """The network's outputs in training, in half precision if it is set; labels reach networks that take them."""
+        arguments = (inputs, labels) if self.takes_labels else (inputs,)
+        if self.half is None:
+            return self._forward(*arguments)
+        with torch.autocast(inputs.device.type, self.half):
+            return self._forward(*arguments)
 
     def compile(self) -> None:
         """Compile the network for calls of the player. Penalties differentiate twice and use the network uncompiled."""

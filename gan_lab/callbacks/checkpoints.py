@@ -100,6 +100,7 @@ class Checkpoints(Periodic):
     ) -> None:
         checkpoint["sample_shape"] = list(self.dataset.sample_shape)
         checkpoint["data"] = self.dataset.checksum
+        checkpoint["class_counts"] = self.dataset.class_counts
 
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]

@@ -5,6 +5,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from gan_lab.metric_names import in_order, unfounded_precision
 from gan_lab.runs.folder import RunFolder
 
 
@@ -18,6 +19,12 @@ def print_summary(result: dict[str, Any], folder: RunFolder) -> None:
         f"({', '.join(f'{name} {value:.3g}' for name, value in signs.items())})",
         highlight=False,
     )
+    for name, coverage in unfounded_precision(result["metrics"]).items():
+        console.print(
+            f"warning  {name} says little: {coverage:.2%} of the real samples' neighbourhoods hold all samples that it "
+            "counts",
+            highlight=False,
+        )
     budget = result["budget"]
     console.print(f"measured on {samples_and_extractor(result['fingerprint'])}", highlight=False)
     console.print(
@@ -48,7 +55,8 @@ def metrics_table(result: dict[str, Any]) -> Table:
         headings.append("ceiling")
     for heading in headings:
         table.add_column(heading, justify="left" if heading == "metric" else "right")
-    for name, value in result["metrics"].items():
+    for name in in_order(result["metrics"]):
+        value = result["metrics"][name]
         best = result["best"][name]
         row = [name, f"{value:.4g}", f"{best['value']:.4g}", str(best["iteration"]), f"{result['floor'][name]:.4g}"]
         if result["ceiling"]:

@@ -3,6 +3,7 @@
 Nothing is imported for it; what the names lead to is checked where objects are built (`gan_lab.runs.components.build`).
 """
 
+import copy
 import hashlib
 import json
 import math
@@ -240,6 +241,10 @@ def named_targets(node: Any, key: str = "") -> list[tuple[str, Any]]:
     return targets
 
 
+# keys that came after runs had been hashed, and the value that means the same as no such key: hashes stay as they were
+_LATER: dict[tuple[str, ...], Any] = {("loss", "terms"): {}, ("evaluation", "verdict", "coverage"): 0.1}
+
+
 def config_hash(config: DictConfig) -> str:
     """A hash of the resolved configuration: equal hashes are the same run."""
     asked = OmegaConf.to_container(config, resolve=True)
@@ -250,8 +255,11 @@ def config_hash(config: DictConfig) -> str:
 def hash_of(asked: dict[Any, Any]) -> str:
     """`config_hash` of a configuration as plain, resolved containers."""
     beside = ("resume", "allowed_targets")  # they do not affect training
-    run = {key: value for key, value in asked.items() if key not in beside}
-    loss = run.get("loss")
-    if isinstance(loss, dict) and loss.get("terms") == {}:  # runs of before there were terms keep their hash
-        run["loss"] = {key: value for key, value in loss.items() if key != "terms"}
+    run = copy.deepcopy({key: value for key, value in asked.items() if key not in beside})
+    for (*parents, last), absent in _LATER.items():
+        node: Any = run
+        for key in parents:
+            node = node.get(key) if isinstance(node, dict) else None
+        if isinstance(node, dict) and node.get(last) == absent:
+            del node[last]
     return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:16]

@@ -66,6 +66,7 @@ class VerdictConfig:
     diversity: float = _at_least(0, default=MISSING)
     duplicates: float = _at_least(0, default=MISSING)
     modes: float = _at_least(0, default=MISSING)
+    coverage: float = _at_least(0, default=0.1)  # configurations of earlier versions lack it
 
 
 @dataclass

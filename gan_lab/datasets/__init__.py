@@ -3,7 +3,7 @@
 `gan_lab.datasets.data_module` is not imported here: it needs Lightning, whose import takes seconds.
 """
 
-from gan_lab.datasets.batch import Batch, Request
+from gan_lab.datasets.batch import Batch, Draw, Request
 from gan_lab.datasets.dataset import Dataset
 from gan_lab.datasets.digits import digits
 from gan_lab.datasets.image_folder import image_folder
@@ -17,6 +17,7 @@ __all__ = [
     "Batch",
     "BatchStream",
     "Dataset",
+    "Draw",
     "Request",
     "digits",
     "fashion_mnist",

@@ -20,6 +20,10 @@ class _Parts:
         """Consecutive parts of ``size`` samples; the last may be smaller."""
         return [self.map(lambda tensor, i=i: tensor[i : i + size]) for i in range(0, len(self), size)]  # type: ignore[misc]
 
+    def tensors(self) -> list[Tensor]:
+        """Those that are there, in order."""
+        return [tensor for tensor in vars(self).values() if tensor is not None]
+
     def own_part(self) -> Self:
         """This process's part of what several processes share."""
         return self.map(own_part)
@@ -33,7 +37,7 @@ class Batch(_Parts):
     """Real samples.
 
     Args:
-        samples: ``[B, …]``, images in [−1, 1] or points.
+        samples: ``[B, …]``, images in [−1, 1] or points; ``[B, 0]`` where an update does without them.
         labels: the class of each sample, ``[B]`` int64; None if the dataset has none, or one for each channel.
         source: the image that each sample translates, ``[B, …]``, or None.
     """
@@ -41,6 +45,27 @@ class Batch(_Parts):
     samples: Tensor
     labels: Tensor | None = None
     source: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Draw:
+    """The real samples of an iteration, fresh for each update of either player.
+
+    Args:
+        discriminator: of all its updates, one after the other.
+        generator: of all its updates.
+    """
+
+    discriminator: Batch
+    generator: Batch
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> "Draw":
+        """The same with ``function`` applied to every tensor."""
+        return Draw(self.discriminator.map(function), self.generator.map(function))
+
+    def tensors(self) -> list[Tensor]:
+        """All tensors, in order."""
+        return self.discriminator.tensors() + self.generator.tensors()
 
 
 @dataclass(frozen=True, eq=False)

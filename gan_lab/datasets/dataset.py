@@ -41,6 +41,12 @@ class Dataset:
         return {"checksum": self.checksum, "train": len(self.train), "test": len(self.test), **self.origin}
 
     @property
+    def class_counts(self) -> list[int] | None:
+        """Number of training samples of each class; None without labels, or with one for each channel."""
+        labels = self.train_labels
+        return None if labels is None or labels.ndim != 1 else torch.bincount(labels).tolist()
+
+    @property
     def sample_shape(self) -> tuple[int, ...]:
         """Shape of one sample: ``(C, H, W)`` or ``(D,)``."""
         return tuple(self.train.shape[1:])

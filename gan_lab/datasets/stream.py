@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from gan_lab.datasets.batch import Batch
+from gan_lab.datasets.batch import Batch, Draw
 from gan_lab.datasets.dataset import to_model_range
 from gan_lab.seeds import derive
 
@@ -23,17 +23,31 @@ class BatchStream:
         batches: length of the stream, in batches.
         seed: the order is a function of it.
         labels: the class of each sample, ``[N]`` int64 on the same device, or None.
+        purpose: as in `gan_lab.seeds.derive`: streams of other purposes have other orders.
+        with_samples: False leaves the samples out of the batches, which then hold labels at most.
     """
 
-    def __init__(self, samples: Tensor, batch_size: int, batches: int, seed: int, labels: Tensor | None = None) -> None:
+    def __init__(
+        self,
+        samples: Tensor,
+        batch_size: int,
+        batches: int,
+        seed: int,
+        labels: Tensor | None = None,
+        purpose: str = "batches",
+        with_samples: bool = True,
+    ) -> None:
         self.samples = samples
         self.labels = labels
+        self.purpose = purpose
+        self.with_samples = with_samples
         self.batch_size = batch_size
         self.batches = batches
         self.seed = seed
         self.position = 0
         self._epoch = -1
         self._order = torch.empty(0, dtype=torch.long)
+        self._none = torch.empty(batch_size, 0, device=samples.device)
 
     def __len__(self) -> int:
         return self.batches
@@ -43,7 +57,7 @@ class BatchStream:
             start = self.position * self.batch_size
             self.position += 1
             indices = self._indices(start, start + self.batch_size)
-            samples = to_model_range(self.samples.index_select(0, indices))
+            samples = to_model_range(self.samples.index_select(0, indices)) if self.with_samples else self._none
             yield Batch(samples, None if self.labels is None else self.labels.index_select(0, indices))
 
     def _indices(self, start: int, stop: int) -> Tensor:
@@ -51,7 +65,7 @@ class BatchStream:
         while start < stop:
             epoch, offset = divmod(start, len(self.samples))
             if epoch != self._epoch:
-                generator = torch.Generator().manual_seed(derive(self.seed, f"batches/{epoch}"))
+                generator = torch.Generator().manual_seed(derive(self.seed, f"{self.purpose}/{epoch}"))
                 self._order = torch.randperm(len(self.samples), generator=generator).to(self.samples.device)
                 self._epoch = epoch
             pieces.append(self._order[offset : offset + stop - start])
@@ -63,3 +77,30 @@ class BatchStream:
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         self.position = state["position"]
+
+
+class DrawStream:
+    """An iterable of what each iteration draws: the discriminator's batch and the generator's, of a stream each.
+
+    The discriminator's batches thus do not depend on what the generator does with its own.
+
+    Args:
+        discriminator: its stream, one batch an iteration.
+        generator: its stream, as long.
+    """
+
+    def __init__(self, discriminator: BatchStream, generator: BatchStream) -> None:
+        self.streams = (discriminator, generator)
+
+    def __len__(self) -> int:
+        return len(self.streams[0])
+
+    def __iter__(self) -> Iterator[Draw]:
+        return map(Draw, *self.streams)
+
+    def state_dict(self) -> dict[str, int]:
+        return self.streams[0].state_dict()
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        for stream in self.streams:
+            stream.load_state_dict(state)

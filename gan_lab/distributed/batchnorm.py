@@ -11,6 +11,9 @@ from gan_lab.distributed.collectives import global_mean, process_count
 class GlobalBatchNorm(_BatchNorm):
     """BatchNorm with the statistics of the whole batch, on any device; `torch.nn.SyncBatchNorm` needs GPUs."""
 
+    alone = False
+    """Whether this process has the whole batch."""
+
     def _check_input_dim(self, input: Tensor) -> None:
         if input.ndim < 2:
             raise ValueError(f"GlobalBatchNorm: expected samples of at least 2 dimensions, got {input.ndim}")
@@ -23,10 +26,15 @@ class GlobalBatchNorm(_BatchNorm):
             )
         samples = input.to(torch.promote_types(input.dtype, torch.float32))  # as F.batch_norm computes internally
         dims = [dim for dim in range(input.ndim) if dim != 1]
-        mean = global_mean(samples, dims)
-        variance = global_mean((samples - mean).square(), dims)
+
+        def mean_of(values: Tensor) -> Tensor:
+            return values.mean(dims, keepdim=True) if self.alone else global_mean(values, dims)
+
+        mean = mean_of(samples)
+        variance = mean_of((samples - mean).square())
         if self.training and self.running_mean is not None and self.running_var is not None:
-            self._follow(mean, variance, process_count() * input.numel() // input.shape[1])
+            processes = 1 if self.alone else process_count()
+            self._follow(mean, variance, processes * input.numel() // input.shape[1])
         normal = (samples - mean) * (variance + self.eps).rsqrt()
         if self.affine:
             shape = [-1 if dim == 1 else 1 for dim in range(input.ndim)]

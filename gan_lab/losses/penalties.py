@@ -115,9 +115,10 @@ class LipschitzPenalty(Penalty):
 
 @dataclass(frozen=True)
 class DRAGAN(Penalty):
-    """DRAGAN: E (‖∇C(x̂)‖₂ − target)² around real samples, x̂ = x + ½ std(x) · U(0, 1) per element.
+    """DRAGAN: E (‖∇C(x̂)‖₂ − target)² around real samples, x̂ = x + α · ½ std(x) · u.
 
-    std(x) is one number, the population standard deviation of all elements of the batch, as in the author's code.
+    u ~ U(0, 1) for each element and α ~ U(0, 1) for each sample. std(x) is one number, the population standard
+    deviation of all elements of the batch. Both are as in the author's code.
 
     Args:
         weight: λ of the paper.
@@ -132,7 +133,8 @@ class DRAGAN(Penalty):
 
     def __call__(self, judge: Judge, real: Tensor, fake: Tensor) -> Tensor:
         deviation = global_mean((real - global_mean(real)).square()).sqrt()
-        around = real + 0.5 * deviation * uniform(real, *real.shape)
+        reach = uniform(real, len(real), *[1] * (real.ndim - 1))
+        around = real + reach * 0.5 * deviation * uniform(real, *real.shape)
         return batch_mean((gradient_norms(judge, around) - self.target).square())
 
 

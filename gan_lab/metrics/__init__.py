@@ -9,7 +9,7 @@ Inception's features is called ``fid``.
 from gan_lab.metrics.classes import class_histogram, classifier_score, predicted_classes
 from gan_lab.metrics.classifier import Classifier
 from gan_lab.metrics.collapse import signals
-from gan_lab.metrics.evaluator import Evaluated, Evaluator, generate
+from gan_lab.metrics.evaluator import Evaluated, Evaluator, RealSets, generate
 from gan_lab.metrics.extractors import Extractor, Pixels, Points, RandomConv, as_extractor, weights_hash
 from gan_lab.metrics.frechet import Moments, frechet_distance
 from gan_lab.metrics.inception import Inception
@@ -30,6 +30,7 @@ __all__ = [
     "Pixels",
     "Points",
     "RandomConv",
+    "RealSets",
     "Side",
     "as_extractor",
     "class_ceiling",

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from gan_lab.datasets.dataset import Dataset
+from gan_lab.datasets.dataset import Dataset, checksum
 from gan_lab.errors import ConfigError
 from gan_lab.metrics.extractors import Extractor
 from gan_lab.storage.cache import cached, code_hash
@@ -20,7 +20,8 @@ _BATCH, _FEATURES = 128, 64
 class Classifier(Extractor):
     """A convolutional network for images with labels. The features are its last hidden layer, ``[B, 64]``.
 
-    It is trained on the dataset's training samples and kept in the cache under a hash of data, code and settings. One
+    It is trained on training samples that no metric compares, and kept in the cache under a hash of data, code and
+    settings. One
     CPU thread and a fixed seed make it the same for all users of equal machines and libraries. It runs in float64, so
     that a metric does not depend on the size of batches.
 
@@ -33,6 +34,7 @@ class Classifier(Extractor):
     """
 
     name = "classifier"
+    learns = True
 
     def __init__(self, steps: int = 2000, seed: int = 0) -> None:
         super().__init__()
@@ -65,7 +67,7 @@ class Classifier(Extractor):
         self.network = _network(images.shape[1:], classes)
         key = {
             "data": dataset.checksum,
-            "samples": len(dataset.train),
+            "labels": checksum(dataset.train_labels),  # which of the samples it learns from
             "code": code_hash(Path(__file__)),
             "steps": self.steps,
             "seed": self.seed,

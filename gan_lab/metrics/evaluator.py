@@ -1,12 +1,13 @@
 """Evaluates a generator: its samples of fixed latents against held-out real samples."""
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from gan_lab.datasets.batch import Request
+from gan_lab.datasets.batch import Request, one_per_sample
 from gan_lab.datasets.dataset import Dataset, to_pixels
 from gan_lab.distributed.collectives import all_parts
 from gan_lab.errors import ConfigError, NotFinite
@@ -15,6 +16,8 @@ from gan_lab.metrics.suite import Comparison, Side
 from gan_lab.models.conditions import takes_labels
 from gan_lab.storage.cache import cached, code_hash
 
+DEFINITION = 2
+"""Of the metrics, in their fingerprint: raised when the same samples get other values. docs/evaluation.md lists why."""
 _CHUNK = 1000  # samples generated at a time, to bound memory; values do not depend on it
 
 
@@ -25,18 +28,64 @@ class Evaluated(NamedTuple):
     signals: dict[str, float]
 
 
+@dataclass(frozen=True, eq=False)
+class RealSets:
+    """The real samples of an evaluation: equally many to compare with, and for the floor.
+
+    All are drawn at random, always the same ones; parts of a dataset that follow each other can differ. An extractor
+    that learns has seen neither: on what it learned from, it would find real samples closer than any unseen ones.
+
+    Args:
+        reference: held-out samples to compare with, ``[N, …]``.
+        labels: their classes, ``[N]``; None if there are none, or one for each channel.
+        others: training samples that are compared with the reference for the floor, ``[N, …]``.
+        learned: the dataset with the training samples that an extractor may learn from.
+    """
+
+    reference: Tensor
+    labels: Tensor | None
+    others: Tensor
+    learned: Dataset
+
+    @classmethod
+    def of(cls, dataset: Dataset, most: int, learns: bool) -> "RealSets":
+        """The sets of a dataset.
+
+        Args:
+            dataset: the real samples.
+            most: largest N; it is less if fewer samples are held out or left for the floor.
+            learns: whether the extractor learns; half of the training samples at least are left to it.
+        """
+        train, test = len(dataset.train), len(dataset.test)
+        count = min(most, test, train // 2 if learns else train)
+        generator = torch.Generator().manual_seed(0)
+        held_out = torch.randperm(test, generator=generator)[:count]
+        order = torch.randperm(train, generator=generator)
+        labels = one_per_sample(dataset.test_labels)
+        learned = dataset
+        if learns:
+            rest, all_labels = order[count:], dataset.train_labels
+            learned = replace(
+                dataset, train=dataset.train[rest], train_labels=None if all_labels is None else all_labels[rest]
+            )
+        return cls(
+            dataset.test[held_out], None if labels is None else labels[held_out], dataset.train[order[:count]], learned
+        )
+
+
 class Evaluator:
-    """Compares N generated samples with the first N held-out samples.
+    """Compares N generated samples with N held-out samples.
 
     The features of the held-out samples and the floor are computed once and kept in the cache.
 
     Args:
-        dataset: the real samples.
+        dataset: the real samples; its checksum is part of the fingerprint.
+        real: those that are compared.
         comparison: computes the metrics.
-        request: what the generator is asked for every time: N samples, no more than are held out.
+        request: what the generator is asked for every time: N samples.
 
     Attributes:
-        floor: each metric of the first N training samples (of all, if there are fewer) against the same held-out ones.
+        floor: each metric of N training samples against the same held-out ones.
         ceiling: the expected metrics of a perfect sampler, as far as they are known.
         fingerprint: what the values of the metrics depend on besides the generator.
 
@@ -44,12 +93,13 @@ class Evaluator:
         ConfigError: if all held-out samples have the same features.
     """
 
-    def __init__(self, dataset: Dataset, comparison: Comparison, request: Request) -> None:
+    def __init__(self, dataset: Dataset, real: RealSets, comparison: Comparison, request: Request) -> None:
         count = len(request)
         self.comparison = comparison
         self.request = request
         self.fingerprint: dict[str, Any] = {
             **comparison.extractor.fingerprint(),
+            "definition": DEFINITION,
             "samples": count,
             "reference": "test",
             "reference_samples": count,
@@ -57,11 +107,11 @@ class Evaluator:
             **comparison.measures.fingerprint(),
         }
         self._code = code_hash(*Path(__file__).parent.glob("*.py"), comparison.extractor.source)
-        self._reference = self._reference_side(dataset.test[:count])
+        self._reference = self._reference_side(real.reference)
         comparison.check_reference(self._reference)
         key = self._key | {"metrics": list(comparison.measures.metrics), "train": len(dataset.train)}
         self.floor: dict[str, float] = cached(
-            "floors", key, lambda: comparison.compare(self._reference, comparison.look(dataset.train[:count]))
+            "floors", key, lambda: comparison.compare(self._reference, comparison.look(real.others))
         )
         self.ceiling = comparison.ceiling(count)
 

@@ -30,12 +30,17 @@ class Extractor(nn.Module):
     """The end of the names of its metrics."""
     resize: str | None = None
     """How it resizes images, if it does."""
+    learns: bool = False
+    """Whether it learns from training samples; those that it has seen are not compared with others."""
 
     def check(self, dataset: Dataset) -> None:
         """Raise ConfigError if it cannot take the dataset's samples. Quick, and called before `prepare`."""
 
     def prepare(self, dataset: Dataset) -> None:
         """Get ready for the dataset's samples, which may take long. Called once, before `forward`.
+
+        Args:
+            dataset: its training samples are those that the extractor may learn from.
 
         Raises:
             ConfigError: if something it needs is missing.

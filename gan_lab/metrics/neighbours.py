@@ -1,17 +1,20 @@
-"""Fidelity and diversity from nearest neighbours: precision, recall, density and coverage."""
+"""Fidelity and diversity from nearest neighbours: precision, recall, density and coverage.
 
+Distances are compared with one another, and a set compared with itself, or with copies of its members, has many that
+are equal. Products of matrices give squared distances quickly, and rounded; the few comparisons that the rounding could
+decide are made again from differences of coordinates. So values depend neither on the order of the samples nor on a
+shift of all features.
+"""
+
+from collections.abc import Iterator
 from typing import cast
 
 import torch
 from torch import Tensor
 
 _PAIRS = 2**24  # distances in memory at a time: 128 MiB
-
-
-def distances(first: Tensor, second: Tensor) -> Tensor:
-    """Euclidean distances ``[m, n]`` between float64 features ``[m, d]`` and ``[n, d]``."""
-    squares = first.square().sum(1)[:, None] + second.square().sum(1)
-    return squares.addmm_(first, second.T, alpha=-2).clamp_(min=0).sqrt_()
+_ROUNDING = 1e-12  # of the sum of two squared norms: more than products of float64 are ever off by
+_SPARE = 8  # further neighbours among which the k-th is looked for, as rounding may swap some
 
 
 def neighbour_radii(features: Tensor, k: int) -> Tensor:
@@ -23,9 +26,28 @@ def neighbour_radii(features: Tensor, k: int) -> Tensor:
     if len(features) <= k:
         raise ValueError(f"k={k}: expected fewer neighbours than samples, of which there are {len(features)}")
     features = features.double()
-    # the nearest feature is the feature itself, so the k-th other is the one at index k
-    return torch.cat(
-        [distances(rows, features).topk(k + 1, largest=False).values[:, k] for rows in _chunks(features, len(features))]
+    radii = []
+    for rows, squares, _ in _squared_distances(features, features):
+        # the nearest feature is the feature itself, so the k-th other is the one at index k
+        near = squares.topk(min(k + 1 + _SPARE, len(features)), largest=False).indices
+        radii.append(_exact(rows[:, None], features[near]).kthvalue(k + 1, dim=1).values)
+    return torch.cat(radii).sqrt_()
+
+
+def mean_distance(features: Tensor) -> float:
+    """The mean distance between two features of a set, ``[N, d]``; exactly 0 if all are the same."""
+    around = features.double() - features[0].double()
+    total = sum(squares.sqrt_().sum().item() for _, squares, _ in _squared_distances(around, around, around[0]))
+    return total / (len(features) * (len(features) - 1))
+
+
+def fakes_in_balls(real: Tensor, fake: Tensor, k: int) -> Tensor:
+    """How many fakes, ``[M, d]``, lie in the ball of each real, ``[N, d]``, as counted below; ``[N]`` int64."""
+    real, fake = real.double(), fake.double()
+    radii = neighbour_radii(real, k)
+    return sum(
+        (_closer(rows, real, squares, doubt, radii).sum(0) for rows, squares, doubt in _squared_distances(fake, real)),
+        start=torch.zeros(len(real), dtype=torch.long, device=real.device),
     )
 
 
@@ -56,14 +78,15 @@ def precision_recall_density_coverage(
     fake_radii = neighbour_radii(fake, k)
     recalled = torch.zeros(len(real), dtype=torch.bool, device=real.device)
     covered = torch.zeros_like(recalled)
-    precise = pairs = 0
-    for rows, radii in zip(_chunks(fake, len(real)), _chunks(fake_radii, len(real)), strict=True):
-        apart = distances(rows, real)  # [rows, N]
-        in_real_balls = apart < real_radii
+    precise = pairs = start = 0
+    for rows, squares, doubt in _squared_distances(fake, real):
+        own_radii = fake_radii[start : start + len(rows), None]
+        start += len(rows)
+        in_real_balls = _closer(rows, real, squares, doubt, real_radii)
         precise += int(in_real_balls.any(1).sum())
         pairs += int(in_real_balls.sum())
         covered |= in_real_balls.any(0)
-        recalled |= (apart < radii[:, None]).any(0)
+        recalled |= _closer(rows, real, squares, doubt, own_radii).any(0)
     return {
         "precision": precise / len(fake),
         "recall": recalled.double().mean().item(),
@@ -72,5 +95,34 @@ def precision_recall_density_coverage(
     }
 
 
-def _chunks(rows: Tensor, columns: int) -> tuple[Tensor, ...]:
-    return cast(tuple[Tensor, ...], rows.split(max(1, _PAIRS // columns)))
+def _squared_distances(
+    first: Tensor, second: Tensor, middle: Tensor | None = None
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """For some rows of ``first`` at a time: they, their squared distances to ``second``, and what those may be off by.
+
+    Norms are taken around a point in the middle, as squares of large numbers would leave nothing of their difference.
+    """
+    middle = second.mean(0) if middle is None else middle
+    columns = second - middle
+    column_squares = columns.square().sum(1)
+    for rows in cast(tuple[Tensor, ...], first.split(max(1, _PAIRS // len(second)))):
+        around = rows - middle
+        sizes = around.square().sum(1)[:, None] + column_squares
+        yield rows, torch.addmm(sizes, around, columns.T, alpha=-2).clamp_(min=0), sizes.mul_(_ROUNDING)
+
+
+def _closer(rows: Tensor, columns: Tensor, squares: Tensor, doubt: Tensor, radii: Tensor) -> Tensor:
+    """Whether rows and columns are closer than the radii, ``[rows, columns]``: exactly, where rounding leaves doubt."""
+    limits = radii.square()
+    found = squares < limits
+    unsure = ((squares - limits).abs() <= doubt).nonzero()
+    radii = radii.expand(found.shape)
+    for pairs in unsure.split(max(1, _PAIRS // rows.shape[1])):
+        row, column = pairs.unbind(1)
+        found[row, column] = _exact(rows[row], columns[column]).sqrt() < radii[row, column]
+    return found
+
+
+def _exact(first: Tensor, second: Tensor) -> Tensor:
+    """Squared distances from differences of coordinates, over the last dimension: equal where they are equal."""
+    return (first - second).square().sum(-1)

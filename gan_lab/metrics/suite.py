@@ -1,10 +1,13 @@
 """The metrics of generated samples against real ones, as asked for by name."""
 
+import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from gan_lab.datasets.dataset import Dataset
@@ -16,6 +19,8 @@ from gan_lab.metrics.frechet import Moments, frechet_distance
 from gan_lab.metrics.kernel import kernel_distance
 from gan_lab.metrics.modes import class_ceiling, mixture_ceiling, mode_coverage
 from gan_lab.metrics.neighbours import neighbour_radii, precision_recall_density_coverage
+
+log = logging.getLogger(__name__)
 
 _CHUNK = 64  # samples an extractor takes at a time: few enough for the processor's cache; values do not depend on it
 
@@ -43,15 +48,24 @@ class Measures:
             used |= {"kid_subsets": self.kid_subsets, "kid_subset_size": self.kid_subset_size}
         return used
 
-    def check_size(self, size: int) -> None:
-        """Raise ConfigError if sets of ``size`` samples are too small for the metrics."""
-        if "kid" in self.metrics and size < self.kid_subset_size:
-            raise ConfigError(
-                f"evaluation.kid_subset_size={self.kid_subset_size}: expected at most the number of samples compared, "
-                f"{size}"
-            )
+    def fitted(self, size: int) -> "Measures":
+        """The measures for sets of ``size`` samples: subsets are no larger than that, which is said.
+
+        Raises:
+            ConfigError: if the sets are too small for the metrics.
+        """
+        if size < 2:
+            raise ConfigError(f"dataset: only {size} samples are left to compare; expected 2 or more")
         if "prdc" in self.metrics and size <= self.k:
             raise ConfigError(f"evaluation.k={self.k}: expected less than the number of samples compared, {size}")
+        if "kid" not in self.metrics or size >= self.kid_subset_size:
+            return self
+        log.warning(
+            "gan-lab: warning: evaluation.kid_subset_size=%d: there are %d samples to compare; kid takes them all",
+            self.kid_subset_size,
+            size,
+        )
+        return replace(self, kid_subset_size=size, kid_subsets=1)  # all subsets would be the same
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,11 +108,11 @@ class Comparison:
     """Compares sets of samples like those of a dataset.
 
     Args:
-        dataset: its modes or labels define some of the metrics.
+        dataset: its modes or labels define some of the metrics; an extractor may learn from its training samples.
         extractor: computes the features; it is prepared for the dataset here.
         measures: the metrics and their settings.
         device: where features are computed and compared.
-        sizes: sizes of the sets that will be compared, if they are known.
+        size: of the sets that will be compared, if it is known.
 
     Raises:
         ConfigError: for a metric that the dataset or the extractor does not allow, or for too few samples.
@@ -110,11 +124,10 @@ class Comparison:
         extractor: Extractor,
         measures: Measures,
         device: torch.device,
-        sizes: Sequence[int] = (),
+        size: int | None = None,
     ) -> None:
         self.dataset = dataset
         self.extractor = extractor
-        self.measures = measures
         self.device = device
         if not measures.metrics:
             raise ConfigError(f"evaluation.metrics=[]: expected some of {', '.join(_METRICS)}")
@@ -126,8 +139,7 @@ class Comparison:
         extractor.check(dataset)
         if "modes" in measures.metrics and dataset.modes is None and self._stacked is None:
             raise ConfigError("evaluation.metrics: modes takes a mixture, or images with a label for every channel")
-        if sizes:
-            measures.check_size(min(sizes))
+        self.measures = measures if size is None else measures.fitted(size)
         with torch.random.fork_rng():  # the evaluation must not shift training's random numbers
             extractor.prepare(dataset)
         extractor.to(device).eval().requires_grad_(False)
@@ -185,8 +197,7 @@ class Comparison:
         if self.dataset.modes is not None:
             modes, dimensions = self.dataset.modes.shape
             return mixture_ceiling(modes, dimensions, count)
-        assert self._stacked is not None
-        return class_ceiling(self._stacked, count)
+        return class_ceiling(self._combined_shares(), count)
 
     # ---- the metrics ----
 
@@ -230,6 +241,16 @@ class Comparison:
         assert self.dataset.test_labels is not None
         counts = torch.bincount(self.dataset.test_labels.flatten()).double()
         return counts / counts.sum()
+
+    def _combined_shares(self) -> NDArray[np.float64]:
+        """The share of each combination of the channels' classes, if the channels are independent; ``[K^C]``."""
+        labels = self.dataset.test_labels
+        assert labels is not None
+        shares = np.ones(1)
+        for channel in labels.T:
+            counts = torch.bincount(channel, minlength=int(labels.max()) + 1).double()
+            shares = np.outer(shares, (counts / counts.sum()).numpy()).ravel()
+        return shares
 
     @property
     def _stacked(self) -> int | None:

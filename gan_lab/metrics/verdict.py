@@ -16,10 +16,12 @@ class Thresholds:
         weight_growth: diverged: a network's weight norm is above this multiple of its first.
         still: frozen: the relative change of a network's weight norm over the second half is at most this.
         accuracy: the discriminator has won: it rates at least this share of real samples above fake ones,
-        realistic: and at most this share of the generated samples lies among the real ones.
+        realistic: and at most this share of the generated samples lies among the real ones. With an accuracy below
+            that, such a training has not converged.
         diversity: collapsed: the diversity of generated samples is below this multiple of real samples' diversity.
         duplicates: collapsed: more than this share of generated samples has a near twin.
         modes: collapsed: less than this share of the modes or classes is reached.
+        coverage: far from real: coverage is below this multiple of real data's.
     """
 
     weight_growth: float = 100.0
@@ -29,6 +31,7 @@ class Thresholds:
     diversity: float = 0.3
     duplicates: float = 0.5
     modes: float = 0.5
+    coverage: float = 0.1
 
 
 def verdict(curves: Mapping[str, Curve], floor: Mapping[str, float], thresholds: Thresholds) -> dict[str, str]:
@@ -40,8 +43,8 @@ def verdict(curves: Mapping[str, Curve], floor: Mapping[str, float], thresholds:
         thresholds: the thresholds of the rules.
 
     Returns:
-        ``verdict``: ``diverged``, ``generator_frozen``, ``discriminator_frozen``, ``collapsed``, ``discriminator_won``
-        or ``healthy``; ``rule``: the finding behind it, in words.
+        ``verdict``: ``diverged``, ``generator_frozen``, ``discriminator_frozen``, ``collapsed``, ``discriminator_won``,
+        ``unconverged``, ``far_from_real`` or ``healthy``; ``rule``: the finding behind it, in words.
     """
     for name, rule in _findings(curves, floor, thresholds):
         return {"verdict": name, "rule": rule}
@@ -76,9 +79,18 @@ def _findings(curves: Mapping[str, Curve], floor: Mapping[str, float], t: Thresh
             f"the discriminator rates {accuracy:.1%} of real samples above fake ones (at least {t.accuracy:.0%}), and "
             f"{realistic:.1%} of the samples lie among real ones (at most {t.realistic:.0%})",
         )
+    if realistic <= t.realistic:  # before modes are counted: only samples that are realistic reach any
+        yield (
+            "unconverged",
+            f"the samples differ, and {realistic:.1%} of them lie among real ones (at most {t.realistic:.0%})",
+        )
     for name in ("modes", "classes"):
         if f"metric/{name}" in curves and (reached := _last(curves[f"metric/{name}"])) < t.modes * floor[name]:
             yield "collapsed", f"{reached:g} {name} of {floor[name]:g} reached, below {t.modes:g} of them"
+    for name in [tag for tag in curves if tag.startswith("metric/coverage_")]:
+        real = floor[name.removeprefix("metric/")]
+        if (covered := _last(curves[name])) < t.coverage * real:
+            yield "far_from_real", f"coverage is {covered:.3g}, below {t.coverage:g} of real data's {real:.3g}"
 
 
 def _last(curve: Curve) -> float:

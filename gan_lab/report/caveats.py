@@ -1,8 +1,10 @@
 """Warnings: why numbers cannot be compared, or a comparison is not fair. One sentence each."""
 
+import math
 from collections import defaultdict
 from typing import Any
 
+from gan_lab.metric_names import title, unfounded_precision
 from gan_lab.report.formatting import listed, number
 from gan_lab.report.leaderboard import BUDGET, Board
 from gan_lab.report.run import Run
@@ -17,7 +19,7 @@ def warnings(boards: list[Board], runs: list[Run]) -> list[str]:
     for board in boards:
         where = f"{board.dataset}: " if len(boards) > 1 else ""
         if not board.again:
-            of_board = (*_budgets(board), *_seeds(board), *_repeated(board), *_lost(board))
+            of_board = (*_budgets(board), *_seeds(board), *_repeated(board), *_lost(board), *_unfounded(board))
             found += [where + sentence for sentence in of_board]
     return found + _untabled(boards, runs) + _environments(runs)
 
@@ -87,7 +89,8 @@ def _lost(board: Board) -> list[str]:
     if lost := [f"{len(row.lost)} of {len(row.runs)} of {row.label}" for row in board.rows if row.lost]:
         sentences.append(
             f"Runs were lost ({listed(lost)}): they failed, diverged or were killed. The means are of the finished "
-            "runs alone; the ranking and the probabilities count a lost run as worse than any finished one."
+            "runs alone; the ranking puts every group that lost a run after those that lost none, and the "
+            "probabilities count a lost run as worse than any finished one."
         )
     if blank := [f"{count} of {row.label}" for row in board.rows if (count := board.valueless(row))]:
         sentences.append(f"Runs finished without a value of {board.primary} ({listed(blank)}): they count as lost.")
@@ -96,6 +99,22 @@ def _lost(board: Board) -> list[str]:
             f"Runs have no result yet, were interrupted, or cannot be read ({listed(open_)}): they count neither for "
             "nor against their group."
         )
+    return sentences
+
+
+def _unfounded(board: Board) -> list[str]:
+    sentences = []
+    for name in [name for name in board.metrics if name.startswith("precision")]:
+        parts = []
+        for row in board.rows:
+            measured = [{key: row.values[key].get(run.name, math.nan) for key in board.metrics} for run in row.finished]
+            if count := sum(name in unfounded_precision(metrics) for metrics in measured):
+                parts.append(f"{count} of {row.label}")
+        if parts:
+            sentences.append(
+                f"{title(name)} says little of some runs ({listed(parts)}): fewer than 1 % of the real samples' "
+                "neighbourhoods hold all generated samples that it counts."
+            )
     return sentences
 
 

@@ -33,7 +33,8 @@ def _standing(board: Board, leader: Row, others: list[Row], worth: str) -> str:
     second = others[0]
     margin = _margin(board, leader, second)
     fewest = min(len(board.losses(row)) for row in (leader, second))
-    if level := [row.label for row in others if math.isclose(row.score, leader.score, rel_tol=1e-9)]:
+    equal = [row for row in others if math.isfinite(row.score) and math.isclose(row.score, leader.score, rel_tol=1e-9)]
+    if level := [row.label for row in equal]:
         ahead = f"{listed([leader.label, *level], 6)} are level, {worth}"
     else:
         ahead = f"{leader.label} is ahead, {worth}{margin}"

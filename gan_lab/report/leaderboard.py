@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gan_lab.errors import ConfigError, closest
-from gan_lab.metric_names import bounds, higher_is_better, known, title
+from gan_lab.metric_names import bounds, higher_is_better, in_order, known, title
 from gan_lab.report import significance, statistics
 from gan_lab.report.factors import Axes
 from gan_lab.report.run import Measurement, Run
@@ -37,7 +37,7 @@ class Row:
     best: list[float] = field(default_factory=list)
     """The best values of the primary metric during each run."""
     score: float = math.inf
-    """The interquartile mean of the primary metric, lower better, with every lost run as infinitely bad."""
+    """What it is ranked by: the interquartile mean of the primary metric, lower better; infinite if it lost a run."""
     beaten: bool = False
     """Whether the board's first group is better than this one, beyond chance (`gan_lab.report.significance`)."""
 
@@ -121,7 +121,7 @@ class Board:
     @property
     def others(self) -> list[str]:
         """The metrics that the board is not ranked by."""
-        return [name for name in self.metrics if name != self.primary]
+        return in_order(name for name in self.metrics if name != self.primary)
 
     @property
     def ranked(self) -> list[Row]:
@@ -194,7 +194,7 @@ def boards(runs: list[Run], axes: Axes, metric: str | None) -> list[Board]:
     for board in made:
         for row in board.rows:
             row.colour = colours[row.label]
-            row.score = statistics.interquartile_mean(board.losses(row)) if board.losses(row) else math.inf
+            row.score = statistics.ranking_score(board.losses(row)) if board.losses(row) else math.inf
         board.rows.sort(key=lambda row: _order(board, row))
     _settle(made)
     return made
@@ -283,7 +283,7 @@ def _intervals_agree(board: Board, first: Row, row: Row) -> bool:
 
 
 def _order(board: Board, row: Row) -> tuple[bool, float, float, float]:
-    """Best score first; groups that lost too many runs for a score: fewest lost, then the mean of what finished."""
+    """Best score first; then groups that lost runs: the smallest share lost, then the mean of what finished."""
     losses = board.losses(row)
     finite = [value for value in losses if math.isfinite(value)]
     lost = 1 - len(finite) / len(losses) if losses else 2.0
@@ -291,5 +291,5 @@ def _order(board: Board, row: Row) -> tuple[bool, float, float, float]:
         not math.isfinite(row.score),
         row.score if math.isfinite(row.score) else 0.0,
         lost,
-        float(np.mean(finite)) if finite else math.inf,
+        statistics.interquartile_mean(finite) if finite else math.inf,
     )

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import count
 
 import numpy as np
@@ -11,6 +12,7 @@ from gan_lab.report.statistics import Array
 
 LEVEL = 0.05
 """The share of reports on equal groups that may claim a difference."""
+_EXACT = 100  # values of two groups together, up to which all permutations are counted
 
 
 def better_than(studies: Sequence[Sequence[Sequence[float] | Array]]) -> list[list[bool]]:
@@ -31,7 +33,7 @@ def better_than(studies: Sequence[Sequence[Sequence[float] | Array]]) -> list[li
     Returns:
         An answer for each study and each of its groups but the first.
     """
-    chances = [[_mann_whitney(groups[0], other) for other in groups[1:]] for groups in studies]
+    chances = [[mann_whitney(groups[0], other) for other in groups[1:]] for groups in studies]
     adjusted = iter(holm([chance for of_study in chances for chance in of_study]))
     likely = [[next(adjusted) <= LEVEL for _ in of_study] for of_study in chances]
     return [
@@ -59,11 +61,35 @@ def fewest_seeds(comparisons: int) -> int:
     return next(n for n in count(1) if comparisons * 2 / math.comb(2 * n, n) <= LEVEL)
 
 
-def _mann_whitney(one: Sequence[float] | Array, other: Sequence[float] | Array) -> float:
-    """The two-sided p-value: exact for at most eight values without ties, otherwise normal and corrected for ties."""
+def mann_whitney(one: Sequence[float] | Array, other: Sequence[float] | Array) -> float:
+    """The two-sided p-value of Mann & Whitney's test (1947), twice the smaller tail, at most 1.
+
+    With at most 100 values it is that of the exact permutation distribution, with ties or without. SciPy's is exact
+    only without ties; its normal approximation is too sure of small groups whose values tie. For more values it is
+    SciPy's, normal and corrected for ties.
+    """
     ranks = stats.rankdata(np.concatenate([one, other]))
-    chance = float(stats.mannwhitneyu(ranks[: len(one)], ranks[len(one) :]).pvalue)
-    return 1.0 if math.isnan(chance) else chance  # all values tie
+    if len(ranks) > _EXACT:
+        chance = float(stats.mannwhitneyu(ranks[: len(one)], ranks[len(one) :]).pvalue)
+        return 1.0 if math.isnan(chance) else chance  # all values tie
+    doubled = np.round(2 * ranks).astype(int)  # whole numbers: ties have the mean of their ranks
+    below, above = _tails(tuple(np.sort(doubled).tolist()), len(one))
+    total = int(doubled[: len(one)].sum())
+    return min(1.0, 2 * min(float(below[total]), float(above[total])))
+
+
+@lru_cache(maxsize=1024)  # a report compares many groups of few sizes
+def _tails(weights: tuple[int, ...], size: int) -> tuple[Array, Array]:
+    """P(S ≤ s) and P(S ≥ s) for s = 0, 1, …, where S is the sum of ``size`` of the weights drawn without replacement.
+
+    The subsets are counted by adding one weight after the other: those with a sum s either leave it out or have it.
+    """
+    counts = np.zeros((size + 1, sum(weights) + 1))
+    counts[0, 0] = 1
+    for weight in weights:
+        counts[1:, weight:] += counts[:-1, : counts.shape[1] - weight]
+    shares = counts[size] / math.comb(len(weights), size)
+    return np.cumsum(shares), np.cumsum(shares[::-1])[::-1]
 
 
 def _shortest_range(groups: Sequence[Sequence[float] | Array], level: float) -> int:

@@ -36,12 +36,29 @@ class Estimate:
 def interquartile_mean(values: Sequence[float] | Array) -> float:
     """The mean of the middle half of all values.
 
-    A quarter of the values, rounded down, is left out at each end; of fewer than four none is. Values may be infinite;
-    the result is infinite if one of them is in the middle half.
+    A quarter of the values, rounded down, is left out at each end; of fewer than four none is.
     """
-    ordered = np.sort(np.ravel(np.asarray(values, dtype=np.float64)))
-    cut = len(ordered) // 4
-    return float(ordered[cut : len(ordered) - cut].mean())
+    return float(_interquartile_means(np.ravel(np.asarray(values, dtype=np.float64))))
+
+
+def ranking_score(values: Sequence[float] | Array) -> float:
+    """What groups are ranked by: the `interquartile_mean`; infinite if a run was lost, which is a value of ``inf``.
+
+    Trimming would hide a lost run among four or more, and show it among three.
+    """
+    return float(_ranking_scores(np.asarray(values, dtype=np.float64)))
+
+
+def _interquartile_means(values: Array) -> Array:
+    """The interquartile mean over the last dimension."""
+    ordered = np.sort(values, axis=-1)
+    cut = ordered.shape[-1] // 4
+    return ordered[..., cut : ordered.shape[-1] - cut].mean(-1)
+
+
+def _ranking_scores(values: Array) -> Array:
+    """`ranking_score` over the last dimension."""
+    return np.where(np.isfinite(values).all(-1), _interquartile_means(values), np.inf)
 
 
 def mean_interval(*strata: Sequence[float] | Array, level: float = 0.95) -> tuple[float, float] | None:
@@ -161,8 +178,8 @@ def rank_probabilities(groups: Sequence[Sequence[float] | Array]) -> Array:
     """How often each group takes each rank when the seeds are drawn anew within each group.
 
     Args:
-        groups: values of each group's seeds, lower better; a lost run is ``inf``. Ranked by `interquartile_mean`;
-            equal groups share the better rank.
+        groups: values of each group's seeds, lower better; a lost run is ``inf``. Ranked by `ranking_score`; equal
+            groups share the better rank.
 
     Returns:
         ``[groups, groups]``: row g, column r: the probability that group g takes rank r. Rows sum to 1.
@@ -171,9 +188,7 @@ def rank_probabilities(groups: Sequence[Sequence[float] | Array]) -> Array:
     scores = np.empty((len(groups), _RESAMPLES))
     for row, group in enumerate(groups):
         values = np.asarray(group, dtype=np.float64)
-        cut = len(values) // 4
-        draws = np.sort(values[rng.integers(0, len(values), (_RESAMPLES, len(values)))], axis=1)
-        scores[row] = draws[:, cut : len(values) - cut].mean(1)
+        scores[row] = _ranking_scores(values[rng.integers(0, len(values), (_RESAMPLES, len(values)))])
     ranks = stats.rankdata(scores, method="min", axis=0).astype(int)
     return np.stack([(ranks == rank + 1).mean(1) for rank in range(len(groups))], axis=1)
 

@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gan_lab.algorithms.own_statistics import with_own_statistics
 from gan_lab.errors import ConfigError
-from gan_lab.runs.components import build_generator
+from gan_lab.runs.components import build_generator, statistics_requests
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.resume import Start
 
@@ -127,7 +128,7 @@ def _shapes(weights: Mapping[str, Tensor]) -> dict[str, torch.Size]:
 
 
 def load_generator(folder: RunFolder, weights: str, allowed_targets: Sequence[str] = ()) -> nn.Module:
-    """The generator of a run's last checkpoint, in eval mode on the CPU.
+    """The generator of a run's last checkpoint, in eval mode on the CPU; an average with statistics of its own.
 
     Args:
         folder: the run.
@@ -147,9 +148,12 @@ def load_generator(folder: RunFolder, weights: str, allowed_targets: Sequence[st
     if weights == "ema" and not has_average:
         raise ConfigError("weights=ema: the run kept no moving average; expected generator or auto")
     prefix = "ema." if has_average and weights != "generator" else "generator."
-    generator = build_generator(folder.configuration.read(allowed_targets), tuple(checkpoint["sample_shape"]))
+    config = folder.configuration.read(allowed_targets)
+    generator = build_generator(config, tuple(checkpoint["sample_shape"]))
     try:
         generator.load_state_dict({key.removeprefix(prefix): state[key] for key in state if key.startswith(prefix)})
     except RuntimeError as error:
         raise ConfigError(f"{folder.last_checkpoint}: its weights do not fit the run's configuration") from error
+    if prefix == "ema.":  # earlier checkpoints lack the counts
+        generator = with_own_statistics(generator, statistics_requests(config, checkpoint.get("class_counts")))
     return generator.eval()

@@ -11,9 +11,8 @@ from gan_lab.config.checks import named_targets
 from gan_lab.config.messages import blame
 from gan_lab.config.targets import check_kind, check_targets
 from gan_lab.datasets import Dataset, Request
-from gan_lab.datasets.batch import one_per_sample
 from gan_lab.errors import ConfigError
-from gan_lab.metrics import Comparison, Evaluator, Measures, as_extractor
+from gan_lab.metrics import Comparison, Evaluator, Extractor, Measures, RealSets, as_extractor
 from gan_lab.models.latents import Prior
 from gan_lab.seeds import derive
 
@@ -86,40 +85,59 @@ def fixed_request(config: DictConfig, purpose: str, count: int, labels: torch.Te
     return Request(latent_prior(config).draw(count, generator), classes)
 
 
+def statistics_requests(config: DictConfig, class_counts: Sequence[int] | None) -> list[Request]:
+    """What a moving average of the generator is asked for, so that it gets statistics of its own: 100 batches of 64.
+
+    Args:
+        config: the configuration.
+        class_counts: number of training samples of each class, by which labels are drawn; None if there are no labels.
+    """
+    labels = None
+    if class_counts is not None:
+        generator = torch.Generator().manual_seed(derive(config.seed, "statistics/labels"))
+        labels = torch.multinomial(torch.tensor(class_counts).double(), 6400, replacement=True, generator=generator)
+    return fixed_request(config, "statistics", 6400, labels).split(64)
+
+
 def build_evaluator(config: DictConfig, dataset: Dataset) -> Evaluator:
-    """The evaluator, whose request depends on the seed alone: its labels are those of the first held-out samples."""
-    count = min(config.evaluation.samples, len(dataset.test))
-    sizes = (count, min(count, len(dataset.train)))
-    accelerator = config.trainer.accelerator
-    comparison = build_comparison(config.evaluation, dataset, sizes, config.allowed_targets, accelerator)
-    request = fixed_request(config, "evaluation", count, one_per_sample(dataset.test_labels))
-    return Evaluator(dataset, comparison, request)
+    """The evaluator, whose latents depend on the seed alone; its labels are those of the samples compared with."""
+    extractor = build_extractor(config.evaluation, config.allowed_targets)
+    real = RealSets.of(dataset, config.evaluation.samples, extractor.learns)
+    count = len(real.reference)
+    comparison = build_comparison(config.evaluation, extractor, real.learned, count, config.trainer.accelerator)
+    return Evaluator(dataset, real, comparison, fixed_request(config, "evaluation", count, real.labels))
 
 
-def build_comparison(
-    evaluation: DictConfig,
-    dataset: Dataset,
-    sizes: Sequence[int],
-    allowed: Sequence[str],
-    accelerator: str = "auto",
-) -> Comparison:
-    """What is measured, and by which extractor.
+def build_extractor(evaluation: DictConfig, allowed: Sequence[str]) -> Extractor:
+    """The configured extractor, not yet prepared.
 
     Args:
         evaluation: the configuration's block.
-        dataset: has the modes and classes; an extractor may learn from it.
-        sizes: of the sets that will be compared.
         allowed: as in `gan_lab.config.targets`.
-        accelerator: the trainer's; unless it is cpu, a CUDA GPU is used if there is one. Other GPUs lack float64.
-
-    Raises:
-        ConfigError: if there are too few samples for a metric, or nothing to measure it by.
     """
     with torch.random.fork_rng():
         torch.manual_seed(0)  # a user's extractor may draw its weights: always the same ones, and none of training's
         module = build(OmegaConf.create({"evaluation": evaluation, "allowed_targets": allowed}), "evaluation.extractor")
     settings = OmegaConf.to_container(evaluation.extractor, resolve=True)
     assert isinstance(settings, dict)
+    return as_extractor(module, settings)
+
+
+def build_comparison(
+    evaluation: DictConfig, extractor: Extractor, dataset: Dataset, size: int, accelerator: str = "auto"
+) -> Comparison:
+    """What is measured, and by which extractor.
+
+    Args:
+        evaluation: the configuration's block.
+        extractor: learns from the dataset's training samples, if it learns.
+        dataset: has the modes and classes.
+        size: of the sets that will be compared.
+        accelerator: the trainer's; unless it is cpu, a CUDA GPU is used if there is one. Other GPUs lack float64.
+
+    Raises:
+        ConfigError: if there are too few samples for a metric, or nothing to measure it by.
+    """
     measures = Measures(tuple(evaluation.metrics), evaluation.k, evaluation.kid_subsets, evaluation.kid_subset_size)
     device = torch.device("cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu")
-    return Comparison(dataset, as_extractor(module, settings), measures, device, sizes)
+    return Comparison(dataset, extractor, measures, device, size)

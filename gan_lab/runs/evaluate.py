@@ -10,6 +10,7 @@ from hydra import compose, initialize_config_module
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ValidationError
+from torch import Tensor
 
 from gan_lab.config.checks import check_ranges
 from gan_lab.config.messages import sentence
@@ -18,8 +19,9 @@ from gan_lab.datasets.dataset import Dataset, checksum
 from gan_lab.datasets.readers import read_samples
 from gan_lab.errors import CannotGoOn, ConfigError, NotFinite
 from gan_lab.metrics import signals
+from gan_lab.metrics.evaluator import DEFINITION
 from gan_lab.runs.checkpoints import load_generator
-from gan_lab.runs.components import build_comparison, build_dataset, build_evaluator
+from gan_lab.runs.components import build_comparison, build_dataset, build_evaluator, build_extractor
 from gan_lab.runs.folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -74,7 +76,8 @@ def evaluate_run(
 def evaluate_files(real: Path, fake: Path, overrides: list[str], allowed_targets: Sequence[str] = ()) -> dict[str, Any]:
     """The metrics of generated samples against real ones, from files of any tool.
 
-    The floor compares one half of the real samples with the other.
+    Equally many are compared for the values and for the floor, so no more than half of the real samples; the others of
+    these are what the floor compares them with.
 
     Raises:
         ConfigError: if they cannot be read or compared.
@@ -86,39 +89,61 @@ def evaluate_files(real: Path, fake: Path, overrides: list[str], allowed_targets
             f"fake={fake}: its samples are {list(fake_samples.shape[1:])}, and those of real={real} are "
             f"{list(real_samples.shape[1:])}: expected the same"
         )
-    shuffled = torch.randperm(len(real_samples), generator=torch.Generator().manual_seed(0))
-    first_half, second_half = (
-        (real_samples[half], None if labels is None else labels[half]) for half in shuffled.tensor_split(2)
-    )
-    dataset = Dataset(*first_half, *second_half, checksum(real_samples))
     default = "points" if real_samples.ndim == 2 else "random_conv"
     if "evaluation.samples" in {one.key_or_group for one in OverridesParser.create().parse_overrides(overrides)}:
-        raise ConfigError("evaluation.samples: files are compared whole; expected none")
+        raise ConfigError("evaluation.samples: as many are compared as the files allow; expected none")
     evaluation = _composed(
         "dataset=mnist", f"evaluation/extractor={default}"
     )  # the default, digits, has settings for few samples
     if real_samples.ndim == 2:
         evaluation.metrics = ["fd", "prdc"]  # the modes of points in a file are not known
     evaluation = _overridden(evaluation, overrides)
-    comparison = build_comparison(evaluation, dataset, (len(second_half[0]), len(fake_samples)), allowed_targets)
-    real_side, fake_side = comparison.look(real_samples), comparison.look(fake_samples)
+    extractor = build_extractor(evaluation, allowed_targets)
+    dataset, others, count = _parts(real_samples, labels, len(fake_samples), extractor.learns)
+    comparison = build_comparison(evaluation, extractor, dataset, count)
+    chosen = torch.randperm(len(fake_samples), generator=torch.Generator().manual_seed(0))[:count]
+    real_side, fake_side = comparison.look(dataset.test[:count]), comparison.look(fake_samples[chosen])
     comparison.check_reference(real_side)
     return {
         "real": str(real),
         "fake": str(fake),
         "fingerprint": {
-            **comparison.extractor.fingerprint(),
-            "samples": len(fake_samples),
+            **extractor.fingerprint(),
+            "definition": DEFINITION,
+            "samples": count,
             "reference": "real",
-            "reference_samples": len(real_samples),
+            "reference_samples": count,
             "data": dataset.checksum,
             **comparison.measures.fingerprint(),
         },
         "metrics": comparison.compare(real_side, fake_side),
-        "floor": comparison.compare(comparison.look(second_half[0]), comparison.look(first_half[0])),
+        "floor": comparison.compare(real_side, comparison.look(others)),
         "ceiling": {},
         "signals": signals(real_side.features, fake_side.features),
     }
+
+
+def _parts(samples: Tensor, labels: Tensor | None, fakes: int, learns: bool) -> tuple[Dataset, Tensor, int]:
+    """Real samples for each purpose: a dataset to learn from and to compare with, and others for the floor.
+
+    Value and floor compare equally many. They are drawn at random, as files are often sorted.
+
+    Args:
+        samples: all real samples. labels: their classes, if there are any.
+        fakes: number of generated samples.
+        learns: whether the extractor learns; it gets half of the samples, of which none are compared.
+
+    Returns:
+        The dataset, whose held-out samples begin with those to compare with; the others; and how many are compared.
+    """
+    order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))
+    seen, unseen = order.tensor_split(2) if learns else (order, order)
+    count = min(fakes, len(unseen) // 2)
+
+    def of(indices: Tensor) -> tuple[Tensor, Tensor | None]:
+        return samples[indices], None if labels is None else labels[indices]
+
+    return Dataset(*of(seen), *of(unseen), checksum(samples)), samples[unseen[count : 2 * count]], count
 
 
 def _composed(*overrides: str) -> DictConfig:

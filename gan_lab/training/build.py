@@ -1,6 +1,7 @@
 """All objects of a run, from its configuration."""
 
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -42,6 +43,7 @@ from gan_lab.runs.components import (
     build_generator,
     fixed_request,
     latent_prior,
+    statistics_requests,
 )
 from gan_lab.runs.request import RunRequest
 from gan_lab.runs.resume import Start
@@ -54,13 +56,16 @@ from gan_lab.training.schedules import Schedule
 log = logging.getLogger(__name__)
 
 
-def build_module(config: DictConfig, sample_shape: tuple[int, ...], processes: int = 1) -> GAN:
+def build_module(
+    config: DictConfig, sample_shape: tuple[int, ...], processes: int = 1, class_counts: Sequence[int] | None = None
+) -> GAN:
     """The game and both players, their networks initialised from the seed alone; a warning for each known danger.
 
     Args:
         config: the composed configuration.
         sample_shape: of one sample.
         processes: number of processes that share every batch.
+        class_counts: number of training samples of each class, or None.
     """
     pl.seed_everything(config.seed, verbose=False)
     generator = build_generator(config, sample_shape)
@@ -96,6 +101,7 @@ def build_module(config: DictConfig, sample_shape: tuple[int, ...], processes: i
         n_critic=config.n_critic,
         n_generator=config.n_generator,
         joint_batch=judges_each_alone(discriminator, sample_shape) if joint_batch is None else joint_batch,
+        statistics=statistics_requests(config, class_counts),
         compile_mode=config.compile,
     )
 
@@ -167,7 +173,7 @@ class Training:
         check_targets(named_targets(OmegaConf.to_container(config)), config.allowed_targets)
         self.dataset = build_dataset(config)
         processes = config.trainer.devices * config.trainer.num_nodes
-        self.module = build_module(config, self.dataset.sample_shape, processes)
+        self.module = build_module(config, self.dataset.sample_shape, processes, self.dataset.class_counts)
         if checkpoint is not None:
             check_fits(start.checkpoint, checkpoint, self.module.state_dict(), self.dataset.checksum)
         self.evaluator = build_evaluator(config, self.dataset)  # may train a classifier
@@ -202,7 +208,15 @@ class Training:
             Diverged: if a loss, logit or gradient is no longer finite.
         """
         config, trainer = self.config, self.trainer
-        data = InMemoryData(self.dataset, config.batch_size, config.n_critic, config.iterations, config.seed)
+        data = InMemoryData(
+            self.dataset,
+            config.batch_size,
+            config.n_critic,
+            config.n_generator,
+            config.iterations,
+            config.seed,
+            self.module.generator_uses_real,
+        )
         # Lightning loads the checkpoint before it converts the module: float64 would be rounded
         trainer.precision_plugin.convert_module(self.module)
         trainer.fit(self.module, data, ckpt_path=self.start.checkpoint)

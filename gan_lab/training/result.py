@@ -20,6 +20,7 @@ from gan_lab.training.build import Training
 def result_of(request: RunRequest, training: Training) -> dict[str, Any]:
     """The content of result.json, once training is over."""
     updates, evaluator = training.module.updates, training.evaluator
+    looked = updates["discriminator"] + (updates["generator"] if training.module.generator_uses_real else 0)
     thresholds = Thresholds(**request.config.evaluation.verdict)
     return {
         "schema": 1,
@@ -30,7 +31,7 @@ def result_of(request: RunRequest, training: Training) -> dict[str, Any]:
             "iterations": training.trainer.global_step,
             "discriminator_updates": updates["discriminator"],
             "generator_updates": updates["generator"],
-            "real_images": updates["discriminator"] * request.config.batch_size,
+            "real_images": looked * request.config.batch_size,
             "train_seconds": training.stopwatch.seconds(),
         },
         "metrics": training.evaluation.final,

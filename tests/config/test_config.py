@@ -38,7 +38,11 @@ RECIPES = {  # LITERATURE.md §1 to §3: the mathematics; the optimizer, its rat
     "wgan": (Recipe(Wasserstein(), {}, WeightClip(0.01)), ("RMSprop", 5e-5, {}), 5),
     "wgan_gp": (Recipe(Wasserstein(), GP), ADAM_BETA0, 5),
     "wgan_lp": (Recipe(Wasserstein(), {"lipschitz_penalty": LipschitzPenalty(10.0, 1, 1.0)}), ADAM_BETA0, 5),
-    "dragan": (Recipe(NonSaturating(0.0), {"dragan": DRAGAN(10.0, 1, 1.0)}), ADAM, 1),
+    "dragan": (
+        Recipe(NonSaturating(0.0), {"dragan": DRAGAN(10.0, 1, 1.0)}),
+        ("Adam", 1e-4, {"betas": [0.5, 0.9]}),
+        1,
+    ),
     "sngan": (Recipe(Hinge(), {}, SpectralNorm()), ("Adam", 2e-4, {"betas": [0.0, 0.9]}), 5),
     "rsgan": (Recipe(Relativistic("logistic", "paired", 1.0)), ADAM, 1),
     "rasgan": (Recipe(Relativistic("logistic", "average", 1.0)), ADAM, 1),

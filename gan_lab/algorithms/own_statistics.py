@@ -1,0 +1,53 @@
+"""What a network derives from its weights, estimated anew for weights that were not trained with it.
+
+A moving average of weights has none of its own: BatchNorm's running statistics are those of the network that was
+trained, and so are the vectors of spectral norm. With them the average is judged as a network that never was.
+"""
+
+import copy
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.parametrizations import _SpectralNorm
+
+from gan_lab.datasets.batch import Request
+from gan_lab.distributed.batchnorm import GlobalBatchNorm
+from gan_lab.models.conditions import takes_labels
+
+
+@torch.no_grad()
+def with_own_statistics(network: nn.Module, requests: Iterable[Request]) -> nn.Module:
+    """A copy in eval mode whose BatchNorm statistics and spectral norm vectors are of its own weights.
+
+    Statistics are the means over all requests. The network itself is returned if it derives nothing from its weights.
+    PyTorch's global random state does not change: dropout, for one, is off.
+
+    Args:
+        network: the network, which stays as it is.
+        requests: batches of latents, with labels if it takes them.
+    """
+    if not any(map(_derives, network.modules())):
+        return network
+    own = copy.deepcopy(network).eval()
+    momenta = {}
+    for module in filter(_derives, own.modules()):
+        module.train()
+        if isinstance(module, _BatchNorm):
+            module.reset_running_stats()
+            momenta[module], module.momentum = module.momentum, None  # the mean over all batches
+        if isinstance(module, GlobalBatchNorm):
+            module.alone = True  # other processes may not be here
+    weight = next(own.parameters())
+    for request in requests:
+        labels = [request.labels.to(weight.device)] if takes_labels(own) and request.labels is not None else []
+        own(request.latents.to(weight), *labels)
+    for module, momentum in momenta.items():
+        module.momentum = momentum
+    return own.eval()
+
+
+def _derives(module: nn.Module) -> bool:
+    """Whether a module keeps, beside its weights, what follows from them."""
+    return isinstance(module, _SpectralNorm) or (isinstance(module, _BatchNorm) and module.track_running_stats)
