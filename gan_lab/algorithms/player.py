@@ -72,7 +72,7 @@ class Player:
         arguments = (inputs, labels) if self.takes_labels else (inputs,)
         if self.half is None:
             return self._forward(*arguments)
-        with torch.autocast(inputs.device.type, self.half):
+        with torch.autocast(inputs.device.type, self.half, cache_enabled=False):
             return self._forward(*arguments)
 
     def compile(self) -> None:

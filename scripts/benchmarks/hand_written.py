@@ -8,7 +8,7 @@ It takes the networks of gan_lab, and the losses are written out here, so that o
 data and noise, it ends with gan_lab's weights (tests/scripts/test_benchmark.py).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -68,6 +68,15 @@ def gradient_penalty(discriminator: nn.Module, real: Tensor, fake: Tensor) -> Te
     return (gradients.flatten(1).norm(dim=1) - 1).square().mean()
 
 
+def batches(samples: Tensor, batch_size: int) -> Iterator[Tensor]:
+    """Shuffled batches without end, in the range of the networks."""
+    while True:
+        order = torch.randperm(len(samples), device=samples.device)
+        for start in range(0, len(samples) - batch_size + 1, batch_size):
+            real = samples.index_select(0, order[start : start + batch_size])
+            yield real.float().div_(127.5).sub_(1) if real.dtype == torch.uint8 else real
+
+
 def best(
     game: Game,
     generator: nn.Module,
@@ -90,16 +99,12 @@ def best(
     samples = samples.to(device)
     g_optimizer = torch.optim.Adam(generator.parameters(), game.lr, game.betas, fused=True)
     d_optimizer = torch.optim.Adam(discriminator.parameters(), game.lr, game.betas, fused=True)
-    order, position = torch.randperm(len(samples), device=device), 0
+    reals = batches(samples, batch_size)
+    generators_reals = batches(samples, batch_size) if game.needs_real else None
     for iteration in range(iterations):
         pace()
         for _ in range(game.n_critic):
-            if position + batch_size > len(samples):
-                order, position = torch.randperm(len(samples), device=device), 0
-            real = samples.index_select(0, order[position : position + batch_size])
-            position += batch_size
-            if real.dtype == torch.uint8:
-                real = real.float().div_(127.5).sub_(1)
+            real = next(reals)
             with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
                 with torch.no_grad():
                     fake = generator(torch.randn(batch_size, latent_dim, device=device))
@@ -113,7 +118,7 @@ def best(
         discriminator.requires_grad_(False)
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
             fake_logits = discriminator(generator(torch.randn(batch_size, latent_dim, device=device)))
-            real_logits = discriminator(real).float() if game.needs_real else None
+            real_logits = None if generators_reals is None else discriminator(next(generators_reals)).float()
         g_loss = game.generator_loss(real_logits, fake_logits.float())
         g_optimizer.zero_grad()
         g_loss.backward()

@@ -6,6 +6,7 @@ from torch import nn
 from training_runs import SMALL, train_in, weights_of
 
 from gan_lab.datasets import digits
+from gan_lab.metrics import RealSets
 from gan_lab.models import MLPDiscriminator, MLPGenerator
 from gan_lab.models.conditions import takes_labels
 from gan_lab.training.build import build_module
@@ -58,15 +59,19 @@ def test_every_player_sees_the_labels_of_its_batch_and_evaluation_those_held_out
     config = labelled(composed, "iterations=2", "loss=rsgan", "penalty=r1", "joint_batch=false")
     train_in(tmp_path / "run", config)
     data = digits()
-    batches = [batch.labels for batch in BatchStream(data.train, 8, 2, config.seed, data.train_labels)]
+    batches, others = (
+        [batch.labels for batch in BatchStream(data.train, 8, 2, config.seed, data.train_labels, purpose)]
+        for purpose in ("batches", "generator_batches")
+    )
     training = [labels for _, in_training, labels in SEEN if in_training]
     # D's update: G, D on real, D on fake, D in the penalty; G's update: G, D on real, D on fake
-    expected = [batches[0]] * 7 + [batches[1]] * 7
+    expected = [batches[0]] * 4 + [others[0]] * 3 + [batches[1]] * 4 + [others[1]] * 3
     assert len(training) == len(expected)
     assert all(torch.equal(found, labels) for found, labels in zip(training, expected, strict=True))
     looking = [labels for name, in_training, labels in SEEN if name == "generator" and not in_training]
     assert torch.equal(looking[-1], data.test_labels[:4])  # the picture's
-    assert any(torch.equal(labels, data.test_labels[:100]) for labels in looking)  # the evaluation's
+    compared = RealSets.of(data, 100, learns=False).labels
+    assert any(torch.equal(labels, compared) for labels in looking)  # the evaluation's
 
 
 @pytest.mark.parametrize("joint", ["true", "false"])

@@ -128,10 +128,10 @@ def test_best_is_kept_beside_final_and_the_floor_is_real_against_real(composed, 
         best = better(curve.values())
         assert result["best"][name] == {"value": best, "iteration": next(i for i in curve if curve[i] == best)}
     from gan_lab.datasets import ring
-    from gan_lab.metrics import Moments, frechet_distance
+    from gan_lab.metrics import Moments, RealSets, frechet_distance
 
-    data = ring()
-    expected = frechet_distance(Moments.of(data.train[:100]), Moments.of(data.test[:100]))
+    real = RealSets.of(ring(), 100, learns=False)
+    expected = frechet_distance(Moments.of(real.others), Moments.of(real.reference))
     assert result["floor"]["fd_points"] == pytest.approx(expected, rel=1e-9)
 
 

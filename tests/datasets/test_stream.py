@@ -3,6 +3,7 @@
 import torch
 
 from gan_lab.datasets import BatchStream
+from gan_lab.datasets.stream import DrawStream
 
 SAMPLES = torch.arange(10, dtype=torch.float32)[:, None]
 
@@ -49,3 +50,38 @@ def test_labels_follow_their_samples():
     for batch in BatchStream(SAMPLES, 4, 9, 0, labels=torch.arange(10) * 3):
         assert batch.labels is not None
         assert torch.equal(batch.labels, 3 * batch.samples.flatten().long())
+
+
+def both(with_samples=True):
+    labels = torch.arange(10)
+    generator = BatchStream(SAMPLES, 3, 9, 0, labels, "generator_batches", with_samples)
+    return DrawStream(BatchStream(SAMPLES, 4, 9, 0, labels), generator)
+
+
+def test_the_generator_has_a_stream_of_its_own_and_the_discriminators_is_as_without():
+    draws = list(both())
+    assert [len(one.generator) for one in draws] == [3] * 9
+    assert torch.equal(torch.cat([one.discriminator.samples for one in draws]), torch.cat(draw(4, 9)))
+    own = torch.cat([one.generator.samples for one in draws])
+    assert sorted(own[:10].flatten().tolist()) == list(range(10))  # an epoch of its own
+    assert not torch.equal(own, torch.cat(draw(3, 9)))
+
+
+def test_pixels_are_left_out_where_nobody_looks_at_them_and_labels_are_not():
+    with_samples, without = list(both()), list(both(with_samples=False))
+    for one, other in zip(with_samples, without, strict=True):
+        assert other.generator.samples.shape == (3, 0)
+        assert torch.equal(one.generator.labels, other.generator.labels)
+        assert torch.equal(one.discriminator.samples, other.discriminator.samples)
+
+
+def test_both_streams_go_on_together():
+    whole = list(both())
+    stream = both()
+    iterator = iter(stream)
+    for _ in range(4):
+        next(iterator)
+    resumed = both()
+    resumed.load_state_dict(stream.state_dict())
+    for one, other in zip(whole[4:], resumed, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one.tensors(), other.tensors(), strict=True))

@@ -50,7 +50,7 @@ def play(term, iterations=1, objective=None):
     """A game of linear networks on points, whose generator learns by SGD at rate 1; the generator's weights."""
     from gan_lab.algorithms.gan import GAN
     from gan_lab.algorithms.player import Player
-    from gan_lab.datasets import Batch
+    from gan_lab.datasets import Batch, Draw
     from gan_lab.losses import Recipe, Wasserstein
     from gan_lab.models.latents import Prior
 
@@ -69,7 +69,7 @@ def play(term, iterations=1, objective=None):
     )
     weights, curves = [generator.weight.detach().clone()], []
     for _ in range(iterations):
-        curves.append(game.iterate(Batch(torch.zeros(4, 2))))
+        curves.append(game.iterate(Draw(Batch(torch.zeros(4, 2)), Batch(torch.zeros(4, 2)))))
         weights.append(generator.weight.detach().clone())
     return game, weights, curves
 

@@ -1,12 +1,15 @@
 """Mode coverage against planted cases and a perfect sampler."""
 
+import itertools
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from gan_lab.datasets import grid, ring
 from gan_lab.metrics import class_ceiling, mixture_ceiling, mode_coverage
+from gan_lab.metrics.modes import expected_divergence, expected_number
 
 
 @pytest.mark.parametrize("make", [ring, grid])
@@ -58,9 +61,30 @@ def test_the_ceiling_is_what_a_perfect_sampler_scores(make):
 
 def test_the_ceiling_of_stacked_digits():
     """LITERATURE.md §5: KL ≈ 999/(2·26 000) = 0.019; at 2 000 samples, 1 000(1 − e⁻²) modes."""
-    assert class_ceiling(1000, 26_000)["reverse_kl"] == pytest.approx(0.0192, abs=1e-4)
-    assert class_ceiling(1000, 26_000)["modes"] == pytest.approx(1000, abs=1e-6)
+    likely = np.full(1000, 1e-3)
+    assert class_ceiling(likely, 26_000)["reverse_kl"] == pytest.approx(0.0193, abs=1e-4)
+    assert class_ceiling(likely, 26_000)["modes"] == pytest.approx(1000, abs=1e-6)
     drawn = torch.randint(1000, (2000,), generator=torch.Generator().manual_seed(0)).unique()
-    ceiling = class_ceiling(1000, 2000)["modes"]
+    ceiling = class_ceiling(likely, 2000)["modes"]
     assert ceiling == pytest.approx(1000 * (1 - math.exp(-2)), abs=0.5)
     assert len(drawn) == pytest.approx(ceiling, abs=4 * 10)
+
+
+@pytest.mark.parametrize(
+    ("modes", "samples", "divergence"),
+    [(1000, 1000, 0.5730), (1000, 2500, 0.2229), (1000, 26_000, 0.01934), (8, 2500, 0.0014), (1, 5, 0.0)],
+)
+def test_the_divergence_of_a_perfect_sampler_is_exact(modes, samples, divergence):
+    """The first three from the issue, by simulation; (K − 1)/(2N), the first order, gives 0.4995 for the first."""
+    assert expected_divergence(np.full(modes, 1 / modes), samples) == pytest.approx(divergence, rel=2e-3, abs=1e-12)
+
+
+def test_the_divergence_of_three_samples_by_enumeration():
+    """Of classes of ½, ¼ and ¼: all 27 draws of three, each with its probability."""
+    shares, total = np.array([0.5, 0.25, 0.25]), 0.0
+    for draw in itertools.product(range(3), repeat=3):
+        counts = np.bincount(draw, minlength=3)
+        parts = counts[counts > 0] / 3
+        total += shares[list(draw)].prod() * (parts @ np.log(3 * parts))
+    assert expected_divergence(shares, 3) == pytest.approx(total, rel=1e-12)
+    assert expected_number(shares, 3) == pytest.approx(3 - (1 / 8 + 2 * (3 / 4) ** 3), rel=1e-12)

@@ -80,6 +80,7 @@ def curves(**changes):
         "signal/diversity": {100: 0.1, 150: 0.9},
         "signal/duplicates": {100: 0.9, 150: 0.0},
         "signal/realistic": {100: 0.0, 150: 0.8},
+        "metric/coverage_points": {100: 0.0, 150: 0.5},
     }
     return healthy | {name.replace("__", "/"): curve for name, curve in changes.items()}
 
@@ -107,10 +108,18 @@ RISEN = dict.fromkeys(range(50, 400, 50), 0.9) | {400: 1.0}  # whose last quarte
         ({"metric__modes": {150: 4.0}}, "healthy"),
         ({"metric__classes": {150: 4.0}}, "collapsed"),
         ({"accuracy__discriminator": LATE, "signal__realistic": {150: 0.04}}, "discriminator_won"),
-        ({"accuracy__discriminator": {50: 0.5, 100: 0.5, 150: 0.98}, "signal__realistic": {150: 0.04}}, "healthy"),
+        (
+            {"accuracy__discriminator": {50: 0.5, 100: 0.5, 150: 0.98}, "signal__realistic": {150: 0.04}},
+            "unconverged",
+        ),
         ({"accuracy__discriminator": {150: 1.0}, "signal__realistic": {150: 0.06}}, "healthy"),
         ({"accuracy__discriminator": {150: 0.99}, "signal__realistic": {150: 0.05}}, "discriminator_won"),
-        ({"accuracy__discriminator": RISEN, "signal__realistic": {150: 0.0}}, "healthy"),
+        ({"accuracy__discriminator": RISEN, "signal__realistic": {150: 0.0}}, "unconverged"),
+        ({"signal__realistic": {150: 0.05}, "metric__modes": {150: 0.0}}, "unconverged"),  # many, and none realistic
+        ({"signal__realistic": {150: 0.06}, "metric__modes": {150: 0.0}}, "collapsed"),
+        ({"signal__realistic": {150: 0.0}, "signal__diversity": {150: 0.2}}, "collapsed"),
+        ({"metric__coverage_points": {150: 0.08}}, "far_from_real"),
+        ({"metric__coverage_points": {150: 0.1}}, "healthy"),
         (
             {"accuracy__discriminator": LATE, "signal__realistic": {150: 0.0}, "metric__modes": {1: 1.0}},
             "discriminator_won",
@@ -118,7 +127,7 @@ RISEN = dict.fromkeys(range(50, 400, 50), 0.9) | {400: 1.0}  # whose last quarte
     ],
 )
 def test_rules(changes, expected):
-    found = verdict(curves(**changes), {"modes": 8.0, "classes": 10.0}, Thresholds())
+    found = verdict(curves(**changes), {"modes": 8.0, "classes": 10.0, "coverage_points": 0.9}, Thresholds())
     assert found["verdict"] == expected, found
 
 

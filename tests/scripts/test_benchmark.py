@@ -70,7 +70,10 @@ def test_by_hand_is_computed_what_gan_lab_computes(composed, tmp_path, monkeypat
     count = 4
     config = composed(*SMALL, f"loss={game}", f"iterations={count}", "batch_size=16")
     data = digits()
-    stream = BatchStream(data.train, 16, 10**6, config.seed)
+    streams = [
+        BatchStream(data.train, 16, 10**6, config.seed, purpose=purpose) for purpose in ("batches", "generator_batches")
+    ]
+    orders = iter([stream._indices(0, len(data.train)) for stream in streams])
     iteration = GAN.training_step
 
     def training_step(self, dataloader_iter):
@@ -83,8 +86,7 @@ def test_by_hand_is_computed_what_gan_lab_computes(composed, tmp_path, monkeypat
     start = {key: value.clone() for key, value in module.named_parameters()}
     theirs = weights_of(train_in(tmp_path / "run", config))
     seeds = iter(range(count))
-    order = stream._indices(0, len(data.train))
-    monkeypatch.setattr(torch, "randperm", lambda *_, **__: order)
+    monkeypatch.setattr(torch, "randperm", lambda *_, **__: next(orders))
     hand_written.best(
         hand_written.GAMES[game],
         module.generator,
