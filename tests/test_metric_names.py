@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from gan_lab.metric_names import bounds, higher_is_better, known, title
+from gan_lab.metric_names import bounds, higher_is_better, in_order, known, title, unfounded_precision
 
 HIGHER = ("precision_pixels", "recall_classifier", "density_pixels", "coverage_x", "score_classifier")
 HIGHER += ("inception_score", "classes", "modes", "high_quality")
@@ -38,3 +38,22 @@ def test_bounds():
     assert bounds("recall_pixels") == (0, 1)
     assert bounds("fd_pixels") == (0, math.inf)
     assert bounds("kid_pixels") == (-math.inf, math.inf)  # unbiased, it may fall below zero
+
+
+def test_the_metrics_that_tell_most_come_first():
+    """The issue: an independent judge agreed with the Fréchet distance at +.91, with precision at −.08 to −.52."""
+    measured = ["kid_x", "precision_x", "recall_x", "density_x", "coverage_x", "class_kl", "score_x", "classes", "fd_x"]
+    assert in_order(measured) == [
+        "fd_x", "coverage_x", "score_x", "class_kl", "kid_x", "precision_x", "recall_x", "density_x", "classes",
+    ]  # fmt: skip
+    assert in_order(["beauty", "inception_score", "fid"]) == ["fid", "inception_score", "beauty"]
+
+
+@pytest.mark.parametrize(
+    ("precision", "coverage", "unfounded"),
+    [(0.99, 0.003, True), (0.99, 0.02, False), (0.0, 0.0, False), (0.002, 0.003, False)],
+)
+def test_a_precision_on_a_handful_of_real_samples_says_little(precision, coverage, unfounded):
+    found = unfounded_precision({"fd_x": 1.0, "precision_x": precision, "coverage_x": coverage})
+    assert found == ({"precision_x": coverage} if unfounded else {})
+    assert unfounded_precision({"precision_x": precision}) == {}

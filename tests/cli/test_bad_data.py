@@ -55,10 +55,7 @@ def check_refused(monkeypatch, folder, capsys, arguments, sentence):
         ),
         ([*FOLDER, "dataset.held_out=1"], "dataset: held_out=1: expected a number above 0 and below 1"),
         ([*FOLDER], "batch_size=64: the dataset has 32 training samples, and a batch may not be larger"),
-        (
-            [*FOLDER, "batch_size=8"],
-            "evaluation.kid_subset_size=50: expected at most the number of samples compared, 8",
-        ),
+        ([*FOLDER, "batch_size=8", "evaluation.k=8"], "evaluation.k=8: expected less than the number of samples comp"),
         (
             [*FOLDER, "batch_size=8", "dataset.image_size=50"],
             "model.generator: dcgan cannot draw images of 50x50 pixels: expected a square whose side",

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from gan_lab.metrics import signals
+from gan_lab.datasets import ring
+from gan_lab.metrics import precision_recall_density_coverage, signals
 
 
 def normal(count, seed, dimensions=3):
@@ -46,3 +47,19 @@ def test_a_thousand_are_looked_at():
     real, fake = normal(1000, 0), normal(1000, 1)
     longer = torch.cat([fake, torch.zeros(5000, 3).double()])
     assert signals(real, longer) == signals(real, fake)
+
+
+def test_a_few_large_balls_make_nothing_realistic():
+    """Of seven outliers, which hold all fakes: precision says 1, and they count ten times their share at most."""
+    real = torch.cat([normal(993, 0), 40 * torch.nn.functional.normalize(normal(7, 1))])
+    fake = 15 + normal(1000, 2)
+    assert precision_recall_density_coverage(real, fake, 5)["precision"] > 0.99
+    assert signals(real, fake)["realistic"] <= 10 * 7 / 1000 + 1e-9
+    assert signals(real, fake)["realistic"] > 0
+
+
+def test_one_mode_of_eight_is_realistic():
+    modes = ring().modes.repeat_interleave(125, 0)
+    real = modes + 0.01 * normal(1000, 0, 2)
+    fake = modes[:1] + 0.01 * normal(1000, 1, 2)
+    assert signals(real, fake)["realistic"] > 0.9

@@ -5,7 +5,8 @@ import torch
 from torch.nn.functional import avg_pool2d
 
 from gan_lab.datasets import digits, mnist
-from gan_lab.metrics import Classifier, Comparison, Measures, Pixels, RandomConv, signals
+from gan_lab.metric_names import in_order
+from gan_lab.metrics import Classifier, Comparison, Measures, Pixels, RandomConv, RealSets, signals
 
 FAULTS = ("none", "noise", "half the classes", "100 copies", "blur")
 
@@ -110,3 +111,18 @@ def test_random_convolutions(source):
         assert found[fault]["precision_random_conv"] < 0.7, fault
     for fault in ("half the classes", "100 copies"):
         assert found[fault]["recall_random_conv"] < floor["recall_random_conv"] - 0.05, fault
+
+
+@pytest.mark.parametrize("make", [Pixels, RandomConv, Classifier])
+def test_half_of_the_classes_show_in_the_first_metrics_of_every_extractor(make):
+    """Of digits: the Fréchet distance alone does not, by random convolutions: .38 beside a floor of .33."""
+    dataset = digits()
+    real = RealSets.of(dataset, 500, make.learns)
+    comparison = Comparison(real.learned, make(), Measures(("fd", "prdc")), torch.device("cpu"), 500)
+    labels = dataset.train_labels
+    half = dataset.train[labels < 5][:500]
+    reference = comparison.look(real.reference)
+    floor, found = (comparison.compare(reference, comparison.look(samples)) for samples in (real.others, half))
+    coverage = f"coverage_{comparison.extractor.name}"
+    assert in_order(found)[:2] == [f"fd_{comparison.extractor.name}", coverage]
+    assert found[coverage] < 0.75 * floor[coverage]

@@ -101,3 +101,10 @@ def test_copies_are_no_further_seeds(tmp_path, run):
     found = read([tmp_path])
     assert len(found.runs) == 1
     assert "same configuration and seed" in found.skipped[0].reason
+
+
+def test_a_precision_that_rests_on_a_handful_of_real_samples_is_told(tmp_path, run):
+    for seed, coverage in enumerate((0.004, 0.5)):
+        metrics = {"fd_pixels": 1.0, "precision_pixels": 0.9, "coverage_pixels": coverage}
+        run(tmp_path / str(seed), {"loss": "lsgan", "seed": seed}, metrics)
+    assert "Precision (pixels) says little of some runs (1 of lsgan): " in page(tmp_path).replace("&#39;", "'")

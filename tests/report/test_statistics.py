@@ -21,9 +21,12 @@ def test_interquartile_mean_is_scipys_trimmed_mean():
     assert st.interquartile_mean(values) == pytest.approx(float(stats.trim_mean(values, 0.25)), abs=1e-12)
 
 
-def test_a_lost_quarter_is_trimmed_and_more_is_not():
-    assert st.interquartile_mean([1, 2, 3, np.inf]) == 2.5
-    assert st.interquartile_mean([1, 2, np.inf, np.inf]) == np.inf
+@pytest.mark.parametrize("count", range(1, 9))
+def test_no_ranking_improves_by_losing_a_run(count):
+    values = list(np.random.default_rng(count).normal(size=count))
+    assert st.ranking_score(values) == st.interquartile_mean(values)
+    for lost in range(count):
+        assert st.ranking_score([*values[:lost], np.inf, *values[lost + 1 :]]) == np.inf
 
 
 def test_probability_of_improvement_is_mann_whitneys():

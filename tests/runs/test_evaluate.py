@@ -11,6 +11,7 @@ from PIL import Image
 from training_runs import SMALL, train_in
 
 from gan_lab.cli.evaluate import main
+from gan_lab.datasets import digits
 from gan_lab.errors import ConfigError
 from gan_lab.runs.evaluate import evaluate_files, evaluate_run
 
@@ -41,7 +42,7 @@ def test_metrics_are_added_and_nothing_is_touched(run):
         "fd_pixels", "kid_pixels", "precision_pixels", "recall_pixels", "density_pixels", "coverage_pixels",
     }  # fmt: skip
     assert pixels["fingerprint"] == {
-        "extractor": "pixels", "weights": None, "resize": None, "samples": 60, "reference": "test",
+        "extractor": "pixels", "weights": None, "resize": None, "definition": 2, "samples": 60, "reference": "test",
         "reference_samples": 60, "data": before["fingerprint"]["data"], "k": 3, "kid_subsets": 5,
         "kid_subset_size": 50, "ema": True,
     }  # fmt: skip
@@ -77,17 +78,15 @@ def test_the_command_takes_folders_sweeps_and_files(run, monkeypatch, tmp_path, 
         (["run", "evaluation.k=x"], "evaluation.k=x: expected a whole number"),
         (["run", "evaluation.k=0"], "evaluation.k=0: expected a whole number of at least 1"),
         (["run", "evaluation.k=100"], "evaluation.k=100: expected less than the number of samples compared, 100"),
-        (["run", "evaluation.kid_subset_size=101"], "evaluation.kid_subset_size=101: expected at most"),
         (["run", "evaluation/extractor=pixel"], "evaluation/extractor=pixel: there is no such file in the group; did"),
         (["run", "evaluation/extractor=points"], "evaluation/extractor=points: the dataset's samples are of shape"),
         (["run", "evaluation/extractor=inception"], "evaluation/extractor=inception: the weights are not at "),
         (["run", "evaluation.metrics=[is]"], "evaluation.metrics: there is no metric 'is'"),
         (["real=a.npz", "fake=b.npz"], "fake=b.npz: there is no such file or folder"),
         (
-            ["real=a.npz", "fake=a.npz"],
-            "evaluation.kid_subset_size=1000: expected at most the number of samples compar",
+            ["real=a.npz", "fake=a.npz", "evaluation.samples=3"],
+            "evaluation.samples: as many are compared as the files allow",
         ),
-        (["real=a.npz", "fake=a.npz", "evaluation.samples=3"], "evaluation.samples: files are compared whole"),
         (["real=a.npz", "fake=a.npz", "evaluation/extractor=classifier"], "evaluation/extractor=classifier: it learns"),
     ]:
         assert refusal(monkeypatch, tmp_path, main, "gan-lab-evaluate", *words).startswith(f"gan-lab: {sentence}"), (
@@ -96,7 +95,7 @@ def test_the_command_takes_folders_sweeps_and_files(run, monkeypatch, tmp_path, 
 
 
 def test_two_sets_of_files(tmp_path):
-    """Folder against archive; the floor is one half of the real samples against the other."""
+    """Folder against archive, thirty against thirty; the floor is one half of the real samples against the other."""
     pixels = np.random.RandomState(0).randint(0, 256, (60, 9, 7, 3)).astype(np.uint8)
     (tmp_path / "real").mkdir()
     for number, image in enumerate(pixels):
@@ -108,9 +107,10 @@ def test_two_sets_of_files(tmp_path):
 
     features = torch.from_numpy(pixels.transpose(0, 3, 1, 2).reshape(60, -1).copy()).double() / 255
     halved = torch.from_numpy((pixels // 2).transpose(0, 3, 1, 2).reshape(60, -1).copy()).double() / 255
-    expected = frechet_distance(Moments.of(features), Moments.of(halved))
-    halves = features[torch.randperm(60, generator=torch.Generator().manual_seed(0))].split(30)
-    floor = frechet_distance(*map(Moments.of, halves))
+    one, other = torch.randperm(60, generator=torch.Generator().manual_seed(0)).split(30)
+    expected = frechet_distance(Moments.of(features[one]), Moments.of(halved[one]))
+    floor = frechet_distance(Moments.of(features[one]), Moments.of(features[other]))
+    assert (found["fingerprint"]["samples"], found["fingerprint"]["reference_samples"]) == (30, 30)
     assert found["metrics"]["fd_pixels"] == pytest.approx(expected, rel=1e-9)
     assert found["floor"]["fd_pixels"] == pytest.approx(floor, rel=1e-9)
     np.savez(tmp_path / "points.npz", np.random.RandomState(0).randn(50, 2))
@@ -120,6 +120,33 @@ def test_two_sets_of_files(tmp_path):
     short = ["evaluation/extractor=classifier", "evaluation.extractor.steps=2", "evaluation.kid_subset_size=20"]
     judged = evaluate_files(tmp_path / "labelled.npz", tmp_path / "fake.npz", short)
     assert 1 <= judged["metrics"]["classes"] <= 3
+
+
+def test_real_and_generated_samples_of_unequal_numbers(tmp_path):
+    """The issue: 200 fakes that are 200 of 4 000 real points scored 0.444 beside a floor of 0.091, of 2 000."""
+    points = np.random.RandomState(0).randn(4000, 8)
+    np.savez(tmp_path / "real.npz", points)
+    np.savez(tmp_path / "few.npz", points[:200])
+    np.savez(tmp_path / "many.npz", np.random.RandomState(1).randn(4000, 8))
+    few, many = (evaluate_files(tmp_path / "real.npz", tmp_path / f"{name}.npz", []) for name in ("few", "many"))
+    assert few["fingerprint"]["samples"] == few["fingerprint"]["reference_samples"] == 200
+    assert many["fingerprint"]["samples"] == many["fingerprint"]["reference_samples"] == 2000
+    for found in (few, many):  # one distribution: value and floor differ by chance alone
+        assert found["metrics"]["fd_points"] == pytest.approx(found["floor"]["fd_points"], rel=0.6)
+        assert found["metrics"]["coverage_points"] == pytest.approx(found["floor"]["coverage_points"], abs=0.06)
+
+
+def test_a_classifier_of_files_is_judged_by_what_it_has_not_seen(tmp_path):
+    """Half of the real samples are learned from; a quarter is compared, and a quarter is for the floor."""
+    data = digits()
+    images = data.train.permute(0, 2, 3, 1).numpy()
+    np.savez(tmp_path / "real.npz", images=images, labels=data.train_labels.numpy())
+    np.savez(tmp_path / "fake.npz", data.test.permute(0, 2, 3, 1).numpy())
+    words = ["evaluation/extractor=classifier", "evaluation.extractor.steps=500", "evaluation.metrics=[fd,prdc]"]
+    found = evaluate_files(tmp_path / "real.npz", tmp_path / "fake.npz", words)
+    assert found["fingerprint"]["samples"] == len(images) // 4
+    for name in ("recall_classifier", "density_classifier"):  # unseen real pictures score as the floor does
+        assert found["metrics"][name] == pytest.approx(found["floor"][name], abs=0.12), name
 
 
 def test_a_run_without_a_checkpoint_does_not_keep_a_sweep_from_being_measured(run, monkeypatch, tmp_path, capsys):
