@@ -42,8 +42,12 @@ _EPSILON = (
     "len({}), *[1] * ({}.ndim - 1))"
 )
 _AROUND = (
-    "penalties.py: DRAGAN.__call__: around = real + 0.5 * deviation * uniform(real, *real.shape) -> "
-    "around = real + 0.5 * deviation * uniform({}, *{}.shape)"
+    "penalties.py: DRAGAN.__call__: around = real + reach * 0.5 * deviation * uniform(real, *real.shape) -> "
+    "around = real + reach * 0.5 * deviation * uniform({}, *{}.shape)"
+)
+_REACH = (
+    "penalties.py: DRAGAN.__call__: reach = uniform(real, len(real), *[1] * (real.ndim - 1)) -> "
+    "reach = uniform({}, len({}), *[1] * ({}.ndim - 1))"
 )
 _ROOT = "return torch.where(zero, 0.0, torch.where(zero, {}, squares).sqrt())"
 _COPY = "torch._foreach_copy_(list(tensors), [part.view_as(to) for part, to in zip(parts, tensors, strict={})])"
@@ -51,6 +55,9 @@ EQUIVALENT: dict[str, str] = {
     _EPSILON.format("fake", "real", "real"): _SAME_KIND,
     _EPSILON.format("real", "fake", "real"): _SAME_KIND,
     _EPSILON.format("real", "real", "fake"): _SAME_KIND,
+    _REACH.format("fake", "real", "real"): _SAME_KIND,
+    _REACH.format("real", "fake", "real"): _SAME_KIND,
+    _REACH.format("real", "real", "fake"): _SAME_KIND,
     _AROUND.format("fake", "real"): _SAME_KIND,
     _AROUND.format("real", "fake"): _SAME_KIND,
     f"penalties.py: gradient_norms: {_ROOT.format(1.0)} -> {_ROOT.format(2.0)}": (
