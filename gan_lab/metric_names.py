@@ -49,6 +49,11 @@ def unfounded_precision(metrics: Mapping[str, float]) -> dict[str, float]:
     return found
 
 
+def unfounded(name: str, coverage: float) -> str:
+    """The warning about such a precision."""
+    return f"{name} says little: {coverage:.2%} of the real samples' neighbourhoods hold all samples that it counts"
+
+
 def feature_metric(kind: str, extractor: str) -> str:
     """The name of a metric of an extractor's features, such as ``fd_pixels``; of Inception's, the established name."""
     if extractor == "inception" and kind in ("fd", "score"):

@@ -97,7 +97,7 @@ class GAN(Algorithm):
         generator, discriminator = self.players["generator"], self.players["discriminator"]
         real, request = batch.samples, self.request(batch)
         with discriminator.frozen():
-            fake = generator(request.latents, request.labels)
+            fake = generator(request.latents, request.labels).to(real.dtype)
             real_logits = None
             if self.loss.objective.generator_uses_real:
                 real_logits = discriminator(real, batch.labels).to(real.dtype)

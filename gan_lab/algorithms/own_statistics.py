@@ -9,8 +9,9 @@ from collections.abc import Iterable
 
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.utils.parametrizations import _SpectralNorm
+from torch.nn.utils.spectral_norm import SpectralNorm
 
 from gan_lab.datasets.batch import Request
 from gan_lab.distributed.batchnorm import GlobalBatchNorm
@@ -34,13 +35,15 @@ def with_own_statistics(network: nn.Module, requests: Iterable[Request]) -> nn.M
     momenta = {}
     for module in filter(_derives, own.modules()):
         module.train()
-        if isinstance(module, _BatchNorm):
+        if isinstance(module, _NormBase):
             module.reset_running_stats()
-            momenta[module], module.momentum = module.momentum, None  # the mean over all batches
+            momenta[module] = module.momentum
         if isinstance(module, GlobalBatchNorm):
             module.alone = True  # other processes may not be here
     weight = next(own.parameters())
-    for request in requests:
+    for number, request in enumerate(requests, 1):
+        for module in momenta:
+            module.momentum = 1 / number  # the mean over all batches
         labels = [request.labels.to(weight.device)] if takes_labels(own) and request.labels is not None else []
         own(request.latents.to(weight), *labels)
     for module, momentum in momenta.items():
@@ -50,4 +53,5 @@ def with_own_statistics(network: nn.Module, requests: Iterable[Request]) -> nn.M
 
 def _derives(module: nn.Module) -> bool:
     """Whether a module keeps, beside its weights, what follows from them."""
-    return isinstance(module, _SpectralNorm) or (isinstance(module, _BatchNorm) and module.track_running_stats)
+    older = any(isinstance(hook, SpectralNorm) for hook in module._forward_pre_hooks.values())
+    return isinstance(module, _SpectralNorm) or older or (isinstance(module, _NormBase) and module.track_running_stats)

@@ -56,7 +56,8 @@ class Evaluation(Periodic):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a checkpoint, with a warning if values before and after it cannot be compared.
 
-        A resumed run has the configuration it began with, so a changed fingerprint means changed code or libraries.
+        A resumed run has the configuration it began with, so a changed fingerprint means changed code or libraries. The
+        best values so far are forgotten then: no later one could be better or worse than they.
         """
         self.final, self.signals, self.best = state["final"], state["signals"], state["best"]
         for key, now in self.evaluator.fingerprint.items():
@@ -68,6 +69,7 @@ class Evaluation(Periodic):
                     was,
                     now,
                 )
+                self.best = {}
 
 
 def _better(name: str, value: float, than: float) -> bool:

@@ -10,6 +10,7 @@ from gan_lab.cli.arguments import folders_and_rest, parse
 from gan_lab.config.messages import one_sentence, sentence
 from gan_lab.config.targets import let_in
 from gan_lab.errors import ConfigError
+from gan_lab.metric_names import in_order, unfounded, unfounded_precision
 from gan_lab.runs.folder import RunFolder
 
 
@@ -71,4 +72,8 @@ def _evaluate() -> None:
 
 
 def _print(evaluation: dict[str, Any]) -> None:
+    metrics = evaluation["metrics"]
+    for name, coverage in unfounded_precision(metrics).items():
+        print(f"gan-lab: warning: {unfounded(name, coverage)}", file=sys.stderr)
+    evaluation = evaluation | {"metrics": {name: metrics[name] for name in in_order(metrics)}}
     print(json.dumps(evaluation, indent=2), flush=True)

@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from gan_lab.metric_names import in_order, unfounded_precision
+from gan_lab.metric_names import in_order, unfounded, unfounded_precision
 from gan_lab.runs.folder import RunFolder
 
 
@@ -20,11 +20,7 @@ def print_summary(result: dict[str, Any], folder: RunFolder) -> None:
         highlight=False,
     )
     for name, coverage in unfounded_precision(result["metrics"]).items():
-        console.print(
-            f"warning  {name} says little: {coverage:.2%} of the real samples' neighbourhoods hold all samples that it "
-            "counts",
-            highlight=False,
-        )
+        console.print(f"warning  {unfounded(name, coverage)}", highlight=False)
     budget = result["budget"]
     console.print(f"measured on {samples_and_extractor(result['fingerprint'])}", highlight=False)
     console.print(

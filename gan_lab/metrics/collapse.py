@@ -7,7 +7,7 @@ from gan_lab.metrics.neighbours import fakes_in_balls, mean_distance, neighbour_
 _MOST_SAMPLES = 1000  # the signals show in few samples
 _NEIGHBOURS = 5
 _DUPLICATE = 0.1  # of the median distance between a real sample and its nearest real neighbour
-_CROWD = 10  # times as many fakes as a ball holds of real data: more of them count no more
+_CROWD = 5  # times as many fakes as a ball holds of real data: more of them count no more
 
 
 def signals(real: Tensor, fake: Tensor) -> dict[str, float]:
@@ -18,8 +18,8 @@ def signals(real: Tensor, fake: Tensor) -> dict[str, float]:
         fakes are the same. ``duplicates``: share of fakes that lie closer to another fake than a tenth of the median
         distance of reals to their nearest neighbours; 1 if every sample is drawn twice. ``realistic``: how many fakes
         lie among the reals, from 0 to 1: the density of Naeem et al. 2020 (arXiv 2002.09797) with k = 5, to which no
-        real sample's ball adds more than ten times its share. A few balls that are far too large, of outliers, can hold
-        all fakes, whatever these are; so precision would say nothing.
+        real sample's ball adds more than five times its share. A few balls that are far too large, of outliers, can
+        hold all fakes, whatever these are; so precision would say nothing.
     """
     count = min(_MOST_SAMPLES, len(real), len(fake))
     real, fake = real[:count], fake[:count]

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 
 _ROWS = 4096  # features converted to float64 at a time, to bound memory
@@ -14,9 +13,9 @@ _COLUMNS = 256  # columns of a scatter matrix computed at a time; the part below
 class Moments:
     """Count, mean and scatter matrix of a set of features in float64: what a Fréchet distance needs, in O(d²) memory.
 
-    The moments of two sets add up to those of their union (``a + b``), and those of all processes to those of the whole
-    (`reduced`), so a set can be processed in pieces. Each piece is centred by its own mean before products are summed
-    (Chan et al. 1979), so no digits are lost where means are large and deviations small.
+    The moments of two sets add up to those of their union (``a + b``), so a set can be processed in pieces. Each piece
+    is centred by its own mean before products are summed (Chan et al. 1979), so no digits are lost where means are
+    large and deviations small.
 
     Args:
         count: number of features.
@@ -55,18 +54,6 @@ class Moments:
         mean = self.mean + shift * (other.count / count)
         between = torch.outer(shift, shift) * (self.count * other.count / count)
         return Moments(count, mean, self.scatter + other.scatter + between)
-
-    def reduced(self) -> "Moments":
-        """The moments of the features of all processes in the default process group."""
-        count = torch.tensor(float(self.count), dtype=torch.float64, device=self.mean.device)
-        mean = self.mean * self.count
-        dist.all_reduce(count)
-        dist.all_reduce(mean)
-        mean /= count
-        shift = self.mean - mean
-        scatter = self.scatter + self.count * torch.outer(shift, shift)
-        dist.all_reduce(scatter)
-        return Moments(int(count.item()), mean, scatter)
 
     @property
     def covariance(self) -> Tensor:

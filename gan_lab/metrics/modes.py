@@ -43,8 +43,8 @@ def mode_coverage(samples: Tensor, modes: Tensor, std: float) -> dict[str, float
 def mixture_ceiling(modes: int, dimensions: int, samples: int) -> dict[str, float]:
     """The expected `mode_coverage` of a perfect sampler of the mixture.
 
-    The share of high-quality samples is P(χ²_D ≤ 9), in the plane 1 − e^−4.5. So many samples fall on equally likely
-    modes (`expected_divergence`).
+    The share of high-quality samples is P(χ²_D ≤ 9), in the plane 1 − e^−4.5. A binomial number of samples thus falls
+    on equally likely modes (`expected_divergence`).
 
     Args:
         modes: number of modes, K.
@@ -53,10 +53,13 @@ def mixture_ceiling(modes: int, dimensions: int, samples: int) -> dict[str, floa
     """
     within = torch.special.gammainc(torch.tensor(dimensions / 2).double(), torch.tensor(_NEAR**2 / 2).double()).item()
     likely = np.full(modes, 1 / modes)
+    spread = 6 * math.sqrt(samples * within * (1 - within)) + 10
+    good = np.arange(max(0, int(samples * within - spread)), min(samples, int(samples * within + spread)) + 1)
+    divergences = [expected_divergence(likely, int(number)) if number else math.log(modes) for number in good]
     return {
         "modes": expected_number(likely * within, samples),
         "high_quality": within,
-        "reverse_kl": expected_divergence(likely, max(1, round(samples * within))),
+        "reverse_kl": float(stats.binom.pmf(good, samples, within) @ divergences),
     }
 
 

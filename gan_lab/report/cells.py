@@ -10,7 +10,7 @@ from gan_lab.report.statistics import Estimate
 _MARKS = {
     "healthy": "●", "collapsed": "◐", "diverged": "✕", "discriminator_won": "▲", "generator_frozen": "■",
     "discriminator_frozen": "□", "failed": "✕", "killed": "‖", "interrupted": "‖", "running": "…", "unreadable": "?",
-    "not judged": "○",
+    "not judged": "○", "unconverged": "◌", "far_from_real": "◇",
 }  # fmt: skip
 
 

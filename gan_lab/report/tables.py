@@ -27,7 +27,7 @@ def table_csv(content: Content) -> str:
     for table, section in enumerate(content.sections, 1):
         board = section.board
         for rank, row in enumerate(board.rows, 1):
-            for metric in board.metrics:
+            for metric in (board.primary, *board.others):
                 writer.writerow([_spreadsheet(cell) for cell in _cells(table, board, rank, row, metric)])
     return buffer.getvalue()
 

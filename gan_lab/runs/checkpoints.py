@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from gan_lab.algorithms.own_statistics import with_own_statistics
 from gan_lab.errors import ConfigError
+from gan_lab.models.conditions import takes_labels
 from gan_lab.runs.components import build_generator, statistics_requests
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.resume import Start
@@ -154,6 +155,12 @@ def load_generator(folder: RunFolder, weights: str, allowed_targets: Sequence[st
         generator.load_state_dict({key.removeprefix(prefix): state[key] for key in state if key.startswith(prefix)})
     except RuntimeError as error:
         raise ConfigError(f"{folder.last_checkpoint}: its weights do not fit the run's configuration") from error
-    if prefix == "ema.":  # earlier checkpoints lack the counts
-        generator = with_own_statistics(generator, statistics_requests(config, checkpoint.get("class_counts")))
+    if prefix == "ema.":
+        counts = checkpoint.get("class_counts")  # checkpoints of earlier versions lack them
+        if counts is None and takes_labels(generator):
+            raise ConfigError(
+                f"{folder.last_checkpoint}: it lacks the numbers of samples of each class, by which its moving average "
+                "gets BatchNorm statistics; expected weights=generator"
+            )
+        generator = with_own_statistics(generator, statistics_requests(config, counts))
     return generator.eval()

@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.optim import Optimizer
 from training_runs import SMALL, checkpoint, train_in, weights_of
 
-from gan_lab.losses import Objective
+from gan_lab.losses import Objective, Term
 from gan_lab.training.build import build_module
 
 
@@ -298,6 +298,20 @@ def test_losses_are_not_computed_in_half_precision(composed, tmp_path, monkeypat
     gradients_of_d(composed, tmp_path / "run", monkeypatch, "bf16-mixed", "lsgan", "Product")
     assert len(seen) == 2
     assert all(one == (False, one[1], torch.float32) for one in seen)
+
+
+class Judged(Term):
+    """A term that asks the discriminator, and computes with the samples."""
+
+    def __call__(self, step):
+        assert step.fake.dtype == step.judge.fake.dtype == torch.float32
+        return -step.judge(step.fake).mean() + (step.fake.flatten(1) @ step.fake.flatten(1).T).mean()
+
+
+def test_terms_are_given_samples_in_full_precision(composed, tmp_path):
+    config = composed(*SMALL, "trainer.precision=bf16-mixed", "iterations=2", "allowed_targets=[test_gan]")
+    config.loss.terms = {"judged": {"_target_": "test_gan.Judged"}}
+    train_in(tmp_path / "run", config)
 
 
 def test_half_precision_trains_the_weights_as_they_are_now(composed, tmp_path):

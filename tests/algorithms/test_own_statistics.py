@@ -34,21 +34,30 @@ def test_batchnorms_statistics_are_the_means_over_all_batches(convert):
     outputs = [network[0](one.latents) for one in requests()]
     assert torch.allclose(own[1].running_mean, torch.stack([one.mean(0) for one in outputs]).mean(0), atol=1e-5)
     assert torch.allclose(own[1].running_var, torch.stack([one.var(0) for one in outputs]).mean(0), rtol=1e-4)
-    assert own[1].momentum == network[1].momentum == 0.1
+    assert own[1].momentum == network[1].momentum == 0.1  # as it was
     assert not any(module.training for module in own.modules())
     assert torch.equal(own[0].weight, network[0].weight)
 
 
-def test_spectral_norms_vectors_are_those_of_the_weights():
+@pytest.mark.parametrize("norm", [spectral_norm, nn.utils.spectral_norm], ids=["parametrization", "older"])
+def test_spectral_norms_vectors_are_those_of_the_weights(norm):
     """After as many power iterations the largest singular value is 1, as it is not with another matrix's vectors."""
     torch.manual_seed(0)
-    layer = spectral_norm(nn.Linear(4, 4))
+    layer = norm(nn.Linear(4, 4))
     with torch.no_grad():
-        layer.parametrizations.weight.original.copy_(torch.randn(4, 4))
+        next(weight for weight in layer.parameters() if weight.ndim == 2).copy_(torch.randn(4, 4))
+        layer.eval()(torch.zeros(1, 4))
     layer.eval()
     own = with_own_statistics(layer, requests())
     assert torch.linalg.matrix_norm(layer.weight, 2).item() > 1.01
     assert torch.linalg.matrix_norm(own.weight, 2).item() == pytest.approx(1, abs=1e-4)
+
+
+def test_instance_norms_statistics_are_followed_too():
+    network = nn.Sequential(nn.Linear(4, 12), nn.Unflatten(1, (3, 4)), nn.InstanceNorm1d(3, track_running_stats=True))
+    own = with_own_statistics(network, requests())
+    outputs = torch.cat([network[:2](one.latents) for one in requests()])
+    assert torch.allclose(own[2].running_mean, outputs.mean((0, 2)), atol=1e-5)
 
 
 def test_a_network_that_derives_nothing_is_not_copied():

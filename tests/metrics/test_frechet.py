@@ -2,14 +2,11 @@
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 import torch_fidelity.metric_fid
 from torch import nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 from truth import random_sets, truth_sets
 
-from gan_lab.distributed.collectives import connect
 from gan_lab.metrics import Moments, frechet_distance
 
 
@@ -71,25 +68,3 @@ def test_bad_features():
         distance(torch.zeros(1, 3), torch.zeros(4, 3))
     with pytest.raises(ValueError, match=r"not finite"):
         Moments.of(torch.tensor([[0.0], [float("nan")]]))
-
-
-def moments_of_share(rank: int, rendezvous: str, out: str) -> None:
-    dist.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=2)
-    connect()
-    share = [slice(None, 100), slice(100, None)][rank]
-    moments = Moments.of(random_sets()[0][share] + 10 * rank).reduced()
-    if rank == 1:
-        torch.save((moments.count, moments.mean, moments.covariance), out)
-    dist.destroy_process_group()
-
-
-def test_processes_add_up(tmp_path):
-    out = tmp_path / "moments.pt"
-    mp.start_processes(moments_of_share, args=(str(tmp_path / "meet"), str(out)), nprocs=2, start_method="fork")
-    features = random_sets()[0].double()
-    features[100:] += 10
-    whole = Moments.of(features)
-    count, mean, covariance = torch.load(out)
-    assert count == whole.count
-    assert torch.allclose(mean, whole.mean, rtol=1e-6)
-    assert torch.allclose(covariance, whole.covariance, rtol=1e-5, atol=1e-6)

@@ -88,3 +88,14 @@ def test_the_divergence_of_three_samples_by_enumeration():
         total += shares[list(draw)].prod() * (parts @ np.log(3 * parts))
     assert expected_divergence(shares, 3) == pytest.approx(total, rel=1e-12)
     assert expected_number(shares, 3) == pytest.approx(3 - (1 / 8 + 2 * (3 / 4) ** 3), rel=1e-12)
+
+
+def test_the_ceiling_of_a_mixture_by_simulation():
+    """Of few samples, where their number on the modes matters: 20 000 draws of 50 points from the grid's 25 modes."""
+    rng = np.random.default_rng(0)
+    ceiling = mixture_ceiling(25, 2, 50)
+    counts = rng.multinomial(rng.binomial(50, ceiling["high_quality"], 20_000), np.full(25, 1 / 25))
+    shares = counts / counts.sum(1, keepdims=True)
+    found = (shares * np.log(np.where(shares > 0, shares, 1))).sum(1) + math.log(25)
+    assert ceiling["reverse_kl"] == pytest.approx(found.mean(), abs=4 * found.std() / 20_000**0.5)
+    assert ceiling["modes"] == pytest.approx((counts > 0).sum(1).mean(), abs=0.05)
