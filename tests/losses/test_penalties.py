@@ -4,7 +4,18 @@ import pytest
 import torch
 from torch import nn
 
-from gan_lab.losses import DRAGAN, R1, R2, GradientPenalty, Judge, LipschitzPenalty, Penalty, ZeroCentered
+from gan_lab.losses import (
+    DRAGAN,
+    R1,
+    R2,
+    GradientPenalty,
+    Judge,
+    LipschitzPenalty,
+    Penalty,
+    Recipe,
+    Wasserstein,
+    ZeroCentered,
+)
 from gan_lab.losses.penalties import gradient_norms, interpolate, squared_gradient_norms
 
 ALL = [GradientPenalty, LipschitzPenalty, DRAGAN, R1, R2, ZeroCentered]
@@ -214,3 +225,9 @@ def test_published_default_weights():
 def test_every_penalty_takes_gradients_of_single_samples():
     """LITERATURE.md §2: each is a function of ∇ₓC(x) at one sample; linter, precision and search go by this flag."""
     assert [penalty.per_sample_gradient for penalty in ALL] == [True] * 6
+
+
+@pytest.mark.parametrize(("weight", "named"), [(0, []), (1e-3, ["gp"]), (1, ["gp"])])
+def test_a_gradient_penalty_without_weight_counts_as_none(weight, named):
+    assert GradientPenalty(weight).counts is bool(named)
+    assert Recipe(Wasserstein(), {"gp": GradientPenalty(weight)}).gradient_penalties == named
