@@ -72,7 +72,7 @@ class Player:
         arguments = (inputs, labels) if self.takes_labels else (inputs,)
         if self.half is None:
             return self._forward(*arguments)
-        with torch.autocast(inputs.device.type, self.half, cache_enabled=False):
+        with torch.autocast(inputs.device.type, self.half):
             return self._forward(*arguments)
 
     def compile(self) -> None:
@@ -103,6 +103,8 @@ class Player:
             self.scaler.step(self.optimizer)
         self.scaler.update()
         self.optimizer.zero_grad()
+        if self.half is not None:
+            torch.clear_autocast_cache()  # its copies of the weights are of before the step
         self.updates += 1
         if self.average is not None:
             self._update_average()

@@ -325,3 +325,20 @@ def test_half_precision_trains_the_weights_as_they_are_now(composed, tmp_path):
         keys = [key for key in start if key.startswith(player)]
         apart, way = (sum((full[key] - other[key]).square().sum() for key in keys).sqrt() for other in (half, start))
         assert apart < 0.35 * way, player
+
+
+def test_a_call_in_half_precision_is_of_the_weights_after_the_last_step():
+    """Lightning's autocast spans all updates of an iteration, and keeps its copies of the weights as long."""
+    from gan_lab.algorithms.player import Player
+
+    torch.manual_seed(0)
+    network, samples = torch.nn.Linear(8, 1), torch.randn(16, 8)
+    player = Player("discriminator", network, torch.optim.SGD(network.parameters(), 1.0))
+    player.half = torch.bfloat16
+    with torch.autocast("cpu", torch.bfloat16), torch.autocast("cpu", enabled=False):
+        with torch.no_grad():
+            player(samples)
+        player.descend(player(samples).float().mean(), {})
+        found = player(samples)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(found, network(samples))
