@@ -57,7 +57,7 @@ class Evaluation(Periodic):
         """Go on from a checkpoint, with a warning if values before and after it cannot be compared.
 
         A resumed run has the configuration it began with, so a changed fingerprint means changed code or libraries. The
-        best values so far are forgotten then: no later one could be better or worse than they.
+        best values so far are then dropped, as later values cannot be compared with them.
         """
         self.final, self.signals, self.best = state["final"], state["signals"], state["best"]
         for key, now in self.evaluator.fingerprint.items():

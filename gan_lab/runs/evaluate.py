@@ -76,8 +76,8 @@ def evaluate_run(
 def evaluate_files(real: Path, fake: Path, overrides: list[str], allowed_targets: Sequence[str] = ()) -> dict[str, Any]:
     """The metrics of generated samples against real ones, from files of any tool.
 
-    Equally many are compared for the values and for the floor, so no more than half of the real samples; the others of
-    these are what the floor compares them with.
+    Values and floor compare equally many samples. The floor needs two sets of real samples, so no more than half of the
+    real samples are compared.
 
     Raises:
         ConfigError: if they cannot be read or compared.
