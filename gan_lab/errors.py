@@ -39,6 +39,18 @@ class Diverged(Exception):
         self.term = term
 
 
+def shown(text: object) -> str:
+    """Foreign text as one line that is safe on a terminal and on a page.
+
+    Whatever is not printable becomes its escape, such as ``\\x1b`` or ``\\n``: characters that steer a terminal, break a
+    line, turn the direction of writing, or cannot be encoded. Names, keys and values out of files of others pass through
+    here before anybody reads them.
+    """
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape", "surrogatepass").decode() for one in str(text)
+    )
+
+
 def closest(word: str, allowed: Iterable[str]) -> str:
     """The end of a sentence on an unknown word: ``did you mean 'x'? Allowed: …``."""
     names = sorted(allowed)
