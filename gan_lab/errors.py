@@ -42,9 +42,9 @@ class Diverged(Exception):
 def shown(text: object) -> str:
     """Foreign text as one line that is safe on a terminal and on a page.
 
-    Whatever is not printable becomes its escape, such as ``\\x1b`` or ``\\n``: characters that steer a terminal, break a
-    line, turn the direction of writing, or cannot be encoded. Names, keys and values out of files of others pass through
-    here before anybody reads them.
+    What is not printable becomes its escape, such as ``\\x1b`` or ``\\n``: characters that steer a terminal, break a
+    line, turn the direction of writing, or cannot be encoded. Names, keys and values out of other people's files pass
+    through here before anybody reads them.
     """
     return "".join(
         one if one.isprintable() else one.encode("unicode_escape", "surrogatepass").decode() for one in str(text)
