@@ -1,6 +1,6 @@
 """Callbacks: what happens between iterations, such as curves, metrics, pictures, checkpoints and the progress bar."""
 
-from gan_lab.callbacks.base import AfterIterations, Callback
+from gan_lab.callbacks.base import AfterIterations, AtStart, Callback
 from gan_lab.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
 from gan_lab.callbacks.clock import Deadline, Stopwatch
 from gan_lab.callbacks.evaluation import Evaluation
@@ -12,6 +12,7 @@ from gan_lab.callbacks.stop_signals import Signals
 
 __all__ = [
     "AfterIterations",
+    "AtStart",
     "AtomicCheckpointIO",
     "Callback",
     "Checkpoints",

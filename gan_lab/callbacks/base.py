@@ -1,6 +1,6 @@
 """The base class of gan_lab's callbacks, and the callback that calls them after every iteration."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -31,6 +31,16 @@ class Callback(pl.Callback):
             iteration: number of iterations done.
             curves: the values of the last iteration by tag, scalars or logits ``[B]``, on the device.
         """
+
+
+class AtStart(Callback):
+    """Calls a function when everything has been restored and training is about to begin."""
+
+    def __init__(self, function: Callable[[], None]) -> None:
+        self.function = function
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.function()
 
 
 class AfterIterations(Callback):

@@ -22,7 +22,7 @@ from gan_lab.algorithms.player import total_norm
 from gan_lab.callbacks.base import Callback
 from gan_lab.callbacks.clock import Stopwatch
 from gan_lab.distributed.collectives import mean_of_each
-from gan_lab.errors import Diverged
+from gan_lab.errors import Diverged, shown
 from gan_lab.runs.folder import RunFolder, append_points
 from gan_lab.storage.files import sync
 
@@ -30,14 +30,22 @@ log = logging.getLogger(__name__)
 
 _MOST_KEPT = 1000  # iterations whose values are kept on the device, however rarely points are written
 
-_CHARTS = {  # on TensorBoard's page of custom scalars: a chart for all tags that begin alike
-    "loss": "losses and penalties",
-    "logits": "logits",
-    "accuracy": "discriminator's accuracy",
-    "metric": "metrics",
-    "signal": "signs of collapse",
-    "grad_norm": "gradient norms",
-    "weight_norm": "weight norms",
+_SHARES = "precision|recall|density|coverage|high_quality"
+_CHARTS = {  # on TensorBoard's page of custom scalars: charts of what has one scale, by the pattern of the tags
+    "losses": "loss/(generator|discriminator)$",
+    "penalties and terms": "loss/(?!generator$|discriminator$)",
+    "logits": "logits/",
+    "discriminator's accuracy": "accuracy/",
+    "distances": "metric/(fid|fd)",
+    "kernel distance": "metric/kid",
+    "shares": f"metric/({_SHARES})",
+    "score": "metric/(score|inception_score)",
+    "modes and classes reached": "metric/(modes|classes)$",
+    "divergences (nats)": "metric/(reverse_kl|class_kl)$",
+    "other metrics": f"metric/(?!fid|fd|kid|{_SHARES}|score|inception_score|modes|classes|reverse_kl|class_kl)",
+    "signs of collapse": "signal/",
+    "gradient norms": "grad_norm/",
+    "weight norms": "weight_norm/",
 }
 
 
@@ -70,6 +78,7 @@ class Curves(Callback):
         self._finite: dict[str, list[float]] = {}  # the checked values since the last point
         self._opened = ExitStack()  # closes the TensorBoard writer, if there is one
         self._rows = {file.name: 0 for file in self._files()}  # rows written to each file
+        self._expected: dict[str, int] = {}  # the rows that a checkpoint knows of
         self._point = 0  # the iteration of the last point
         self._seconds = 0.0  # the training time of the last point
 
@@ -79,13 +88,12 @@ class Curves(Callback):
         assert self.folder is not None  # without one nothing is written
         writer = SummaryWriter(str(self.folder.path), purge_step=self.purge_step)
         self._opened.callback(writer.close)
-        writer.add_custom_scalars(
-            {"gan_lab": {title: ["Multiline", [f"{group}/.*"]] for group, title in _CHARTS.items()}}
-        )
+        writer.add_custom_scalars({"gan_lab": {title: ["Multiline", [pattern]] for title, pattern in _CHARTS.items()}})
         return writer
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, Algorithm)
+        self._rows = {file.name: self._count_rows(file, self._expected.get(file.name, 0)) for file in self._files()}
         if trainer.global_step == 0:
             self.write(0, {name: norm.item() for name, norm in _weight_norms(pl_module).items()})
 
@@ -171,16 +179,16 @@ class Curves(Callback):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._finite, self._point, self._seconds = state["seen"], state["point"], state["seconds"]
-        self._rows = {file.name: self._count_rows(file, state["rows"].get(file.name, 0)) for file in self._files()}
+        self._expected = dict(state["rows"])
 
     def _files(self) -> list[Path]:
         return [] if self.folder is None else [self.folder.metrics_file, self.folder.times_file]
 
     def _count_rows(self, file: Path, expected: int) -> int:
         """The number of rows in a file of curves, with a warning if some of those written are missing."""
-        rows = file.read_bytes().count(b"\n") - 1 if file.exists() else 0
+        rows = max(0, file.read_bytes().count(b"\n") - 1) if file.exists() else 0
         if rows < expected:
-            log.warning("gan-lab: warning: %s: %d of its %d rows are gone", file, expected - rows, expected)
+            log.warning("gan-lab: warning: %s: %d of its %d rows are gone", shown(file), expected - rows, expected)
         return rows
 
     def write_hyperparameters(self, parameters: dict[str, Any], metrics: dict[str, float]) -> None:

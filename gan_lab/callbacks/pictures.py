@@ -11,7 +11,7 @@ from gan_lab.callbacks.periodic import Periodic
 from gan_lab.datasets.batch import Request
 from gan_lab.metrics.evaluator import generate
 from gan_lab.runs.folder import RunFolder
-from gan_lab.storage.pictures import draw, save_png
+from gan_lab.storage.pictures import draw, save_picture
 
 
 class Pictures(Periodic):
@@ -38,7 +38,7 @@ class Pictures(Periodic):
         if self.folder is None:
             return
         picture = draw(generate(module.sampler, self.request), self.real)
-        save_png(self.folder.samples / f"iteration_{iteration:07d}.png", picture)
+        save_picture(self.folder.samples / f"iteration_{iteration:07d}.png", picture)
         if iteration == trainer.max_steps:
-            save_png(self.folder.samples / "final.png", picture)
+            save_picture(self.folder.samples / "final.png", picture)
         self.curves.tensorboard.add_image("samples", torch.from_numpy(picture), iteration, dataformats="HWC")

@@ -15,6 +15,11 @@ from gan_lab.callbacks.logger import Curves
 _LOSSES = {"D": "discriminator", "G": "generator"}
 
 
+_LONGEST = 26  # letters of a title
+# fits into 80 columns, where tqdm's own form would be cut in the middle of the losses
+_FORMAT = "{desc} {percentage:3.0f}%|{bar}|{n_fmt}/{total_fmt} {remaining} {rate_noinv_fmt}{postfix}"
+
+
 class ProgressBar(Callback):
     """Shows iterations done, both losses, speed and remaining time on stderr.
 
@@ -34,9 +39,10 @@ class ProgressBar(Callback):
         self.bar = tqdm(
             total=trainer.max_steps,
             initial=trainer.global_step,
-            desc=self.title,
+            desc=self.title[:_LONGEST],
             unit="it",
             dynamic_ncols=True,
+            bar_format=_FORMAT,
             disable=multiprocessing.parent_process() is not None or not trainer.is_global_zero,
             mininterval=0.2 if sys.stderr.isatty() else 10.0,  # in a log file every update is a new line
         )
@@ -48,8 +54,13 @@ class ProgressBar(Callback):
         if iteration % self.curves.every == 0:
             # a loss is missing if all updates since the last point were skipped
             latest = {key: self.curves.latest.get(f"loss/{name}", math.nan) for key, name in _LOSSES.items()}
-            self.bar.set_postfix({key: f"{value:.3f}" for key, value in latest.items()}, refresh=False)
+            self.bar.set_postfix_str(" ".join(f"{key}={value:.3g}" for key, value in latest.items()), refresh=False)
         self.bar.update()
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        """Close the bar, so that the message of what ended the run gets a line of its own."""
+        if self.bar is not None:
+            self.bar.close()
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if self.bar is not None:

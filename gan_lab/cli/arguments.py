@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import MISSING, Field, fields
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,14 +25,36 @@ def folders_and_rest(words: Sequence[str]) -> tuple[list[str], list[str]]:
     return [word for word in words if word not in rest], rest
 
 
+def print_version() -> None:
+    """Print the version of gan_lab that is installed."""
+    print(f"gan-lab {version('gan-loss-lab')}")
+
+
+def with_equals(words: Sequence[str], schema: type[Any]) -> list[str]:
+    """The words with ``--key value`` and ``--key=value``, as other tools take them, turned into ``key=value``."""
+    names = {entry.name for entry in fields(schema)}
+    turned: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        name, equals, value = word.removeprefix("--").partition("=")
+        if word.startswith("--") and name in names:
+            turned.append(f"{name}={value if equals else next(rest, '')}")
+        else:
+            turned.append(word)
+    return turned
+
+
 def parse(command: str, schema: type[Arguments], words: Sequence[str]) -> Arguments:
     """The words of the command line as an instance of the command's dataclass, whose fields carry a ``help`` text.
 
-    ``--help`` prints them and ends the program.
+    ``--help`` prints them and ends the program, and ``--version`` the version.
 
     Raises:
         ConfigError: for an unknown key, a value of the wrong type, or a missing one.
     """
+    if "--version" in words:
+        print_version()
+        sys.exit(0)
     if "--help" in words or "-h" in words:
         print(f"{command} key=value ...\n\n{schema.__doc__}\n")
         for entry in fields(schema):  # type: ignore[arg-type]

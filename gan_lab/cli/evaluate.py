@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gan_lab.cli.arguments import folders_and_rest, parse
-from gan_lab.config.messages import one_sentence, sentence
+from gan_lab.cli.arguments import folders_and_rest, parse, with_equals
+from gan_lab.config.messages import sentence
 from gan_lab.config.targets import let_in
-from gan_lab.errors import ConfigError
+from gan_lab.errors import ConfigError, shown
 from gan_lab.metric_names import in_order, unfounded, unfounded_precision
 from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.terminal import one_sentence
 
 
 @dataclass
@@ -43,7 +44,7 @@ def main() -> None:
 
 
 def _evaluate() -> None:
-    folders, rest = folders_and_rest(sys.argv[1:])
+    folders, rest = folders_and_rest(with_equals(sys.argv[1:], EvaluateArguments))
     overrides = [word for word in rest if word.startswith(("evaluation.", "evaluation/"))]
     arguments = parse("gan-lab-evaluate", EvaluateArguments, [word for word in rest if word not in overrides])
     let_in(arguments.allowed_targets)
@@ -65,7 +66,7 @@ def _evaluate() -> None:
         except ConfigError as error:
             if len(runs) == 1:
                 raise
-            print(f"gan-lab: {run.path}: {sentence(error)}", file=sys.stderr)
+            print(f"gan-lab: {shown(run.path)}: {sentence(error)}", file=sys.stderr)
             lost += 1
     if lost:
         raise ConfigError(f"{lost} of {len(runs)} runs could not be measured")
@@ -74,6 +75,6 @@ def _evaluate() -> None:
 def _print(evaluation: dict[str, Any]) -> None:
     metrics = evaluation["metrics"]
     for name, coverage in unfounded_precision(metrics).items():
-        print(f"gan-lab: warning: {unfounded(name, coverage)}", file=sys.stderr)
+        print(f"gan-lab: warning: {shown(unfounded(name, coverage))}", file=sys.stderr)
     evaluation = evaluation | {"metrics": {name: metrics[name] for name in in_order(metrics)}}
     print(json.dumps(evaluation, indent=2), flush=True)

@@ -1,5 +1,6 @@
 """The command line of ``gan-lab`` as Hydra's own objects, and what ``resume=`` stands for."""
 
+import re
 from argparse import ArgumentError, Namespace
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -7,12 +8,15 @@ from pathlib import Path
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 from gan_lab.config.targets import check_allowed
 from gan_lab.errors import ConfigError
 from gan_lab.runs.folder import RunFolder
+from gan_lab.sweeps.overrides import quoted
+
+_LONGEST = 200  # letters of an option's name; file systems allow 255 bytes
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,14 @@ class CommandLine:
             raise ConfigError(f"{unknown[0]}: there is no such option; expected key=value, or what --hydra-help lists")
         if options.experimental_rerun is not None:
             raise ConfigError("--experimental-rerun: expected resume=FOLDER instead, as a pickle may run any code")
+        if options.config_name is not None and len(options.config_name) > _LONGEST:
+            raise ConfigError(f"--config-name: expected a name of at most {_LONGEST} letters")
         if options.config_dir is not None and not Path(options.config_dir).is_dir():
             raise ConfigError(f"--config-dir {options.config_dir}: there is no such folder")
-        return cls(options, tuple(parse_overrides(options.overrides)))
+        overrides = tuple(parse_overrides(options.overrides))
+        for one in overrides:
+            _check_options(one)
+        return cls(options, overrides)
 
     def find(self, key: str) -> Override | None:
         """The last override of a key; it is the one that counts."""
@@ -89,6 +98,18 @@ def parse_overrides(words: Iterable[str]) -> list[Override]:
     return OverridesParser.create().parse_overrides([_with_quotes(word) for word in words])
 
 
+def _check_options(override: Override) -> None:
+    """Raise ConfigError for what is no name of an option, at which Hydra would fail with a traceback."""
+    if "." in override.key_or_group or override.key_or_group == "resume" or override.is_delete():
+        return
+    value = override.value()
+    names = value if isinstance(value, list) else [value]
+    if isinstance(value, list) and not all(isinstance(one, str) for one in value):
+        raise ConfigError(f"{override.input_line}: expected a list of names, such as [r1,r2]")
+    if any(isinstance(one, str) and len(one) > _LONGEST for one in names):
+        raise ConfigError(f"{override.key_or_group}: expected a name of at most {_LONGEST} letters")
+
+
 def _with_quotes(word: str) -> str:
     """An override; the value of ``resume`` in quotes if it names a folder, or if Hydra cannot read it without."""
     name = word.removeprefix("resume=")
@@ -97,8 +118,23 @@ def _with_quotes(word: str) -> str:
     try:
         OverridesParser.create().parse_override(word)
     except HydraException:
-        return _line("resume", name)
-    return _line("resume", name) if Path(name).is_dir() else word
+        return quoted("resume", name)
+    return quoted("resume", name) if Path(name).is_dir() else word
+
+
+def _is_plain(override: Override) -> bool:
+    """Whether an override gives no option but by its plain name, at most one folder deep, and no package.
+
+    Any key without a dot may be a group.
+    """
+    key = override.key_or_group
+    if override.package is not None or override.is_sweep_override() or not re.fullmatch(r"[\w./-]+", key):
+        return False
+    if "." in key or override.is_delete():
+        return True
+    value = override.value()
+    names = value if isinstance(value, list) else [value]
+    return all(re.fullmatch(r"[\w-]+(/[\w-]+)?", name) for name in names if isinstance(name, str))
 
 
 def resumed(line: CommandLine) -> CommandLine:
@@ -133,7 +169,7 @@ def resumed(line: CommandLine) -> CommandLine:
         raise ConfigError(  # the folder's YAML says what Hydra does, and the run's folder may come from anyone
             f"resume={run.path}: the run was begun with --config-dir {begun_with}; expected it on this command line too"
         )
-    where = [_line("resume", str(run.path)), _line("hydra.run.dir", str(run.path)), "hydra.output_subdir=null"]
+    where = [quoted("resume", str(run.path)), quoted("hydra.run.dir", str(run.path)), "hydra.output_subdir=null"]
     return replace(line, overrides=(*recorded, *own, *parse_overrides(where)))
 
 
@@ -141,18 +177,16 @@ def _recorded(run: RunFolder) -> list[Override]:
     """The overrides that the run was made with, but for ``allowed_targets``, which must be typed again.
 
     Raises:
-        ConfigError: for a key of Hydra's: the folder may come from anyone, and gan-lab records none.
+        ConfigError: for a key of Hydra's, which gan-lab does not record, or an option that is no plain name: the folder
+            may come from anyone, and ``experiment=../x`` would read a YAML file beside it, for any part of Hydra.
     """
     overrides = []
     for word in run.configuration.overrides():
+        where = f"resume={run.path}: '{word}' in its overrides.yaml"
         override = None if word.startswith("-") else parse_overrides([word])[0]
         if override is None or override.key_or_group.partition(".")[0].partition("/")[0] in ("", "hydra"):
-            raise ConfigError(f"resume={run.path}: '{word}' in its overrides.yaml: expected keys of gan-lab's own")
+            raise ConfigError(f"{where}: expected keys of gan-lab's own")
+        if not _is_plain(override):
+            raise ConfigError(f"{where}: expected a name as the group lists it, such as wgan_gp")
         overrides.append(override)
     return [one for one in overrides if one.key_or_group != "allowed_targets"]
-
-
-def _line(key: str, value: str) -> str:
-    """An override that gives a key any text."""
-    quoted = QuotedString(text=value, quote=Quote.single)
-    return f"{key}={quoted.with_quotes()}"

@@ -3,9 +3,9 @@
 import sys
 from dataclasses import dataclass, field
 
-from gan_lab.cli.arguments import folders_and_rest, parse
-from gan_lab.config.messages import one_sentence
-from gan_lab.errors import ConfigError
+from gan_lab.cli.arguments import folders_and_rest, parse, with_equals
+from gan_lab.errors import ConfigError, shown
+from gan_lab.runs.terminal import one_sentence
 
 
 @dataclass
@@ -24,8 +24,8 @@ def main() -> None:
 
 
 def _report() -> None:
-    folders, named = folders_and_rest(sys.argv[1:])
-    if unknown := [word for word in named if word.startswith("-") and word not in ("--help", "-h")]:
+    folders, named = folders_and_rest(with_equals(sys.argv[1:], ReportArguments))
+    if unknown := [word for word in named if word.startswith("-") and word not in ("--help", "-h", "--version")]:
         raise ConfigError(f"{unknown[0]}: there is no such option; gan-lab-report --help lists what there is")
     arguments = parse("gan-lab-report FOLDER...", ReportArguments, named)
     if not folders:
@@ -34,4 +34,4 @@ def _report() -> None:
     from gan_lab.report.render import write_report  # matplotlib takes a second, which --help need not wait for
 
     page = write_report(folders, out=arguments.out, metric=arguments.metric)
-    print(f"report  {page}")
+    print(f"report  {shown(page)}")

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gan_lab.cli.arguments import parse
-from gan_lab.config.messages import one_sentence
+from gan_lab.cli.arguments import parse, with_equals
 from gan_lab.config.targets import let_in
-from gan_lab.errors import ConfigError
+from gan_lab.errors import ConfigError, shown
 from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.terminal import one_sentence
 
 
 def _argument(help: str, **default: Any) -> Any:
@@ -26,7 +26,8 @@ class SampleArguments:
     run: str = _argument("the run's folder")
     num: int = _argument("samples, or with interpolate the number of paths", default=64)
     out: str = _argument(
-        "NAME.png: one picture of all; NAME.npz: the array 'samples'; NAME: a folder of one PNG each",
+        "NAME.png or NAME.jpg: one picture of all; NAME.gif: an animation of the paths; NAME.npz: the array 'samples'; "
+        "NAME: a folder of one PNG each",
         default="generated.png",
     )
     interpolate: int = _argument("steps between two latents, a row of the picture each path; 0: none", default=0)
@@ -45,7 +46,7 @@ def main() -> None:
 
 
 def _sample() -> None:
-    arguments = parse("gan-lab-sample", SampleArguments, sys.argv[1:])
+    arguments = parse("gan-lab-sample", SampleArguments, with_equals(sys.argv[1:], SampleArguments))
     let_in(arguments.allowed_targets)
     out = Path(arguments.out)
     folder = RunFolder.existing(arguments.run)
@@ -55,8 +56,10 @@ def _sample() -> None:
         raise ConfigError(f"interpolate={arguments.interpolate}: expected 0, or a whole number of at least 2")
     if not 0 <= arguments.seed < 2**32:
         raise ConfigError(f"seed={arguments.seed}: expected a whole number from 0 to {2**32 - 1}")
-    if out.suffix not in (".png", ".npz", ""):
-        raise ConfigError(f"out={out}: expected NAME.png, NAME.npz or NAME, a folder")
+    if out.suffix not in (".png", ".jpg", ".jpeg", ".gif", ".npz", ""):
+        raise ConfigError(f"out={out}: expected NAME.png, NAME.jpg, NAME.gif, NAME.npz or NAME, a folder")
+    if out.suffix == ".gif" and not arguments.interpolate:
+        raise ConfigError(f"out={out}: an animation needs steps to show; expected interpolate=N with it, such as 30")
     if out.exists():
         raise ConfigError(f"out={out}: it exists; name another")
 
@@ -66,4 +69,4 @@ def _sample() -> None:
         folder, arguments.num, arguments.interpolate, arguments.weights, arguments.seed, arguments.allowed_targets
     )
     write(samples, out, columns=arguments.interpolate or None)
-    print(f"{len(samples)} samples of {folder.path} in {out}")
+    print(f"{len(samples)} samples of {shown(folder.path)} in {shown(out)}")

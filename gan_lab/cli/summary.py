@@ -1,10 +1,12 @@
 """The table a run ends with."""
 
+import shlex
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from gan_lab.errors import shown
 from gan_lab.metric_names import in_order, unfounded, unfounded_precision
 from gan_lab.runs.folder import RunFolder
 
@@ -29,9 +31,16 @@ def print_summary(result: dict[str, Any], folder: RunFolder) -> None:
         f"{budget['real_images']:,} real samples seen",
         highlight=False,
     )
-    console.print(f"run      {folder.path}", highlight=False)
-    console.print(f"picture  {folder.samples / 'final.png'}", highlight=False)
-    console.print(f"curves   tensorboard --logdir {folder.path}", highlight=False)
+    console.print(f"run      {shown(folder.path)}", highlight=False)
+    console.print(f"picture  {shown(folder.samples / 'final.png')}", highlight=False)
+    console.print(f"curves   tensorboard --logdir {shown(folder.path)}", highlight=False)
+
+
+def how_to_go_on(folder: RunFolder) -> str:
+    """What a run that was stopped has saved, and the command that goes on with it."""
+    saved = folder.saved_iterations()
+    done = f"saved at iteration {saved[-1]:,}" if saved else "stopped before there was anything to save"
+    return f"{done}; go on with: gan-lab {shlex.quote(f'resume={shown(folder.path)}')}"
 
 
 def samples_and_extractor(fingerprint: dict[str, Any]) -> str:

@@ -8,8 +8,12 @@ torch and Lightning take seconds to import, so nothing here imports them before 
 """
 
 import os
+import shutil
 import sys
+import textwrap
 from argparse import Namespace
+from contextlib import nullcontext
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -26,28 +30,33 @@ from hydra._internal.utils import (
 )
 from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus, run_job
 from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf, flag_override
 
+from gan_lab.cli.arguments import print_version
 from gan_lab.cli.assistant import assist_the_first, check_folder_is_named
+from gan_lab.cli.help import explained
 from gan_lab.cli.options import CommandLine, resumed
-from gan_lab.cli.summary import print_summary
-from gan_lab.config.hydra_nodes import CHECKED, check_hydra, check_record
-from gan_lab.config.messages import USER_ERRORS, one_sentence
+from gan_lab.cli.summary import how_to_go_on, print_summary
+from gan_lab.config.hydra_nodes import CHECKED, check_hydra, check_record, named_by_the_clock
+from gan_lab.config.messages import USER_ERRORS
 from gan_lab.config.targets import let_in
 from gan_lab.distributed.environment import rank
-from gan_lab.errors import ConfigError, Diverged
-from gan_lab.runs.folder import RunFolder
+from gan_lab.errors import ConfigError, Diverged, shown
+from gan_lab.runs.folder import RunFolder, make_new_folder
 from gan_lab.runs.request import RunRequest
 from gan_lab.runs.resume import is_done
 from gan_lab.runs.stop_signals import ended_by_interrupt
+from gan_lab.runs.terminal import one_sentence, unimportant_output
 from gan_lab.sweeps.hydra_callback import unbegun_sweep_taken_back
 from gan_lab.sweeps.search import refuse_untuned
 from gan_lab.sweeps.worker import make_job
 from gan_lab.training.run import execute, requested
 
 _CONFIG_PATH, _CONFIG_NAME = "pkg://gan_lab.conf", "train"
+_SHOWS = ("cfg", "info", "shell_completion", "help", "hydra_help")  # options that ask to see something
 
 
 class CheckedLoader(ConfigLoaderImpl):
@@ -56,11 +65,13 @@ class CheckedLoader(ConfigLoaderImpl):
     Args:
         config_search_path: where the YAML lies.
         allowed: the packages that the user has typed into ``allowed_targets``; no YAML can add to them.
+        typed: the keys of Hydra's own that the user has typed.
     """
 
-    def __init__(self, config_search_path: ConfigSearchPath, allowed: list[str]) -> None:
+    def __init__(self, config_search_path: ConfigSearchPath, allowed: list[str], typed: list[str]) -> None:
         super().__init__(config_search_path=config_search_path)
         self.allowed = allowed
+        self.typed = typed
 
     def load_configuration(self, *arguments: Any, **keywords: Any) -> DictConfig:
         """As Hydra's.
@@ -69,16 +80,19 @@ class CheckedLoader(ConfigLoaderImpl):
             ConfigError: for a configuration that is refused.
         """
         config = super().load_configuration(*arguments, **keywords)
+        if missing := [key for key in ("model", "loss", "dataset", "allowed_targets") if key not in config]:
+            name = arguments[0] if arguments else keywords["config_name"]
+            raise ConfigError(
+                f"--config-name {name}: it has no '{missing[0]}': expected it to begin with defaults: [train, _self_]"
+            )
         if (allowed := list(config.get("allowed_targets") or [])) != self.allowed:
             raise ConfigError(
                 f"allowed_targets={allowed}: expected on the command line alone, where a person "
                 "has typed it; a configuration cannot allow itself anything"
             )
-        if "allowed_targets" in config:
-            with flag_override(config, "readonly", False):
-                config.allowed_targets = self.allowed  # it may have been an interpolation, of another value next time
-        job: Any = OmegaConf.to_container(config.hydra.job, resolve=False)
-        check_hydra(OmegaConf.masked_copy(config.hydra, CHECKED), str(job["name"]), self.allowed)
+        with flag_override(config, "readonly", False):
+            config.allowed_targets = self.allowed  # it may have been an interpolation, of another value next time
+        check_hydra(OmegaConf.masked_copy(config.hydra, CHECKED), self.allowed, self.typed)
         return config
 
     def get_group_options(self, group_name: str, *arguments: Any, **keywords: Any) -> list[str]:
@@ -117,7 +131,13 @@ class App(Hydra):
         else:
             check_record(config.hydra.output_subdir)
             refuse_untuned(request.names["protocol"])
-            made = folder.create(again=config.resume is not None)
+            if named_by_the_clock(config.hydra.run):
+                path, above = make_new_folder(folder.path, "hydra.run.dir")
+                folder, config.hydra.run.dir = RunFolder(path), str(path)
+                request = replace(request, folder=RunFolder(path.absolute()))
+                made = folder.create() + above
+            else:
+                made = folder.create(again=config.resume is not None)
         callbacks.on_run_start(config=config, config_name=config_name)
         context = HydraContext(self.config_loader, callbacks)
         job = run_job(lambda _: make_run(request), config, "hydra.run.dir", None, context, with_log_configuration)
@@ -129,14 +149,33 @@ class App(Hydra):
             raise error
         return job
 
+    def get_help(self, help_cfg: DictConfig, cfg: DictConfig, args_parser: Any, resolve: bool) -> str:
+        """As Hydra's, but each key with the comment that explains it."""
+        text = super().get_help(help_cfg, OmegaConf.create({"x": _HERE}), args_parser, resolve)
+        before, _, after = text.partition(f"x: {_HERE}")
+        groups = "\n".join(textwrap.fill(line, _columns(), subsequent_indent="  ") for line in before.splitlines())
+        return f"{groups}\n{explained(cfg, HydraConfig.get().runtime.choices)}{after}"
+
+
+_HERE = "here"  # where the configuration stands in Hydra's text
+
+
+def _columns() -> int:
+    return shutil.get_terminal_size().columns - 1
+
 
 def make_run(request: RunRequest) -> float:
     """Make a single run, or go on with it; returns the final value of its first metric."""
     folder = request.folder
     if request.resume and is_done(folder, request.config):
-        print(f"{folder.path}: the run is done, nothing is left to do")
+        print(f"{shown(folder.path)}: the run is done, nothing is left to do")
         return next(iter(folder.result()["metrics"].values()))
-    value = execute(request)
+    try:
+        value = execute(request)
+    except SystemExit as stop:
+        if isinstance(stop.code, int) and stop.code > 128:
+            print(f"gan-lab: {how_to_go_on(folder)}", file=sys.stderr)
+        raise
     print_summary(folder.result(), folder)
     return value
 
@@ -150,13 +189,14 @@ def run_hydra(line: CommandLine) -> None:
     version.setbase("1.3")
     options = line.options
     options.overrides = line.lines()
-    if sum(bool(getattr(options, name)) for name in ("run", "multirun", "cfg", "info", "shell_completion")) > 1:
+    if sum(bool(getattr(options, name)) for name in ("run", "multirun", *_SHOWS[:3])) > 1:
         raise ConfigError("Only one of --run, --multirun, --cfg, --info and --shell_completion can be specified")
     if options.resolve and not (options.cfg or options.help):
         raise ConfigError("The --resolve flag can only be used in conjunction with --cfg or --help")
     name = options.config_name or _CONFIG_NAME
     path = _search_path(options.config_path or _CONFIG_PATH, options.config_dir)
-    app = App("gan-lab", CheckedLoader(path, line.allowed_targets()))
+    typed = [one.key_or_group for one in line.overrides if one.is_hydra_override()]
+    app = App("gan-lab", CheckedLoader(path, line.allowed_targets(), typed))
     GlobalHydra.instance().initialize(app)
     try:
         if not _shown(app, name, options):
@@ -202,6 +242,9 @@ def main() -> None:
 
 @ended_by_interrupt()
 def _main() -> None:
+    if "--version" in sys.argv[1:]:
+        print_version()
+        return
     line = resumed(CommandLine.parse(sys.argv[1:]))
     let_in(line.allowed_targets())
     if rank() is not None:
@@ -209,5 +252,6 @@ def _main() -> None:
     if rank():
         assist_the_first(line)
         return
-    with unbegun_sweep_taken_back():
+    asks = any(getattr(line.options, name) for name in _SHOWS)
+    with unbegun_sweep_taken_back(), nullcontext() if asks else unimportant_output():
         run_hydra(line)

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+import yaml
 from omegaconf import DictConfig, OmegaConf, flag_override
 
 import gan_lab.config.resolvers  # noqa: F401  # conf/ uses them
+from gan_lab.config.messages import A_BLOCK
 from gan_lab.config.schema import TrainConfig
 from gan_lab.config.targets import check_allowed, check_names
 from gan_lab.errors import ConfigError, closest
@@ -29,6 +31,7 @@ _BLOCKS = (
     "evaluation.extractor",
     "trainer",
 )
+_DEEPEST = 40  # levels of nesting; readers of run folders refuse more than 50
 _TRAINER: dict[str, tuple[Any, ...]] = {
     "accelerator": ("auto", "cpu", "gpu", "cuda", "mps"),
     "precision": ("32-true", "64-true", "bf16-mixed", "16-mixed"),
@@ -73,10 +76,50 @@ def check(config: DictConfig) -> DictConfig:
         OmegaConfBaseException: for an interpolation that leads nowhere.
     """
     config = resolved(config)
+    _check_types(config)
     check_values(config)
     check_allowed(config.allowed_targets)
     check_names(named_targets(OmegaConf.to_container(config)), config.allowed_targets)
     return config
+
+
+def _check_types(config: DictConfig) -> None:
+    """Raise an error for values of wrong types, which interpolations may have brought after Hydra had looked."""
+    _check_blocks(config, TrainConfig)
+    OmegaConf.merge(OmegaConf.structured(TrainConfig), config)
+
+
+def _check_blocks(config: DictConfig, schema: type, prefix: str = "") -> None:
+    for entry in fields(schema):
+        kind = entry.default_factory
+        if entry.name in config and isinstance(kind, type) and is_dataclass(kind):
+            block = config[entry.name]
+            if not isinstance(block, DictConfig):
+                raise ConfigError(f"{prefix}{entry.name}={block}: {A_BLOCK}")
+            _check_blocks(block, kind, f"{prefix}{entry.name}.")
+
+
+def check_recordable(config: DictConfig) -> None:
+    """Raise ConfigError for a value, Hydra's own included, that no record of a run could give back.
+
+    Such are names in other encodings than UTF-8, a few control characters, and nesting that a reader of YAML refuses.
+    """
+    values: Any = OmegaConf.to_container(config, resolve=False)
+    found = sorted(leaves(values, into_lists=True), key=lambda leaf: leaf[0].startswith("hydra.overrides."))
+    for where, value in found:  # a key is told rather than the word that gave it
+        if where.count(".") > _DEEPEST:
+            raise ConfigError(f"{where}: expected at most {_DEEPEST} levels of nesting")
+        if isinstance(value, str) and not value.isprintable() and not _is_kept(value):
+            what = f"the working directory {value}" if where == "hydra.runtime.cwd" else f"{where}={value}"
+            raise ConfigError(f"{what}: expected text in UTF-8 without control characters, which YAML can hold")
+
+
+def _is_kept(text: str) -> bool:
+    """Whether YAML gives a text back as it was."""
+    try:
+        return bool(yaml.load(yaml.dump(text, allow_unicode=True).encode(), Loader=yaml.CSafeLoader) == text)
+    except (UnicodeEncodeError, yaml.YAMLError):
+        return False
 
 
 def check_values(config: DictConfig) -> None:

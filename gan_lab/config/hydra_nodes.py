@@ -1,7 +1,7 @@
 """What a configuration may tell Hydra itself to instantiate: callbacks, launcher, sweeper and logging."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -12,26 +12,56 @@ from gan_lab.errors import ConfigError
 
 _HYDRA = ("gan_lab.sweeps.hydra_callback.Launch", "hydra_plugins", "hydra._internal.core_plugins", "optuna.samplers")
 _INSTANTIATED, _LOGGING = ("callbacks", "launcher", "sweeper"), ("hydra_logging", "job_logging")
-CHECKED = [*_INSTANTIATED, *_LOGGING]
+CHECKED = [*_INSTANTIATED, *_LOGGING, "job"]
 _LOG = "${hydra.runtime.output_dir}/${hydra.job.name}.log"
 # part of a text, or the job's name, as in submitit's own configuration: it is checked to be a plain word
 _MAY_LEAD_ON = re.compile(r"[^${}\\]+\$\{.*|\$\{.*\}[^${}\\]+|\$\{hydra\.job\.name\}")
-_LOGGING_CLASSES = [f"logging.{name}" for name in ("StreamHandler", "FileHandler", "NullHandler", "Formatter")]
-_STREAMS = ("ext://sys.stdout", "ext://sys.stderr")  # the only Python objects that Hydra's own logging names
+_LEVELS = ("NOTSET", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", *range(0, 51, 10))
+_LOGGED: dict[str, tuple[Any, ...]] = {
+    r"version": (1,),
+    r"disable_existing_loggers": (True, False),
+    r"root": (None,),
+    r"loggers": ({},),
+    r"(root|loggers\..+|handlers\.(console|file))\.level": _LEVELS,
+    r"(root|loggers\..+)\.handlers(\.\d)?": ("console", "file", []),
+    r"loggers\..+\.propagate": (True, False),
+    r"formatters\.simple\.format": (
+        "%(message)s",
+        "[%(asctime)s][HYDRA] %(message)s",
+        "[%(asctime)s][%(name)s][%(levelname)s] - %(message)s",
+    ),
+    r"handlers\.(console|file)\.formatter": ("simple",),
+    r"handlers\.console\.class": ("logging.StreamHandler",),
+    r"handlers\.console\.stream": ("ext://sys.stdout", "ext://sys.stderr"),
+    r"handlers\.file\.class": ("logging.FileHandler",),
+    r"handlers\.file\.filename": (_LOG,),
+}
+"""What may be in a logging configuration: values by the pattern of their keys."""
 
 
-def check_hydra(hydra: DictConfig, job_name: str, allowed: Sequence[str]) -> None:
+_TYPED = re.compile(
+    r"job\.env_set\.(?!(OMP|MKL|OPENBLAS|NUMEXPR)_NUM_THREADS$|CUDA_VISIBLE_DEVICES$).*"
+    r"|launcher\.(setup|additional_parameters|submitit_folder|temp_folder)\b.*"
+    r"|launcher\.ray\.(init\b|.*runtime_env\b).*"
+    r"|sweeper\.storage\b.*"
+)
+"""Keys whose values are commands, variables of the environment, or places: nobody but the user at the terminal says."""
+_SHIPPED: tuple[Any, ...] = (None, {}, [], "${hydra.sweep.dir}/.submitit/%j")  # what Hydra's plugins have there
+
+
+def check_hydra(hydra: DictConfig, allowed: Sequence[str], typed: Iterable[str]) -> None:
     """Raise ConfigError for anything among Hydra's own nodes that would run code that is not allowed.
 
     Nodes are read as they are written: an interpolation may have another value by the time Hydra uses it. It may be
     part of a text, but not a whole value, which could be a block with a ``_target_``.
 
     Args:
-        hydra: those nodes of a composed configuration.
-        job_name: ``hydra.job.name`` as written, which names the log file.
+        hydra: the nodes `CHECKED` of a composed configuration.
         allowed: packages that may be named besides Hydra's plugins and gan_lab's callback.
+        typed: the keys on the command line that begin with ``hydra.``.
     """
     written: Any = OmegaConf.to_container(hydra, resolve=False)
+    _check_typed(written, tuple(typed))
     for part in _INSTANTIATED:
         for where, value in leaves(written[part], f"hydra.{part}", into_lists=True):
             key = where.rpartition(".")[2]
@@ -41,13 +71,20 @@ def check_hydra(hydra: DictConfig, job_name: str, allowed: Sequence[str]) -> Non
             elif isinstance(value, str) and "${" in value and not _MAY_LEAD_ON.fullmatch(value):
                 raise ConfigError(f"{where}={value}: expected a value without ${{")
     for part in _LOGGING:
-        for where, value in leaves(written[part], f"hydra.{part}", into_lists=True):
-            if not _may_log(where.rpartition(".")[2], str(value)):
-                raise ConfigError(
-                    f"{where}={value}: expected classes of Python's logging, to stdout, stderr or the run's {_LOG}"
-                )
-    if not re.fullmatch(r"[\w-]+", job_name):
-        raise ConfigError(f"hydra.job.name={job_name}: expected letters, digits, - and _")
+        _check_logging(part, written[part])
+    name = written["job"]["name"]  # the log file's too
+    if not re.fullmatch(r"[\w-]{1,100}", str(name)):
+        raise ConfigError(f"hydra.job.name={name}: expected at most 100 letters, digits, - and _")
+
+
+def named_by_the_clock(folder: DictConfig) -> bool:
+    """Whether the program chose the name in ``hydra.run.dir`` or ``hydra.sweep.dir``: such a name holds the time.
+
+    Args:
+        folder: the configuration's node ``hydra.run`` or ``hydra.sweep``.
+    """
+    written: Any = OmegaConf.to_container(folder, resolve=False)
+    return "${now:" in str(written["dir"])
 
 
 def check_record(output_subdir: str | None) -> None:
@@ -56,12 +93,23 @@ def check_record(output_subdir: str | None) -> None:
         raise ConfigError(f"hydra.output_subdir={output_subdir}: expected .hydra, without which no run can be rebuilt")
 
 
-def _may_log(key: str, text: str) -> bool:
-    """Whether a key of Python's logging configuration may have a value: no factories, no files but the run's own."""
-    if key == "filename":
-        return text == _LOG
-    if key == "()" or "${" in text:
-        return False
-    if key == "class":
-        return text in _LOGGING_CLASSES
-    return not text.startswith("ext://") or text in _STREAMS
+def _check_typed(written: Any, typed: tuple[str, ...]) -> None:
+    """Raise ConfigError for a command, a variable or a place that a file sets, and for lines in a launcher's texts."""
+    for where, value in leaves(written, into_lists=True):
+        key = f"hydra.{where}"
+        by_hand = any(key == word or key.startswith(f"{word}.") for word in typed)
+        if _TYPED.fullmatch(where) and not by_hand and value not in _SHIPPED:
+            raise ConfigError(f"{key}={value}: expected on the command line alone, where a person has typed it")
+        if where.startswith("launcher.") and isinstance(value, str) and not value.isprintable():
+            raise ConfigError(f"{key}={value}: expected one line of text, as it becomes part of a script")
+
+
+def _check_logging(part: str, node: Any) -> None:
+    """Raise ConfigError for anything but what Hydra and gan_lab ship, and levels.
+
+    Python's logging configuration is a language of its own: it makes objects, opens files and sockets, sets attributes.
+    """
+    for where, value in leaves(node, into_lists=True):
+        allowed = next((values for pattern, values in _LOGGED.items() if re.fullmatch(pattern, where)), ())
+        if not any(type(value) is type(one) and value == one for one in allowed):
+            raise ConfigError(f"hydra.{part}.{where}={value}: expected what gan-lab ships; levels alone can be changed")

@@ -1,14 +1,13 @@
 """Any error that a user can cause, as one sentence."""
 
-import os
 import re
-import signal
-import sys
-from collections.abc import Callable, Iterator
+import shlex
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
-from typing import NoReturn
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import (
     ConfigCompositionException,
     HydraException,
@@ -19,7 +18,7 @@ from hydra.errors import (
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 from yaml import YAMLError
 
-from gan_lab.errors import ConfigError, Diverged, closest
+from gan_lab.errors import ConfigError, Diverged, closest, shown
 
 USER_ERRORS = (ConfigError, Diverged, HydraException, OmegaConfBaseException, YAMLError)
 """Errors that a user can cause and reads as one sentence; anything else is a bug and keeps its traceback."""
@@ -47,62 +46,23 @@ def blame(key: str) -> Iterator[None]:
         raise ConfigError(f"{where}: {_first_line(cause)}") from error
 
 
-def one_sentence(command: Callable[[], None]) -> None:
-    """Run a command; bad input ends it with one sentence on stderr and exit status 1.
-
-    ``HYDRA_FULL_ERROR=1`` in the environment shows the traceback instead.
-    """
-    before = {name: os.environ.get(name) for name in ("PYTHONSAFEPATH", "HYDRA_FULL_ERROR")}
-    os.environ["PYTHONSAFEPATH"] = "1"  # also processes started from here import no modules from the working directory
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its exceptions instead of printing them
-    try:
-        command()
-    except Exception as error:
-        if before["HYDRA_FULL_ERROR"] == "1":
-            raise
-        _say(error)
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
-    finally:
-        for name, value in before.items():
-            del os.environ[name]
-            if value is not None:
-                os.environ[name] = value
-
-
-def _say(error: Exception) -> NoReturn:
-    """End the program with the error's sentence; raise it again if it is a bug."""
-    if isinstance(error, USER_ERRORS):
-        exit_with(error)
-    if isinstance(error, ValueError):  # for these bad inputs Hydra has no exception of its own
-        if str(error).startswith("Config group override"):
-            exit_with(ConfigError("a group: expected the name of an option, such as loss=lsgan"))
-        if str(error).startswith(("Only one of --run", "The --resolve flag")):
-            exit_with(ConfigError(str(error)))
-    raise error
-
-
-def exit_with(error: Exception) -> NoReturn:
-    """End the program with the error's sentence on stderr and exit status 1."""
-    sys.exit(f"gan-lab: {sentence(error)}")
-
-
 def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 
 
 def sentence(error: Exception) -> str:
-    """The message of one of `USER_ERRORS`, as one sentence."""
+    """The message of one of `USER_ERRORS`, as one sentence on one line."""
+    return shown(_sentence(error))
+
+
+def _sentence(error: Exception) -> str:
     if isinstance(error, ConfigError | Diverged):
         return str(error)
     if isinstance(error, InstantiationException) and isinstance(error.__cause__, ConfigError):
         return str(error.__cause__)
     if isinstance(error, OverrideParseException):
-        return (
-            f"'{error.override}': not an override that Hydra can read; expected key=value, with quotes (Hydra's inside "
-            "the shell's) round a value that holds any of , = ; : ( ) [ ] { } or spaces"
-        )
+        return f"'{error.override}': not an override that Hydra can read; expected {_readable(error.override)}"
     if isinstance(error, MissingConfigException) and (told := _missing_option(error)):
         return told
     if isinstance(error, YAMLError):
@@ -113,6 +73,26 @@ def sentence(error: Exception) -> str:
     if isinstance(error, ConfigCompositionException | OmegaConfBaseException) and (told := _wrong_key(error)):
         return told
     return _first_line(error).partition(". ")[0].rstrip(".")
+
+
+def _readable(word: str) -> str:
+    """How a word has to be written so that Hydra can read it."""
+    key, equals, value = word.partition("=")
+    refused = [one for one in dict.fromkeys(value) if not one.isascii() or not (one.isalnum() or _stands_alone(one))]
+    if not equals or not key or not refused:
+        return "key=value"
+    quoted = QuotedString(value, Quote.double).with_quotes()
+    listed = " ".join(refused)
+    return f"key=value, and {listed} only inside quotes (Hydra's inside the shell's): {shlex.quote(f'{key}={quoted}')}"
+
+
+def _stands_alone(character: str) -> bool:
+    """Whether Hydra takes a character in the middle of a value without quotes."""
+    try:
+        value = OverridesParser.create().parse_override(f"key=a{character}b").value()
+    except HydraException:
+        return False
+    return bool(value == f"a{character}b")
 
 
 _HYDRAS = (
@@ -127,6 +107,7 @@ _HYDRAS = (
         r"key 'hydra\.runtime\.choices\.(\w+)' not found",
         r"\1: expected one option of the group; -m \1=a,b sweeps several",
     ),
+    (r"Error resolving interpolation '(.*?)'", r"\1: expected the name of an option of a group"),
     (r"Cannot find primary config '(.*?)'", r"--config-name \1: there is no such file"),
 )
 """Messages of Hydra that are several sentences or unclear, as patterns, and the sentence to say instead."""
@@ -171,11 +152,10 @@ def _wrong_key(error: ConfigCompositionException | OmegaConfBaseException) -> st
     return f"{key}: {said}"
 
 
+A_BLOCK = "expected a block of keys, of which one can be given as KEY.NAME=VALUE"
 _OMEGACONFS = (
-    (
-        r"^Invalid type assigned: .*Config.*|^Cannot merge DictConfig.*",
-        "expected a block of keys, of which one can be given as KEY.NAME=VALUE",
-    ),
+    (r"^Invalid type assigned: .*Config.*|^Cannot merge DictConfig.*|^Cannot assign \w+ to Dict.*", A_BLOCK),
+    (r"^Merge error: \w+ is not a subclass of \w+Config.*", A_BLOCK),
     (r".*is not Optional$", "expected a value"),
     (r".*could not be converted to Integer$", "expected a whole number"),
     (r".*could not be converted to Float$", "expected a number"),

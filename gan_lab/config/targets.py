@@ -51,17 +51,19 @@ def check_names(targets: Iterable[tuple[str, Any]], allowed: Sequence[str]) -> N
         check_name(where, name, _PARTS, allowed)
 
 
-def check_targets(targets: Iterable[tuple[str, Any]], allowed: Sequence[str]) -> None:
-    """Raise ConfigError for the first name that does not lead to a class its key can have.
+def check_targets(targets: Iterable[tuple[str, Any]], allowed: Sequence[str]) -> dict[str, Any]:
+    """What the names lead to, by key; ConfigError for the first that does not lead to a class its key can have.
 
     Functions are let through if we publish them, as datasets are, or if the user allows their package. The arguments
     are those of `check_names`.
     """
+    found = {}
     for where, name in targets:
-        found = check_target(where, name, _PARTS, allowed)
+        found[where] = made = check_target(where, name, _PARTS, allowed)
         base = base_of(where.removesuffix("_target_").removesuffix("."))
-        if base is not None and inspect.isclass(found) and not issubclass(found, _locate(base)):
+        if base is not None and inspect.isclass(made) and not issubclass(made, _locate(base)):
             raise ConfigError(f"{where}={name}: expected a subclass of {base}")
+    return found
 
 
 def check_kind(key: str, made: Any) -> None:

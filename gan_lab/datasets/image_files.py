@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from gan_lab.errors import ConfigError
+from gan_lab.errors import ConfigError, shown
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
+# other formats under such a name are refused: Pillow would hand an EPS to Ghostscript, which runs it as a program
+_FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")
 # Pillow's modes of 8 bits or fewer a channel, each with the mode it is converted to: grey or colour
 _MODES = {"1": "L", "L": "L", "LA": "L", "P": "RGB", "PA": "RGB", "RGB": "RGB", "RGBA": "RGB"}
 
@@ -74,7 +76,7 @@ def read_image(file: Path, channels: int | None = None, size: int | None = None)
         raise UnfitImage("is no ordinary file")
     content = file.read_bytes()
     try:
-        with Image.open(io.BytesIO(content)) as opened:
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as opened:
             opened.load()
             image = ImageOps.exif_transpose(opened)
     except Exception as error:  # on damaged bytes Pillow's parsers raise errors of many kinds
@@ -96,12 +98,6 @@ def described(shape: tuple[int, ...]) -> str:
     """An image's shape ``(H, W, C)`` in words, such as ``32x24 with 3 channels``."""
     height, width, channels = shape
     return f"{width}x{height} with {channels} channel{'s' if channels > 1 else ''}"
-
-
-def shown(file: str | Path) -> str:
-    """A file's name as printable text. The system allows names that are not text."""
-    text = os.fsencode(file).decode("utf-8", "backslashreplace")
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
 def _is_hidden(name: str) -> bool:

@@ -22,9 +22,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gan_lab.datasets.dataset import Dataset, all_the_same, checksum, first, hold_out
-from gan_lab.datasets.image_files import SUFFIXES, BrokenImage, UnfitImage, described, find_images, read_image, shown
+from gan_lab.datasets.image_files import SUFFIXES, BrokenImage, UnfitImage, described, find_images, read_image
 from gan_lab.datasets.readers import user_path
-from gan_lab.errors import ConfigError
+from gan_lab.errors import ConfigError, shown
 from gan_lab.storage.cache import broken, cache_file, cached, code_hash, naming_the_cache
 from gan_lab.storage.files import replacing
 from gan_lab.validation import check_flag, check_null_or_whole

@@ -11,8 +11,8 @@ import torch
 from numpy.lib.format import MAGIC_PREFIX
 from torch import Tensor
 
-from gan_lab.datasets.image_files import SUFFIXES, UnfitImage, described, find_images, read_image, shown
-from gan_lab.errors import ConfigError
+from gan_lab.datasets.image_files import SUFFIXES, UnfitImage, described, find_images, read_image
+from gan_lab.errors import ConfigError, shown
 
 _FEWEST = 4  # samples: a covariance needs two in each half
 _ARRAYS = ("samples", "images", "arr_0")  # gan-lab's name, the datasets', and np.savez's for an array without one

@@ -23,9 +23,7 @@ from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.sweep_folder import REPLICATES, TUNING
 from gan_lab.storage.files import write_json
 from gan_lab.sweeps.overrides import named_keys, sweep_overrides, sweep_values
-from gan_lab.sweeps.search import search_of
-
-_PENALTIES = "penalty_weight"  # in the space: the weight of each penalty that a recipe has
+from gan_lab.sweeps.search import PENALTIES, search_of
 
 
 @dataclass
@@ -156,11 +154,11 @@ class TunedSweeper(Sweeper):
         """The trial's settings as overrides, a penalty's weight for each penalty of the combination's recipe."""
         assert self.config is not None
         assert self.hydra_context is not None
-        if _PENALTIES not in trial:
+        if PENALTIES not in trial:
             return [f"{key}={value}" for key, value in trial.items()]
         composed = self.hydra_context.config_loader.load_sweep_config(self.config, combination)
-        weights = {f"loss.penalties.{name}.weight": trial[_PENALTIES] for name in composed.loss.penalties}
-        return [f"{key}={value}" for key, value in (trial | weights).items() if key != _PENALTIES]
+        weights = {f"loss.penalties.{name}.weight": trial[PENALTIES] for name in composed.loss.penalties}
+        return [f"{key}={value}" for key, value in (trial | weights).items() if key != PENALTIES]
 
 
 def _result(job: JobReturn) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from tqdm import tqdm
 
 from gan_lab.datasets.dataset import Dataset, checksum
 from gan_lab.errors import ConfigError
@@ -134,7 +135,8 @@ def _block(inputs: int, outputs: int) -> list[nn.Module]:
 def _fit(network: nn.Module, images: Tensor, labels: Tensor, steps: int) -> None:
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=3e-3, total_steps=steps)
-    for _ in range(steps):
+    shown = sys.stderr.isatty()
+    for _ in tqdm(range(steps), "classifier", unit="step", dynamic_ncols=True, disable=not shown, leave=False):
         chosen = torch.randint(len(images), (_BATCH,))
         loss = cross_entropy(network(images[chosen].float() / 255), labels[chosen])
         optimizer.zero_grad()

@@ -1,6 +1,7 @@
 """The metrics of generated samples against real ones, as asked for by name."""
 
 import logging
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from tqdm import tqdm
 
 from gan_lab.datasets.dataset import Dataset
 from gan_lab.errors import ConfigError, NotFinite, closest
@@ -162,7 +164,15 @@ class Comparison:
             ConfigError: if the extractor's features are not ``[B, d]``.
         """
         with torch.no_grad(), torch.random.fork_rng():
-            pieces = [self.extractor(rows.to(self.device)) for rows in samples.split(chunk)]
+            chunks = tqdm(
+                samples.split(chunk),
+                "features",
+                dynamic_ncols=True,
+                leave=False,
+                delay=2,
+                disable=not sys.stderr.isatty(),
+            )
+            pieces = [self.extractor(rows.to(self.device)) for rows in chunks]
         pairs = [piece if isinstance(piece, tuple) else (piece, None) for piece in pieces]
         features = torch.cat([features for features, _ in pairs])
         if features.ndim != 2 or len(features) != len(samples):

@@ -2,7 +2,7 @@
 
 import logging
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_lab.algorithms.own_statistics import with_own_statistics
-from gan_lab.errors import ConfigError
+from gan_lab.errors import ConfigError, shown
 from gan_lab.models.conditions import takes_labels
 from gan_lab.runs.components import build_generator, statistics_requests
 from gan_lab.runs.folder import RunFolder
@@ -66,7 +66,20 @@ def _is_ours(checkpoint: Any) -> bool:
         isinstance(checkpoint, dict)
         and all(isinstance(checkpoint.get(key), kind) for key, kind in _PARTS.items())
         and all(isinstance(name, str) and isinstance(value, Tensor) for name, value in checkpoint["state_dict"].items())
+        and all(
+            one.layout is torch.strided and not one.is_quantized and not one.is_meta for one in _tensors(checkpoint)
+        )
     )
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    """Every tensor in nested containers."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from (one for entry in value.values() for one in _tensors(entry))
+    elif isinstance(value, list | tuple):
+        yield from (one for entry in value for one in _tensors(entry))
 
 
 def newest_checkpoint(folder: RunFolder) -> tuple[Start, dict[str, Any] | None]:
@@ -88,7 +101,7 @@ def newest_checkpoint(folder: RunFolder) -> tuple[Start, dict[str, Any] | None]:
             broken.append(error)
             continue
         for one in broken:
-            log.warning("gan-lab: warning: %s", one)
+            log.warning("gan-lab: warning: %s", shown(one))
         if broken:
             lost = max(folder.status()["iteration"], folder.last_point()) - iteration
             log.warning("gan-lab: warning: going on from iteration %d instead: %d are done again", iteration, lost)

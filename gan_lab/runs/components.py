@@ -7,6 +7,7 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from gan_lab.config.arguments import fitted
 from gan_lab.config.checks import named_targets
 from gan_lab.config.messages import blame
 from gan_lab.config.targets import check_kind, check_targets
@@ -29,13 +30,49 @@ def build(config: DictConfig, key: str, **arguments: Any) -> Any:
         key: where the node is.
         arguments: passed on beside the node's own.
     """
-    node = OmegaConf.select(config, key)
-    check_targets(named_targets(OmegaConf.to_container(node, resolve=False), key), config.allowed_targets)
+    node: Any = OmegaConf.to_container(OmegaConf.select(config, key), resolve=False)
+    found = check_targets(named_targets(node, key), config.allowed_targets)
+    whole = OmegaConf.create()
+    OmegaConf.update(whole, key, _fitted(node, key, found), force_add=True)  # in its place, which errors tell
     with blame(key):
-        made = instantiate(node, **arguments, _convert_="all")
+        made = instantiate(OmegaConf.select(whole, key), **arguments, _convert_="all")
     if not node.get("_partial_", False):
         check_kind(key, made)
     return made
+
+
+def _fitted(node: Any, key: str, found: dict[str, Any]) -> Any:
+    """The node with every block in it fitted to what its class takes.
+
+    Args:
+        node: plain containers.
+        key: where it is.
+        found: the classes, by the keys of their names.
+    """
+    if isinstance(node, list):
+        return [_fitted(entry, f"{key}.{number}", found) for number, entry in enumerate(node)]
+    if not isinstance(node, dict):
+        return node
+    block = {name: _fitted(entry, f"{key}.{name}", found) for name, entry in node.items()}
+    made = found.get(f"{key}._target_")
+    return block if made is None else fitted(key, made, block)
+
+
+def try_parts(config: DictConfig) -> None:
+    """Raise ConfigError for a recipe or an optimizer that cannot be made; neither data nor networks are needed.
+
+    The classes that other keys name are looked up, and their arguments compared with what they take.
+    """
+    whole: Any = OmegaConf.to_container(config)
+    found = check_targets(named_targets(whole), config.allowed_targets)
+    for key, node in whole.items():
+        _fitted(node, key, found)
+    build(config, "loss")
+    for player in ("generator", "discriminator"):
+        key = f"optimizer.{player}"
+        make = build(config, key)
+        with blame(key):
+            make([torch.nn.Parameter(torch.zeros(1))])
 
 
 def build_dataset(config: DictConfig) -> Dataset:
@@ -80,9 +117,8 @@ def fixed_request(config: DictConfig, purpose: str, count: int, labels: torch.Te
         count: number of samples.
         labels: classes to ask for, ``[N]``, one after the other and again from the beginning; or None.
     """
-    generator = torch.Generator().manual_seed(derive(config.seed, purpose))
     classes = None if labels is None else labels[torch.arange(count) % len(labels)]
-    return Request(latent_prior(config).draw(count, generator), classes)
+    return Request(latent_prior(config).first(count, derive(config.seed, purpose)), classes)
 
 
 def statistics_requests(config: DictConfig, class_counts: Sequence[int] | None) -> list[Request]:

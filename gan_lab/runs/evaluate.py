@@ -17,7 +17,7 @@ from gan_lab.config.messages import sentence
 from gan_lab.config.schema import EvaluationConfig
 from gan_lab.datasets.dataset import Dataset, checksum
 from gan_lab.datasets.readers import read_samples
-from gan_lab.errors import CannotGoOn, ConfigError, NotFinite
+from gan_lab.errors import CannotGoOn, ConfigError, NotFinite, shown
 from gan_lab.metrics import signals
 from gan_lab.metrics.evaluator import DEFINITION
 from gan_lab.runs.checkpoints import load_generator
@@ -63,13 +63,13 @@ def evaluate_run(
         "signals": signs,
     }
     if not run.result_file.is_file():
-        log.warning("%s: not recorded, as the run is not finished (%s)", run.path, run.status()["state"])
+        log.warning("%s: not recorded, as the run is not finished (%s)", shown(run.path), shown(run.status()["state"]))
     else:
         try:
             if not run.add_evaluation(evaluation):
-                log.warning("%s: result.json has these metrics already", run.path)
+                log.warning("%s: result.json has these metrics already", shown(run.path))
         except CannotGoOn as error:
-            log.warning("not recorded: %s", error)
+            log.warning("not recorded: %s", sentence(error))
     return {"run": str(run.path), **evaluation}
 
 

@@ -1,11 +1,13 @@
 """The folder of a run: where its files are, and how they change (DESIGN.md §4, "Run folder")."""
 
 import csv
+import logging
 import os
 import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,12 @@ from filelock import FileLock, Timeout
 from omegaconf import DictConfig
 
 from gan_lab.config.checks import config_hash
-from gan_lab.errors import CannotGoOn, ConfigError
+from gan_lab.errors import CannotGoOn, ConfigError, shown
 from gan_lab.runs.configuration import RunConfiguration
-from gan_lab.runs.reader import read_curves, read_points, read_result, read_status
+from gan_lab.runs.reader import malformed_rows, read_curves, read_points, read_result, read_status
 from gan_lab.storage.files import check_inside, named, remove_half_written, replacing, write_json
+
+log = logging.getLogger(__name__)
 
 _HEADER = b"iteration,name,value\n"  # of a file of curves
 _NEW_STATUS = {"state": "failed", "config_hash": None, "iteration": 0, "error": None, "started": None, "ended": None}
@@ -115,8 +119,7 @@ class RunFolder:
                     shutil.rmtree(entry)
                 else:
                     entry.unlink()
-            for folder in made:
-                folder.rmdir()
+            remove_made(made)
 
     def change_configuration(self, config: DictConfig, overrides: list[str]) -> None:
         """Replace the configuration and its overrides; the old ones are kept beside them."""
@@ -149,6 +152,8 @@ class RunFolder:
         remove_half_written(self.path)
         for file in (self.metrics_file, self.times_file):
             if file.exists():
+                if lost := malformed_rows(file):
+                    log.warning("gan-lab: warning: %s: %d rows cannot be read and are dropped", shown(file), lost)
                 kept = [point.row for point in read_points(file) if point.iteration <= iteration]
                 with replacing(file) as stream:
                     stream.writelines([_HEADER, *kept])
@@ -214,6 +219,45 @@ class RunFolder:
         write_json(self.status_file, _NEW_STATUS | before | changes)
 
 
+def make_new_folder(path: Path, key: str) -> tuple[Path, list[Path]]:
+    """Make a folder that no other process has made: of that name, or else the first free one of NAME_2, NAME_3 ….
+
+    For names that the program chooses. A name that the user chose is taken as it is, or refused.
+
+    Args:
+        path: the folder.
+        key: the key that holds its name.
+
+    Returns:
+        The folder, and all that were not there before, innermost first.
+
+    Raises:
+        ConfigError: if it cannot be made.
+    """
+    above, _ = make_folder(path.parent, key)
+    for number in count(1):
+        free = path if number == 1 else path.with_name(f"{path.name}_{number}")
+        try:
+            free.mkdir()
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise _not_made(path, key, error) from error
+        return free, [free, *above]
+    raise AssertionError  # numbers do not end
+
+
+def _not_made(path: Path, key: str, error: OSError) -> ConfigError:
+    return ConfigError(f"{key}={path}: the folder cannot be made: {error.strerror}")
+
+
+def remove_made(folders: list[Path]) -> None:
+    """Remove folders that were made for nothing, innermost first, up to one that something else lies in."""
+    with suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
+
+
 def make_folder(path: Path, key: str) -> tuple[list[Path], list[str]]:
     """Make a folder and its parents.
 
@@ -232,7 +276,7 @@ def make_folder(path: Path, key: str) -> tuple[list[Path], list[str]]:
         path.mkdir(parents=True, exist_ok=True)
         return made, os.listdir(path)
     except OSError as error:
-        raise ConfigError(f"{key}={path}: the folder cannot be made: {error.strerror}") from error
+        raise _not_made(path, key, error) from error
 
 
 def refuse_full(path: Path, key: str, names: list[str]) -> None:

@@ -15,18 +15,32 @@ from gan_lab.runs.components import latent_prior
 from gan_lab.runs.folder import RunFolder
 from gan_lab.seeds import derive
 from gan_lab.storage.files import replacing
-from gan_lab.storage.pictures import draw_grid, draw_points, save_png
+from gan_lab.storage.pictures import draw_grid, draw_points, save_animation, save_picture
+
+_BATCH = 64
 
 
 def sample(
     folder: RunFolder, count: int, interpolate: int, weights: str, seed: int, allowed_targets: Sequence[str] = ()
 ) -> Tensor:
-    """uint8 ``[N, C, H, W]`` or points ``[N, D]``: N is count, or count × interpolate along as many paths."""
+    """uint8 ``[N, C, H, W]`` or points ``[N, D]``: N is count, or count × interpolate along as many paths.
+
+    The first samples of a seed do not depend on how many are drawn: the generator gets them in batches of one size, as
+    its last digits may depend on that.
+    """
     config = folder.configuration.read()
-    generator = torch.Generator().manual_seed(derive(seed, "sample"))
-    ends = latent_prior(config).draw(2 * count if interpolate else count, generator)
-    latents = _paths(ends[:count], ends[count:], interpolate, config.latent_prior) if interpolate else ends
-    return generate(load_generator(folder, weights, allowed_targets), Request(latents))
+    latents = latent_prior(config).first(_whole(2 * count if interpolate else count), derive(seed, "sample"))
+    if interpolate:
+        latents = _paths(latents[0::2], latents[1::2], interpolate, config.latent_prior)
+    wanted = count * max(1, interpolate)
+    latents = latents[: _whole(wanted)]
+    generator = load_generator(folder, weights, allowed_targets)
+    return torch.cat([generate(generator, part) for part in Request(latents).split(_BATCH)])[:wanted]
+
+
+def _whole(count: int) -> int:
+    """The number of samples in the whole batches that so many need."""
+    return -(-count // _BATCH) * _BATCH
 
 
 def _paths(start: Tensor, end: Tensor, steps: int, prior: str) -> Tensor:
@@ -48,7 +62,9 @@ def _paths(start: Tensor, end: Tensor, steps: int, prior: str) -> Tensor:
 
 
 def write(samples: Tensor, out: Path, columns: int | None) -> None:
-    """One picture of all for ``.png``, the array ``samples`` for ``.npz``, a folder of single PNGs for no suffix.
+    """One picture of all for ``.png`` and ``.jpg``, an animation for ``.gif``, the array ``samples`` for ``.npz``.
+
+    Without a suffix it is a folder of single PNGs. The animation shows all paths side by side, there and back.
 
     Raises:
         ConfigError: for single PNGs of samples that are not images, or if the place cannot be written.
@@ -61,13 +77,19 @@ def write(samples: Tensor, out: Path, columns: int | None) -> None:
 
 def _write(samples: Tensor, out: Path, columns: int | None) -> None:
     images = samples.ndim == 4
-    if out.suffix == ".png":
-        save_png(out, draw_grid(samples, columns) if images else draw_points(samples))
+    if out.suffix in (".png", ".jpg", ".jpeg"):
+        save_picture(out, draw_grid(samples, columns) if images else draw_points(samples))
+    elif out.suffix == ".gif":
+        assert columns is not None  # the command asks for it
+        steps = samples.unflatten(0, (-1, columns)).unbind(1)
+        extent = None if images else samples.abs().max().item()
+        frames = [draw_grid(step) if images else draw_points(step, extent=extent) for step in steps]
+        save_animation(out, [*frames, *frames[-2:0:-1]])
     elif out.suffix == ".npz":
         with replacing(out) as file:
             np.savez_compressed(file, samples=samples.permute(0, 2, 3, 1).numpy() if images else samples.numpy())
     elif images:
         for number, image in enumerate(samples):
-            save_png(out / f"{number:06d}.png", image.permute(1, 2, 0).squeeze(-1).numpy())
+            save_picture(out / f"{number:06d}.png", image.permute(1, 2, 0).squeeze(-1).numpy())
     else:
         raise ConfigError(f"out={out}: points have no single pictures; expected NAME.png or NAME.npz")

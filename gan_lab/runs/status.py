@@ -11,7 +11,7 @@ from gan_lab.config.messages import USER_ERRORS, sentence
 from gan_lab.errors import ConfigError, Diverged
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.stop_signals import Stop
-from gan_lab.storage.files import concerns
+from gan_lab.storage.files import concerns, replacing
 
 RUNNING = {"state": "running", "error": None, "ended": None}
 
@@ -34,12 +34,14 @@ def recorded(folder: RunFolder, config_hash: str, resume: bool = False) -> Itera
         ConfigError: if another process is at work on the run or has begun it meanwhile; if the folder cannot be written
             to any more.
     """
+    stop = Stop()
     with folder.held():
         if folder.status_file.exists() and not resume:
             raise ConfigError(f"{folder.path}: the folder already holds a run; give every run a folder of its own")
         before = folder.status() if folder.status_file.exists() else {"started": _now()}
+        record = folder.status_file.read_bytes() if resume else b""
         try:
-            with _disk_errors_named(folder), Stop() as stop:
+            with _disk_errors_named(folder), stop:
                 if before.get("state") != "done":  # a run that is done stays so until training begins
                     folder.update_status(**before | RUNNING)
                 if before.get("config_hash") is None:
@@ -49,9 +51,15 @@ def recorded(folder: RunFolder, config_hash: str, resume: bool = False) -> Itera
         except Diverged as error:
             _record_end(folder, state="diverged", error=str(error), iteration=error.iteration)
             raise
-        except Exception as error:
-            reason = sentence(error) if isinstance(error, USER_ERRORS) else traceback.format_exc()
-            _record_end(folder, state="failed", error=reason)
+        except USER_ERRORS as error:
+            if resume and not stop.began and before["state"] != "running":  # refused: everything is as it was
+                with replacing(folder.status_file) as file:
+                    file.write(record)
+            else:
+                _record_end(folder, state="failed", error=sentence(error))
+            raise
+        except Exception:
+            _record_end(folder, state="failed", error=traceback.format_exc())
             raise
         except BaseException as error:
             _record_end(folder, **_how_stopped(error))

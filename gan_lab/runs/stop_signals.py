@@ -20,6 +20,7 @@ class Stop:
 
     def __init__(self) -> None:
         self.received: int | None = None
+        self.began = False  # training, with everything restored
         self.waits = False  # until training has finished its iteration; a second Ctrl-C does not wait
         self._before: dict[signal.Signals, Any] = {}
 

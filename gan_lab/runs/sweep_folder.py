@@ -9,7 +9,7 @@ from typing import Any
 from filelock import FileLock
 
 from gan_lab.errors import ConfigError
-from gan_lab.runs.folder import RunFolder, make_folder, refuse_full
+from gan_lab.runs.folder import RunFolder, make_folder, refuse_full, remove_made
 from gan_lab.storage.files import BrokenRecord, read_json, write_json
 
 _LOCK = ".sweep.lock"
@@ -50,6 +50,7 @@ class SweepFolder:
             ConfigError: if the folder cannot be made, or holds something else.
         """
         made, names = make_folder(self.path, "hydra.sweep.dir")
+        self._check_inside()
         if self.index_file.is_file():
             self._check_same(held, swept, search)
         else:
@@ -61,14 +62,23 @@ class SweepFolder:
             self._write(plan | {"opened": time.time(), "before": before}, states)
         return made
 
+    def _check_inside(self) -> None:
+        """Raise ConfigError if a link would lead what is written out of the folder; links in a run cost that run."""
+        home = os.path.realpath(self.path)
+        for parent, below, files in os.walk(self.path):
+            for name in (*below, *files):
+                path = os.path.join(parent, name)
+                if os.path.islink(path) and not Path(os.path.realpath(path)).is_relative_to(home):
+                    raise ConfigError(f"{path}: a link out of the folder of the sweep; expected everything in there")
+            below[:] = [name for name in below if not _is_run(os.path.join(parent, name))]
+
     def discard(self, made: list[Path]) -> None:
         """Remove the files of a sweep without runs, and the folders that `open` made for it."""
         if self.runs():
             return
         for name in (self.index_file.name, _LOCK, "multirun.yaml"):
             (self.path / name).unlink(missing_ok=True)
-        for folder in made:
-            folder.rmdir()
+        remove_made(made)
 
     def _check_same(self, held: list[str], swept: dict[str, list[str]], search: dict[str, Any]) -> None:
         """Raise ConfigError unless the sweep in the folder is this one, a part of it, or a larger one."""
@@ -98,7 +108,7 @@ class SweepFolder:
         """All runs that have a folder: the overrides are written to it before the run begins."""
         found = []
         for folder, below, _ in os.walk(self.path):
-            if os.path.isfile(f"{folder}/.hydra/overrides.yaml"):
+            if _is_run(folder):
                 found.append(Path(folder))
                 below.clear()  # there are no runs inside a run
         return [RunFolder(folder) for folder in sorted(found)]
@@ -129,6 +139,10 @@ class SweepFolder:
         others = ", ".join(f"{counts[state]} {state}" for state in sorted(counts) if state != "done")
         words = f"{counts['done']} of {planned} done" + (f", {others}" if others else "")
         return words + ("" if left is None else f"; about {_duration(left)} left")
+
+
+def _is_run(folder: str) -> bool:
+    return os.path.isfile(f"{folder}/.hydra/overrides.yaml")
 
 
 def _state(run: RunFolder) -> dict[str, Any]:

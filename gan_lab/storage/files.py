@@ -83,16 +83,30 @@ def concerns(error: OSError, folder: Path) -> bool:
 def foreign_in(folder: Path) -> str:
     """The first thing in a folder that no run puts there, in words, or an empty string.
 
-    That is a link that leads out of the folder, or something that is neither a file nor a folder, such as a pipe, which
-    a reader might wait for without end.
+    That is a link that leads out of the folder or to itself, or something that is neither a file nor a folder, such as
+    a pipe, which a reader might wait for without end.
     """
-    home = folder.resolve()
-    for path in folder.rglob("*"):
-        if path.is_symlink() and not path.resolve().is_relative_to(home):
-            return f"{path}: a link out of the folder of the run"
-        if path.exists() and not (path.is_file() or path.is_dir()):
-            return f"{path}: neither a file nor a folder"
+    home = os.path.realpath(folder)
+    for parent, folders, names in os.walk(folder):
+        for name in sorted((*folders, *names)):
+            path = os.path.join(parent, name)
+            if os.path.islink(path) and (told := _leads_out(path, home)):
+                return f"{path}: {told}"
+            if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+                return f"{path}: neither a file nor a folder"
     return ""
+
+
+def _leads_out(link: str, home: str) -> str:
+    """Why a link in a folder is foreign there, or an empty string."""
+    try:
+        os.stat(link)
+    except FileNotFoundError:
+        pass  # it leads to nothing, such as to a checkpoint that was removed
+    except OSError as error:  # to itself, or into what nobody may read
+        return f"a link that cannot be followed: {error.strerror}"
+    inside = Path(os.path.realpath(link)).is_relative_to(home)
+    return "" if inside else "a link out of the folder of the run"
 
 
 def check_inside(folder: Path) -> None:

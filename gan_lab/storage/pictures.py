@@ -3,6 +3,7 @@
 import gc
 import io
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -43,18 +44,25 @@ def draw_grid(images: Tensor, columns: int | None = None) -> np.ndarray:
     return make_grid(enlarged, nrow=columns, padding=max(2, scale // 2), pad_value=255).permute(1, 2, 0).numpy()
 
 
-def draw_points(samples: Tensor, real: Tensor | None = None) -> np.ndarray:
+def draw_points(samples: Tensor, real: Tensor | None = None, extent: float | None = None) -> np.ndarray:
     """A scatter plot of the first two dimensions of points ``[N, D]``, over real points if given; uint8 ``[H, W, 3]``.
+
+    The title counts the samples that lie beyond the axes.
+
+    Args:
+        samples: generated points.
+        real: real points, which set the axes.
+        extent: of the axes, if there are no real points; default: that of the samples.
 
     A matplotlib figure holds megabytes in reference cycles, which are collected at once, so that a run's memory stays
     flat.
     """
-    picture = _scatter(samples, real)
+    picture = _scatter(samples, real, extent)
     gc.collect(1)
     return picture
 
 
-def _scatter(samples: Tensor, real: Tensor | None) -> np.ndarray:
+def _scatter(samples: Tensor, real: Tensor | None, extent: float | None) -> np.ndarray:
     # matplotlib's object interface: pyplot would keep every figure, and set a backend for the whole process
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -67,16 +75,29 @@ def _scatter(samples: Tensor, real: Tensor | None) -> np.ndarray:
     axes.scatter(
         samples[:, 0].numpy(), samples[:, 1].numpy(), s=5, c="#d1495b", label="generated", alpha=0.7, linewidths=0
     )
-    extent = 1.35 * (samples if real is None else real).abs().max().item()  # real points: equal in all pictures
+    if extent is None or real is not None:
+        extent = (samples if real is None else real).abs().max().item()  # real points: equal in all pictures
+    extent *= 1.35
+    if beyond := int((samples[:, :2].abs() > extent).any(1).sum()):
+        axes.set_title(f"{beyond:,} of {len(samples):,} generated samples lie beyond the axes", fontsize=10)
     axes.set(xlim=(-extent, extent), ylim=(-extent, extent))
     axes.legend(loc="upper right", markerscale=2)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-def save_png(path: Path, picture: np.ndarray) -> None:
-    """Write a picture, uint8 ``[H, W, 3]``, atomically."""
+def save_picture(path: Path, picture: np.ndarray) -> None:
+    """Write a picture, uint8 ``[H, W, 3]``, atomically; as PNG or JPEG, by the suffix."""
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, format="png")
+    Image.fromarray(picture).save(buffer, format="png" if path.suffix == ".png" else "jpeg", quality=95)
+    with replacing(path) as file:
+        file.write(buffer.getvalue())
+
+
+def save_animation(path: Path, frames: Sequence[np.ndarray]) -> None:
+    """Write pictures ``[H, W, 3]`` of equal size as a GIF that plays without end, 12 a second, atomically."""
+    first, *others = (Image.fromarray(frame).quantize() for frame in frames)
+    buffer = io.BytesIO()
+    first.save(buffer, format="gif", save_all=True, append_images=others, duration=80, loop=0)
     with replacing(path) as file:
         file.write(buffer.getvalue())

@@ -8,20 +8,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, flag_override
-from omegaconf.errors import InterpolationResolutionError
 
-from gan_lab.config.hydra_nodes import check_record
-from gan_lab.config.messages import USER_ERRORS, exit_with, sentence
-from gan_lab.errors import ConfigError
+from gan_lab.config.hydra_nodes import check_record, named_by_the_clock
+from gan_lab.config.messages import USER_ERRORS
+from gan_lab.errors import ConfigError, shown
+from gan_lab.runs.folder import make_new_folder
 from gan_lab.runs.sweep_folder import SweepFolder
-from gan_lab.sweeps.overrides import named_keys, planned, sweep_overrides, sweep_values
+from gan_lab.runs.terminal import exit_with
+from gan_lab.sweeps.checks import check_jobs
+from gan_lab.sweeps.overrides import named_keys, planned, quoted, sweep_overrides, sweep_values
 from gan_lab.sweeps.search import refuse_untuned, search_of
-from gan_lab.training.run import checked_job
 
 
 class Launch(Callback):
@@ -46,15 +45,16 @@ class Launch(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         sweep = SweepFolder(config.hydra.sweep.dir)
-        print(f"\n{sweep.update()}\nsweep   {sweep.path}", flush=True)
+        print(f"\n{sweep.update()}\nsweep   {shown(sweep.path)}", flush=True)
         lost = {run: status for run, status in sweep.states().items() if status["state"] != "done"}
         for run, status in lost.items():
             reason = (status["error"] or "no error was recorded").strip().splitlines()[-1]
-            print(f"  {status['state']}: {run.path.relative_to(sweep.path)}: {reason}", file=sys.stderr)
+            said = f"{status['state']}: {run.path.relative_to(sweep.path)}: {reason}"
+            print(f"  {shown(said)}", file=sys.stderr)
         from gan_lab.report.render import write_report
 
         with _ending_the_program():
-            print(f"report  {write_report([sweep.path], out=sweep.path / 'report')}")
+            print(f"report  {shown(write_report([sweep.path]))}")
         if lost:
             sys.exit(1)
 
@@ -102,9 +102,15 @@ def _open_sweep(config: DictConfig, overrides: list[Override]) -> None:
     refuse_untuned(",".join(swept.get("protocol", [])))
     search = search_of(config.hydra.sweeper, [one.get_key_element() for one in overrides])
     runs = planned(config, overrides)
-    _check_first_jobs(config, overrides)
+    check_jobs(config, overrides, search)
+    above: list[Path] = []
+    if named_by_the_clock(config.hydra.sweep):
+        path, above = make_new_folder(Path(config.hydra.sweep.dir), "hydra.sweep.dir")
+        with flag_override(config, "readonly", False):
+            config.hydra.sweep.dir = str(path)
+            config.hydra.overrides.hydra.append(quoted("hydra.sweep.dir", str(path)))  # for Hydra to compose jobs from
     sweep = SweepFolder(config.hydra.sweep.dir)
-    _opened.append((sweep, sweep.open(held, swept, runs, search.as_record() if search else {})))
+    _opened.append((sweep, sweep.open(held, swept, runs, search.as_record() if search else {}) + above))
 
 
 def _check_numbers(hydra: DictConfig) -> None:
@@ -113,24 +119,3 @@ def _check_numbers(hydra: DictConfig) -> None:
         value = OmegaConf.select(hydra, key)
         if value is not None and value < 1 and not (key == "launcher.n_jobs" and value < 0):
             raise ConfigError(f"hydra.{key}={value}: expected a whole number of at least 1")
-
-
-def _check_first_jobs(config: DictConfig, overrides: list[Override]) -> None:
-    """Raise ConfigError if every run of the sweep would be refused; if some would not, those are made.
-
-    Runs are checked up to the first that passes, so that a good sweep costs one more composition.
-    """
-    if not all(one.is_discrete_sweep() or not one.is_sweep_override() for one in overrides):
-        return  # what a search draws is not known yet
-    loader = GlobalHydra.instance().config_loader()
-    refused: ConfigError | None = None
-    for words in BasicSweeper.split_arguments(overrides, None)[0]:
-        try:
-            checked_job(loader.load_sweep_config(config, words), Path(config.hydra.sweep.dir))
-            return
-        except ConfigError as error:
-            refused = refused or error
-        except InterpolationResolutionError as error:  # recorded by its run, if others can be made
-            refused = refused or ConfigError(sentence(error))
-    if refused:
-        raise refused

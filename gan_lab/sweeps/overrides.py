@@ -3,7 +3,7 @@
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, Quote, QuotedString
 from omegaconf import DictConfig
 
 from gan_lab.runs.sweep_folder import GROWING
@@ -27,6 +27,11 @@ def sweep_values(override: Override) -> list[str]:
     if override.is_discrete_sweep():
         return list(override.sweep_string_iterator())
     return ["" if override.value_type is None else override.get_value_string()]
+
+
+def quoted(key: str, value: str) -> str:
+    """An override that gives a key any text."""
+    return f"{key}={QuotedString(text=value, quote=Quote.single).with_quotes()}"
 
 
 def planned(config: DictConfig, overrides: list[Override]) -> int:

@@ -14,12 +14,13 @@ from gan_lab.config.checks import check, config_hash, resolved
 from gan_lab.config.messages import USER_ERRORS, sentence
 from gan_lab.config.targets import let_in
 from gan_lab.distributed.forkserver import end_with_parent, forkserver
-from gan_lab.errors import CannotGoOn, ConfigError
+from gan_lab.errors import CannotGoOn, ConfigError, shown
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.request import RunRequest, chosen_options
 from gan_lab.runs.resume import check_has_checkpoints
 from gan_lab.runs.status import record_refusal
 from gan_lab.runs.sweep_folder import FINISHED, SweepFolder
+from gan_lab.runs.terminal import unimportant_output
 from gan_lab.storage.files import check_inside
 from gan_lab.sweeps.search import refuse_untuned
 from gan_lab.training.run import execute
@@ -51,9 +52,10 @@ def make_job(config: DictConfig) -> float:
     config.resume = None  # runs of a sweep go on without being asked
     try:
         check_inside(folder.path)
-        return _outcome(config, folder, names, sweep)
+        with unimportant_output():
+            return _outcome(config, folder, names, sweep)
     except CannotGoOn as error:
-        print(f"gan-lab: {folder.path.name}: left as it is: {error}", file=sys.stderr, flush=True)
+        print(f"gan-lab: {shown(folder.path.name)}: left as it is: {sentence(error)}", file=sys.stderr, flush=True)
         sweep.update()
         return float("nan")
 
@@ -79,12 +81,12 @@ def _outcome(config: DictConfig, folder: RunFolder, names: dict[str, str], sweep
         folder.configuration.record(config, _hydra_config(), resolve=asked is not None)
     if wrong is not None:
         record_refusal(folder, known, wrong)
-        print(f"gan-lab: {folder.path.name}: {wrong}", file=sys.stderr)
+        print(f"gan-lab: {shown(folder.path.name)}: {wrong}", file=sys.stderr)
     elif asked is not None and not finished:
         _make(RunRequest(asked, folder, names, resume=folder.status_file.exists()), sweep)
     state = folder.status()["state"]
     value = next(iter(folder.result()["metrics"].values())) if state == "done" else float("nan")
-    print(f"gan-lab: {folder.path.name}: {state} ({sweep.update()})", flush=True)
+    print(f"gan-lab: {shown(folder.path.name)}: {state} ({sweep.update()})", flush=True)
     return value
 
 
@@ -128,10 +130,11 @@ def _run_in_child(request: RunRequest) -> int:
 def _child(request: RunRequest, logs: Any, path: list[str]) -> None:
     end_with_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
     sys.path[:] = path  # users' modules lie in the working directory
-    logging.config.dictConfig(logs)
     try:
-        execute(request)
+        with unimportant_output():
+            logging.config.dictConfig(logs)
+            execute(request)
     except USER_ERRORS as error:
-        print(f"gan-lab: {request.folder.path.name}: {sentence(error)}", file=sys.stderr)
+        print(f"gan-lab: {shown(request.folder.path.name)}: {sentence(error)}", file=sys.stderr)
     except Exception:
         traceback.print_exc()

@@ -1,7 +1,7 @@
 """All objects of a run, from its configuration."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from gan_lab.algorithms.player import Player
 from gan_lab.callbacks import (
     AfterIterations,
     AtomicCheckpointIO,
+    AtStart,
     Callback,
     Checkpoints,
     Curves,
@@ -201,13 +202,17 @@ class Training:
             check_callbacks(start.checkpoint, checkpoint, [one.state_key for one in callbacks if one.state_dict()])
         self.trainer = build_trainer(config, [*callbacks, AfterIterations(callbacks)], checkpoint)
 
-    def fit(self) -> None:
+    def fit(self, begin: Callable[[], None]) -> None:
         """Train to the end.
+
+        Args:
+            begin: called when the checkpoint, if there is one, has been restored, and before anything else happens.
 
         Raises:
             Diverged: if a loss, logit or gradient is no longer finite.
         """
         config, trainer = self.config, self.trainer
+        trainer.callbacks.insert(0, AtStart(begin))  # type: ignore[attr-defined]  # Lightning's list
         data = InMemoryData(
             self.dataset,
             config.batch_size,

@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, flag_override, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
-from gan_lab.config.checks import check, config_hash, without_hydra
+from gan_lab.config.checks import check, check_recordable, config_hash, without_hydra
+from gan_lab.config.messages import USER_ERRORS
+from gan_lab.errors import ConfigError, shown
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.request import Change, RunRequest, chosen_options
 from gan_lab.runs.resume import Start, changes_since, check_has_checkpoints
@@ -36,7 +39,11 @@ def requested(config: DictConfig) -> RunRequest:
     Raises:
         ConfigError: for bad input.
     """
-    named = RunFolder(config.hydra.run.dir)
+    try:
+        named = RunFolder(config.hydra.run.dir)
+    except OmegaConfBaseException:  # the name has the seed in it, of which the check can say what is wrong
+        checked_job(config, Path())
+        raise
     asked = checked_job(config, named.path)
     begun = asked.resume is not None and named.status_file.exists()
     asked.resume = None  # it says how this process began, not what is run
@@ -59,6 +66,7 @@ def checked_job(config: DictConfig, folder: Path) -> DictConfig:
 
     Inside a job ``${hydra:…}`` leads to Hydra's own keys, of which the output folder is known by then.
     """
+    check_recordable(config)
     hydra, job = HydraConfig.instance(), config.copy()
     before = hydra.cfg
     with open_dict(job.hydra.runtime), flag_override(job.hydra, "readonly", False):
@@ -93,15 +101,25 @@ def _train(request: RunRequest, stop: Stop) -> float:
     from gan_lab.training.result import hyperparameters, result_of
 
     training = _built(request, stop)
-    folder, start, shown = request.folder, training.start, hyperparameters(request)
-    if start.again:  # only now, as every refusal above must leave the folder as it was
-        _take_up(request, start, training.config.iterations)
-    with assisted(training.trainer.strategy, partial(assist, request, start)):
-        training.fit()
+    folder, start, parameters = request.folder, training.start, hyperparameters(request)
+
+    def begin() -> None:
+        """Called once the checkpoint has been restored whole: whatever was refused has left the folder as it was."""
+        stop.began = True
+        if start.again:
+            _take_up(request, start, training.config.iterations)
+
+    try:
+        with assisted(training.trainer.strategy, partial(assist, request, start)):
+            training.fit(begin)
+    except Exception as error:
+        if stop.began or start.checkpoint is None or isinstance(error, USER_ERRORS):
+            raise
+        raise ConfigError(f"{start.checkpoint}: the run cannot go on from it: {shown(error)}") from error
     result = result_of(request, training)
     if folder.result_file.exists():  # the run was interrupted after its result was written, and was evaluated since
         result["evaluations"] = folder.result()["evaluations"]
-    training.curves.write_hyperparameters(shown, result["metrics"])
+    training.curves.write_hyperparameters(parameters, result["metrics"])
     write_json(folder.result_file, result)
     return next(iter(result["metrics"].values()))
 
@@ -127,7 +145,7 @@ def assist(request: RunRequest, start: Start) -> None:
 
     with library_settings(request.config.trainer, request.config.threads, request.config.matmul_precision):
         logging.disable(logging.WARNING)  # the first process says it
-        Training(request, start, None, Stop(), writes=False).fit()
+        Training(request, start, None, Stop(), writes=False).fit(lambda: None)
 
 
 def _take_up(request: RunRequest, start: Start, iterations: int) -> None:
@@ -136,7 +154,7 @@ def _take_up(request: RunRequest, start: Start, iterations: int) -> None:
     folder.update_status(**RUNNING)
     if request.change is not None:
         for key, (was, value) in request.change.keys.items():
-            log.info("%s was %s and is %s from here on", key, was, value)
+            log.info("%s was %s and is %s from here on", shown(key), shown(was), shown(value))
         folder.change_configuration(request.change.config, request.change.overrides)
     folder.cut_back(start.kept_until)
     if start.iteration is not None:

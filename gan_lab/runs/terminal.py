@@ -1,0 +1,135 @@
+"""What a command says to a terminal: its errors, in one sentence each, and streams that never end a run."""
+
+import codecs
+import errno
+import io
+import os
+import signal
+import sys
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from gan_lab.config.messages import USER_ERRORS, sentence
+from gan_lab.errors import ConfigError
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EIO}  # what writing to a stream can end with, besides a closed pipe
+
+
+def one_sentence(command: Callable[[], None]) -> None:
+    """Run a command; bad input ends it with one sentence on stderr and exit status 1.
+
+    ``HYDRA_FULL_ERROR=1`` in the environment shows the traceback instead.
+    """
+    before = {name: os.environ.get(name) for name in ("PYTHONSAFEPATH", "HYDRA_FULL_ERROR")}
+    os.environ["PYTHONSAFEPATH"] = "1"  # also processes started from here import no modules from the working directory
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its exceptions instead of printing them
+    try:
+        prepare_streams()
+        command()
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(128 + signal.SIGPIPE)
+    except Exception as error:
+        if before["HYDRA_FULL_ERROR"] == "1":
+            raise
+        _say(error)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    finally:
+        for name, value in before.items():
+            del os.environ[name]
+            if value is not None:
+                os.environ[name] = value
+
+
+def _say(error: Exception) -> NoReturn:
+    """End the program with the error's sentence; raise it again if it is a bug."""
+    if isinstance(error, USER_ERRORS):
+        exit_with(error)
+    if isinstance(error, OSError):
+        if error.filename is not None:
+            exit_with(ConfigError(f"{os.fsdecode(error.filename)}: {error.strerror}"))
+        if error.errno in _FULL:
+            exit_with(ConfigError(f"the output cannot be written: {error.strerror}"))
+    if isinstance(error, ValueError):  # for these bad inputs Hydra has no exception of its own
+        if str(error).startswith("Config group override"):
+            exit_with(ConfigError("a group: expected the name of an option, such as loss=lsgan"))
+        if str(error).startswith(("Only one of --run", "The --resolve flag")):
+            exit_with(ConfigError(str(error)))
+    raise error
+
+
+def exit_with(error: Exception) -> NoReturn:
+    """End the program with the error's sentence on stderr and exit status 1."""
+    sys.exit(f"gan-lab: {sentence(error)}")
+
+
+def prepare_streams() -> None:
+    """Open the standard streams that are closed, on the null device, and let none fail at a character.
+
+    A file that is opened while one of them is closed would get its number, and whatever a library prints to it.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115  # for good
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_PLAINLY)
+
+
+_PLAINLY = "gan_lab.plainly"
+_PLAIN = str.maketrans({"·": "-", "–": "-", "—": "-", "−": "-", "×": "x", "→": "->", "…": "...", "’": "'", "█": "#"})
+
+
+def _plainly(error: UnicodeError) -> tuple[str, int]:
+    """For the `codecs`: what a terminal cannot show, in ASCII, as far as it can be said so."""
+    assert isinstance(error, UnicodeEncodeError)
+    text = error.object[error.start : error.end].translate(_PLAIN)
+    plain = (unicodedata.normalize("NFKD", one).encode("ascii", "ignore").decode() or "?" for one in text)
+    return "".join(plain), error.end
+
+
+codecs.register_error(_PLAINLY, _plainly)
+
+
+class _Unimportant:
+    """A stream whose failures are ignored, such as a full disk or a closed pipe. Then nothing more is written to it."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            return int(self._stream.write(text) or 0)
+        except OSError:
+            self._stream = io.StringIO()
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except OSError:
+            self._stream = io.StringIO()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def unimportant_output() -> Iterator[None]:
+    """Inside, a run or a sweep takes place: what it says, to stdout and stderr, can fail without ending it."""
+    prepare_streams()
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = _Unimportant(before[0]), _Unimportant(before[1])  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before

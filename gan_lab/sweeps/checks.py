@@ -1,0 +1,90 @@
+"""A sweep is checked before its first run: what no run of it could do refuses all of it."""
+
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationResolutionError
+
+from gan_lab.config.messages import USER_ERRORS, sentence
+from gan_lab.distributed.forkserver import forkserver
+from gan_lab.errors import ConfigError
+from gan_lab.sweeps.search import PENALTIES, Search
+from gan_lab.training.run import checked_job
+
+
+def check_jobs(config: DictConfig, overrides: list[Override], search: Search | None) -> None:
+    """Raise ConfigError for the first combination with a key, range, class or optimizer's argument that is wrong.
+
+    What needs data or networks to be known costs its run alone. Of combinations that differ in the seed alone one is
+    looked at, and every seed once. What a search draws from intervals is not known yet.
+
+    Args:
+        config: the sweep's, with Hydra's own keys.
+        overrides: of the command line and of the sweeper.
+        search: the sweep's search, if it is tuned; each of its trials is looked at once.
+    """
+    if not all(one.is_discrete_sweep() or not one.is_sweep_override() for one in overrides):
+        return
+    loader = GlobalHydra.instance().config_loader()
+    jobs = _different(BasicSweeper.split_arguments(overrides, None)[0])
+    if search:
+        settings = [[f"{key}={value}" for key, value in one.items() if key != PENALTIES] for one in search.drawn()]
+        jobs += [[*jobs[0], *words] for words in settings]
+    checked = []
+    for words in jobs:
+        try:
+            checked.append(checked_job(loader.load_sweep_config(config, words), Path(config.hydra.sweep.dir)))
+        except InterpolationResolutionError as error:
+            raise ConfigError(sentence(error)) from error
+    _try_in_child(checked)
+
+
+def _different(jobs: list[list[str]]) -> list[list[str]]:
+    """The jobs with the first seed, and the first job with each other seed."""
+
+    def seed(words: list[str]) -> str:
+        return next((word for word in words if word.startswith("seed=")), "")
+
+    first_with = {seed(words): words for words in reversed(jobs)}
+    return [words for words in jobs if seed(words) == seed(jobs[0]) or words is first_with[seed(words)]]
+
+
+def _try_in_child(configs: list[DictConfig]) -> None:
+    """Try the parts of configurations in a process that has torch; this one, which only starts runs, never needs it.
+
+    Raises:
+        ConfigError: for the first that cannot be made.
+        RuntimeError: if the process ends without a word, as a user's module may.
+    """
+    context = forkserver()
+    heard, told = context.Pipe(duplex=False)
+    child = context.Process(target=_try, args=([OmegaConf.to_container(one) for one in configs], told))
+    child.start()
+    told.close()
+    try:
+        wrong = heard.recv()
+    except EOFError as error:
+        child.join()
+        raise RuntimeError(f"the process that checks the sweep ended with status {child.exitcode}") from error
+    child.join()
+    if wrong:
+        raise ConfigError(wrong)
+
+
+def _try(configs: list[Any], told: Connection) -> None:
+    from gan_lab.config.targets import let_in
+    from gan_lab.runs.components import try_parts
+
+    wrong = ""
+    try:
+        for one in map(DictConfig, configs):
+            let_in(one.allowed_targets)
+            try_parts(one)
+    except USER_ERRORS as error:
+        wrong = sentence(error)
+    told.send(wrong)
