@@ -46,9 +46,13 @@ def shown(text: object) -> str:
     line, turn the direction of writing, or cannot be encoded. Names, keys and values out of other people's files pass
     through here before anybody reads them.
     """
-    return "".join(
-        one if one.isprintable() else one.encode("unicode_escape", "surrogatepass").decode() for one in str(text)
-    )
+    return "".join(one if one.isprintable() else _escape(one) for one in str(text))
+
+
+def _escape(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":  # a byte in a name that is no UTF-8, as Python holds it
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape", "surrogatepass").decode()
 
 
 def closest(word: str, allowed: Iterable[str]) -> str:

@@ -12,7 +12,8 @@ from gan_lab.errors import shown
         ("a\nb\r\tc", "a\\nb\\r\\tc"),
         ("\x1b[31mred\x07\x9b", "\\x1b[31mred\\x07\\x9b"),
         ("\u202egnp.exe", "\\u202egnp.exe"),  # would be read from right to left
-        ("\udce9", "\\udce9"),  # half a character, which nothing can encode
+        ("\udce9", "\\xe9"),  # a byte of a name that is no UTF-8
+        ("\ud83d", "\\ud83d"),  # half a character, which nothing can encode
         (None, "None"),
     ],
 )

@@ -76,7 +76,6 @@ def check(config: DictConfig) -> DictConfig:
         OmegaConfBaseException: for an interpolation that leads nowhere.
     """
     config = resolved(config)
-    _check_types(config)
     check_values(config)
     check_allowed(config.allowed_targets)
     check_names(named_targets(OmegaConf.to_container(config)), config.allowed_targets)
@@ -130,6 +129,7 @@ def check_values(config: DictConfig) -> None:
             raise ConfigError(f"{key}: there is no key '{key}' in the configuration; {closest(key, known)}")
     for key in sorted(known - set(config)):
         raise ConfigError(f"{key}: missing, expected a value")
+    _check_types(config)
     check_ranges(config, TrainConfig)
     for key in OmegaConf.missing_keys(config):
         raise ConfigError(f"{key}: it has no value unless you give it one, expected {key}=...")

@@ -1,5 +1,6 @@
 """What happens before and after the jobs of a sweep: it is checked, recorded, and reported."""
 
+import shlex
 import signal
 import sys
 import traceback
@@ -72,6 +73,11 @@ def unbegun_sweep_taken_back() -> Iterator[None]:
     except USER_ERRORS:
         for sweep, made in _opened:
             sweep.discard(made)
+        raise
+    except KeyboardInterrupt:
+        for sweep, _ in _opened:
+            go_on = shlex.quote(f"hydra.sweep.dir={shown(sweep.path)}")
+            print(f"gan-lab: {sweep.update()}; go on with the same line and {go_on}", file=sys.stderr)
         raise
 
 

@@ -53,7 +53,7 @@ def check_refused(monkeypatch, folder, capsys, arguments, sentence):
             [*FOLDER, "dataset.size=64"],
             "dataset.size: there is no key 'size' in dataset; Allowed: _target_, ",
         ),
-        ([*FOLDER, "dataset.held_out=1"], "dataset: held_out=1: expected a number above 0 and below 1"),
+        ([*FOLDER, "dataset.held_out=1"], "dataset: held_out=1.0: expected a number above 0 and below 1"),
         ([*FOLDER], "batch_size=64: the dataset has 32 training samples, and a batch may not be larger"),
         ([*FOLDER, "batch_size=8", "evaluation.k=8"], "evaluation.k=8: expected less than the number of samples comp"),
         (

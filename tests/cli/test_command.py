@@ -93,11 +93,11 @@ def test_a_run_leaves_its_folder_complete_and_is_sampled_and_evaluated(gan_lab, 
 
     for arguments, words in [
         (["run=run", "out=grid.png"], "out=grid.png: it exists"),
-        (["run=run", "out=x.gif"], "out=x.gif: expected NAME.png"),
+        (["run=run", "out=x.bmp"], "out=x.bmp: expected NAME.png"),
         (["run=run", "num=0", "out=y.png"], "num=0: expected a whole number"),
         (["run=run", "num=100000000000", "out=y.png"], "num=100000000000: expected a whole number"),
         (["run=run", "out=/proc/y.png"], "out=/proc/y.png: it cannot be written"),
-        (["run=run", "out={x.gif"], "out={x.gif: expected NAME.png"),
+        (["run=run", "out={x.bmp"], "out={x.bmp: expected NAME.png"),
         (["run=run", "num=abc"], "num=abc: expected a whole number"),
         (["run=run", "num={"], "num={: expected a whole number"),
         (["run=run", "weights=best", "out=y.png"], "weights=best: expected one of auto, generator, ema"),
@@ -125,14 +125,16 @@ def test_a_sweep_outlives_a_bad_job_and_says_so(warm_gan_lab, tmp_path, monkeypa
         "# @package _global_\nloss:\n  objective:\n    _target_: gan_lab.losses.LeastSquares\n"
         "    a: ${oc.env:NOPE_NOPE}\n"
     )
-    jobs = ["dataset=ring8", "batch_size=100001,8", "loss=rsgan,broken", "hydra.sweep.dir=sweep"]
-    done = warm_gan_lab("--config-dir", "own", "-m", *TINY, *jobs)
+    jobs = ["dataset=ring8", "batch_size=100001,8", "hydra.sweep.dir=sweep"]
+    line = ["gan-lab", "--config-dir", "own", "-m", *TINY, *jobs, "loss=rsgan,broken"]
+    assert "NOPE_NOPE" in refusal(monkeypatch, tmp_path, gan_lab_main, *line)
+    assert not (tmp_path / "sweep").exists()  # what can be known before the first run refuses the sweep
+    done = warm_gan_lab("-m", *TINY, *jobs, "loss=rsgan,hinge")
     assert done.returncode == 1
     states = {path.parent.name: json.loads(path.read_text()) for path in (tmp_path / "sweep").glob("*/status.json")}
-    assert [states[name]["state"] for name in sorted(states)] == ["failed", "failed", "failed", "done"]
+    assert [states[name]["state"] for name in sorted(states)] == ["failed", "failed", "done", "done"]
     assert "batch_size=100001: the dataset has 100000 training samples" in done.stderr
-    assert "NOPE_NOPE" in done.stderr
-    assert "1 of 4 done" in done.stdout
+    assert "2 of 4 done" in done.stdout
     line = ["gan-lab", "-m", *TINY, "dataset=ring8", "loss=rsgan,lsgan", "hydra.sweep.dir=sweep"]
     said = refusal(monkeypatch, tmp_path, gan_lab_main, *line)
     assert said.startswith("gan-lab: hydra.sweep.dir=sweep: the sweep in it sweeps batch_size, loss, and this one loss")

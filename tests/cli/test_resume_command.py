@@ -95,15 +95,11 @@ def test_a_resume_that_is_refused_changes_nothing(made, gan_lab_here, tmp_path, 
         with killed(8):
             gan_lab_here(*WORDS, "hydra.run.dir=run")
     run = RunFolder(tmp_path / "run")
-    before, status = contents(run.path), run.status()
+    before = contents(run.path)
     for wrong in ("trainer.accelerator=gpu", "checkpoint.every=4 dataset.path=nowhere.npz dataset=npz"):
         refusal(monkeypatch, tmp_path, main, "gan-lab", "resume=run", "iterations=20", *wrong.split())
     kept = {name: content for name, content in contents(run.path).items() if name != "gan-lab.log"}
     del before["gan-lab.log"]
-    if not done:
-        assert run.status()["state"] == "failed"
-        assert run.status()["config_hash"] == status["config_hash"]
-        del kept["status.json"], before["status.json"]
     assert kept == before
     gan_lab_here("resume=run", "iterations=20")
     assert run.result()["budget"]["iterations"] == 20

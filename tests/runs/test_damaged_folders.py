@@ -83,11 +83,15 @@ def test_a_finished_run_loses_nothing_if_its_extension_is_interrupted(place, mon
     def breaks(*_, **__):
         raise Broken
 
+    def begins_and_breaks(self, *_):
+        self.function()
+        raise Broken
+
     with monkeypatch.context() as patch:
         if at == "set-up":
             patch.setattr(building, "build_dataset", breaks)
         elif at == "training":
-            patch.setattr(building.Training, "fit", breaks)
+            patch.setattr(building.AtStart, "on_train_start", begins_and_breaks)
         else:
             patch.setattr(training, "write_json", breaks)
         with pytest.raises(Broken):

@@ -1,9 +1,65 @@
-"""Paths through the latents."""
+"""Samples from a run's generator: the same first ones however many are drawn, and paths through the latents."""
 
+import numpy as np
 import pytest
 import torch
+from command_runs import ended, refusal
+from PIL import Image
+from training_runs import SMALL, train_in
 
-from gan_lab.runs.sample import _paths
+from gan_lab.cli.sample import main
+from gan_lab.models.latents import Prior
+from gan_lab.runs.sample import _paths, sample
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run of a DCGAN, whose convolutions may round by the size of a batch."""
+    from configurations import composed_of
+    from omegaconf import OmegaConf
+
+    config = composed_of(*SMALL[3:], "model.generator.channels=8", "model.discriminator.channels=8", "iterations=2",
+                         "evaluation/extractor=pixels")  # fmt: skip
+    folder = train_in(tmp_path_factory.mktemp("trained") / "run", config)
+    (folder.path / ".hydra").mkdir()
+    OmegaConf.save(config, folder.path / ".hydra" / "config.yaml")
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["normal", "uniform"])
+@pytest.mark.parametrize("dim", [1, 2, 7, 100])
+def test_the_first_latents_do_not_depend_on_how_many_are_drawn(kind, dim):
+    prior = Prior(kind, dim)
+    many = prior.first(500, 3)
+    assert many.unique(dim=0).shape == (500, dim)
+    for count in (1, 2, 9, 15, 16, 17, 64, 200):
+        assert torch.equal(prior.first(count, 3), many[:count])
+
+
+def test_the_first_samples_do_not_depend_on_how_many_are_drawn(trained):
+    many = sample(trained, 200, 0, "auto", 5)
+    assert len(many) == 200
+    for count in (1, 9, 64, 65):
+        assert torch.equal(sample(trained, count, 0, "auto", 5), many[:count])
+    paths = sample(trained, 9, 5, "auto", 5)
+    assert len(paths) == 45
+    assert torch.equal(sample(trained, 2, 5, "auto", 5), paths[:10])
+    assert not torch.equal(sample(trained, 9, 0, "auto", 6), many[:9])
+
+
+def test_pictures_of_every_kind(trained, monkeypatch, tmp_path):
+    run = f"run={trained.path}"
+    for out in ("a.png", "a.jpg", "a.jpeg"):
+        assert ended(monkeypatch, tmp_path, main, "gan-lab-sample", run, "num=4", f"out={out}") == 0
+    pictures = [np.asarray(Image.open(tmp_path / name)).astype(int) for name in ("a.png", "a.jpg")]
+    assert Image.open(tmp_path / "a.jpg").format == "JPEG"
+    assert np.abs(pictures[0] - pictures[1]).mean() == pytest.approx(2, abs=2)  # JPEG loses a little
+    line = ["gan-lab-sample", run, "num=3", "interpolate=5", "out=a.gif"]
+    assert ended(monkeypatch, tmp_path, main, *line) == 0
+    animation = Image.open(tmp_path / "a.gif")
+    assert (animation.format, animation.n_frames, animation.info["loop"]) == ("GIF", 5 + 3, 0)  # there and back
+    said = refusal(monkeypatch, tmp_path, main, "gan-lab-sample", run, "out=b.gif")
+    assert said == "gan-lab: out=b.gif: an animation needs steps to show; expected interpolate=N with it, such as 30"
 
 
 def test_paths_keep_to_the_prior():

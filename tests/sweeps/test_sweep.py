@@ -7,7 +7,7 @@ import textwrap
 import time
 
 import pytest
-from command_runs import forked, refusal
+from command_runs import forked, printed, refusal
 
 from gan_lab.cli.train import main
 from gan_lab.config.resolvers import job_folder
@@ -153,6 +153,8 @@ def test_ctrl_c_ends_the_sweep_and_finished_runs_stay(tmp_path):
     process.join(120)
     assert process.exitcode == 130
     assert states(tmp_path / "sweep") == {"loss=lsgan,seed=0": "interrupted"}
+    said = printed(tmp_path, "stderr").read_text()
+    assert "gan-lab: 0 of 2 done, 1 interrupted; go on with the same line and hydra.sweep.dir=sweep\n" in said
 
 
 def test_a_sweep_may_grow_but_not_change(warm_gan_lab, tmp_path, monkeypatch):

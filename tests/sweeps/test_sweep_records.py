@@ -46,12 +46,12 @@ def test_a_rerun_with_another_configuration_leaves_every_record_as_it_was(monkey
     assert run.configuration.overrides() == [*TINY[:-1], "loss=mine", "seed=0"]
     assert run.configuration.config_folder() == str(tmp_path / "own")
     before = contents(run.path)
-    for broken in (2, "${oc.env:NOPE_NOPE}"):  # another configuration, and one that cannot be had
+    for broken, told in (
+        (2, "loss=mine,seed=0: the folder holds a run of another configuration; name another folder"),
+        ("${oc.env:NOPE_NOPE}", "Environment variable 'NOPE_NOPE' not found"),  # it cannot be had
+    ):
         own_loss(broken)
-        sentence = refusal(monkeypatch, tmp_path, main, *line)
-        assert sentence.endswith(
-            "loss=mine,seed=0: the folder holds a run of another configuration; name another folder"
-        )
+        assert told in refusal(monkeypatch, tmp_path, main, *line)
         assert contents(run.path) == before
 
 

@@ -33,7 +33,7 @@ def full_disk(room):
     [
         ((AtomicCheckpointIO, "save_checkpoint"), "checkpoints/iteration_0000009.ckpt"),
         ((logger, "append_points"), "run/metrics.csv"),
-        ((pictures, "save_png"), "samples/iteration_0000008.png"),
+        ((pictures, "save_picture"), "samples/iteration_0000008.png"),
     ],
 )
 @pytest.mark.parametrize("room", [0, 150])

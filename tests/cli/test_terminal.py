@@ -1,0 +1,78 @@
+"""Terminals that are closed, full, or cannot show a character: no run ends by them."""
+
+import io
+import os
+import subprocess
+import sys
+
+import pytest
+
+from gan_lab.runs.terminal import one_sentence, prepare_streams, unimportant_output
+
+TINY = ["dataset=ring8", "trainer=debug", "evaluation.samples=100", "model.generator.hidden=[8]"]
+
+
+def test_a_run_whose_terminal_is_closed_and_knows_no_letters_ends_well(tmp_path):
+    """With stderr closed, a file that is opened would get its number, and libraries' warnings."""
+    program = "import sys; sys.argv[0] = 'gan-lab'; from gan_lab.cli.train import main; main()"
+    words = " ".join(f"'{word}'" for word in [*TINY, "hydra.run.dir=run"])
+    done = subprocess.run(
+        ["bash", "-c", f"'{sys.executable}' -P -c \"{program}\" {words} 2>&- <&- >out; echo $? >status"],
+        cwd=tmp_path, env={**os.environ, "PYTHONIOENCODING": "ascii"}, timeout=600, check=True,
+    )  # fmt: skip
+    assert done.returncode == 0
+    out = (tmp_path / "out").read_bytes().decode("ascii")
+    assert (tmp_path / "status").read_text() == "0\n"
+    assert "ring8 - mlp_2d - non_saturating - seed 0" in out
+    assert "curves   tensorboard --logdir" in out
+    for name in ("status.json", "metrics.csv", "result.json"):
+        assert "Warning" not in (tmp_path / "run" / name).read_text()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "expected"),
+    [("ascii", "a - Frechet -> 95 % ?"), ("cp932", "a - Frechet → 95 % 日"), ("utf-8", "a · Fréchet → 95 % 日")],
+)
+def test_what_a_terminal_cannot_show_is_said_plainly(monkeypatch, encoding, expected):
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
+    prepare_streams()
+    print("a · Fréchet → 95 % 日", flush=True)
+    assert written.getvalue().decode(encoding).rstrip() == expected
+
+
+class Full(io.RawIOBase):
+    """A disk without space, or a pipe without a reader."""
+
+    def __init__(self, kind):
+        self.kind = kind
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        raise self.kind(28, "No space left on device")
+
+
+@pytest.mark.parametrize("kind", [OSError, BrokenPipeError])
+def test_output_that_fails_does_not_end_a_run(monkeypatch, kind):
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, io.TextIOWrapper(io.BufferedWriter(Full(kind)), line_buffering=True))
+    before = sys.stdout, sys.stderr
+    with unimportant_output():
+        print("one", flush=True)
+        print("two", file=sys.stderr)
+        assert not sys.stderr.isatty()
+    assert (sys.stdout, sys.stderr) == before
+    for stream in before:
+        stream.detach()  # its buffer cannot be flushed
+
+
+def test_an_answer_that_cannot_be_written_is_an_error(monkeypatch):
+    """Of --cfg or gan-lab-evaluate the output is what was asked for."""
+    stream = io.TextIOWrapper(io.BufferedWriter(Full(OSError)))
+    monkeypatch.setattr(sys, "stdout", stream)
+    with pytest.raises(SystemExit) as stop:
+        one_sentence(lambda: print("the answer"))
+    stream.detach()
+    assert stop.value.code == "gan-lab: the output cannot be written: No space left on device"

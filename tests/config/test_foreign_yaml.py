@@ -1,0 +1,137 @@
+"""YAML from elsewhere: it leads to no other file, logs nowhere else, and sets no command or variable."""
+
+import shutil
+import sys
+
+import pytest
+from command_runs import ended, refusal
+from omegaconf import OmegaConf
+from training_runs import SMALL
+
+from gan_lab.cli.train import main
+from gan_lab.runs.folder import RunFolder
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        words = [*SMALL, "dataset=ring8", "iterations=4", f"hydra.run.dir={folder}"]
+        patch.setattr(sys, "argv", ["gan-lab", *words])
+        main()
+    return folder
+
+
+@pytest.fixture
+def run(made, tmp_path):
+    """A run, and beside it what would append text to a file if it were read."""
+    shutil.copytree(made, tmp_path / "run", symlinks=True)
+    (tmp_path / "victim").write_text("precious\n")
+    evil = "handlers:\n  x: {class: logging.FileHandler, filename: victim}\nroot: {handlers: [x]}\n"
+    (tmp_path / "evil.yaml").write_text(f"# @package hydra.job_logging\n{evil}")
+    return RunFolder(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "experiment=../../evil", "experiment='../../evil'", "experiment=/tmp/evil", "loss=../../evil",
+        "penalty=[r1,'../../evil']", "evaluation/extractor=../../evil", "+x=../evil", "experiment=a/b/c",
+        "experiment=${oc.env:HOME}", "experiment=file://evil", "loss@hydra.job_logging=lsgan", "+loss@hydra=evil",
+        "experiment=..", "loss=lsgan,hinge", "loss=glob(*)",
+    ],
+)  # fmt: skip
+def test_a_recorded_option_is_a_plain_name(run, monkeypatch, tmp_path, word):
+    file = run.path / ".hydra" / "overrides.yaml"
+    OmegaConf.save(OmegaConf.create([*OmegaConf.load(file), word]), file)
+    said = refusal(monkeypatch, tmp_path, main, "gan-lab", "resume=run", "iterations=8")
+    expected = "expected a name as the group lists it, such as wgan_gp"
+    assert said == f"gan-lab: resume=run: '{word}' in its overrides.yaml: {expected}"
+    assert (tmp_path / "victim").read_text() == "precious\n"
+
+
+def test_what_gan_lab_records_is_plain(run, monkeypatch, tmp_path):
+    file = run.path / ".hydra" / "overrides.yaml"
+    words = ["evaluation/extractor=points", "penalty=[]", "+dataset.x.y=a/b", "compile=false", "~dataset.x"]
+    OmegaConf.save(OmegaConf.create([*OmegaConf.load(file), *words]), file)
+    assert ended(monkeypatch, tmp_path, main, "gan-lab", "resume=run", "iterations=8") == 0
+
+
+LOGGING = [
+    "handlers: {console: {'.': {stream: x}}}",
+    "handlers: {file: {'.': {baseFilename: victim}}}",
+    "handlers: {x: {class: logging.handlers.SocketHandler, host: localhost, port: 1}}",
+    "handlers: {x: {class: logging.handlers.HTTPHandler, host: localhost, url: /}}",
+    "handlers: {x: {class: logging.handlers.QueueHandler, queue: {(): os.system}}}",
+    "handlers: {console: {class: logging.handlers.SMTPHandler}}",
+    "handlers: {file: {mode: w}}",
+    "handlers: {file: {filename: victim}}",
+    "handlers: {console: {stream: 'ext://os.environ'}}",
+    "handlers: {console: {stream: 'cfg://root'}}",
+    "formatters: {simple: {format: '%(message)s', class: evil.run}}",
+    "formatters: {simple: {format: 'x%(message)s'}}",
+    "filters: {x: {(): evil.run}}",
+    "incremental: true",
+    "root: {level: '${oc.env:HOME}'}",
+    "loggers: {a: {handlers: [other]}}",
+]
+
+
+@pytest.mark.parametrize("text", LOGGING)
+@pytest.mark.parametrize("part", ["job_logging", "hydra_logging"])
+def test_of_logging_only_levels_can_be_changed(monkeypatch, tmp_path, part, text):
+    (tmp_path / "theirs" / "experiment").mkdir(parents=True)
+    (tmp_path / "victim").write_text("precious\n")
+    (tmp_path / "theirs" / "experiment" / "evil.yaml").write_text(f"# @package hydra.{part}\n{text}\n")
+    said = refusal(monkeypatch, tmp_path, main, "gan-lab", "--config-dir", "theirs", "experiment=evil")
+    assert said.startswith(f"gan-lab: hydra.{part}.")
+    assert said.endswith(": expected what gan-lab ships; levels alone can be changed")
+    assert (tmp_path / "victim").read_text() == "precious\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["theirs", "victim"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["hydra.job_logging.root.level=DEBUG"],
+        ["+hydra.job_logging.loggers.gan_lab.level=ERROR"],
+        ["hydra/job_logging=none"],
+        ["hydra/job_logging=disabled", "hydra/hydra_logging=disabled"],
+        ["hydra/job_logging=stdout", "hydra/hydra_logging=none"],
+    ],
+)
+def test_levels_and_what_hydra_ships_can_be_chosen(monkeypatch, tmp_path, words):
+    assert ended(monkeypatch, tmp_path, main, "gan-lab", "--cfg", "job", *words) == 0
+
+
+TYPED = [
+    ("job: {env_set: {LD_PRELOAD: evil.so}}", "job.env_set.LD_PRELOAD=evil.so", "hydra.job.env_set.LD_PRELOAD=x"),
+    ("job: {env_set: {PYTHONPATH: .}}", "job.env_set.PYTHONPATH=.", "hydra.job.env_set={PYTHONPATH:.}"),
+    ("launcher: {setup: [rm x]}", "launcher.setup.0=rm x", "hydra.launcher.setup=[ls]"),
+    ("launcher: {additional_parameters: {x: y}}", "launcher.additional_parameters.x=y",
+     "+hydra.launcher.additional_parameters.x=z"),
+    ("launcher: {submitit_folder: /x}", "launcher.submitit_folder=/x", "hydra.launcher.submitit_folder=/x"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "told", "typed"), TYPED)
+def test_commands_and_variables_are_typed_or_refused(monkeypatch, tmp_path, text, told, typed):
+    (tmp_path / "theirs").mkdir()
+    defaults = "defaults: [train, override hydra/launcher: submitit_slurm, _self_]"
+    (tmp_path / "theirs" / "evil.yaml").write_text(f"{defaults}\nhydra:\n  {text}\n")
+    line = ["gan-lab", "--config-dir", "theirs", "--config-name", "evil", "--cfg", "job"]
+    said = refusal(monkeypatch, tmp_path, main, *line)
+    assert said == f"gan-lab: hydra.{told}: expected on the command line alone, where a person has typed it"
+    assert ended(monkeypatch, tmp_path, main, *line, typed) == 0
+
+
+def test_a_launchers_text_is_one_line(monkeypatch, tmp_path):
+    """It becomes part of a script that SLURM runs."""
+    (tmp_path / "theirs").mkdir()
+    defaults = "defaults: [train, override hydra/launcher: submitit_slurm, _self_]"
+    (tmp_path / "theirs" / "evil.yaml").write_text(f'{defaults}\nhydra:\n  launcher: {{partition: "a\\nrm x"}}\n')
+    line = ["gan-lab", "--config-dir", "theirs", "--config-name", "evil", "--cfg", "job"]
+    said = refusal(monkeypatch, tmp_path, main, *line)
+    assert (
+        said == r"gan-lab: hydra.launcher.partition=a\nrm x: expected one line of text, as it becomes part of a script"
+    )

@@ -1,0 +1,127 @@
+"""A resume that is refused, by whatever a checkpoint holds, has changed nothing."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from command_runs import ended, refusal
+from training_runs import OFTEN, SMALL, differences, killed
+
+from gan_lab.cli.train import main
+from gan_lab.runs.folder import RunFolder
+
+WORDS = ["gan-lab", *SMALL, *OFTEN, "dataset=ring8", "threads=1"]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A run that is done, and one that was interrupted after its sixth iteration of eleven."""
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        assert ended(patch, folder, main, *WORDS, "hydra.run.dir=run") == 0
+        with killed(8):
+            ended(patch, folder, main, *WORDS, "hydra.run.dir=part")
+    return folder
+
+
+@pytest.fixture
+def place(made, tmp_path):
+    for name in ("run", "part"):
+        shutil.copytree(made / name, tmp_path / name, symlinks=True)
+    return tmp_path
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def sparse(content):
+    name = next(iter(content["state_dict"]))
+    content["state_dict"][name] = content["state_dict"][name].to_sparse()
+
+
+def another_optimizer(content):
+    content["optimizer_states"][0]["state"] = {0: 5}
+
+
+def no_groups(content):
+    content["optimizer_states"][1]["param_groups"] = []
+
+
+def curves(content):
+    content["callbacks"]["Curves"] = {"seen": 5}
+
+
+def random_state(content):
+    content["callbacks"]["Randomness"] = {"torch": torch.zeros(3)}
+
+
+def loops(content):
+    content["loops"]["fit_loop"] = 5
+
+
+def schedule(content):
+    content["lr_schedulers"] = [5, 5]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [sparse, another_optimizer, no_groups, curves, random_state, loops, schedule],
+    ids=lambda one: one.__name__,
+)
+@pytest.mark.parametrize("name", ["run", "part"])
+def test_a_checkpoint_that_cannot_be_restored_changes_nothing(place, monkeypatch, name, damage):
+    folder = RunFolder(place / name)
+    for iteration in folder.saved_iterations():
+        file = folder.checkpoint(iteration)
+        content = torch.load(file, weights_only=True)
+        damage(content)
+        torch.save(content, file)
+    before = contents(place)
+    line = ["gan-lab", f"resume={name}", *(["iterations=14"] if name == "run" else [])]
+    said = refusal(monkeypatch, place, main, *line)
+    assert ".ckpt" in said
+    after = contents(place)
+    assert {file.name for file in {*before, *after} if after.get(file) != before.get(file)} <= {"gan-lab.log"}
+
+
+def test_what_is_taken_up_at_the_start_of_training_ends_the_same(place, monkeypatch):
+    assert ended(monkeypatch, place, main, "gan-lab", "resume=part") == 0
+    assert differences(place / "run", place / "part") == []
+
+
+def test_rows_that_cannot_be_read_are_told_before_they_are_dropped(place, monkeypatch, capfd):
+    file = place / "part" / "metrics.csv"
+    rows = file.read_text().splitlines(keepends=True)
+    file.write_text("".join([*rows[:3], ",loss/generator,1.0\n", "x\n", *rows[3:], "9,loss/gen"]))
+    assert ended(monkeypatch, place, main, "gan-lab", "resume=part") == 0
+    assert "part/metrics.csv: 2 rows cannot be read and are dropped" in capfd.readouterr().out
+    assert differences(place / "run", place / "part") == []
+
+
+def test_a_link_to_itself_is_refused(place, monkeypatch):
+    (place / "run" / "loop").symlink_to("loop")
+    said = refusal(monkeypatch, place, main, "gan-lab", "resume=run", "iterations=14")
+    assert "loop: a link that cannot be followed: " in said
+
+
+@pytest.mark.parametrize("name", ["sweep.json", ".sweep.lock", "multirun.yaml", "report", "tuning", "loss=lsgan"])
+def test_a_sweep_writes_through_no_link(monkeypatch, tmp_path, name):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious.png").write_text("precious")
+    (tmp_path / "file").write_text("precious")
+    line = ["gan-lab", "-m", *SMALL, "dataset=ring8", "iterations=2", "loss=lsgan,hinge", "hydra.sweep.dir=sweep"]
+    assert ended(monkeypatch, tmp_path, main, *line) == 0
+    entry = tmp_path / "sweep" / name
+    if entry.is_dir():
+        shutil.rmtree(entry)
+    else:
+        entry.unlink(missing_ok=True)
+    entry.symlink_to(outside if "." not in name else tmp_path / "file")
+    said = refusal(monkeypatch, tmp_path, main, *line)
+    assert f"{name}: a link out of the folder of the sweep; expected everything in there" in said
+    assert (tmp_path / "file").read_text() == "precious"
+    assert os.listdir(outside) == ["precious.png"]
