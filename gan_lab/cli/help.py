@@ -3,7 +3,7 @@
 import re
 import shutil
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
 
@@ -14,7 +14,7 @@ _LINE = re.compile(r"( *)([\w-]+):(?: [^#]*)?(?:# (.*))?")
 _PACKAGE = re.compile(r"# @package (\S+)")
 
 
-def explained(config: DictConfig, choices: Mapping[str, Any]) -> str:
+def explained(config: DictConfig, choices: dict[str, Any]) -> str:
     """The configuration as YAML, with the comments of the files it was composed from, wrapped to fit the terminal.
 
     Args:
@@ -22,11 +22,12 @@ def explained(config: DictConfig, choices: Mapping[str, Any]) -> str:
         choices: the option chosen of each group.
     """
     comments = dict(_comments("train.yaml", ""))
-    for group, option in choices.items():
+    lists = {"penalty": list(config.loss.penalties)}  # Hydra records no choice of a list
+    for group, option in (choices | lists).items():
         for name in re.findall(r"[\w-]+", str(option)):
             if not group.startswith("hydra"):
                 comments |= _comments(f"{group}/{name}.yaml", group.replace("/", "."))
-    room = max(30, shutil.get_terminal_size().columns - _COLUMN - 3)
+    room = max(30, shutil.get_terminal_size().columns - _COLUMN - 4)
     lines = []
     for key, line in _keys(OmegaConf.to_yaml(config).splitlines()):
         words = textwrap.wrap(comments.get(key, ""), room)

@@ -154,7 +154,7 @@ class App(Hydra):
         text = super().get_help(help_cfg, OmegaConf.create({"x": _HERE}), args_parser, resolve)
         before, _, after = text.partition(f"x: {_HERE}")
         groups = "\n".join(textwrap.fill(line, _columns(), subsequent_indent="  ") for line in before.splitlines())
-        return f"{groups}\n{explained(cfg, HydraConfig.get().runtime.choices)}{after}"
+        return f"{groups}\n{explained(cfg, dict(HydraConfig.get().runtime.choices))}{after}"
 
 
 _HERE = "here"  # where the configuration stands in Hydra's text

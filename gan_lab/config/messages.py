@@ -102,6 +102,7 @@ _HYDRAS = (
         r"does not support sweep type",
         "an interval: expected a list of values; protocol=tuned or hydra/sweeper=optuna search",
     ),
+    (r"Could not append to config\. An item is already at '(.*?)'", r"+\1: there is such a key already; expected \1"),
     (r"Could not delete '(.*?)'", r"~\1: there is nothing of that name to delete"),
     (
         r"key 'hydra\.runtime\.choices\.(\w+)' not found",

@@ -188,13 +188,13 @@ class Training:
             request.folder, **config.checkpoint, dataset=self.dataset, curves=self.curves, stopwatch=self.stopwatch
         )
         callbacks: list[Callback] = [
+            Randomness(),
             self.stopwatch,
             Deadline(config.budget.seconds, self.stopwatch),
             self.curves,
             self.evaluation,
             Pictures(folder, asked, real, every, self.curves, self.stopwatch),
             checkpoints,
-            Randomness(),
             ProgressBar(f"{request.names['dataset']} {request.names['loss']}", self.curves),
             Signals(stop, checkpoints),
         ]
@@ -212,7 +212,8 @@ class Training:
             Diverged: if a loss, logit or gradient is no longer finite.
         """
         config, trainer = self.config, self.trainer
-        trainer.callbacks.insert(0, AtStart(begin))  # type: ignore[attr-defined]  # Lightning's list
+        # behind Randomness, which restores the last of the state
+        trainer.callbacks.insert(1, AtStart(begin))  # type: ignore[attr-defined]  # Lightning's list
         data = InMemoryData(
             self.dataset,
             config.batch_size,

@@ -63,7 +63,7 @@ def test_the_default_name_tells_dataset_loss_and_seed(monkeypatch, tmp_path):
 def test_a_name_that_no_record_could_hold_is_refused_before_training(monkeypatch, tmp_path, how, name):
     *words, last = how.split()
     word = f"{last}'{os.fsdecode(name)}'"
-    said = refusal(monkeypatch, tmp_path, main, "gan-lab", *TINY[1:], *words, word)
+    said = refusal(monkeypatch, tmp_path, main, "gan-lab", *words, word)
     assert said.endswith("expected text in UTF-8 without control characters, which YAML can hold")
     assert said.isprintable()
     assert not list(tmp_path.iterdir())

@@ -109,7 +109,7 @@ TYPED = [
     ("job: {env_set: {PYTHONPATH: .}}", "job.env_set.PYTHONPATH=.", "hydra.job.env_set={PYTHONPATH:.}"),
     ("launcher: {setup: [rm x]}", "launcher.setup.0=rm x", "hydra.launcher.setup=[ls]"),
     ("launcher: {additional_parameters: {x: y}}", "launcher.additional_parameters.x=y",
-     "+hydra.launcher.additional_parameters.x=z"),
+     "hydra.launcher.additional_parameters.x=z"),
     ("launcher: {submitit_folder: /x}", "launcher.submitit_folder=/x", "hydra.launcher.submitit_folder=/x"),
 ]  # fmt: skip
 

@@ -15,12 +15,12 @@ LINE = ["gan-lab", "-m", "dataset=ring8", "trainer=debug", "hydra.sweep.dir=swee
         (["loss=lsgan,hinge", "seed=0,1,-1"], "seed=-1: expected a whole number of at least 0"),
         (["optimizer.generator.lr=1e-3,0", "seed=0,1"], "optimizer.generator.lr=0: expected a number above 0"),
         (["+optimizer.generator.momentum=1"], "optimizer.generator.momentum: there is no key 'momentum' in "),
-        (["loss=lsgan,rsgan", "+loss.objective.a=1"], "loss.objective.a: there is no key 'a' in loss.objective; "),
+        (["loss=lsgan,rsgan", "+loss.objective.x=1"], "loss.objective.x: there is no key 'x' in loss.objective; "),
         (["optimizer.generator.eps=1e-8,abc"], "optimizer.generator.eps"),
         (["dataset=ring8,npz", "dataset.path=${nope}"], "dataset.path"),
         (["optimizer.generator._target_=torch.optim.Adam,os.system"], "optimizer.generator._target_=os.system: "),
         (["model.generator._target_=gan_lab.models.MLPGenerator,torch.nn.Nope"], "model.generator._target_=torch.nn."),
-        (["loss.objective.label_smoothing=0,2"], "loss.objective: label_smoothing=2.0: expected a number from 0"),
+        (["loss.objective.label_smoothing=0,2"], "loss.objective: NonSaturating.label_smoothing=2.0: expected a number from 0"),
     ],
 )  # fmt: skip
 def test_one_wrong_combination_refuses_the_sweep(monkeypatch, tmp_path, words, sentence):
