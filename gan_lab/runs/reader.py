@@ -6,6 +6,7 @@ the other commands stop with the sentence. The report reads with these functions
 
 import math
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +15,9 @@ from gan_lab.validation import is_number
 
 LARGEST = 1e100
 """The largest number that a record may hold: squares of larger ones cannot be summed."""
+
+HEADER = b"iteration,name,value\n"
+"""The first line of a file of curves."""
 
 _SCHEMA = 1  # of result.json
 BUDGET = ("iterations", "discriminator_updates", "generator_updates", "real_images", "train_seconds")
@@ -67,14 +71,18 @@ def read_points(file: Path, prefix: str = "") -> list[Point]:
 
     Only whole rows count: a killed run may have left half of one.
     """
-    if not file.is_file():
-        return []
-    row = rb"^(\d{1,18}),(%b[^,\0\n]*),(%b)\n" % (re.escape(prefix.encode()), _NUMBER)
-    try:
-        found = re.finditer(row, file.read_bytes(), re.MULTILINE)
-    except OSError as error:
-        raise BrokenRecord(f"{file} cannot be read: {error.strerror}") from error
+    found = _rows(_content(file), prefix)
     return [Point(int(one[1]), one[2].decode(errors="replace"), float(one[3]), one[0]) for one in found]
+
+
+def malformed_rows(file: Path) -> int:
+    """How many lines of metrics.csv or times.csv `read_points` passes over although they are whole; 0 if no file.
+
+    Neither the header counts nor a last line without its end, which a killed run leaves.
+    """
+    content = _content(file)
+    headers = content.startswith(HEADER)
+    return content.count(b"\n") - headers - sum(1 for _ in _rows(content, ""))
 
 
 def read_curves(file: Path, prefix: str = "") -> dict[str, dict[int, float]]:
@@ -104,6 +112,20 @@ def read_overrides(file: Path) -> list[str]:
 def as_number(value: Any) -> float:
     """A number of at most `LARGEST` as a float; NaN for anything else."""
     return float(value) if is_number(value) and abs(value) <= LARGEST else math.nan
+
+
+def _content(file: Path) -> bytes:
+    """The bytes of a file of curves; none if there is no file."""
+    try:
+        return file.read_bytes() if file.is_file() else b""
+    except OSError as error:
+        raise BrokenRecord(f"{file} cannot be read: {error.strerror}") from error
+
+
+def _rows(content: bytes, prefix: str) -> Iterator[re.Match[bytes]]:
+    """The whole rows whose names begin with the prefix: iteration, name, value."""
+    row = rb"^(\d{1,18}),(%b[^,\0\n]*),(%b)\n" % (re.escape(prefix.encode()), _NUMBER)
+    return re.finditer(row, content, re.MULTILINE)
 
 
 def _checked(file: Path, record: Any, kinds: dict[str, Any]) -> dict[str, Any]:
