@@ -69,7 +69,7 @@ def _seeds(board: Board) -> list[str]:
     if few:
         sentences.append(f"No interval for {listed(few)}: fewer than {FEWEST} seeds have finished.")
     if len(set(counts.values())) > 1:
-        parts = [f"{label} {count}" for label, count in counts.items()]
+        parts = [f"{count} of {label}" for label, count in counts.items()]
         least, most = min(counts.values()), max(counts.values())
         told = listed(parts) if len(parts) <= 8 else f"from {least} to {most}"
         sentences.append(f"Groups have unequal numbers of finished seeds: {told}.")

@@ -25,6 +25,8 @@ class Axes:
     """The axes of a comparison, and each group's place on them."""
 
     keys: list[str] = field(default_factory=list)
+    along: list[str] = field(default_factory=list)
+    """Keys that users named and that differ only where an axis does."""
     values: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
     """By the group's place and the axis, its values: one, but for keys that do not change what is trained."""
     labels: dict[str, str] = field(default_factory=dict)
@@ -92,7 +94,8 @@ def find(runs: list[Run], places: Places, apart: dict[str, set[str]], leading: t
             groups that differ in them alone have one name.
     """
     keys: list[str] = []
-    for key in _candidates(runs, places, apart):
+    candidates, named = _candidates(runs, places, apart)
+    for key in candidates:
         cells: dict[tuple[str, ...], set[str]] = defaultdict(set)
         for run in runs:
             if (value := _place_on(run, key)) != UNKNOWN or key not in GROUPS:
@@ -103,7 +106,7 @@ def find(runs: list[Run], places: Places, apart: dict[str, set[str]], leading: t
     for run in runs:
         members[places[run.name]].append(run)
     if not leading:
-        return _named_groups(Axes(keys), members, apart)
+        return _named_groups(Axes(keys, [key for key in named if key not in keys]), members, apart)
     on = {place: json.dumps([_place_on(group[0], key) for key in keys]) for place, group in members.items()}
     merged: dict[str, list[Run]] = defaultdict(list)
     for place, group in members.items():
@@ -115,15 +118,15 @@ def find(runs: list[Run], places: Places, apart: dict[str, set[str]], leading: t
 def _named_groups(axes: Axes, members: dict[str, list[Run]], apart: dict[str, set[str]]) -> Axes:
     """The axes with the values and names of groups."""
     for place, group in members.items():
-        axes.values[place] = {key: _values(group, key) for key in axes.keys}
+        axes.values[place] = {key: _values(group, key) for key in (*axes.keys, *axes.along)}
         own = [key for key in axes.keys if not changeable(key) or key in apart[place]]
         axes._parts[place] = {key: _named(key, axes.values[place][key][0], axes.keys) for key in own}
     axes.labels = _labels(axes, {place: group[0].asked.choices["loss"] for place, group in members.items()})
     return axes
 
 
-def _candidates(runs: list[Run], places: Places, apart: dict[str, set[str]]) -> list[str]:
-    """What can be an axis, in order."""
+def _candidates(runs: list[Run], places: Places, apart: dict[str, set[str]]) -> tuple[list[str], list[str]]:
+    """What can be an axis, in order; and the configuration keys among it that users named."""
     may_differ = {key for run in runs for key in apart.get(places[run.name], ())}
     keys = [key for key in _keys(runs) if not changeable(key) or key in may_differ]
     keys = [key for key in keys if len({run.asked.exact.get(key) for run in runs}) > 1]
@@ -132,7 +135,7 @@ def _candidates(runs: list[Run], places: Places, apart: dict[str, set[str]]) -> 
     groups = [group for group in _OTHER_GROUPS if _follows(runs, places, group)]
     given = [group for group in groups if group in words]
     first = [group for group in GROUPS if group in words]
-    return list(dict.fromkeys((*first, *GROUPS, *given, *named, *groups, *keys)))
+    return list(dict.fromkeys((*first, *GROUPS, *given, *named, *groups, *keys))), named
 
 
 def _follows(runs: list[Run], places: Places, group: str) -> bool:

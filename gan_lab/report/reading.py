@@ -126,9 +126,7 @@ def _settings(hydra: Path, gaps: list[Gap]) -> tuple[_Settings, str]:
     if problem:
         gaps.append(Gap("hydra.yaml cannot be read; the options of groups come from elsewhere, as far as they can"))
     if _interpolated(config):
-        gaps.append(
-            Gap("the configuration holds ${...}, and what that stood for is not recorded; groups take the text")
-        )
+        gaps.append(Gap("the configuration holds ${...}, whose values are not recorded; groups take the text"))
     named = frozenset(shown(word.partition("=")[0].lstrip("+~")) for word in words or [])
     return _Settings(config, choices or {}, named), ""
 

@@ -138,9 +138,9 @@ def _section(board: Board, place: int, boards: list[Board]) -> Section:
 
 
 def _axes(board: Board) -> list[str]:
-    """The axes of the board's comparison on which its own groups differ."""
-    places = [row.place for row in board.rows]
-    return [key for key in board.axes.keys if len({board.axes.settings(place, key) for place in places}) > 1]
+    """The axes of the board's comparison, and what was named beside them, on which its own groups differ."""
+    axes, places = board.axes, [row.place for row in board.rows]
+    return [key for key in (*axes.keys, *axes.along) if len({axes.settings(place, key) for place in places}) > 1]
 
 
 def _ranked(board: Board, row: Row, rank: int) -> Ranked:

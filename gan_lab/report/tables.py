@@ -49,7 +49,7 @@ def _cells(table: int, board: Board, rank: int, row: Row, metric: str) -> list[o
         len(row.runs), len(row.finished), len(row.lost), len(row.unfinished),
         "; ".join(f"{verdict} {count}" for verdict, count in row.verdicts.most_common()),
         _finite(board.floor.get(metric)), _finite(board.ceiling.get(metric)), *budget,
-        "; ".join(f"{key}={board.axes.settings(row.place, key)}" for key in board.axes.keys),
+        "; ".join(f"{key}={board.axes.settings(row.place, key)}" for key in (*board.axes.keys, *board.axes.along)),
     ]  # fmt: skip
 
 

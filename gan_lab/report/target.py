@@ -26,9 +26,7 @@ def target_of(folders: list[Path], out: str | Path | None) -> Path:
     target = Path(out) if out is not None else folders[0] / "report"
     named = f"out={shown(target)}"
     if out is None and target.is_symlink():
-        raise ConfigError(
-            f"{named}: it is a link: expected a folder; a link's goal is written to only if out=... names it"
-        )
+        raise ConfigError(f"{named}: it is a link: expected a folder; name where it leads to with out=...")
     if target.exists() and not target.is_dir():
         raise ConfigError(f"{named}: it is a file; name a folder")
     if not target.is_dir() or not any(target.iterdir()):

@@ -11,7 +11,10 @@ ABSENT = "(absent)"
 
 _DEEPEST = 50  # levels of nesting that gan-lab's own records stay far below
 _LARGEST = 10**400  # whole numbers of thousands of digits cannot be printed
-_READ_AS_OTHER = re.compile(r"[-+]?(\d|\.\d|inf|nan)|(null|true|false|none)$|[\[{'\"(]|$", re.IGNORECASE)
+# texts that would be read as something else: numbers, words, containers, and the empty text
+_READ_AS_OTHER = re.compile(
+    r"([-+]?(\d[\d_]*\.?\d*|\.\d+)(e[-+]?\d+)?|[-+]?(inf|nan)|null|true|false|[\[{'\"(].*|)$", re.I
+)
 
 
 def harmless(value: Any) -> Any:
