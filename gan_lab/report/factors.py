@@ -181,7 +181,11 @@ def _named(key: str, value: Any, keys: list[str]) -> str:
 
 
 def _short_key(key: str) -> str:
-    parts = [part for part in key.replace("/", ".").split(".") if part not in ("loss", "penalties", "_target_")]
+    parts = [
+        part
+        for part in (key.replace("/", ".") if key in _OTHER_GROUPS else key).split(".")
+        if part not in ("loss", "penalties", "_target_")
+    ]
     return " ".join(parts[-2:]).replace("_", " ") or key
 
 

@@ -128,7 +128,7 @@ def _ranking(board: Board) -> Figure:
         panel.set_ylim(len(rows) - 0.4, -0.6)
         panel.grid(axis="y", visible=False)
         panel.tick_params(axis="y", length=0)
-        panel.set_xlabel(f"{board.title} ({board.direction})")
+        panel.set_xlabel(_metric(board))
         return figure
 
 
@@ -153,11 +153,11 @@ def _curves(board: Board, curves: list[GroupCurve], clock: str) -> Figure:
         label = "iterations" if clock == "iterations" else "seconds of training"
         if alone:
             figure.supxlabel(label, fontsize=9.5)
-            figure.supylabel(f"{board.title} ({board.direction})", fontsize=9.5)
+            figure.supylabel(_metric(board), fontsize=9.5)
         else:
             _reference(panels[0], board, "h")
             panels[0].set_xlabel(label)
-            panels[0].set_ylabel(f"{board.title} ({board.direction})")
+            panels[0].set_ylabel(_metric(board))
             _legend(figure, panels[0])
         return figure
 
@@ -207,8 +207,8 @@ def _numeric(board: Board, key: str) -> Figure | None:
             panel.set_xscale("log")
         _scale(panel, "y", [v for row in board.rows for v in row.finals(board.primary)])
         _reference(panel, board, "h")
-        panel.set_xlabel(key)
-        panel.set_ylabel(f"{board.title} ({board.direction})")
+        panel.set_xlabel(_short(key, 60))
+        panel.set_ylabel(_metric(board))
         _legend(figure, panel)
         return figure
 
@@ -230,7 +230,7 @@ def _best_of_budget(board: Board) -> Figure:
         _scale(panel, "y", everything)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.set_xlabel("seeds tried")
-        panel.set_ylabel(f"expected best {board.title}")
+        panel.set_ylabel(f"expected best {_short(board.title, 40)}")
         _reference(panel, board, "h")
         _legend(figure, panel)
         return figure
@@ -281,6 +281,10 @@ def _legend(figure: Figure, panel: Panel) -> None:
         columns = len(labels) if letters < 80 else 3 if max(map(len, labels)) < 22 else 2
         figure.legend(handles, [_short(label, 30) for label in labels], loc="outside lower center", fontsize=8.5,
                       ncols=columns)  # fmt: skip
+
+
+def _metric(board: Board) -> str:
+    return f"{_short(board.title, 40)} ({board.direction})"
 
 
 def _short(text: str, most: int) -> str:
