@@ -181,11 +181,9 @@ def _named(key: str, value: Any, keys: list[str]) -> str:
 
 
 def _short_key(key: str) -> str:
-    parts = [
-        part
-        for part in (key.replace("/", ".") if key in _OTHER_GROUPS else key).split(".")
-        if part not in ("loss", "penalties", "_target_")
-    ]
+    if key in _OTHER_GROUPS:
+        return key.replace("/", " ")
+    parts = [part for part in key.split(".") if part not in ("loss", "penalties", "_target_")]
     return " ".join(parts[-2:]).replace("_", " ") or key
 
 

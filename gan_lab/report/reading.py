@@ -241,8 +241,6 @@ def _curves(file: Path, prefix: str, gaps: list[Gap], done: bool) -> dict[str, C
     odd = 0
     read, problem = _attempt(lambda file: reader.read_curves(file, prefix), file)
     malformed, _ = _attempt(reader.malformed_rows, file)
-    if problem or not os.path.isfile(file):
-        gaps.append(Gap(f"{file.name} is missing or cannot be read; figures go without it"))
     if malformed:
         gaps.append(Gap(f"rows of {file.name} are malformed and left out of the figures", _rows(malformed)))
     for name, points in (read or {}).items():
@@ -251,6 +249,10 @@ def _curves(file: Path, prefix: str, gaps: list[Gap], done: bool) -> dict[str, C
         odd += len(good) - good.sum()
         if good.any():
             curves[shown(name)] = (x[good], y[good])
+    if problem or not os.path.isfile(file):
+        gaps.append(Gap(f"{file.name} is missing or cannot be read; figures go without it"))
+    elif done and not curves and prefix == "metric/":
+        gaps.append(Gap(f"{file.name} holds no curve of a metric; figures go without it"))
     if done and odd:
         gaps.append(Gap(f"values of {file.name} are not finite and left out of the figures", _rows(odd)))
     return curves
