@@ -6,7 +6,7 @@ import numpy as np
 from scipy import stats
 
 from gan_lab.metric_names import title
-from gan_lab.report import statistics
+from gan_lab.report import factors, groups, statistics
 from gan_lab.report.leaderboard import Board, Row
 from gan_lab.report.statistics import Estimate
 
@@ -16,6 +16,9 @@ class Overall:
     """A group over all datasets."""
 
     row: Row
+    """On the first dataset."""
+    label: str
+    """What the group is called in the comparison of all datasets."""
     ranks: list[float]
     """On each dataset, among the groups that all datasets have."""
     mean_rank: float
@@ -36,13 +39,19 @@ class Across:
 
 
 def across(boards: list[Board]) -> Across | None:
-    """The comparison over datasets, or None unless two datasets have two groups in common."""
+    """The comparison over datasets, or None unless two datasets have two groups in common.
+
+    A group is the same on two datasets if it has the same value on each axis of all of them together. What follows from
+    the dataset, such as its model, is no axis.
+    """
     of_dataset: dict[str, Board] = {}
     for board in boards:
         if not board.again:
             of_dataset.setdefault(board.dataset, board)  # the largest is first
     chosen = list(of_dataset.values())
-    rows = [{row.label: row for row in board.ranked} for board in chosen]
+    runs = [run for board in chosen for row in board.rows for run in row.runs]
+    names = factors.find(runs, *groups.places(runs), leading=("dataset",)).labels
+    rows = [{names[row.place]: row for row in board.ranked} for board in chosen]
     labels = [label for label in rows[0] if all(label in of_board for of_board in rows)] if rows else []
     if len(chosen) < 2 or len(labels) < 2:
         return None
@@ -65,7 +74,8 @@ def across(boards: list[Board]) -> Across | None:
         if strata and all(strata):
             middle = float(np.mean([np.mean(values) for values in strata]))
             value = Estimate(middle, statistics.mean_interval(*strata))
-        return Overall(mine[0], ranks[place].tolist(), float(ranks[place].mean()), against, value)
+        return Overall(mine[0], label, ranks[place].tolist(), float(ranks[place].mean()), against, value)
 
-    groups = [overall(int(place)) for place in order]
-    return Across([board.dataset for board in chosen], title(metric) if metric else "", groups)
+    return Across(
+        [board.dataset for board in chosen], title(metric) if metric else "", [overall(int(place)) for place in order]
+    )

@@ -21,7 +21,7 @@ def warnings(boards: list[Board], runs: list[Run]) -> list[str]:
         if not board.again:
             of_board = (*_budgets(board), *_seeds(board), *_repeated(board), *_lost(board), *_unfounded(board))
             found += [where + sentence for sentence in of_board]
-    return found + _untabled(boards, runs) + _environments(runs)
+    return found + _untabled(boards, runs) + _environments(runs) + _gaps(runs)
 
 
 def _not_comparable(boards: list[Board]) -> list[str]:
@@ -69,7 +69,7 @@ def _seeds(board: Board) -> list[str]:
     if few:
         sentences.append(f"No interval for {listed(few)}: fewer than {FEWEST} seeds have finished.")
     if len(set(counts.values())) > 1:
-        parts = [f"{label} {count}" for label, count in counts.items()]
+        parts = [f"{count} of {label}" for label, count in counts.items()]
         least, most = min(counts.values()), max(counts.values())
         told = listed(parts) if len(parts) <= 8 else f"from {least} to {most}"
         sentences.append(f"Groups have unequal numbers of finished seeds: {told}.")
@@ -94,6 +94,15 @@ def _lost(board: Board) -> list[str]:
         )
     if blank := [f"{count} of {row.label}" for row in board.rows if (count := board.valueless(row))]:
         sentences.append(f"Runs finished without a value of {board.primary} ({listed(blank)}): they count as lost.")
+    for name in board.others:
+        counts = {row.label: len(row.finished) - len(row.values[name]) for row in board.rows}
+        if blank := [f"{count} of {label}" for label, count in counts.items() if count]:
+            sentences.append(f"Runs finished without a value of {name} ({listed(blank)}): its means go without them.")
+    short = {row.label: (len(row.best), len(row.finished)) for row in board.rows}
+    if any(count for count, _ in short.values()) and (
+        parts := [f"{count} of {of} of {label}" for label, (count, of) in short.items() if count < of]
+    ):
+        sentences.append(f"The mean best values of {board.primary} are of fewer runs than finished: {listed(parts)}.")
     if open_ := [f"{len(row.unfinished)} of {row.label}" for row in board.rows if row.unfinished]:
         sentences.append(
             f"Runs have no result yet, were interrupted, or cannot be read ({listed(open_)}): they count neither for "
@@ -119,10 +128,19 @@ def _unfounded(board: Board) -> list[str]:
 
 
 def _untabled(boards: list[Board], runs: list[Run]) -> list[str]:
-    """Datasets that are in no table."""
+    """Datasets and runs that are in no table."""
     finished = {run.dataset for run in runs if run.done}
+    tabled = {run.name for board in boards for row in board.rows for run in row.runs}
+    datasets = {board.dataset for board in boards}
     sentences = []
-    for dataset in sorted({run.dataset for run in runs} - {board.dataset for board in boards}):
+    if unknown := [run.name for run in runs if not run.known]:
+        sentences.append(
+            f"Runs are in no table, as their configuration cannot be read, so that their group is not known: "
+            f"{listed(unknown)}."
+        )
+    if others := [run.name for run in runs if run.done and run.name not in tabled and run.dataset in datasets]:
+        sentences.append(f"Runs are in no table, as none of their metrics has a known direction: {listed(others)}.")
+    for dataset in sorted({run.dataset for run in runs if run.known} - {board.dataset for board in boards}):
         why = "none of its metrics has a known direction" if dataset in finished else "none of its runs has finished"
         sentences.append(f"Dataset {dataset} is in no table: {why}.")
     return sentences
@@ -135,6 +153,15 @@ def _environments(runs: list[Run]) -> list[str]:
         if len(values) > 1:
             sentences.append(f"Runs differ in environment.{key}: {listed(values)}; seconds may not be comparable.")
     return sentences
+
+
+def _gaps(runs: list[Run]) -> list[str]:
+    """What the report does without, as it cannot be read."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for run in runs:
+        for gap in run.gaps:
+            found[gap.sentence].append(f"{run.name} ({gap.amount})" if gap.amount else run.name)
+    return [f"{sentence[0].upper()}{sentence[1:]}: {listed(names)}." for sentence, names in found.items()]
 
 
 def _labels(board: Board) -> str:

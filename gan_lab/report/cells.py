@@ -47,7 +47,12 @@ def verdict_cell(row: Row, seed: int) -> Cell:
         note = f"{note}; {len(further)} more".removeprefix("; ")
     hint = run.outcome.rule if run.done else run.reason
     verdict = run.verdict
-    return Cell(f"{_MARKS.get(verdict, '○')} {verdict.replace('_', ' ')}", note, verdict.replace(" ", "_"), hint=hint)
+    return Cell(
+        f"{_MARKS.get(verdict, '○')} {verdict.replace('_', ' ')}",
+        note,
+        verdict.replace(" ", "_") if verdict in _MARKS else "",
+        hint=hint,
+    )
 
 
 def matrix_cells(board: Board, rows: list[Row]) -> list[list[Cell]]:

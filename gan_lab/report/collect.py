@@ -1,14 +1,20 @@
 """Finds the run folders under the folders that a report is on. Each is in the report or in its list of skipped ones."""
 
-import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gan_lab.report.run import Run, read_run
+from gan_lab.errors import shown
+from gan_lab.report.groups import identity, with_known_choices
+from gan_lab.report.reading import read_run
+from gan_lab.report.run import Run
 from gan_lab.report.tuning import RECORD, Searched, read_search
 from gan_lab.runs.sweep_folder import REPLICATES, TUNING
 from gan_lab.storage.files import BrokenRecord
+
+_DEEPEST = 100  # folders below the one that was named
+_NO_RUN = "not a run folder: no status.json in or below it"
+_LINK = "a link, which is not followed: name the folder that it leads to"
 
 
 @dataclass(frozen=True)
@@ -30,77 +36,96 @@ class Sweep:
     """The searches that chose the settings of what is compared; their own runs are not among ``runs``."""
 
 
+@dataclass
+class _Found:
+    """What a search of a folder came upon: run folders, tuned sweeps, and what was not searched or holds no run."""
+
+    runs: list[Path] = field(default_factory=list)
+    tuned: list[Path] = field(default_factory=list)
+    foreign: dict[Path, str] = field(default_factory=dict)
+    """With the reason."""
+
+    def close(self, error: OSError) -> None:
+        """Keep a folder that could not be opened."""
+        self.foreign[Path(error.filename)] = f"cannot be opened: {error.strerror}"
+
+
 def read(folders: list[Path]) -> Sweep:
     """Read every run at or below the folders; a run that lies in several of them counts once."""
     sweep = Sweep(folders)
     base = Path(os.path.commonpath([folder.resolve() for folder in folders]))
     seen: set[Path] = set()
+    names: set[str] = set()
     for folder in folders:
-        runs, foreign, closed, tuned = _walk(folder.resolve())
-        for path in [path for path in runs if path not in seen]:
-            sweep.runs.append(read_run(path, _plain(path.relative_to(base) if path != base else path.name)))
-        seen.update(runs)
-        reason = "not a run folder: no status.json in or below it"
-        sweep.skipped += [Skipped(_plain(path.relative_to(base)), reason) for path in foreign]
-        sweep.skipped += [Skipped(_plain(error.filename), f"cannot be opened: {error.strerror}") for error in closed]
-        for path in tuned:
+        found = _walk(folder.resolve())
+        for path in [path for path in found.runs if path not in seen]:
+            sweep.runs.append(read_run(path, _name(path, base, names)))
+        seen.update(found.runs)
+        sweep.skipped += [Skipped(_name(path, base, set()), reason) for path, reason in found.foreign.items()]
+        for path in found.tuned:
             try:
                 sweep.searches.append(read_search(path / RECORD))
             except BrokenRecord as error:
-                sweep.skipped.append(Skipped(_plain(path / RECORD), str(error)))
-    sweep.runs.sort(key=lambda run: run.name)
+                sweep.skipped.append(Skipped(shown((path / RECORD).relative_to(base.parent)), shown(error)))
+    sweep.runs = with_known_choices(sorted(sweep.runs, key=lambda run: run.name))
     _drop_repetitions(sweep)
     return sweep
 
 
-def _walk(folder: Path) -> tuple[list[Path], list[Path], list[OSError], list[Path]]:
-    """Search a folder.
+def _name(path: Path, base: Path, taken: set[str]) -> str:
+    """A folder's path below the base, harmless to show, and unlike those taken before."""
+    name = plain = shown(path.relative_to(base) if path != base else path.name)
+    number = 1
+    while name in taken:  # two names may look alike once they are harmless
+        number += 1
+        name = f"{plain} ({number})"
+    taken.add(name)
+    return name
 
-    Returns:
-        The run folders at or below it; the topmost folders that hold no run; the folders that could not be opened; and
-        the folders of tuned sweeps.
-    """
-    runs: list[Path] = []
-    closed: list[OSError] = []
-    tuned = [folder.parent] if folder.name == REPLICATES and (folder.parent / RECORD).exists() else []
-    for path, below, files in os.walk(folder, onerror=closed.append):
+
+def _walk(folder: Path) -> _Found:
+    """Search a folder for run folders, tuned sweeps and folders that are neither."""
+    found = _Found()
+    if folder.name == REPLICATES and os.path.lexists(folder.parent / RECORD):
+        found.tuned.append(folder.parent)
+    for place, below, files in os.walk(folder, onerror=found.close):
+        path = Path(place)
         # a job that was killed before it began has left only what Hydra wrote
-        if "status.json" in files or "result.json" in files or os.path.exists(f"{path}/.hydra/overrides.yaml"):
-            runs.append(Path(path))
+        marks = ("status.json", "result.json", ".hydra/overrides.yaml")
+        if any(os.path.lexists(path / mark) for mark in marks):
+            found.runs.append(path)
             below.clear()
-        if RECORD in files and TUNING in below:  # runs of the search are not compared
+        # the runs of a search are not compared; its record may be lost, or something else in its place
+        if TUNING in below and (RECORD in files or RECORD in below or REPLICATES in below):
             below.remove(TUNING)
-            tuned.append(Path(path))
-        below[:] = sorted(name for name in below if not name.startswith("."))
-    inside = {parent for run in runs for parent in (run, *run.parents)}
-    foreign: list[Path] = []
-    for parent in sorted(path for path in inside if path not in set(runs) and path.is_relative_to(folder)):
+            found.tuned.append(path)
+        below[:] = sorted(name for name in below if not name.startswith(".") and name != RECORD)
+        if path.as_posix().count("/") - folder.as_posix().count("/") >= _DEEPEST:
+            found.foreign[path] = f"not searched: it is {_DEEPEST} folders deep"
+            below.clear()
+    inside = {parent for run in found.runs for parent in (run, *run.parents)}
+    runs = set(found.runs)
+    for parent in sorted(path for path in inside if path not in runs and path.is_relative_to(folder)):
         for child in sorted(parent.iterdir()):
-            is_report = (child / "report.md").exists() and (child / "table.csv").exists()
-            known = is_report or (parent in tuned and child.name == TUNING)
-            if child.is_dir() and child not in inside and not child.name.startswith(".") and not known:
-                foreign.append(child)
-    return runs, foreign, closed, tuned
+            if not child.name.startswith(".") and child not in inside and child not in found.foreign:
+                known = _is_report(child) or (parent in found.tuned and child.name in (TUNING, RECORD))
+                if os.path.isdir(child) and not known:
+                    found.foreign[child] = _LINK if child.is_symlink() else _NO_RUN
+    return found
+
+
+def _is_report(folder: Path) -> bool:
+    return all(os.path.exists(folder / name) for name in ("report.md", "table.csv"))
 
 
 def _drop_repetitions(sweep: Sweep) -> None:
     """Keep one of several runs of the same configuration, the newest that is done: copies are not further seeds."""
     kept: dict[str, Run] = {}
     for run in sorted(sweep.runs, key=lambda run: (run.done, run.started)):
-        kept[_identity(run)] = run
+        kept[identity(run)] = run
     for run in sweep.runs:
-        winner = kept[_identity(run)]
+        winner = kept[identity(run)]
         if winner is not run:
             reason = f"the same configuration and seed as {winner.name}, which is {'newer' if run.done else 'done'}"
             sweep.skipped.append(Skipped(run.name, f"{reason if winner.done else 'as ' + winner.name}; {run.state}"))
-    sweep.runs = [run for run in sweep.runs if kept[_identity(run)] is run]
-
-
-def _identity(run: Run) -> str:
-    asked = run.asked.config or run.asked.overrides
-    return json.dumps([asked, run.asked.choices, run.seed], sort_keys=True, default=str) if asked else run.name
-
-
-def _plain(path: Path | str) -> str:
-    """A path without the halves of characters that names of files may hold and a page cannot."""
-    return str(path).encode(errors="replace").decode()
+    sweep.runs = [run for run in sweep.runs if kept[identity(run)] is run]

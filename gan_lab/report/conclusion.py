@@ -104,10 +104,16 @@ def _cost(leader: Row, second: Row) -> str:
     updates = leader.budget("discriminator_updates"), second.budget("discriminator_updates")
     if not ours or not theirs or not updates[0] or not updates[1]:
         return ""
-    ratio = ours[0] / theirs[0] if theirs[0] else math.nan
-    pace = f"as long as {second.label}" if 0.95 < ratio < 1.05 else f"{number(ratio)} times that of {second.label}"
+    enough = min(len(leader.finished), len(second.finished)) >= statistics.FEWEST
+    apart = ours[2] < theirs[1] or theirs[2] < ours[1]
+    if number(ours[0]) == number(theirs[0]):
+        pace = ""
+    elif enough and apart and theirs[0] > 0:
+        pace = f" ({number(ours[0] / theirs[0])} times)"
+    else:
+        pace = ", which the load of the machine alone may explain"
     return (
-        f"Its cost: {number(ours[0])} s of training a run, {pace}, and "
+        f"Its cost: {number(ours[0])} s of training a run against {number(theirs[0])} s of {second.label}{pace}; "
         f"{number(updates[0][0])} discriminator updates against {number(updates[1][0])}."
     )
 

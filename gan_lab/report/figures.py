@@ -14,7 +14,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from gan_lab.report import statistics
-from gan_lab.report.factors import Axes
 from gan_lab.report.leaderboard import Board, Row
 from gan_lab.report.learning_curves import GroupCurve, group_curves
 from gan_lab.report.statistics import Array
@@ -42,12 +41,12 @@ def _line(index: int) -> dict[str, Any]:
     return {"color": colour(index), "ls": dash, "marker": _MARKERS[index % len(_MARKERS)], "ms": 4.5, "mec": PAPER}
 
 
-def figures(board: Board, axes: Axes) -> dict[str, Figure]:
+def figures(board: Board) -> dict[str, Figure]:
     """The board's figures by name."""
     made: dict[str, Figure] = {}
     if any(row.values[board.primary] for row in board.rows):
         made["ranking"] = _ranking(board)
-    if (key := axes.numeric()) and (figure := _numeric(board, axes, key)):
+    if (key := board.axes.numeric()) and (figure := _numeric(board, key)):
         made["axis"] = figure
     for clock in ("iterations", "seconds"):
         if not board.again and (curves := group_curves(board, clock, _PANELS)):
@@ -129,7 +128,7 @@ def _ranking(board: Board) -> Figure:
         panel.set_ylim(len(rows) - 0.4, -0.6)
         panel.grid(axis="y", visible=False)
         panel.tick_params(axis="y", length=0)
-        panel.set_xlabel(f"{board.title} ({board.direction})")
+        panel.set_xlabel(_metric(board))
         return figure
 
 
@@ -154,11 +153,11 @@ def _curves(board: Board, curves: list[GroupCurve], clock: str) -> Figure:
         label = "iterations" if clock == "iterations" else "seconds of training"
         if alone:
             figure.supxlabel(label, fontsize=9.5)
-            figure.supylabel(f"{board.title} ({board.direction})", fontsize=9.5)
+            figure.supylabel(_metric(board), fontsize=9.5)
         else:
             _reference(panels[0], board, "h")
             panels[0].set_xlabel(label)
-            panels[0].set_ylabel(f"{board.title} ({board.direction})")
+            panels[0].set_ylabel(_metric(board))
             _legend(figure, panels[0])
         return figure
 
@@ -177,13 +176,16 @@ def _draw(panel: Panel, curve: GroupCurve, bounds: tuple[float, float]) -> None:
     panel.plot(curve.x, curve.mean, **_line(curve.row.colour), lw=1.9, label=curve.row.label, markevery=every)
 
 
-def _numeric(board: Board, axes: Axes, key: str) -> Figure | None:
-    """The primary metric along an axis of numbers, with a line for each combination of the other axes."""
+def _numeric(board: Board, key: str) -> Figure | None:
+    """The primary metric along an axis of numbers, with a line for each combination of the other axes.
+
+    Groups that do not have the key are not in it.
+    """
     lines: dict[str, list[tuple[float, Row]]] = {}
     for row in board.rows:
-        if row.finished and row.values[board.primary]:
-            rest = axes.label(row.finished[0], ("dataset", key)) if len(axes.keys) > 1 else ""
-            lines.setdefault(rest, []).append((float(axes.values[row.finished[0].name][key]), row))
+        value = board.axes.number(row.place, key)
+        if value is not None and row.values[board.primary]:
+            lines.setdefault(board.axes.rest(row.place, key), []).append((value, row))
     if not any(len(points) > 1 for points in lines.values()):
         return None
     with _style():
@@ -200,13 +202,13 @@ def _numeric(board: Board, axes: Axes, key: str) -> Figure | None:
             for value, row in points:
                 seeds = row.finals(board.primary)
                 panel.plot([value] * len(seeds), seeds, "o", ms=3, color=colour(index), alpha=0.45, mew=0)
-        numbers = axes.numbers(key)
+        numbers = sorted(value for points in lines.values() for value, _ in points)
         if numbers[0] > 0 and numbers[-1] >= 20 * numbers[0]:
             panel.set_xscale("log")
         _scale(panel, "y", [v for row in board.rows for v in row.finals(board.primary)])
         _reference(panel, board, "h")
-        panel.set_xlabel(key)
-        panel.set_ylabel(f"{board.title} ({board.direction})")
+        panel.set_xlabel(_short(key, 60))
+        panel.set_ylabel(_metric(board))
         _legend(figure, panel)
         return figure
 
@@ -228,7 +230,7 @@ def _best_of_budget(board: Board) -> Figure:
         _scale(panel, "y", everything)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.set_xlabel("seeds tried")
-        panel.set_ylabel(f"expected best {board.title}")
+        panel.set_ylabel(f"expected best {_short(board.title, 40)}")
         _reference(panel, board, "h")
         _legend(figure, panel)
         return figure
@@ -279,6 +281,10 @@ def _legend(figure: Figure, panel: Panel) -> None:
         columns = len(labels) if letters < 80 else 3 if max(map(len, labels)) < 22 else 2
         figure.legend(handles, [_short(label, 30) for label in labels], loc="outside lower center", fontsize=8.5,
                       ncols=columns)  # fmt: skip
+
+
+def _metric(board: Board) -> str:
+    return f"{_short(board.title, 40)} ({board.direction})"
 
 
 def _short(text: str, most: int) -> str:

@@ -1,6 +1,5 @@
-"""Boards: sets of runs whose metrics can be compared, with their groups ranked."""
+"""A board: runs whose metrics can be compared, in groups."""
 
-import json
 import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
@@ -8,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from gan_lab.errors import ConfigError, closest
 from gan_lab.metric_names import bounds, higher_is_better, in_order, known, title
-from gan_lab.report import significance, statistics
+from gan_lab.report import statistics
 from gan_lab.report.factors import Axes
-from gan_lab.report.run import Measurement, Run
+from gan_lab.report.run import Run
 from gan_lab.report.statistics import Estimate
 
 BUDGET = {
@@ -29,7 +27,9 @@ BUDGET = {
 class Row:
     """One group on a board."""
 
-    label: str
+    place: str
+    """What its runs have in common (`gan_lab.report.groups.places`)."""
+    label: str = ""
     colour: int = 0
     runs: list[Run] = field(default_factory=list)
     values: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -98,6 +98,8 @@ class Board:
     again: bool
     """Whether these are values of a later evaluation, not those that the runs ended with."""
     rows: list[Row] = field(default_factory=list)
+    axes: Axes = field(default_factory=Axes)
+    """What varies in the comparison that the board belongs to."""
     fewest_seeds: int = statistics.FEWEST
     """Seeds a group below which no order can be claimed, with as many comparisons as the report makes."""
 
@@ -171,35 +173,6 @@ class Board:
         return statistics.paired_difference(one.by_seed(self.primary), other.by_seed(self.primary))
 
 
-def boards(runs: list[Run], axes: Axes, metric: str | None) -> list[Board]:
-    """Sort finished runs onto boards; lost and unfinished ones join their groups there.
-
-    Raises:
-        ConfigError: if no run has the metric asked for, or its direction is not known.
-    """
-    _check(metric, {name for run in runs for entry in run.outcome.measurements for name in entry.metrics})
-    colours: dict[str, int] = {}
-    for run in runs:
-        colours.setdefault(axes.label(run, ("dataset",)), len(colours))
-    cells: dict[tuple[str, str, str], list[tuple[Run, Measurement, bool]]] = defaultdict(list)
-    for run in runs:
-        for place, measurement in enumerate(run.outcome.measurements):
-            fingerprint = json.dumps(measurement.fingerprint, sort_keys=True, default=str)
-            names = json.dumps(sorted(measurement.metrics))
-            cells[run.dataset, fingerprint, names].append((run, measurement, place > 0))
-    tried = [_board(dataset, members, axes, metric) for (dataset, _, _), members in cells.items()]
-    made = [board for board in tried if board is not None]
-    made.sort(key=lambda board: (board.dataset, board.again, -sum(len(row.runs) for row in board.rows)))
-    _place_unfinished(made, runs, axes)
-    for board in made:
-        for row in board.rows:
-            row.colour = colours[row.label]
-            row.score = statistics.ranking_score(board.losses(row)) if board.losses(row) else math.inf
-        board.rows.sort(key=lambda row: _order(board, row))
-    _settle(made)
-    return made
-
-
 def primary_metric(names: list[str]) -> str | None:
     """The metric to rank by: of a mixture its reverse KL, otherwise FID, a Fréchet distance, KID, or any known one.
 
@@ -213,83 +186,3 @@ def primary_metric(names: list[str]) -> str | None:
             if name == kind or name.startswith(f"{kind}_"):
                 return name
     return next((name for name in names if known(name)), None)
-
-
-def _check(metric: str | None, available: set[str]) -> None:
-    if metric is None or not available:
-        return
-    if metric not in available:
-        raise ConfigError(f"metric={metric}: no run has this metric; {closest(metric, available)}")
-    if not known(metric):
-        raise ConfigError(f"metric={metric}: whether more of it is better is not known, so nothing is ranked by it")
-
-
-def _board(dataset: str, members: list[tuple[Run, Measurement, bool]], axes: Axes, metric: str | None) -> Board | None:
-    """The board of some runs, with a measurement of each and whether it was made later; None without known metrics."""
-    first = members[0][1]
-    names = list(first.metrics)
-    primary = metric if metric in names else primary_metric(names)
-    if primary is None:
-        return None
-    again = all(later for _, _, later in members)
-    board = Board(dataset, first.fingerprint, names, primary, first.floor, first.ceiling, again)
-    for run, measurement, later in members:
-        row = _row(board, axes.label(run, ("dataset",)))
-        row.runs.append(run)
-        for name, value in measurement.metrics.items():
-            if math.isfinite(value):
-                row.values[name][run.name] = value
-        if not later and primary in run.outcome.best:
-            row.best.append(run.outcome.best[primary])
-    return board
-
-
-def _row(board: Board, label: str) -> Row:
-    """The board's row of a group, added if it has none."""
-    for row in board.rows:
-        if row.label == label:
-            return row
-    board.rows.append(Row(label, values={name: {} for name in board.metrics}))
-    return board.rows[-1]
-
-
-def _place_unfinished(made: list[Board], runs: list[Run], axes: Axes) -> None:
-    """Put runs without a result on the boards that have their group, or else on their dataset's largest board."""
-    for run in [run for run in runs if not run.done]:
-        label = axes.label(run, ("dataset",))
-        of_dataset = [board for board in made if board.dataset == run.dataset]
-        homes = [board for board in of_dataset if any(row.label == label for row in board.rows)]
-        for board in homes or of_dataset[:1]:
-            _row(board, label).runs.append(run)
-
-
-def _settle(made: list[Board]) -> None:
-    """Mark the groups that each board's first is better than, all boards' comparisons corrected for together."""
-    compared = [board for board in made if len(board.ranked) > 1 and board.ranked[0].finished]
-    studies = [[board.losses(row) for row in board.ranked] for board in compared]
-    fewest = max(statistics.FEWEST, significance.fewest_seeds(max(1, sum(len(study) - 1 for study in studies))))
-    for board, found in zip(compared, significance.better_than(studies), strict=True):
-        board.fewest_seeds = fewest
-        first, *others = board.ranked
-        for row, better in zip(others, found, strict=True):
-            row.beaten = better and _intervals_agree(board, first, row)
-
-
-def _intervals_agree(board: Board, first: Row, row: Row) -> bool:
-    """Whether neither interval that is printed beside a claim contradicts it: the probability's or the difference's."""
-    chance, difference = board.improvement(first, row).interval, board.difference(first, row)
-    holds_zero = bool(difference and difference.interval and difference.interval[0] <= 0 <= difference.interval[1])
-    return chance is not None and chance[0] > 0.5 and not holds_zero
-
-
-def _order(board: Board, row: Row) -> tuple[bool, float, float, float]:
-    """Best score first; then groups that lost runs: the smallest share lost, then the mean of what finished."""
-    losses = board.losses(row)
-    finite = [value for value in losses if math.isfinite(value)]
-    lost = 1 - len(finite) / len(losses) if losses else 2.0
-    return (
-        not math.isfinite(row.score),
-        row.score if math.isfinite(row.score) else 0.0,
-        lost,
-        statistics.interquartile_mean(finite) if finite else math.inf,
-    )

@@ -1,27 +1,27 @@
 """Writes the report: page, Markdown, CSV, LaTeX and figures. Each file is replaced whole."""
 
 import base64
-import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 from matplotlib.figure import Figure
-from PIL import Image
 
-from gan_lab.errors import ConfigError
+from gan_lab.errors import ConfigError, shown
 from gan_lab.report.collect import Sweep, read
 from gan_lab.report.figures import FAINT, GRID, INK, PAPER, colour, encode, figures
 from gan_lab.report.formatting import estimate, number, percent, plain
 from gan_lab.report.leaderboard import BUDGET
+from gan_lab.report.sample_pictures import embedded
 from gan_lab.report.sections import Content, Section, content, with_direction
 from gan_lab.report.tables import table_csv, table_tex
+from gan_lab.report.target import MARK, remove_old_figures, target_of
 from gan_lab.storage.files import replacing
 
-_MARK = '<meta name="generator" content="gan-lab-report">'
-_LARGEST = 480  # pixels a side of an embedded picture
-_MOST_PICTURES = 24
+_NUMBERED = re.compile(r"\d+(?=[.)](\s|$))")  # what Markdown takes for an item of a list
 _CAPTIONS = {
     "ranking": "Final {metric} by group: mean (marker), 95 % interval (bar), every seed (circles).",
     "curves_iterations": "{metric} against iterations: mean over seeds, with its pointwise 95 % interval or, below "
@@ -45,51 +45,37 @@ def write_report(folders: Sequence[str | Path], *, out: str | Path | None = None
         The page, ``index.html``.
 
     Raises:
-        ConfigError: if a folder is missing, there are no runs, several folders come without ``out``, ``out`` holds
-            something other than a report, or no run has the metric.
+        ConfigError: if a folder is missing, there are no runs, several folders come without ``out``, the folder to
+            write to holds something other than a report or leads elsewhere, or no run has the metric.
     """
     paths = [Path(folder) for folder in folders]
     for path in paths:
         if not path.is_dir():
-            raise ConfigError(f"{path}: {'not a folder' if path.exists() else 'there is no such folder'}")
-    if out is None and len(paths) != 1:
-        raise ConfigError(f"out=...: missing; it says where the report on {len(paths)} folders goes")
-    target = Path(out) if out is not None else paths[0] / "report"
-    _check_target(target)
+            raise ConfigError(f"{shown(path)}: {'not a folder' if path.exists() else 'there is no such folder'}")
+    target = target_of(paths, out)
     sweep = read(paths)
     if not sweep.runs:
-        raise ConfigError(f"{', '.join(map(str, paths))}: no run in it (a run folder has a status.json)")
+        raise ConfigError(f"{', '.join(map(shown, paths))}: no run in it (a run folder has a status.json)")
     said = content(sweep, metric)
-    drawn = {section.slug: figures(section.board, said.axes) for section in said.sections}
+    drawn = {section.slug: figures(section.board) for section in said.sections}
     try:
         return _write(target, said, drawn, sweep)
     except OSError as error:
-        raise ConfigError(f"out={target}: the report cannot be written: {error.strerror or error}") from error
-
-
-def _check_target(target: Path) -> None:
-    if target.exists() and not target.is_dir():
-        raise ConfigError(f"out={target}: it is a file; name a folder")
-    if target.is_dir() and any(target.iterdir()):
-        page = target / "index.html"
-        if not page.is_file() or _MARK not in page.read_text(errors="replace"):
-            raise ConfigError(f"out={target}: the folder holds something else than a report; name another folder")
+        raise ConfigError(f"out={shown(target)}: the report cannot be written: {error.strerror or error}") from error
 
 
 def _write(target: Path, said: Content, drawn: dict[str, dict[str, Figure]], sweep: Sweep) -> Path:
     images = {section.slug: _save_figures(target / "figures", section, drawn) for section in said.sections}
-    names = {image["file"] for of_section in images.values() for image in of_section}
-    for file in (target / "figures").glob("*.[ps][nv]g"):
-        if file.stem not in names:  # left by an earlier report on other runs
-            file.unlink()
+    names = [image["file"] for of_section in images.values() for image in of_section]
+    remove_old_figures(target, [f"{name}.{kind}" for name in names for kind in ("svg", "png")])
     values: dict[str, Any] = {
         "report": said,
         "sweep": sweep,
         "without_result": [run for run in sweep.runs if not run.done],
         "budget_titles": list(BUDGET.values()),
         "images": images,
-        "pictures": {section.slug: _embedded(section) for section in said.sections},
-        "mark": _MARK,
+        "pictures": {section.slug: embedded(section.pictures) for section in said.sections},
+        "mark": MARK,
     }
     _put(target / "report.md", _template("report.md", escape=False).render(values).encode())
     _put(target / "table.csv", table_csv(said).encode())
@@ -119,18 +105,23 @@ def _template(name: str, escape: bool) -> jinja2.Template:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=None if escape else markdown,
     )
-    for function in (markdown, colour, estimate, number, percent, plain, with_direction):
+    for function in (colour, estimate, number, percent, plain, with_direction):
         environment.filters[function.__name__] = function
     return environment.get_template(name)
 
 
 def markdown(text: object) -> str:
-    """Text with the characters escaped that Markdown, its tables and its HTML would take for markup."""
-    plain = str(text).replace("&", "&amp;").replace("<", "&lt;").replace("\n", " ")
-    for character in "\\`*_[]|":
+    """Text on one line, with the characters escaped that Markdown, its tables and its HTML would take for markup."""
+    if isinstance(text, Markup):
+        return text
+    plain = re.sub(r"[^\S ]", " ", str(text)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    for character in "\\`*_[]|~$":
         plain = plain.replace(character, f"\\{character}")
-    return plain
+    if plain.startswith(("#", "+", "-", "=")):
+        return f"\\{plain}"
+    return _NUMBERED.sub(lambda found: f"{found[0]}\\", plain, count=1) if _NUMBERED.match(plain) else plain
 
 
 def _put(file: Path, data: bytes) -> None:
@@ -153,21 +144,3 @@ def _adaptive(svg: bytes) -> bytes:
     style = f"<style>:root{{{rules[0]}}}@media (prefers-color-scheme: dark){{:root{{{rules[1]}}}}}</style>"
     start = text.index(">", text.index("<svg")) + 1
     return (text[:start] + style + text[start:]).encode()
-
-
-def _embedded(section: Section) -> list[dict[str, str]]:
-    """The sample pictures as data, or a note for one that cannot be read."""
-    made = []
-    for label, run in section.pictures[:_MOST_PICTURES]:
-        try:
-            with Image.open(run.picture) as picture:
-                small = max(picture.size) <= _LARGEST // 2  # shown with visible pixels
-                picture.thumbnail((_LARGEST, _LARGEST))
-                buffer = io.BytesIO()
-                picture.save(buffer, "PNG", optimize=True)
-            made.append(
-                {"label": label, "uri": _uri(buffer.getvalue(), "png"), "note": "", "kind": "pixels" if small else ""}
-            )
-        except (OSError, SyntaxError) as error:  # what Pillow raises for a broken picture
-            made.append({"label": label, "uri": "", "note": f"cannot be read: {error}"})
-    return made

@@ -1,11 +1,14 @@
 """What the report says, as rows of text: the page, Markdown and LaTeX are written from these."""
 
+import os
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from gan_lab.errors import shown
 from gan_lab.metric_names import higher_is_better, known, title
-from gan_lab.report import factors, leaderboard, statistics
+from gan_lab.report import boards as building
+from gan_lab.report import factors, statistics
 from gan_lab.report.across_datasets import Across, across
 from gan_lab.report.caveats import warnings
 from gan_lab.report.cells import Cell, matrix_cells, rank_cells, verdict_cell
@@ -49,6 +52,10 @@ class Section:
     heading: str
     answer: str
     rows: list[Ranked]
+    axes: list[str]
+    """The keys that vary among the groups."""
+    settings: list[tuple[Row, list[str]]]
+    """Each group's value of every axis."""
     references: list[tuple[str, list[str]]]
     """Names (real data, perfect sampler) with their value of each metric, the primary first."""
     map: Cells
@@ -72,7 +79,9 @@ class Content:
     across: Across | None
     """The comparison over several datasets."""
     warnings: list[str]
-    axes: factors.Axes
+    varied: str
+    """The axes of all comparisons, in words."""
+    overview: factors.Overview
     environment: list[tuple[str, str]]
 
 
@@ -82,19 +91,20 @@ def content(sweep: Sweep, metric: str | None) -> Content:
     Raises:
         ConfigError: if the metric asked for is in no run.
     """
-    axes = factors.find(sweep.runs)
-    boards = leaderboard.boards(sweep.runs, axes, metric)
+    boards = building.boards(sweep.runs, metric)
+    axes = list(dict.fromkeys(key for board in boards for key in _axes(board)))
     done = [run for run in sweep.runs if run.done]
     states = Counter(run.state for run in sweep.runs)
     return Content(
-        title=listed([folder.resolve().name for folder in sweep.folders], 3),
+        title=listed([shown(folder.resolve().name) for folder in sweep.folders], 3),
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         counts=f"{len(sweep.runs)} runs: {listed([f'{count} {state}' for state, count in states.items()])}",
         protocols=listed(sorted({run.asked.choices["protocol"] for run in done} or {"unknown"})),
         sections=[_section(board, place, boards) for place, board in enumerate(boards, 1)],
         across=across(boards),
         warnings=warnings(boards, sweep.runs),
-        axes=axes,
+        varied=listed(axes) if axes else "",
+        overview=factors.overview(sweep.runs),
         environment=_environment(done),
     )
 
@@ -106,23 +116,31 @@ def _section(board: Board, place: int, boards: list[Board]) -> Section:
         heading += f" · table {mine.index(board) + 1} of {len(mine)}"
     if board.again:
         heading += " · evaluated again"
-    shown = board.ranked[:_MATRIX]
+    first = board.ranked[:_MATRIX]
     return Section(
         board=board,
         slug=f"{place}_" if len(boards) > 1 else "",
         heading=heading,
         answer=answer(board),
         rows=[_ranked(board, row, rank) for rank, row in enumerate(board.rows, 1)],
+        axes=(axes := _axes(board)),
+        settings=[(row, [board.axes.settings(row.place, key) for key in axes]) for row in board.rows],
         references=[
             (name, [number(values.get(metric)) for metric in (board.primary, *board.others)])
             for name, values in (("real data", board.floor), ("perfect sampler", board.ceiling))
             if values
         ],
         map=[(row, [verdict_cell(row, seed) for seed in board.seeds]) for row in board.rows],
-        matrix=list(zip(shown, matrix_cells(board, shown), strict=True)),
-        ranks=list(zip(shown, rank_cells(board, shown), strict=True)),
+        matrix=list(zip(first, matrix_cells(board, first), strict=True)),
+        ranks=list(zip(first, rank_cells(board, first), strict=True)),
         pictures=_pictures(board),
     )
+
+
+def _axes(board: Board) -> list[str]:
+    """The axes of the board's comparison, and what was named beside them, on which its own groups differ."""
+    axes, places = board.axes, [row.place for row in board.rows]
+    return [key for key in (*axes.keys, *axes.along) if len({axes.settings(place, key) for place in places}) > 1]
 
 
 def _ranked(board: Board, row: Row, rank: int) -> Ranked:
@@ -169,7 +187,7 @@ def _pictures(board: Board) -> list[tuple[str, Run]]:
     by_seed: dict[int, list[tuple[str, Run]]] = defaultdict(list)
     for row in board.rows:
         for run in row.finished:
-            if run.picture.is_file():
+            if os.path.isfile(run.picture):
                 by_seed[run.seed].append((row.label, run))
     return by_seed[min(by_seed, key=lambda seed: (-len(by_seed[seed]), seed))] if by_seed else []
 

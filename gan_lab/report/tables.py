@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import re
 
 from gan_lab.metric_names import title
 from gan_lab.report.formatting import number
@@ -12,8 +13,12 @@ from gan_lab.report.sections import Content
 _TEX = str.maketrans({
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+    "[": "{[}", "]": "{]}", "*": "{*}",  # after a row's end they would be its option
     "·": r"\textperiodcentered{}", "–": "--", "−": "$-$",
 })  # fmt: skip
+
+# with blanks before them, and in their full width too
+_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
 
 _COLUMNS = ("table", "dataset", "rank", "group", "metric", "ranked_by", "mean", "low", "high", "iqm", "best",
             "runs", "finished", "lost", "unfinished", "verdicts", "floor", "ceiling")  # fmt: skip
@@ -23,7 +28,7 @@ def table_csv(content: Content) -> str:
     """One row for each table, group and metric, with full precision; missing values are empty."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([*_COLUMNS, *BUDGET])
+    writer.writerow([*_COLUMNS, *BUDGET, "settings"])
     for table, section in enumerate(content.sections, 1):
         board = section.board
         for rank, row in enumerate(board.rows, 1):
@@ -44,12 +49,13 @@ def _cells(table: int, board: Board, rank: int, row: Row, metric: str) -> list[o
         len(row.runs), len(row.finished), len(row.lost), len(row.unfinished),
         "; ".join(f"{verdict} {count}" for verdict, count in row.verdicts.most_common()),
         _finite(board.floor.get(metric)), _finite(board.ceiling.get(metric)), *budget,
+        "; ".join(f"{key}={board.axes.settings(row.place, key)}" for key in (*board.axes.keys, *board.axes.along)),
     ]  # fmt: skip
 
 
 def _spreadsheet(cell: object) -> object:
     """The cell, with an apostrophe before text that a spreadsheet would take for a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@")) else cell
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
 
 
 def _finite(value: float | None) -> float | None:

@@ -1,5 +1,7 @@
 """What a tuned sweep did before its comparison: the settings of the search, its cost, and what it chose."""
 
+import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +10,10 @@ from typing import Any
 
 from gan_lab.metric_names import title
 from gan_lab.report.formatting import listed, number
+from gan_lab.report.values import fault, harmless
+from gan_lab.runs.reader import as_number
 from gan_lab.storage.files import BrokenRecord, read_json
+from gan_lab.validation import is_whole
 
 RECORD = "tuning.json"
 
@@ -32,8 +37,13 @@ def read_search(file: Path) -> Searched:
     Raises:
         BrokenRecord: if gan-lab did not write it.
     """
+    if file.is_symlink() or (os.path.lexists(file) and not os.path.isfile(file)):
+        raise BrokenRecord("is no record of a search: it is a link, or neither a file nor a folder; expected a file")
     try:
-        return _searched(read_json(file))
+        record = read_json(file)
+        if problem := fault(record):
+            raise BrokenRecord(problem)
+        return _searched(harmless(record))
     except (BrokenRecord, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         reason = str(error).replace(str(file), file.name)
         raise BrokenRecord(f"is no record of a search: {reason}") from error
@@ -53,10 +63,17 @@ def _searched(record: dict[str, Any]) -> Searched:
     shared = set.intersection(*(set(one["combination"]) for one in combinations)) if count > 1 else set()
     chosen = []
     for one in combinations:
+        if not is_whole(one["best"]) or one["best"] < 0:
+            raise ValueError(f"'best' is {one['best']}")
         best = one["trials"][one["best"]]
-        values = [float(value) for value in best["values"] if value is not None]
+        given = [value for value in best["values"] if value is not None]
+        values = [value for value in map(as_number, given) if math.isfinite(value)]
+        if len(values) < len(given):
+            raise ValueError(f"'values' are {given}")
+        gone = len(best["values"]) - len(values)
+        short = f" ({gone} of {len(best['values'])} lost)" if gone else ""
         name = ", ".join(word for word in one["combination"] if word not in shared) or "all"
-        chosen.append((name, ", ".join(best["settings"]), number(fmean(values)) if values else "lost"))
+        chosen.append((name, ", ".join(best["settings"]), number(fmean(values)) + short if values else "lost"))
     return Searched(sentence, [(str(key), str(value)) for key, value in record["space"].items()], chosen)
 
 

@@ -10,7 +10,7 @@ from gan_lab.config.checks import config_hash, leaves, within_budget
 from gan_lab.errors import CannotGoOn, ConfigError
 from gan_lab.runs.folder import RunFolder
 
-_CHANGEABLE = (
+CHANGEABLE = (
     "trainer.accelerator",
     "trainer.devices",
     "trainer.num_nodes",
@@ -90,7 +90,7 @@ def changes_since(folder: RunFolder, config: DictConfig) -> Changes:
             said += f", and {len(others) - _SAID} more"
         raise ConfigError(
             f"resume={folder.path}: {said}: expected what the run was begun with, but for more iterations "
-            f"(if lr_schedule=constant), {', '.join(_CHANGEABLE)}"
+            f"(if lr_schedule=constant), {', '.join(CHANGEABLE)}"
         )
     known = folder.status()["config_hash"]
     if not changes and known not in (None, config_hash(config)):
@@ -110,4 +110,4 @@ def is_done(folder: RunFolder, config: DictConfig) -> bool:
 def _harmless(key: str, change: tuple[Any, Any], config: DictConfig) -> bool:
     if key == "iterations":  # any other schedule depends on the number of iterations from the first one on
         return change[1] > change[0] and config.lr_schedule == "constant"
-    return any(key == block or key.startswith(f"{block}.") for block in _CHANGEABLE)
+    return any(key == block or key.startswith(f"{block}.") for block in CHANGEABLE)

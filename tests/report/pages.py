@@ -3,9 +3,9 @@
 import csv
 import re
 
-from gan_lab.report import factors
+from gan_lab.report.boards import boards
 from gan_lab.report.collect import read
-from gan_lab.report.leaderboard import Board, boards
+from gan_lab.report.leaderboard import Board
 from gan_lab.report.render import write_report
 
 
@@ -24,5 +24,4 @@ def rows(folder) -> list[dict[str, str]]:
 
 def board(folder) -> Board:
     """The first board of the runs in a folder."""
-    runs = read([folder]).runs
-    return boards(runs, factors.find(runs), None)[0]
+    return boards(read([folder]).runs, None)[0]

@@ -9,9 +9,9 @@ from gan_lab.report.collect import read
 
 def test_two_runs_of_one_seed_both_count_and_are_told(tmp_path, run):
     for name, seed, kl in (("a", 0, 0.1), ("b", 0, 0.3), ("c", 1, 0.2), ("d", 2, 0.4)):
-        folder = run(tmp_path / name, {"loss": "lsgan", "seed": seed}, {"modes": 8.0, "reverse_kl": kl})
-        for file in (folder / ".hydra").iterdir():
-            file.unlink()  # then nothing tells them apart but their names
+        metrics = {"modes": 8.0, "reverse_kl": kl}
+        unknown = {"batch_size": "${oc.env:SIZE}"}  # then nothing tells them apart but the hashes of what that was
+        run(tmp_path / name, {"loss": "lsgan", "seed": seed}, metrics, config=unknown, result={"config_hash": name})
     text = page(tmp_path)
     row = next(row for row in rows(tmp_path) if row["metric"] == "reverse_kl")
     assert float(row["mean"]) == pytest.approx(0.25, abs=1e-12)
@@ -66,9 +66,8 @@ def test_axes_are_what_was_asked_for_not_what_followed(tmp_path, run):
                 name = f"{dataset}{loss}{seed}"
                 extra = {"optimizer.generator.lr": 1e-4} if loss == "wgan" else {}
                 run(tmp_path / name, {"loss": loss, "dataset": dataset, "seed": seed}, config=extra)
-    found = read([tmp_path])
-    assert factors.find(found.runs).keys == ["loss", "dataset"]
-    assert "optimizer.generator.lr" in factors.find(found.runs).varied
+    assert board(tmp_path).axes.keys == ["loss"]
+    assert "optimizer.generator.lr" in factors.overview(read([tmp_path]).runs).varied
     page(tmp_path)
     assert {(row["dataset"], row["group"]) for row in rows(tmp_path)} == {
         (dataset, loss) for dataset in ("ring8", "grid25") for loss in ("lsgan", "wgan")
@@ -78,19 +77,20 @@ def test_axes_are_what_was_asked_for_not_what_followed(tmp_path, run):
 def test_runs_whose_overrides_do_not_tell_them_apart_are_told_by_their_configurations(tmp_path, run):
     for number, size in enumerate((64, 128)):
         run(tmp_path / str(number), {"loss": "lsgan", "seed": 0}, config={"batch_size": size})
-    found = factors.find(read([tmp_path]).runs)
-    assert found.keys == ["batch_size"]
+    found = board(tmp_path)
+    assert found.axes.keys == ["batch_size"]
+    assert {row.label for row in found.rows} == {"batch size 64", "batch size 128"}
 
 
 @pytest.mark.figures
 def test_a_numeric_axis_becomes_a_line(tmp_path, run):
-    for weight in ("0.1", "1", "1e1"):
+    for weight in (0.1, 1, 10.0):
         for seed in range(3):
             overrides = {"loss": "nsgan_r1", "loss.penalties.r1.weight": weight, "seed": seed}
             run(tmp_path / f"{weight}_{seed}", overrides)
-    found = factors.find(read([tmp_path]).runs)
-    assert found.numeric() == "loss.penalties.r1.weight"
-    assert found.numbers("loss.penalties.r1.weight") == [0.1, 1.0, 10.0]
+    axes = board(tmp_path).axes
+    assert axes.numeric() == "loss.penalties.r1.weight"
+    assert axes.numbers("loss.penalties.r1.weight") == [0.1, 1.0, 10.0]
     assert "r1 weight 10" in page(tmp_path)
     assert (tmp_path / "report" / "figures" / "axis.svg").is_file()
 

@@ -1,5 +1,6 @@
 """The page, the tables and the figures of planted sweeps."""
 
+import json
 import subprocess
 import sys
 import time
@@ -8,7 +9,6 @@ import pytest
 from pages import answers, board, page, rows
 
 from gan_lab.errors import ConfigError
-from gan_lab.report import factors
 from gan_lab.report.collect import read
 from gan_lab.report.figures import figures
 from gan_lab.report.learning_curves import group_curves
@@ -55,16 +55,15 @@ def test_names_of_several_lines_stay_on_one_in_latex(tmp_path, run):
     run(tmp_path / "a", {"loss": "two\nlines", "dataset": "ring\n8"})
     page(tmp_path)
     text = (tmp_path / "report" / "table.tex").read_text()
-    assert "% ring 8: mean" in text
-    assert "two lines &" in text
+    assert r"% ring\textbackslash{}n8: mean" in text
+    assert r"two\textbackslash{}nlines &" in text
 
 
 def test_real_data_out_of_sight_are_not_in_the_legend(tmp_path, sweep):
     found = []
     for name, level in (("near", 0.002), ("far", 0.5)):
         sweep(tmp_path / name, {"lsgan": level, "rsgan": level + 0.002}, 2, spread=0.0)
-        axes = factors.find(read([tmp_path / name]).runs)
-        drawn = figures(board(tmp_path / name), axes)["best_of_budget"]
+        drawn = figures(board(tmp_path / name))["best_of_budget"]
         found.append("real data" in [text.get_text() for text in drawn.legends[0].get_texts()])
     assert found == [True, False]
 
@@ -118,11 +117,22 @@ def test_names_with_special_characters_are_escaped_everywhere(tmp_path, run):
 def test_a_second_report_replaces_the_first_whole(tmp_path, sweep):
     runs = sweep(tmp_path, {"lsgan": 0.5, "rsgan": 0.2}, 2)
     page(tmp_path)
-    stale = tmp_path / "report" / "figures" / "axis.png"
-    stale.write_bytes(b"of an earlier report")
+    figures_of = tmp_path / "report" / "figures"
+    stale, mine, hidden = (figures_of / name for name in ("axis.png", "holiday.png", ".axis.png"))
+    for file in (stale, mine, hidden):
+        file.write_bytes(b"a picture")
+    outside = tmp_path / "report" / "axis.png"
+    outside.write_bytes(b"a picture")
+    names = json.loads((tmp_path / "report" / "files.json").read_text())["figures"]
+    assert "ranking.svg" in names
+    odd = ["../axis.png", ".axis.png", "axis.png", "axis.pngx", 7, None, ["axis.svg"], "axis.svg"]
+    (tmp_path / "report" / "files.json").write_text(json.dumps({"figures": names + odd}))
     (runs[0] / "result.json").unlink()
     assert "result.json is missing" in page(tmp_path)
     assert not stale.exists()
+    assert mine.exists()
+    assert hidden.exists()
+    assert outside.exists()
 
 
 @pytest.mark.figures

@@ -1,0 +1,81 @@
+"""Values out of records: made harmless to read, compared exactly, and written as on a command line."""
+
+import json
+import re
+from typing import Any
+
+from gan_lab.errors import shown
+
+ABSENT = "(absent)"
+"""How a key that a configuration does not have is written."""
+
+_DEEPEST = 50  # levels of nesting that gan-lab's own records stay far below
+_LARGEST = 10**400  # whole numbers of thousands of digits cannot be printed
+# texts that would be read as something else: numbers, words, containers, and the empty text
+_READ_AS_OTHER = re.compile(
+    r"([-+]?(\d[\d_]*\.?\d*|\.\d+)(e[-+]?\d+)?|[-+]?(inf|nan)|null|true|false|[\[{'\"(].*|)$", re.I
+)
+
+
+def harmless(value: Any) -> Any:
+    """The value with every text in it, keys too, as `gan_lab.errors.shown` makes it."""
+    if isinstance(value, dict):
+        return {shown(key): harmless(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [harmless(entry) for entry in value]
+    return value if value is None or isinstance(value, bool | int | float) else shown(value)
+
+
+def fault(value: Any) -> str:
+    """Why a value is none that gan-lab records, or an empty string: such can crash what walks through it."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        if any(isinstance(entry, int) and abs(entry) >= _LARGEST for entry in level):
+            return "it holds a number of hundreds of digits"
+        level = [inner for entry in level for inner in _within(entry)]
+        if not level:
+            return ""
+    return "it is nested too deeply"
+
+
+def _within(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return [*value.keys(), *value.values()]
+    return value if isinstance(value, list) else []
+
+
+def exact(value: Any) -> str:
+    """A text that is equal for equal values alone: nothing is rounded. 10 and 10.0 are equal, 1 and true are not."""
+    return json.dumps(_whole(value), sort_keys=True, default=repr)
+
+
+def _whole(value: Any) -> Any:
+    """The value with numbers such as 10.0 as whole numbers."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [_whole(entry) for entry in value]
+    return {str(key): _whole(entry) for key, entry in value.items()} if isinstance(value, dict) else value
+
+
+def written(value: Any) -> str:
+    """The value as a user would write it on the command line, on one line: ``[0.5,0.999]``, ``1e-5``, ``null``."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return _number(value)
+    if isinstance(value, list):
+        return f"[{','.join(map(written, value))}]"
+    if isinstance(value, dict):
+        return f"{{{','.join(f'{shown(key)}:{written(entry)}' for key, entry in value.items())}}}"
+    text = shown(value)
+    return f"'{text}'" if _READ_AS_OTHER.match(text) else text
+
+
+def _number(value: float) -> str:
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e16:
+        value = int(value)
+    mantissa, exponent, power = str(value).partition("e")
+    return f"{mantissa}e{int(power)}" if exponent else mantissa
