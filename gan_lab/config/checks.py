@@ -246,6 +246,8 @@ _LATER: dict[tuple[str, ...], Any] = {
     ("loss", "terms"): {},
     ("evaluation", "verdict", "coverage"): 0.1,
     ("model", "packing"): 1,
+    ("model", "generator", "conditioning"): "concat",
+    ("model", "discriminator", "conditioning"): "none",
 }
 
 
