@@ -44,6 +44,8 @@ def blame(key: str) -> Iterator[None]:
             where = f"{where}._target_={target[1]}"
         if memory := re.search(r"you tried to allocate (\d+) bytes", str(cause)):
             raise ConfigError(f"{where}: it takes {int(memory[1]):,} bytes of memory, expected fewer") from error
+        if unknown := re.search(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", str(cause)):
+            raise ConfigError(f"{where}.{unknown[2]}: expected no such key, as {unknown[1]} takes none") from error
         raise ConfigError(f"{where}: {_first_line(cause)}") from error
 
 
