@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 
 from gan_lab.errors import ConfigError
 from gan_lab.losses import Constraint, Objective, SpectralNorm, Wasserstein, WeightClip
-from gan_lab.models.conditions import some_labels, takes_labels
+from gan_lab.models.conditions import Judgement, some_labels, takes_labels
 from gan_lab.models.packing import packed_shape
 
 _NORMS = (_BatchNorm, nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
@@ -41,6 +41,10 @@ def check_networks(
         logits = discriminator.eval()(torch.zeros(2, *packed_shape(shape, packing)), *some_labels(discriminator, 2))
     generator.train()
     discriminator.train()
+    if isinstance(logits, Judgement):
+        raise ConfigError(
+            "model.discriminator: it classifies its samples, which no part of the loss looks at; expected logits alone"
+        )
     if samples.shape[1:] != shape:
         raise ConfigError(
             f"model.generator: it draws samples of shape {list(samples.shape[1:])}, expected {list(shape)}"
