@@ -17,6 +17,7 @@ from gan_lab.datasets.batch import Batch, Draw, Request
 from gan_lab.losses import GeneratorStep, Judge, Recipe, first_head
 from gan_lab.losses.weighted import Weighted
 from gan_lab.models.latents import Prior
+from gan_lab.models.packing import pack
 
 
 class GAN(Algorithm):
@@ -29,10 +30,11 @@ class GAN(Algorithm):
         loss: the recipe that they minimise; its constraint is attached to the discriminator.
         prior: of the latents.
         noise_seed: see `Algorithm`.
-        n_critic: discriminator updates an iteration.
-        n_generator: generator updates an iteration.
+        turns: updates an iteration of the ``generator`` and of the ``discriminator``.
         joint_batch: send real and fake samples through the discriminator together in its updates. It is faster, and the
             same where no sample's logit depends on other samples.
+        packing: samples in a pack (`gan_lab.models.packing`). The discriminator, the losses and ``B`` above are of
+            packs; the generator, batches and requests are of samples.
         statistics: see `Algorithm`.
         compile_mode: see `Algorithm`.
     """
@@ -44,17 +46,17 @@ class GAN(Algorithm):
         loss: Recipe,
         prior: Prior,
         noise_seed: int,
-        n_critic: int = 1,
-        n_generator: int = 1,
+        turns: Mapping[str, int],
         joint_batch: bool = False,
+        packing: int = 1,
         statistics: Sequence[Request] = (),
         compile_mode: bool | str = False,
     ) -> None:
         players = {"generator": generator, "discriminator": discriminator}
-        turns = {"generator": n_generator, "discriminator": n_critic}
         super().__init__(players, turns, prior, noise_seed, statistics, compile_mode)
         self.loss = loss
         self.joint_batch = joint_batch
+        self.packing = packing
         self.curves: Curves = {}
 
     @property
@@ -76,9 +78,9 @@ class GAN(Algorithm):
         The networks may run in half precision; losses are computed in the precision of the data.
         """
         generator, discriminator = self.players["generator"], self.players["discriminator"]
-        real, request = batch.samples, self.request(batch)
+        real, request = pack(batch.samples, self.packing), self.request(batch)
         with torch.no_grad():
-            fake = generator(request.latents, request.labels).to(real.dtype)
+            fake = pack(generator(request.latents, request.labels).to(real.dtype), self.packing)
         real_logits, fake_logits = self.logits_of_both(real, fake, batch.labels)
         loss = self.loss.objective.discriminator(real_logits, fake_logits)
         judge = self.judge(batch.labels, real_logits, fake_logits)
@@ -95,13 +97,13 @@ class GAN(Algorithm):
     def update_generator(self, batch: Batch) -> None:
         """Descend L_G = objective + Σ weight · term on fresh latents; the reals are for relativistic objectives."""
         generator, discriminator = self.players["generator"], self.players["discriminator"]
-        real, request = batch.samples, self.request(batch)
+        real, request = pack(batch.samples, self.packing), self.request(batch)
         with discriminator.frozen():
             fake = generator(request.latents, request.labels).to(real.dtype)
             real_logits = None
             if self.loss.objective.generator_uses_real:
                 real_logits = discriminator(real, batch.labels).to(real.dtype)
-            fake_logits = discriminator(fake, request.labels).to(real.dtype)
+            fake_logits = discriminator(pack(fake, self.packing), request.labels).to(real.dtype)
             loss = self.loss.objective.generator(real_logits, fake_logits)
             judge = self.judge(request.labels, real_logits, fake_logits)
             step = GeneratorStep(batch, request, fake, judge, {name: one.network for name, one in self.players.items()})

@@ -285,7 +285,13 @@ def named_targets(node: Any, key: str = "") -> list[tuple[str, Any]]:
 
 
 # keys that came after runs had been hashed, and the value that means the same as no such key: hashes stay as they were
-_LATER: dict[tuple[str, ...], Any] = {("loss", "terms"): {}, ("evaluation", "verdict", "coverage"): 0.1}
+_LATER: dict[tuple[str, ...], Any] = {
+    ("loss", "terms"): {},
+    ("evaluation", "verdict", "coverage"): 0.1,
+    ("model", "packing"): 1,
+    ("model", "generator", "conditioning"): "concat",
+    ("model", "discriminator", "conditioning"): "none",
+}
 
 
 def config_hash(config: DictConfig) -> str:

@@ -40,6 +40,13 @@ class NetworksConfig:
 
 
 @dataclass
+class ModelConfig(NetworksConfig):
+    """The two networks, and how many samples the discriminator sees at once."""
+
+    packing: int = _at_least(1, 1024, default=1)  # configurations of earlier versions lack it
+
+
+@dataclass
 class ClipGradConfig:
     """Largest gradient norm of each network; null does not clip."""
 
@@ -104,7 +111,7 @@ class PicturesConfig:
 class TrainConfig:
     """The keys of ``train.yaml``, where each is explained."""
 
-    model: NetworksConfig = field(default_factory=NetworksConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     dataset: Any = MISSING
     trainer: Any = MISSING

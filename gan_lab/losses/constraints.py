@@ -40,16 +40,17 @@ class WeightClip(Constraint):
 
 @dataclass(frozen=True)
 class SpectralNorm(Constraint):
-    """SN-GAN: every linear and convolution weight of D is divided by its largest singular value.
+    """SN-GAN: every linear, convolution and embedding weight of D is divided by its largest singular value.
 
     PyTorch's parametrization estimates it by one step of power iteration in every forward pass of training.
 
     References:
-        Miyato et al. 2018, Spectral Normalization for Generative Adversarial Networks (arXiv 1802.05957).
+        Miyato et al. 2018, Spectral Normalization for Generative Adversarial Networks (arXiv 1802.05957); embeddings as
+        in the authors' code for Miyato and Koyama 2018, cGANs with Projection Discriminator (arXiv 1802.05637).
     """
 
     def attach(self, discriminator: nn.Module) -> None:
-        weighted = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
+        weighted = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Embedding
         for module in list(discriminator.modules()):
             if isinstance(module, weighted):
                 spectral_norm(module)

@@ -25,7 +25,7 @@ class GeneratorStep:
         batch: the real samples.
         request: what the generator was asked for.
         fake: its samples, ``[B, …]``, with their graph.
-        judge: the discriminator, with this update's logits.
+        judge: the discriminator, with this update's logits; with packing it judges packs of these samples.
         networks: of all players, by name.
     """
 

@@ -4,20 +4,17 @@ The depth follows from the image. Every block doubles or halves the side, betwee
 pixels (16 → 4, 28 → 7, 32 → 4, 64 → 4); there are at least two blocks (8 → 2).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 from torch import nn
 
+from gan_lab.models.conditions import check_discriminator_conditioning, check_generator_conditioning
 from gan_lab.models.layers.attention import Heads, SelfAttention
+from gan_lab.models.layers.heads import Projection, head
+from gan_lab.models.layers.labelled import ConcatLabel, LabelledSequential
+from gan_lab.models.layers.normalisation import MAP_NORMS, batch_norm
 from gan_lab.validation import check_choice, check_positive
-
-_NORMS: dict[str, Callable[[int], nn.Module]] = {
-    "none": lambda channels: nn.Identity(),
-    "batch": nn.BatchNorm2d,
-    "layer": lambda channels: nn.GroupNorm(1, channels),  # over all channels and positions: layer norm of an image
-    "instance": lambda channels: nn.InstanceNorm2d(channels, affine=True),
-}
 
 
 def _blocks(sample_shape: Sequence[int]) -> int:
@@ -41,9 +38,12 @@ def _blocks(sample_shape: Sequence[int]) -> int:
 def _initialise(network: nn.Module) -> None:
     """Draw weights from N(0, 0.02) and normalisation gains from N(1, 0.02), set biases to 0 (the paper's §4)."""
     for module in network.modules():
-        if isinstance(module, nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d):
+        if isinstance(module, Projection):
+            nn.init.normal_(module.embedding.weight, 0.0, 0.02)
+            continue
+        if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d):
             nn.init.normal_(module.weight, 0.0, 0.02)
-        elif isinstance(module, nn.BatchNorm2d | nn.GroupNorm | nn.InstanceNorm2d):
+        elif isinstance(module, nn.BatchNorm2d | nn.GroupNorm | nn.InstanceNorm2d) and module.affine:
             nn.init.normal_(module.weight, 1.0, 0.02)
         else:
             continue
@@ -51,33 +51,49 @@ def _initialise(network: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-class DCGANGenerator(nn.Sequential):
+class DCGANGenerator(LabelledSequential):
     """Latent → base image → transposed convolutions with BatchNorm and ReLU → tanh.
 
     Args:
         latent_dim: size of the latent.
         sample_shape: ``(C, H, W)``; see the module for the sides allowed.
         channels: feature maps of the last hidden layer; each layer before it has twice as many.
+        conditioning: how labels are taken: concat appends an embedding to the latent, batch_norm makes BatchNorm
+            conditional.
+        classes: number of classes; None for a generator without labels.
     """
 
-    def __init__(self, latent_dim: int, sample_shape: Sequence[int], channels: int) -> None:
+    def __init__(
+        self,
+        latent_dim: int,
+        sample_shape: Sequence[int],
+        channels: int,
+        conditioning: str = "concat",
+        classes: int | None = None,
+    ) -> None:
         check_positive("DCGANGenerator.channels", channels)
+        check_generator_conditioning("DCGANGenerator", conditioning, classes, has_batchnorm=True)
         blocks = _blocks(sample_shape)
         colours, side = sample_shape[0], sample_shape[1] >> blocks
         widths = [channels << blocks - 1 - i for i in range(blocks)]
-        layers: list[nn.Module] = [
+        layers: list[nn.Module] = []
+        if classes is not None and conditioning == "concat":
+            layers.append(ConcatLabel(classes, latent_dim))
+            latent_dim *= 2
+        layers += [
             nn.Unflatten(1, (latent_dim, 1, 1)),
             nn.ConvTranspose2d(latent_dim, widths[0], side, bias=False),
         ]
+        norm = batch_norm(nn.BatchNorm2d, conditioning, classes)
         for fan_in, fan_out in zip(widths, [*widths[1:], colours], strict=True):
-            layers += [nn.BatchNorm2d(fan_in), nn.ReLU()]
+            layers += [norm(fan_in), nn.ReLU()]
             layers.append(nn.ConvTranspose2d(fan_in, fan_out, 4, stride=2, padding=1, bias=False))
         layers[-1] = nn.ConvTranspose2d(widths[-1], colours, 4, stride=2, padding=1)  # with bias, as no norm follows
         super().__init__(*layers, nn.Tanh())
         _initialise(self)
 
 
-class DCGANDiscriminator(nn.Sequential):
+class DCGANDiscriminator(LabelledSequential):
     """Image → strided convolutions with LeakyReLU → logit.
 
     The paper normalises every block but the first with BatchNorm (``norm=batch``). Each logit then depends on the
@@ -88,25 +104,42 @@ class DCGANDiscriminator(nn.Sequential):
         channels: feature maps of the first block; each block after it has twice as many.
         norm: normalisation after every block but the first: none, batch, layer or instance.
         attention: add self-attention over the positions of the last feature map, and a second logit.
+        conditioning: how labels are looked at: none, concat, projection, auxiliary or per_class.
+        classes: number of classes; None for images without labels.
     """
 
-    def __init__(self, sample_shape: Sequence[int], channels: int, norm: str = "none", attention: bool = False) -> None:
+    def __init__(
+        self,
+        sample_shape: Sequence[int],
+        channels: int,
+        norm: str = "none",
+        attention: bool = False,
+        conditioning: str = "none",
+        classes: int | None = None,
+    ) -> None:
         check_positive("DCGANDiscriminator.channels", channels)
-        check_choice("DCGANDiscriminator.norm", norm, _NORMS)
+        check_choice("DCGANDiscriminator.norm", norm, MAP_NORMS)
         check_choice("DCGANDiscriminator.attention", attention, (False, True))
+        check_discriminator_conditioning("DCGANDiscriminator", conditioning, classes, attention)
         blocks = _blocks(sample_shape)
-        widths = [sample_shape[0], *(channels << i for i in range(blocks))]
+        side, widths = sample_shape[1] >> blocks, [sample_shape[0], *(channels << i for i in range(blocks))]
         layers: list[nn.Module] = []
+        if classes is not None and conditioning == "concat":
+            layers.append(concat := ConcatLabel(classes))
+            widths[0] += concat.width
         for i, (fan_in, fan_out) in enumerate(pairwise(widths)):
             block_norm = norm if i else "none"
             layers.append(nn.Conv2d(fan_in, fan_out, 4, stride=2, padding=1, bias=block_norm == "none"))
-            layers += [_NORMS[block_norm](fan_out), nn.LeakyReLU(0.2)]
-        first = nn.Conv2d(widths[-1], 1, sample_shape[1] >> blocks)
-        super().__init__(*layers, first)
+            layers += [MAP_NORMS[block_norm](fan_out), nn.LeakyReLU(0.2)]
+        last = head(conditioning, widths[-1] * side**2, classes, lambda: nn.Conv2d(widths[-1], 1, side))
+        super().__init__(*layers, last)
         _initialise(self)  # before attention is added, so that the other weights are the same with and without it
-        second = nn.Conv2d(widths[-1], 1, sample_shape[1] >> blocks) if attention else None
-        block = SelfAttention(widths[-1]) if attention else None
-        self[-1] = Heads(first, block, second)
-        for added in (block, second):
-            if added is not None:
-                _initialise(added)
+        if isinstance(last, nn.Conv2d):
+            self[-1] = _with_attention(last, side) if attention else Heads(last, None, None)
+
+
+def _with_attention(first: nn.Conv2d, side: int) -> Heads:
+    second, block = nn.Conv2d(first.in_channels, 1, side), SelfAttention(first.in_channels)
+    for added in (block, second):
+        _initialise(added)
+    return Heads(first, block, second)

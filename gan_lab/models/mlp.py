@@ -1,25 +1,27 @@
 """Multi-layer perceptrons, for images and for points."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 from torch import nn
 
+from gan_lab.models.conditions import check_discriminator_conditioning, check_generator_conditioning
 from gan_lab.models.layers.attention import Heads, SelfAttention
+from gan_lab.models.layers.heads import head
+from gan_lab.models.layers.labelled import ConcatLabel, LabelledSequential
+from gan_lab.models.layers.normalisation import VECTOR_NORMS, Norm, batch_norm
 from gan_lab.validation import check_choice, check_widths
 
-_NORMS: dict[str, Callable[[int], nn.Module]] = {"none": nn.Identity, "batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
 
-
-def _hidden_layers(widths: Sequence[int], norm: str) -> list[nn.Module]:
+def _hidden_layers(widths: Sequence[int], norm: Norm) -> list[nn.Module]:
     layers: list[nn.Module] = []
     for fan_in, fan_out in pairwise(widths):
-        layers += [nn.Linear(fan_in, fan_out), _NORMS[norm](fan_out), nn.LeakyReLU(0.2)]
+        layers += [nn.Linear(fan_in, fan_out), norm(fan_out), nn.LeakyReLU(0.2)]
     return layers
 
 
-class MLPGenerator(nn.Sequential):
+class MLPGenerator(LabelledSequential):
     """Latent → hidden layers → sample; tanh at the end for images, nothing for points.
 
     Args:
@@ -27,19 +29,36 @@ class MLPGenerator(nn.Sequential):
         sample_shape: ``(C, H, W)`` or ``(D,)``.
         hidden: widths of the hidden layers.
         norm: normalisation of the hidden layers: none, batch or layer.
+        conditioning: how labels are taken: concat appends an embedding to the latent, batch_norm makes BatchNorm
+            conditional.
+        classes: number of classes; None for a generator without labels.
     """
 
-    def __init__(self, latent_dim: int, sample_shape: Sequence[int], hidden: Sequence[int], norm: str = "none") -> None:
+    def __init__(
+        self,
+        latent_dim: int,
+        sample_shape: Sequence[int],
+        hidden: Sequence[int],
+        norm: str = "none",
+        conditioning: str = "concat",
+        classes: int | None = None,
+    ) -> None:
         check_widths("MLPGenerator.hidden", hidden)
-        check_choice("MLPGenerator.norm", norm, _NORMS)
-        layers = _hidden_layers([latent_dim, *hidden], norm)
+        check_choice("MLPGenerator.norm", norm, VECTOR_NORMS)
+        check_generator_conditioning("MLPGenerator", conditioning, classes, norm == "batch")
+        layers: list[nn.Module] = []
+        if classes is not None and conditioning == "concat":
+            layers.append(ConcatLabel(classes, latent_dim))
+            latent_dim *= 2
+        norms = batch_norm(nn.BatchNorm1d, conditioning, classes) if norm == "batch" else VECTOR_NORMS[norm]
+        layers += _hidden_layers([latent_dim, *hidden], norms)
         layers.append(nn.Linear(hidden[-1], math.prod(sample_shape)))
         if len(sample_shape) == 3:
             layers += [nn.Tanh(), nn.Unflatten(1, tuple(sample_shape))]
         super().__init__(*layers)
 
 
-class MLPDiscriminator(nn.Sequential):
+class MLPDiscriminator(LabelledSequential):
     """Sample → hidden layers → logit.
 
     Args:
@@ -47,18 +66,33 @@ class MLPDiscriminator(nn.Sequential):
         hidden: widths of the hidden layers.
         norm: normalisation of the hidden layers: none, batch or layer.
         attention: add self-attention over the last hidden layer, split into at most 16 tokens, and a second logit.
+        conditioning: how labels are looked at: none, concat, projection, auxiliary or per_class.
+        classes: number of classes; None for samples without labels.
     """
 
     def __init__(
-        self, sample_shape: Sequence[int], hidden: Sequence[int], norm: str = "none", attention: bool = False
+        self,
+        sample_shape: Sequence[int],
+        hidden: Sequence[int],
+        norm: str = "none",
+        attention: bool = False,
+        conditioning: str = "none",
+        classes: int | None = None,
     ) -> None:
         check_widths("MLPDiscriminator.hidden", hidden)
-        check_choice("MLPDiscriminator.norm", norm, _NORMS)
+        check_choice("MLPDiscriminator.norm", norm, VECTOR_NORMS)
         check_choice("MLPDiscriminator.attention", attention, (False, True))
-        layers = _hidden_layers([math.prod(sample_shape), *hidden], norm)
-        width = hidden[-1]
-        first = nn.Linear(width, 1)
-        super().__init__(nn.Flatten(), *layers, Heads(first, *(_attention(width) if attention else (None, None))))
+        check_discriminator_conditioning("MLPDiscriminator", conditioning, classes, attention)
+        layers: list[nn.Module] = [nn.Flatten()]
+        features, width = math.prod(sample_shape), hidden[-1]
+        if classes is not None and conditioning == "concat":
+            layers.append(concat := ConcatLabel(classes))
+            features += concat.width
+        layers += _hidden_layers([features, *hidden], VECTOR_NORMS[norm])
+        last = head(conditioning, width, classes, lambda: nn.Linear(width, 1))
+        if isinstance(last, nn.Linear):
+            last = Heads(last, *(_attention(width) if attention else (None, None)))
+        super().__init__(*layers, last)
 
 
 def _attention(width: int) -> tuple[nn.Module, nn.Module]:

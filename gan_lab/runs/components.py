@@ -15,6 +15,7 @@ from gan_lab.datasets import Dataset, Request
 from gan_lab.errors import ConfigError
 from gan_lab.metrics import Comparison, Evaluator, Extractor, Measures, RealSets, as_extractor
 from gan_lab.models.latents import Prior
+from gan_lab.models.packing import packed_shape
 from gan_lab.seeds import derive
 
 
@@ -80,9 +81,11 @@ def build_dataset(config: DictConfig) -> Dataset:
     dataset = build(config, "dataset")
     if not isinstance(dataset, Dataset):
         raise ConfigError(f"dataset: {config.dataset._target_} makes a {type(dataset).__name__}: expected a Dataset")
-    if config.batch_size > len(dataset.train):
+    packing = config.model.packing
+    if config.batch_size * packing > len(dataset.train):
+        packs = "" if packing == 1 else f" with model.packing={packing}"
         raise ConfigError(
-            f"batch_size={config.batch_size}: the dataset has {len(dataset.train)} training samples, "
+            f"batch_size={config.batch_size}{packs}: the dataset has {len(dataset.train)} training samples, "
             "and a batch may not be larger"
         )
     return dataset
@@ -94,8 +97,8 @@ def build_generator(config: DictConfig, sample_shape: tuple[int, ...]) -> torch.
 
 
 def build_discriminator(config: DictConfig, sample_shape: tuple[int, ...]) -> torch.nn.Module:
-    """The configured discriminator."""
-    return _network(build(config, "model.discriminator", sample_shape=sample_shape))
+    """The configured discriminator, of packs of samples of this shape."""
+    return _network(build(config, "model.discriminator", sample_shape=packed_shape(sample_shape, config.model.packing)))
 
 
 def _network(network: torch.nn.Module) -> torch.nn.Module:

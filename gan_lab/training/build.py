@@ -35,6 +35,7 @@ from gan_lab.datasets.data_module import InMemoryData
 from gan_lab.distributed.batchnorm import over_all_processes
 from gan_lab.distributed.strategy import SharedBatch
 from gan_lab.errors import ConfigError
+from gan_lab.models.packing import packed_shape
 from gan_lab.runs.checkpoints import check_callbacks, check_fits
 from gan_lab.runs.components import (
     build,
@@ -72,7 +73,10 @@ def build_module(
     generator = build_generator(config, sample_shape)
     discriminator = build_discriminator(config, sample_shape)
     loss = build(config, "loss")
-    check_networks(loss.objective, generator, discriminator, config.latent_dim, sample_shape, config.batch_size)
+    packing = config.model.packing
+    check_networks(
+        loss.objective, generator, discriminator, config.latent_dim, sample_shape, config.batch_size, packing
+    )
     if processes > 1:
         generator, discriminator = over_all_processes(generator), over_all_processes(discriminator)
     if loss.constraint is not None:
@@ -93,15 +97,15 @@ def build_module(
         config.allow_batchnorm_penalty,
     ):
         log.warning("gan-lab: warning: %s", oddity)
-    joint_batch = config.joint_batch
+    joint_batch, judged = config.joint_batch, packed_shape(sample_shape, packing)
     return GAN(
         **players,
         loss=loss,
         prior=latent_prior(config),
         noise_seed=derive(config.seed, "noise"),
-        n_critic=config.n_critic,
-        n_generator=config.n_generator,
-        joint_batch=judges_each_alone(discriminator, sample_shape) if joint_batch is None else joint_batch,
+        turns={"generator": config.n_generator, "discriminator": config.n_critic},
+        joint_batch=judges_each_alone(discriminator, judged) if joint_batch is None else joint_batch,
+        packing=packing,
         statistics=statistics_requests(config, class_counts),
         compile_mode=config.compile,
     )
@@ -216,7 +220,7 @@ class Training:
         trainer.callbacks.insert(1, AtStart(begin))  # type: ignore[attr-defined]  # Lightning's list
         data = InMemoryData(
             self.dataset,
-            config.batch_size,
+            config.batch_size * config.model.packing,
             config.n_critic,
             config.n_generator,
             config.iterations,

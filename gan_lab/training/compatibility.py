@@ -9,7 +9,8 @@ from torch.optim import Optimizer
 
 from gan_lab.errors import ConfigError
 from gan_lab.losses import Constraint, Objective, SpectralNorm, Wasserstein, WeightClip
-from gan_lab.models.conditions import some_labels
+from gan_lab.models.conditions import Judgement, some_labels, takes_labels
+from gan_lab.models.packing import packed_shape
 
 _NORMS = (_BatchNorm, nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
 
@@ -21,16 +22,29 @@ def check_networks(
     latent_dim: int,
     shape: tuple[int, ...],
     batch_size: int,
+    packing: int = 1,
 ) -> None:
-    """Raise ConfigError unless G makes samples of the dataset's shape and D gives the logits the objective takes."""
-    for name, network in (("generator", generator), ("discriminator", discriminator)):
-        if batch_size == 1 and _has_batchnorm(network):
+    """Raise ConfigError unless G makes samples of the dataset's shape and D gives the logits the objective takes.
+
+    With packing, D is given packs of samples, and neither network may take labels: a pack has no class.
+    """
+    for name, network, count in (
+        ("generator", generator, batch_size * packing),
+        ("discriminator", discriminator, batch_size),
+    ):
+        if count == 1 and _has_batchnorm(network):
             raise ConfigError(f"batch_size=1: expected at least 2, as model.{name} has BatchNorm")
+        if packing > 1 and takes_labels(network):
+            raise ConfigError(f"model.packing={packing}: expected 1, as model.{name} takes labels")
     with torch.no_grad():
         samples = generator.eval()(torch.zeros(2, latent_dim), *some_labels(generator, 2))
-        logits = discriminator.eval()(torch.zeros(2, *shape), *some_labels(discriminator, 2))
+        logits = discriminator.eval()(torch.zeros(2, *packed_shape(shape, packing)), *some_labels(discriminator, 2))
     generator.train()
     discriminator.train()
+    if isinstance(logits, Judgement):
+        raise ConfigError(
+            "model.discriminator: it classifies its samples, which no part of the loss looks at; expected logits alone"
+        )
     if samples.shape[1:] != shape:
         raise ConfigError(
             f"model.generator: it draws samples of shape {list(samples.shape[1:])}, expected {list(shape)}"

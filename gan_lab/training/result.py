@@ -31,7 +31,7 @@ def result_of(request: RunRequest, training: Training) -> dict[str, Any]:
             "iterations": training.trainer.global_step,
             "discriminator_updates": updates["discriminator"],
             "generator_updates": updates["generator"],
-            "real_images": looked * request.config.batch_size,
+            "real_images": looked * request.config.batch_size * request.config.model.packing,
             "train_seconds": training.stopwatch.seconds(),
         },
         "metrics": training.evaluation.final,

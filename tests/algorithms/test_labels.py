@@ -6,6 +6,7 @@ from torch import nn
 from training_runs import SMALL, train_in, weights_of
 
 from gan_lab.datasets import digits
+from gan_lab.datasets.batch import Batch, Draw
 from gan_lab.metrics import RealSets
 from gan_lab.models import MLPDiscriminator, MLPGenerator
 from gan_lab.models.conditions import takes_labels
@@ -81,3 +82,35 @@ def test_labelled_networks_learn(composed, tmp_path, joint):
     end = weights_of(train_in(tmp_path / "run", config))
     assert start.keys() == end.keys()
     assert [key for key in start if key.endswith("weight") and torch.equal(start[key], end[key])] == []
+
+
+CONDITIONAL = {
+    "mlp": ["model.generator.hidden=[8]", "model.generator.norm=batch", "model.discriminator.hidden=[8]"],
+    "dcgan": ["model.generator.channels=2", "model.discriminator.channels=8"],
+    "sngan_cnn": ["model.generator.channels=2", "model.discriminator.channels=2"],
+    "sngan_resnet": ["model.generator.channels=2", "model.discriminator.channels=2"],
+}
+
+
+@pytest.mark.parametrize("looks", ["concat", "projection", "per_class"])
+@pytest.mark.parametrize("model", CONDITIONAL)
+def test_conditional_networks_of_ours_learn(composed, model, looks):
+    """An iteration under a penalty and one under spectral norm: every weight moves, embeddings of drawn classes too."""
+    shape = (1, 32, 32) if model == "sngan_resnet" else (1, 8, 8)
+    for loss, takes in (("wgan_gp", "concat"), ("sngan", "batch_norm")):
+        classes = [f"+model.{player}.classes=3" for player in ("generator", "discriminator")]
+        how = [f"model.generator.conditioning={takes}", f"model.discriminator.conditioning={looks}"]
+        overrides = [*CONDITIONAL[model], *classes, *how, "batch_size=4", "latent_dim=3"]
+        module = build_module(composed(f"model={model}", f"loss={loss}", *overrides), shape)
+        start = {name: weight.detach().clone() for name, weight in module.named_parameters()}
+        labels = torch.arange(20) % 2  # none of class 2
+        real = Batch(torch.randn(20, *shape).clamp(-1, 1), labels)
+        curves = module.iterate(Draw(real, Batch(torch.empty(4, 0), labels[:4])))
+        assert all(value.isfinite().all() for value in curves.values())
+        end = dict(module.named_parameters())
+        assert [key for key in start if torch.equal(start[key], end[key]) and not key.endswith("bias")] == []
+        tables = {key: end[key] != start[key] for key in start if "embedding" in key or ".gain." in key}
+        assert len(tables) >= 1
+        assert all(moved[:2].any(1).all() for moved in tables.values())
+        if loss == "wgan_gp":  # Adam moves a class only once it has been drawn
+            assert not any(moved[2].any() for moved in tables.values())

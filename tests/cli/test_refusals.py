@@ -53,7 +53,7 @@ def words():
     """What stands in the table for lists that grow with the project."""
     with initialize_config_module("gan_lab.conf", version_base="1.3"):
         keys = sorted(key for key in compose("train") if key != "hydra")
-    groups = ("loss", "dataset", "experiment", "penalty")
+    groups = ("loss", "dataset", "experiment", "penalty", "model")
     return {"KEYS": ", ".join(keys), **{f"OPTIONS_{group}": ", ".join(options(group)) for group in groups}}
 
 

@@ -41,7 +41,11 @@ def test_two_iterations(composed, tmp_path, choice, request, monkeypatch):
         pytest.importorskip("hydra_plugins.hydra_ray_launcher", reason="hydra-ray-launcher is not installed")
     # a classifier would look at all of 10 000 held-out pictures
     pixels = ["evaluation/extractor=pixels"] if choice in ("dataset=mnist", "dataset=fashion_mnist") else []
-    config = composed(choice, *pixels, *TINY, "trainer.accelerator=cpu")
+    fitting = {
+        "model=pacgan_mlp": ["dataset=ring8"],
+        "model=sngan_resnet": ["dataset=npz", "model.generator.channels=16", "model.discriminator.channels=16"],
+    }.get(choice, [])
+    config = composed(choice, *fitting, *pixels, *TINY, "trainer.accelerator=cpu")
     if choice == "evaluation/extractor=inception":
         config.evaluation.extractor.weights = str(request.getfixturevalue("inception_weights"))
         config.evaluation.samples = 6  # the network is a large one
@@ -54,9 +58,9 @@ def test_two_iterations(composed, tmp_path, choice, request, monkeypatch):
         (tmp_path / "pictures").mkdir()
         for number, image in enumerate(PICTURES):
             Image.fromarray(image).save(tmp_path / "pictures" / f"{number}.png")
-    if choice == "dataset=npz":
+    if "dataset=npz" in (choice, *fitting):
         config.dataset.path = str(tmp_path / "pictures.npz")
-        np.savez(config.dataset.path, PICTURES)
+        np.savez(config.dataset.path, PICTURES.repeat(4, 1).repeat(4, 2) if fitting else PICTURES)
     if "root" in config.dataset:
         config.dataset.root = str(request.getfixturevalue("data_root"))
     result = train_in(tmp_path / "run", config).result()

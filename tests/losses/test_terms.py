@@ -66,6 +66,7 @@ def play(term, iterations=1, objective=None):
         loss=Recipe(objective or Wasserstein(), terms={"made_up": term}),
         prior=Prior("normal", 2),
         noise_seed=0,
+        turns={"generator": 1, "discriminator": 1},
     )
     weights, curves = [generator.weight.detach().clone()], []
     for _ in range(iterations):

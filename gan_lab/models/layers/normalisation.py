@@ -1,0 +1,34 @@
+"""Normalisation layers by name, for feature maps and for vectors."""
+
+from collections.abc import Callable, Mapping
+
+from torch import nn
+
+from gan_lab.models.layers.labelled import ConditionalBatchNorm
+
+Norm = Callable[[int], nn.Module]
+"""Makes the normalisation of a number of channels or features."""
+
+MAP_NORMS: Mapping[str, Norm] = {
+    "none": lambda channels: nn.Identity(),
+    "batch": nn.BatchNorm2d,
+    "layer": lambda channels: nn.GroupNorm(1, channels),  # over all channels and positions: layer norm of an image
+    "instance": lambda channels: nn.InstanceNorm2d(channels, affine=True),
+}
+VECTOR_NORMS: Mapping[str, Norm] = {"none": nn.Identity, "batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
+
+
+def batch_norm(
+    kind: type[nn.BatchNorm1d] | type[nn.BatchNorm2d], conditioning: str, classes: int | None, eps: float = 1e-5
+) -> Norm:
+    """Makes a generator's BatchNorm: with a gain and offset for each class if labels reach it there.
+
+    Args:
+        kind: BatchNorm of vectors or of feature maps.
+        conditioning: one of `gan_lab.models.conditions.GENERATOR_CONDITIONING`.
+        classes: number of classes, or None for a generator without labels.
+        eps: added to the variance.
+    """
+    if classes is None or conditioning != "batch_norm":
+        return lambda channels: kind(channels, eps)
+    return lambda channels: ConditionalBatchNorm(kind(channels, eps, affine=False), classes)

@@ -1,0 +1,21 @@
+"""What sample shapes an architecture takes; each check raises a ValueError that says which."""
+
+from collections.abc import Sequence
+
+
+def check_image(model: str, sample_shape: Sequence[int], instead: str = "mlp") -> None:
+    """Raise unless the shape is an image's, ``[C, H, W]``."""
+    if len(sample_shape) != 3:
+        raise ValueError(
+            f"{model} draws images of shape [C, H, W], not samples of shape {list(sample_shape)}: use model={instead}"
+        )
+
+
+def check_sides(model: str, sample_shape: Sequence[int], multiple: int) -> None:
+    """Raise unless the shape is an image's and both sides are multiples of ``multiple``."""
+    check_image(model, sample_shape)
+    _, height, width = sample_shape
+    if height % multiple or width % multiple:
+        raise ValueError(
+            f"{model} cannot draw images of {height}x{width} pixels: expected sides that are multiples of {multiple}"
+        )
