@@ -15,6 +15,8 @@ _KINDS = {
     "inception_score": ("Inception score", True),
     "classes": ("Classes drawn", True),
     "class_kl": ("Class KL (nats)", False),
+    "class_accuracy": ("Class accuracy", True),  # of samples asked to be of a class
+    "intra_fd": ("Intra-class Fréchet distance", False),
     "modes": ("Modes reached", True),
     "high_quality": ("High-quality share", True),
     "reverse_kl": ("Reverse KL (nats)", False),
@@ -22,7 +24,7 @@ _KINDS = {
 
 
 # in tables: an independent judge agreed with these most, and with precision least (docs/evaluation.md)
-_FIRST = ("fid", "fd", "coverage", "score", "inception_score", "class_kl")
+_FIRST = ("fid", "fd", "coverage", "score", "inception_score", "class_kl", "class_accuracy")
 
 
 def in_order(names: Iterable[str]) -> list[str]:
@@ -90,7 +92,7 @@ def bounds(name: str) -> tuple[float, float]:
     kind = _kind(name)
     if kind in (None, "kid"):  # the unbiased estimate of a kernel distance can be negative
         return -float("inf"), float("inf")
-    return 0.0, 1.0 if kind in ("precision", "recall", "coverage", "high_quality") else float("inf")
+    return 0.0, 1.0 if kind in ("precision", "recall", "coverage", "high_quality", "class_accuracy") else float("inf")
 
 
 def known(name: str) -> bool:

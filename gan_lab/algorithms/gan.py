@@ -16,6 +16,7 @@ from gan_lab.algorithms.player import Curves, Player
 from gan_lab.datasets.batch import Batch, Draw, Request
 from gan_lab.losses import GeneratorStep, Judge, Recipe, first_head
 from gan_lab.losses.weighted import Weighted
+from gan_lab.models.conditions import Judgement
 from gan_lab.models.latents import Prior
 from gan_lab.models.packing import pack
 
@@ -62,7 +63,7 @@ class GAN(Algorithm):
     @property
     def generator_uses_real(self) -> bool:
         """Whether the generator's updates look at real samples."""
-        return self.loss.objective.generator_uses_real or bool(self.loss.terms)
+        return self.loss.objective.generator_uses_real or any(term.uses_real for term in self.loss.terms.values())
 
     def iterate(self, draw: Draw) -> Curves:
         self.curves = {}
@@ -81,17 +82,17 @@ class GAN(Algorithm):
         real, request = pack(batch.samples, self.packing), self.request(batch)
         with torch.no_grad():
             fake = pack(generator(request.latents, request.labels).to(real.dtype), self.packing)
-        real_logits, fake_logits = self.logits_of_both(real, fake, batch.labels)
-        loss = self.loss.objective.discriminator(real_logits, fake_logits)
-        judge = self.judge(batch.labels, real_logits, fake_logits)
+        of_real, of_fake = self.judge_both(real, fake, batch.labels)
+        loss = self.loss.objective.discriminator(of_real.logits, of_fake.logits)
+        judge = self.judge(batch.labels, of_real, of_fake)
         loss = self.with_added(loss, self.loss.penalties, discriminator.updates, judge, real, fake)
         discriminator.descend(loss, self.curves)
         if self.loss.constraint is not None:
             self.loss.constraint.project(discriminator.network)
         self.curves |= {
             "loss/discriminator": loss.detach(),
-            "logits/real": first_head(real_logits).detach(),
-            "logits/fake": first_head(fake_logits).detach(),
+            "logits/real": first_head(of_real.logits).detach(),
+            "logits/fake": first_head(of_fake.logits).detach(),
         }
 
     def update_generator(self, batch: Batch) -> None:
@@ -100,12 +101,12 @@ class GAN(Algorithm):
         real, request = pack(batch.samples, self.packing), self.request(batch)
         with discriminator.frozen():
             fake = generator(request.latents, request.labels).to(real.dtype)
-            real_logits = None
+            of_real = None
             if self.loss.objective.generator_uses_real:
-                real_logits = discriminator(real, batch.labels).to(real.dtype)
-            fake_logits = discriminator(pack(fake, self.packing), request.labels).to(real.dtype)
-            loss = self.loss.objective.generator(real_logits, fake_logits)
-            judge = self.judge(request.labels, real_logits, fake_logits)
+                of_real = Judgement.of(discriminator(real, batch.labels)).to(real.dtype)
+            of_fake = Judgement.of(discriminator(pack(fake, self.packing), request.labels)).to(real.dtype)
+            loss = self.loss.objective.generator(of_real and of_real.logits, of_fake.logits)
+            judge = self.judge(request.labels, of_real, of_fake)
             step = GeneratorStep(batch, request, fake, judge, {name: one.network for name, one in self.players.items()})
             loss = self.with_added(loss, self.loss.terms, generator.updates, step)
             generator.descend(loss, self.curves)
@@ -115,19 +116,21 @@ class GAN(Algorithm):
         """What the generator is asked for beside a batch: fresh latents, with the batch's labels and sources."""
         return Request(self.draw_latents(len(batch)), batch.labels, batch.source)
 
-    def logits_of_both(self, real: Tensor, fake: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
-        """The discriminator's logits of real and of fake samples, which share their labels."""
+    def judge_both(self, real: Tensor, fake: Tensor, labels: Tensor | None) -> tuple[Judgement, Judgement]:
+        """What the discriminator says of real and of fake samples, which share their labels."""
         discriminator = self.players["discriminator"]
         if self.joint_batch:
             both = None if labels is None else torch.cat([labels, labels])
-            real_logits, fake_logits = discriminator(torch.cat([real, fake]), both).to(real.dtype).chunk(2)
-            return real_logits, fake_logits
-        return discriminator(real, labels).to(real.dtype), discriminator(fake, labels).to(real.dtype)
+            return Judgement.of(discriminator(torch.cat([real, fake]), both)).to(real.dtype).halves()
+        of_real, of_fake = (Judgement.of(discriminator(samples, labels)).to(real.dtype) for samples in (real, fake))
+        return of_real, of_fake
 
-    def judge(self, labels: Tensor | None, real_logits: Tensor | None, fake_logits: Tensor) -> Judge:
+    def judge(self, labels: Tensor | None, of_real: Judgement | None, of_fake: Judgement) -> Judge:
         """The discriminator as penalties and terms see it; they differentiate twice, so it is never compiled."""
         discriminator = self.players["discriminator"]
-        return Judge(discriminator.network, labels if discriminator.takes_labels else None, real_logits, fake_logits)
+        real_logits, real_classes = of_real or (None, None)
+        given = labels if discriminator.takes_labels else None
+        return Judge(discriminator.network, given, real_logits, of_fake.logits, labels, real_classes, of_fake.classes)
 
     def with_added(self, loss: Tensor, parts: Mapping[str, Weighted], updates: int, *arguments: Any) -> Tensor:
         """The loss with every penalty or term that is due added, times its weight; the curves show it unweighted."""

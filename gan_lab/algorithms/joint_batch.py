@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import nn
 
-from gan_lab.models.conditions import some_labels
+from gan_lab.models.conditions import Judgement, some_labels
 
 _COUNT = 8  # samples in each of the two batches
 
@@ -31,7 +31,7 @@ def judges_each_alone(discriminator: nn.Module, sample_shape: tuple[int, ...]) -
     with torch.no_grad(), torch.random.fork_rng():
         torch.manual_seed(0)  # once: seeded before each way, a single dropout would draw the same masks both times
         labels = some_labels(discriminator, _COUNT)
-        expected = torch.cat([apart(first, *labels), apart(second, *labels)])
-        found = joint(torch.cat([first, second]), *some_labels(discriminator, 2 * _COUNT))
+        expected = torch.cat([Judgement.of(apart(samples, *labels)).logits for samples in (first, second)])
+        found = Judgement.of(joint(torch.cat([first, second]), *some_labels(discriminator, 2 * _COUNT))).logits
     traces = zip(apart.buffers(), joint.buffers(), strict=True)
     return torch.allclose(expected, found, rtol=1e-9, atol=1e-9) and all(torch.equal(*pair) for pair in traces)

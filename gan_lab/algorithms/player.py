@@ -27,7 +27,8 @@ class Player:
         optimizer: of all the network's parameters.
         schedule: factor on the learning rate, as a function of the iterations done.
         clip: largest norm of the gradient, or None for no clipping.
-        ema_decay: decay of the moving average of the weights, one step an update; None for no average.
+        average_decay: decay of the moving average of the weights in an update, as a function of the updates made;
+            None for no average.
         skips_bad_updates: leave out, and count, updates whose loss or gradient is not finite; without it they are made.
 
     Attributes:
@@ -46,7 +47,7 @@ class Player:
         optimizer: Optimizer,
         schedule: Callable[[int], float] = lambda iterations: 1.0,
         clip: float | None = None,
-        ema_decay: float | None = None,
+        average_decay: Callable[[int], float] | None = None,
         skips_bad_updates: bool = False,
     ) -> None:
         self.name = name
@@ -57,8 +58,8 @@ class Player:
         # a lambda of our own: LambdaLR would save the attributes of a schedule object, which are settings
         self.scheduler = LambdaLR(optimizer, lambda iterations: schedule(iterations))
         self.clip = clip
-        self.ema_decay = ema_decay
-        self.average = None if ema_decay is None else copy.deepcopy(network).requires_grad_(False)
+        self.average_decay = average_decay
+        self.average = None if average_decay is None else copy.deepcopy(network).requires_grad_(False)
         self.skips_bad_updates = skips_bad_updates
         self.updates = 0
         self.skipped = 0
@@ -121,8 +122,8 @@ class Player:
     def _update_average(self) -> None:
         """θ̄ ← decay·θ̄ + (1 − decay)·θ, from the first update's weights on; buffers are copied."""
         assert self.average is not None
-        assert self.ema_decay is not None
-        decay = self.ema_decay if self.updates > 1 else 0.0
+        assert self.average_decay is not None
+        decay = self.average_decay(self.updates) if self.updates > 1 else 0.0
         torch._foreach_lerp_(list(self.average.parameters()), self.weights, 1 - decay)
         for kept, current in zip(self.average.buffers(), self.network.buffers(), strict=True):
             kept.copy_(current)

@@ -24,20 +24,29 @@ class Pictures(Periodic):
         every: iterations between pictures.
         curves: has the TensorBoard writer.
         stopwatch: stopped while a picture is drawn.
+        columns: images in a row; None for about as many as there are rows.
     """
 
     def __init__(
-        self, folder: RunFolder | None, request: Request, real: Tensor, every: int, curves: Curves, stopwatch: Stopwatch
+        self,
+        folder: RunFolder | None,
+        request: Request,
+        real: Tensor,
+        every: int,
+        curves: Curves,
+        stopwatch: Stopwatch,
+        columns: int | None = None,
     ) -> None:
         super().__init__(every, curves, stopwatch)
         self.folder = folder
         self.request = request
         self.real = real
+        self.columns = columns
 
     def act(self, trainer: pl.Trainer, module: Algorithm, iteration: int) -> None:
         if self.folder is None:
             return
-        picture = draw(generate(module.sampler, self.request), self.real)
+        picture = draw(generate(module.sampler, self.request), self.real, self.columns)
         save_picture(self.folder.samples / f"iteration_{iteration:07d}.png", picture)
         if iteration == trainer.max_steps:
             save_picture(self.folder.samples / "final.png", picture)

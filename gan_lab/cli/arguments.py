@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import ValidationError
 
 from gan_lab.errors import ConfigError, closest
+from gan_lab.validation import is_whole
 
 Arguments = TypeVar("Arguments")
 
@@ -32,7 +33,7 @@ def print_version() -> None:
 
 def with_equals(words: Sequence[str], schema: type[Any]) -> list[str]:
     """The words with ``--key value`` and ``--key=value``, as other tools take them, turned into ``key=value``."""
-    names = {entry.name for entry in fields(schema)}
+    names = {_spelled(entry) for entry in fields(schema)}
     turned: list[str] = []
     rest = iter(words)
     for word in rest:
@@ -59,10 +60,10 @@ def parse(command: str, schema: type[Arguments], words: Sequence[str]) -> Argume
         print(f"{command} key=value ...\n\n{schema.__doc__}\n")
         for entry in fields(schema):  # type: ignore[arg-type]
             default = "required" if _required(entry) else f"default {_default(entry)}"
-            print(f"  {entry.name:<12} {entry.metadata['help']} ({default})")
+            print(f"  {_spelled(entry):<12} {entry.metadata['help']} ({default})")
         sys.exit(0)
-    names = [entry.name for entry in fields(schema)]  # type: ignore[arg-type]
-    required = [entry.name for entry in fields(schema) if _required(entry)]  # type: ignore[arg-type]
+    names = {_spelled(entry): entry.name for entry in fields(schema)}  # type: ignore[arg-type]
+    required = [_spelled(entry) for entry in fields(schema) if _required(entry)]  # type: ignore[arg-type]
     given = {word.partition("=")[0] for word in words}
     for word in words:
         if "=" not in word:
@@ -77,12 +78,20 @@ def parse(command: str, schema: type[Arguments], words: Sequence[str]) -> Argume
     for name, _, value in (word.partition("=") for word in words):
         if not value:
             raise ConfigError(f"{name}=: the value is missing; leave the key out for its default")
+        known = names[name]
         try:
-            arguments[name] = value if name in texts else yaml.safe_load(value)
+            given_value = value if known in texts else yaml.safe_load(value)
+            one_of_list = OmegaConf.is_list(arguments[known]) and is_whole(given_value)
+            arguments[known] = [given_value] if one_of_list else given_value
         except (yaml.YAMLError, ValidationError) as error:
-            kind = "a list, such as [a,b]" if OmegaConf.is_list(arguments[name]) else "a whole number"
+            kind = "a list, such as [a,b]" if OmegaConf.is_list(arguments[known]) else "a whole number"
             raise ConfigError(f"{name}={value}: expected {kind}") from error
     return OmegaConf.to_object(arguments)  # type: ignore[return-value]
+
+
+def _spelled(entry: Field[Any]) -> str:
+    """The key of a field, which may be a word that Python keeps for itself: ``class_`` is the key ``class``."""
+    return entry.name.rstrip("_")
 
 
 def _required(entry: Field[Any]) -> bool:

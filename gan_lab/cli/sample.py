@@ -35,6 +35,10 @@ class SampleArguments:
         "generator, ema (its moving average) or auto (the average if there is one)", default="auto"
     )
     seed: int = _argument("of the latents", default=0)
+    class_: list[int] = field(
+        default_factory=list,
+        metadata={"help": "of a run with labels: the class to draw, or several in turn, such as 3 or [0,1]"},
+    )
     allowed_targets: list[str] = field(
         default_factory=list, metadata={"help": "packages besides gan_lab, torch.nn and torch.optim that may be named"}
     )
@@ -66,7 +70,13 @@ def _sample() -> None:
     from gan_lab.runs.sample import sample, write
 
     samples = sample(
-        folder, arguments.num, arguments.interpolate, arguments.weights, arguments.seed, arguments.allowed_targets
+        folder,
+        arguments.num,
+        arguments.interpolate,
+        arguments.weights,
+        arguments.seed,
+        arguments.allowed_targets,
+        arguments.class_ or None,
     )
     write(samples, out, columns=arguments.interpolate or None)
     print(f"{len(samples)} samples of {shown(folder.path)} in {shown(out)}")

@@ -35,6 +35,11 @@ def fitted(where: str, made: Callable[..., Any], block: Mapping[str, Any]) -> di
     return {key: _as_floats(value) if key in floats else value for key, value in block.items()}
 
 
+def asked_for(made: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the arguments that a class or function names."""
+    return {name: value for name, value in arguments.items() if name in _parameters(made)}
+
+
 def _parameters(made: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     try:
         return inspect.signature(made).parameters

@@ -145,6 +145,10 @@ def check_values(config: DictConfig) -> None:
     _check_budget(config)
     if config.ema_decay is not None and config.ema_decay >= 1:
         raise ConfigError(f"ema_decay={config.ema_decay}: expected null or a number from 0 to below 1")
+    if config.ema.half_life is not None and config.ema_decay is not None:
+        raise ConfigError(f"ema.half_life={config.ema.half_life}: expected null with ema_decay={config.ema_decay}")
+    if config.ema.ramp is not None and config.ema.half_life is None:
+        raise ConfigError(f"ema.ramp={config.ema.ramp}: expected null without ema.half_life, which it shortens")
     if not isinstance(config.compile, bool) and config.compile != "cudagraph":
         raise ConfigError(f"compile={config.compile}: expected true, false or cudagraph")
     if config.compile == "cudagraph":
@@ -289,6 +293,9 @@ _LATER: dict[tuple[str, ...], Any] = {
     ("loss", "terms"): {},
     ("evaluation", "verdict", "coverage"): 0.1,
     ("model", "packing"): 1,
+    ("conditional",): "none",
+    ("ema",): {"half_life": None, "ramp": None},
+    ("generator_batch_factor",): 1,
     ("model", "generator", "conditioning"): "concat",
     ("model", "discriminator", "conditioning"): "none",
 }

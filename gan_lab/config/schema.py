@@ -55,6 +55,14 @@ class ClipGradConfig:
 
 
 @dataclass
+class AverageConfig:
+    """The generator's moving average by the number of samples, instead of by ``ema_decay``."""
+
+    half_life: float | None = _above(0, default=None)
+    ramp: float | None = _above(0, default=None)
+
+
+@dataclass
 class BudgetConfig:
     """Limits of training besides ``iterations``."""
 
@@ -117,6 +125,7 @@ class TrainConfig:
     trainer: Any = MISSING
     optimizer: NetworksConfig = field(default_factory=NetworksConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    conditional: str = _one_of("none", "concat", "projection", "auxiliary", "per_class", default="none")
     seed: int = _at_least(0, 2**32 - 1, default=MISSING)
     iterations: int = _at_least(1, 10**12, default=MISSING)
     batch_size: int = _at_least(1, default=MISSING)
@@ -129,6 +138,8 @@ class TrainConfig:
     lr_warmup: int = _at_least(0, default=MISSING)
     clip_grad: ClipGradConfig = field(default_factory=ClipGradConfig)
     ema_decay: float | None = _at_least(0, default=None)
+    ema: AverageConfig = field(default_factory=AverageConfig)
+    generator_batch_factor: int = _at_least(1, 1024, default=1)  # configurations of earlier versions lack it
     allow_batchnorm_penalty: bool = MISSING
     joint_batch: bool | None = None
     compile: Any = False

@@ -1,5 +1,6 @@
 """Adversarial losses from independent parts: a recipe is an objective, penalties, terms and a constraint."""
 
+from gan_lab.losses.classification import Classification, ClassificationTerm
 from gan_lab.losses.constraints import Constraint, SpectralNorm, WeightClip
 from gan_lab.losses.judge import Judge
 from gan_lab.losses.objectives import (
@@ -28,6 +29,8 @@ __all__ = [
     "DRAGAN",
     "R1",
     "R2",
+    "Classification",
+    "ClassificationTerm",
     "Constraint",
     "GeneratorStep",
     "GradientPenalty",

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
 from gan_lab.losses.objectives import first_head
+from gan_lab.models.conditions import Judgement
 
 
 @dataclass(frozen=True, eq=False)
@@ -13,18 +15,25 @@ class Judge:
     """Maps samples ``[B, …]`` to logits ``[B]`` of the discriminator's first head, with the batch's labels bound.
 
     Args:
-        discriminator: maps samples, and labels if they are given, to logits ``[B]`` or ``[B, heads]``.
-        labels: the classes of the batch, ``[B]`` int64, or None. Real and generated samples share them, so that points
-            between a real and a generated sample have a class too.
+        discriminator: maps samples, and labels if they are given, to logits ``[B]`` or ``[B, heads]``, or to a
+            `gan_lab.models.Judgement`.
+        labels: what the discriminator is given, ``[B]`` int64, or None. Real and generated samples share them, so that
+            points between a real and a generated sample have a class too.
+        classes: the classes of the batch, ``[B]`` int64, whether or not the discriminator is given them; or None.
         real: this update's logits of the real samples, or None. Use them instead of calling the discriminator again.
         fake: the same for the generated samples.
+        real_classes: its class logits of the real samples, ``[B, classes]``, or None if it does not classify.
+        fake_classes: the same for the generated samples.
     """
 
-    discriminator: Callable[..., Tensor]
+    discriminator: Callable[..., Any]
     labels: Tensor | None = None
     real: Tensor | None = None
     fake: Tensor | None = None
+    classes: Tensor | None = None
+    real_classes: Tensor | None = None
+    fake_classes: Tensor | None = None
 
     def __call__(self, samples: Tensor) -> Tensor:
         arguments = (samples,) if self.labels is None else (samples, self.labels)
-        return first_head(self.discriminator(*arguments))
+        return first_head(Judgement.of(self.discriminator(*arguments)).logits)

@@ -6,7 +6,7 @@ They are to the generator what penalties are to the discriminator. A recipe name
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor, nn
 
@@ -41,6 +41,8 @@ class Term(Weighted):
     """A term of L_G; see `Weighted` for its arguments."""
 
     weight: float = 1.0
+    uses_real: ClassVar[bool] = True
+    """Whether it looks at the real samples of the generator's update, which are then drawn for it."""
 
     @abstractmethod
     def __call__(self, step: GeneratorStep) -> Tensor:

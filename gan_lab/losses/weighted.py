@@ -1,12 +1,12 @@
 """What penalties and terms share: a weight, and how often they are computed."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from torch import Tensor
 
-from gan_lab.validation import check_number, check_positive
+from gan_lab.validation import check_flag, check_number, check_positive
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,12 @@ class Weighted(ABC):
     every: int = 1
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            check_number(f"{type(self).__name__}.{name}", value, at_least=0)
+        for entry in fields(self):
+            name, value = f"{type(self).__name__}.{entry.name}", getattr(self, entry.name)
+            if isinstance(entry.default, bool):
+                check_flag(name, value)
+            else:
+                check_number(name, value, at_least=0)
         check_positive(f"{type(self).__name__}.every", self.every)
 
     @property

@@ -39,12 +39,14 @@ class RealSets:
         reference: held-out samples to compare with, ``[N, …]``.
         labels: their classes, ``[N]``; None if there are none, or one for each channel.
         others: training samples that are compared with the reference for the floor, ``[N, …]``.
+        other_labels: their classes, as ``labels``.
         learned: the dataset with the training samples that an extractor may learn from.
     """
 
     reference: Tensor
     labels: Tensor | None
     others: Tensor
+    other_labels: Tensor | None
     learned: Dataset
 
     @classmethod
@@ -68,8 +70,13 @@ class RealSets:
             learned = replace(
                 dataset, train=dataset.train[rest], train_labels=None if all_labels is None else all_labels[rest]
             )
+        other_labels = one_per_sample(dataset.train_labels)
         return cls(
-            dataset.test[held_out], None if labels is None else labels[held_out], dataset.train[order[:count]], learned
+            dataset.test[held_out],
+            None if labels is None else labels[held_out],
+            dataset.train[order[:count]],
+            None if other_labels is None else other_labels[order[:count]],
+            learned,
         )
 
 
@@ -107,11 +114,11 @@ class Evaluator:
             **comparison.measures.fingerprint(),
         }
         self._code = code_hash(*Path(__file__).parent.glob("*.py"), comparison.extractor.source)
-        self._reference = self._reference_side(real.reference)
+        self._reference = self._reference_side(real.reference, real.labels)
         comparison.check_reference(self._reference)
         key = self._key | {"metrics": list(comparison.measures.metrics), "train": len(dataset.train)}
         self.floor: dict[str, float] = cached(
-            "floors", key, lambda: comparison.compare(self._reference, comparison.look(real.others))
+            "floors", key, lambda: comparison.compare(self._reference, comparison.look(real.others, real.other_labels))
         )
         self.ceiling = comparison.ceiling(count)
 
@@ -119,17 +126,18 @@ class Evaluator:
     def _key(self) -> dict[str, Any]:
         return {"fingerprint": self.fingerprint, "code": self._code}
 
-    def _reference_side(self, samples: Tensor) -> Side:
+    def _reference_side(self, samples: Tensor, labels: Tensor | None) -> Side:
         def make() -> dict[str, Tensor]:
             side = self.comparison.look(samples)
             return {"features": side.features.cpu()} | ({} if side.logits is None else {"logits": side.logits.cpu()})
 
         made = cached("references", self._key, make)
         made = {name: tensor.to(self.comparison.device) for name, tensor in made.items()}
-        return Side(samples, made["features"], made.get("logits"), self.comparison.measures.k)
+        return Side(samples, made["features"], made.get("logits"), self.comparison.measures.k, labels)
 
     def _own_side(self, generator: nn.Module) -> Side:
-        return self.comparison.look(generate(generator, self.request.own_part()))
+        own = self.request.own_part()
+        return self.comparison.look(generate(generator, own), own.labels if takes_labels(generator) else None)
 
     def evaluate(self, generator: nn.Module) -> Evaluated:
         """Evaluate a generator. Several processes share the work, and each returns the whole result.

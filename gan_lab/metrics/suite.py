@@ -32,7 +32,8 @@ class Measures:
     """Which metrics are computed, and with which settings.
 
     Args:
-        metrics: some of ``fd``, ``kid``, ``prdc``, ``score``, ``classes``, ``modes``.
+        metrics: some of ``fd``, ``kid``, ``prdc``, ``score``, ``classes``, ``modes``, and of generators that are given
+            labels ``class_accuracy`` and ``intra_fd``.
         k: number of nearest neighbours for precision, recall, density and coverage.
         kid_subsets: number of pairs of subsets that the kernel distance is averaged over.
         kid_subset_size: number of samples in a subset.
@@ -79,22 +80,26 @@ class Side:
         features: ``[N, d]``.
         logits: ``[N, K]`` or ``[N, C, K]``; None if the extractor does not classify.
         k: number of the neighbour that `radii` reach to.
+        labels: the class of each sample, or that it was asked to be of, ``[N]``; None if there are none.
     """
 
     samples: Tensor
     features: Tensor
     logits: Tensor | None
     k: int
+    labels: Tensor | None = None
 
     @classmethod
     def whole(cls, parts: "Sequence[Side]", device: torch.device) -> "Side":
         """One set from the parts that several processes hold, with features and logits on ``device``."""
         logits = [part.logits.to(device) for part in parts if part.logits is not None]
+        labels = [part.labels for part in parts if part.labels is not None]
         return cls(
             torch.cat([part.samples for part in parts]),
             torch.cat([part.features.to(device) for part in parts]),
             torch.cat(logits) if logits else None,
             parts[0].k,
+            torch.cat(labels) if labels else None,
         )
 
     @cached_property
@@ -146,18 +151,18 @@ class Comparison:
             extractor.prepare(dataset)
         extractor.to(device).eval().requires_grad_(False)
         logits = self.look(dataset.test[:2]).logits
-        needing_logits = {"score", "classes"} | ({"modes"} if dataset.modes is None else set())
+        needing_logits = {"score", "classes", "class_accuracy"} | ({"modes"} if dataset.modes is None else set())
         for name in needing_logits.intersection(measures.metrics):
             if logits is None:
                 raise ConfigError(
                     f"evaluation.metrics: {name} takes an extractor that classifies, not {extractor.name}"
                 )
-        if "classes" in measures.metrics:
+        if "classes" in measures.metrics or "class_accuracy" in measures.metrics:
             assert logits is not None
             self._check_classes(logits)
 
-    def look(self, samples: Tensor, chunk: int = _CHUNK) -> Side:
-        """Compute the features of samples, ``chunk`` at a time.
+    def look(self, samples: Tensor, labels: Tensor | None = None, chunk: int = _CHUNK) -> Side:
+        """Compute the features of samples, ``chunk`` at a time; their labels stay with them.
 
         Raises:
             NotFinite: if a feature or logit is not finite.
@@ -183,7 +188,7 @@ class Comparison:
         logits = None if pairs[0][1] is None else torch.cat([logits for _, logits in pairs if logits is not None])
         if not features.isfinite().all() or (logits is not None and not logits.isfinite().all()):
             raise NotFinite(f"a feature by evaluation/extractor={self.extractor.name}")
-        return Side(samples, features, logits, self.measures.k)
+        return Side(samples, features, logits, self.measures.k, labels)
 
     def check_reference(self, real: Side) -> None:
         """Raise ConfigError if all real samples have the same features."""
@@ -243,6 +248,22 @@ class Comparison:
         number, divergence = class_histogram(predicted_classes(fake.logits).cpu(), self._stacked, uniform)
         return {"modes": float(number), "reverse_kl": divergence}
 
+    def _class_accuracy(self, real: Side, fake: Side) -> dict[str, float]:
+        """The share of samples that the classifier takes for what they are, or were asked to be."""
+        assert fake.logits is not None
+        right = fake.logits.argmax(-1).cpu() == _labels(fake)
+        return self._named({"class_accuracy": right.double().mean().item()})
+
+    def _intra_fd(self, real: Side, fake: Side) -> dict[str, float]:
+        """The mean over classes of the Fréchet distance between their samples, equally many on both sides."""
+        distances = []
+        for of_class in _labels(real).unique():
+            sides = [side.features[(_labels(side) == of_class).to(side.features.device)] for side in (real, fake)]
+            count = min(map(len, sides))
+            if count > 1:
+                distances.append(frechet_distance(*(Moments.of(features[:count]) for features in sides)))
+        return self._named({"intra_fd": sum(distances) / len(distances) if distances else float("nan")})
+
     # ---- what the metrics need of the dataset ----
 
     @cached_property
@@ -284,11 +305,22 @@ class Comparison:
             )
 
 
+def _labels(side: Side) -> Tensor:
+    if side.labels is None:
+        raise ConfigError(
+            "evaluation.metrics: class_accuracy and intra_fd take a generator that is given labels, as with "
+            "conditional=projection"
+        )
+    return side.labels
+
+
 _METRICS: dict[str, Callable[[Comparison, Side, Side], dict[str, float]]] = {
     "fd": Comparison._fd,
     "kid": Comparison._kid,
     "prdc": Comparison._prdc,
     "score": Comparison._score,
     "classes": Comparison._classes,
+    "class_accuracy": Comparison._class_accuracy,
+    "intra_fd": Comparison._intra_fd,
     "modes": Comparison._modes,
 }

@@ -13,15 +13,31 @@ DISCRIMINATOR_CONDITIONING = ("none", "concat", "projection", "auxiliary", "per_
 
 
 class Judgement(NamedTuple):
-    """What a discriminator with an auxiliary classifier gives.
+    """What a discriminator gives: the logits, and of one with an auxiliary classifier the classes.
 
     Args:
-        logits: ``[B]``, as of any discriminator.
-        classes: unnormalised log-probabilities of the classes, ``[B, classes]``.
+        logits: ``[B]`` or ``[B, heads]``.
+        classes: unnormalised log-probabilities of the classes, ``[B, classes]``; None if it does not classify.
     """
 
     logits: Tensor
-    classes: Tensor
+    classes: Tensor | None = None
+
+    @classmethod
+    def of(cls, judged: "Tensor | Judgement") -> "Judgement":
+        """What a discriminator returned, which may be logits alone."""
+        return judged if isinstance(judged, Judgement) else cls(judged)
+
+    def to(self, dtype: torch.dtype) -> "Judgement":
+        """The same in another precision."""
+        return Judgement(self.logits.to(dtype), None if self.classes is None else self.classes.to(dtype))
+
+    def halves(self) -> "tuple[Judgement, Judgement]":
+        """That of the first half of the samples, and of the second."""
+        first, second = self.logits.chunk(2)
+        if self.classes is None:
+            return Judgement(first), Judgement(second)
+        return Judgement(first, self.classes.chunk(2)[0]), Judgement(second, self.classes.chunk(2)[1])
 
 
 def takes_labels(network: nn.Module) -> bool:

@@ -163,7 +163,7 @@ def load_generator(folder: RunFolder, weights: str, allowed_targets: Sequence[st
         raise ConfigError("weights=ema: the run kept no moving average; expected generator or auto")
     prefix = "ema." if has_average and weights != "generator" else "generator."
     config = folder.configuration.read(allowed_targets)
-    generator = build_generator(config, tuple(checkpoint["sample_shape"]))
+    generator = build_generator(config, tuple(checkpoint["sample_shape"]), checkpoint.get("class_counts"))
     try:
         generator.load_state_dict({key.removeprefix(prefix): state[key] for key in state if key.startswith(prefix)})
     except RuntimeError as error:

@@ -7,13 +7,13 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from gan_lab.config.arguments import fitted
+from gan_lab.config.arguments import asked_for, fitted
 from gan_lab.config.checks import named_targets
 from gan_lab.config.messages import blame
 from gan_lab.config.targets import check_kind, check_targets
 from gan_lab.datasets import Dataset, Request
 from gan_lab.errors import ConfigError
-from gan_lab.metrics import Comparison, Evaluator, Extractor, Measures, RealSets, as_extractor
+from gan_lab.metrics import Classifier, Comparison, Evaluator, Extractor, Measures, RealSets, as_extractor
 from gan_lab.models.latents import Prior
 from gan_lab.models.packing import packed_shape
 from gan_lab.seeds import derive
@@ -29,14 +29,15 @@ def build(config: DictConfig, key: str, **arguments: Any) -> Any:
     Args:
         config: a resolved configuration (`gan_lab.config.checks.resolved`).
         key: where the node is.
-        arguments: passed on beside the node's own.
+        arguments: passed on beside the node's own, each if the class asks for it by name.
     """
     node: Any = OmegaConf.to_container(OmegaConf.select(config, key), resolve=False)
     found = check_targets(named_targets(node, key), config.allowed_targets)
     whole = OmegaConf.create()
     OmegaConf.update(whole, key, _fitted(node, key, found), force_add=True)  # in its place, which errors tell
     with blame(key):
-        made = instantiate(OmegaConf.select(whole, key), **arguments, _convert_="all")
+        taken = asked_for(found[f"{key}._target_"], arguments)
+        made = instantiate(OmegaConf.select(whole, key), **taken, _convert_="all")
     if not node.get("_partial_", False):
         check_kind(key, made)
     return made
@@ -91,19 +92,56 @@ def build_dataset(config: DictConfig) -> Dataset:
     return dataset
 
 
-def build_generator(config: DictConfig, sample_shape: tuple[int, ...]) -> torch.nn.Module:
-    """The configured generator."""
-    return _network(build(config, "model.generator", latent_dim=config.latent_dim, sample_shape=sample_shape))
+def build_generator(
+    config: DictConfig, sample_shape: tuple[int, ...], class_counts: Sequence[int] | None = None
+) -> torch.nn.Module:
+    """The configured generator.
+
+    Args:
+        config: the configuration.
+        sample_shape: of one sample.
+        class_counts: number of training samples of each class; None if they have none.
+    """
+    settings = {"latent_dim": config.latent_dim, "sample_shape": sample_shape, "classes": classes(config, class_counts)}
+    return _network(build(config, "model.generator", **settings))
 
 
-def build_discriminator(config: DictConfig, sample_shape: tuple[int, ...]) -> torch.nn.Module:
-    """The configured discriminator, of packs of samples of this shape."""
-    return _network(build(config, "model.discriminator", sample_shape=packed_shape(sample_shape, config.model.packing)))
+def build_discriminator(
+    config: DictConfig, sample_shape: tuple[int, ...], class_counts: Sequence[int] | None = None
+) -> torch.nn.Module:
+    """The configured discriminator, of packs of samples of this shape; the arguments are as of `build_generator`."""
+    settings = {
+        "sample_shape": packed_shape(sample_shape, config.model.packing),
+        "classes": classes(config, class_counts),
+    }
+    return _network(build(config, "model.discriminator", **settings))
+
+
+def classes(config: DictConfig, class_counts: Sequence[int] | None) -> int | None:
+    """The number of classes that the networks are told of: the dataset's, if ``conditional`` asks for labels.
+
+    Raises:
+        ConfigError: if it does, and the dataset has none.
+    """
+    if config.conditional == "none":
+        return None
+    if class_counts is None:
+        raise ConfigError(
+            f"conditional={config.conditional}: expected none, as the dataset has no label for each sample"
+        )
+    if len(class_counts) < 2:
+        raise ConfigError(f"conditional={config.conditional}: expected none, as all samples are of one class")
+    return len(class_counts)
 
 
 def _network(network: torch.nn.Module) -> torch.nn.Module:
     # convolutions are faster with the channels last in memory, on processors and GPUs alike
     return network.to(memory_format=torch.channels_last)
+
+
+def keeps_average(config: DictConfig) -> bool:
+    """Whether the run keeps a moving average of the generator's weights."""
+    return config.ema_decay is not None or config.ema.half_life is not None
 
 
 def latent_prior(config: DictConfig) -> Prior:
@@ -143,8 +181,17 @@ def build_evaluator(config: DictConfig, dataset: Dataset) -> Evaluator:
     extractor = build_extractor(config.evaluation, config.allowed_targets)
     real = RealSets.of(dataset, config.evaluation.samples, extractor.learns)
     count = len(real.reference)
-    comparison = build_comparison(config.evaluation, extractor, real.learned, count, config.trainer.accelerator)
+    evaluation = config.evaluation.copy()
+    if config.conditional != "none":
+        evaluation.metrics = [*evaluation.metrics, *_of_classes(extractor, evaluation.metrics)]
+    comparison = build_comparison(evaluation, extractor, real.learned, count, config.trainer.accelerator)
     return Evaluator(dataset, real, comparison, fixed_request(config, "evaluation", count, real.labels))
+
+
+def _of_classes(extractor: Extractor, metrics: Sequence[str]) -> list[str]:
+    """The metrics that every run with labels gets, beside those that are asked for."""
+    wanted = ["class_accuracy", "intra_fd"] if isinstance(extractor, Classifier) else ["intra_fd"]
+    return [name for name in wanted if name not in metrics]
 
 
 def build_extractor(evaluation: DictConfig, allowed: Sequence[str]) -> Extractor:

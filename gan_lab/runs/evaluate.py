@@ -21,7 +21,7 @@ from gan_lab.errors import CannotGoOn, ConfigError, NotFinite, shown
 from gan_lab.metrics import signals
 from gan_lab.metrics.evaluator import DEFINITION
 from gan_lab.runs.checkpoints import load_generator
-from gan_lab.runs.components import build_comparison, build_dataset, build_evaluator, build_extractor
+from gan_lab.runs.components import build_comparison, build_dataset, build_evaluator, build_extractor, keeps_average
 from gan_lab.runs.folder import RunFolder
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def evaluate_run(
     except NotFinite as error:
         raise ConfigError(f"{run.path}: at iteration {run.status()['iteration']}, {error}") from error
     evaluation = {
-        "fingerprint": evaluator.fingerprint | {"ema": config.ema_decay is not None and weights != "generator"},
+        "fingerprint": evaluator.fingerprint | {"ema": keeps_average(config) and weights != "generator"},
         "metrics": metrics,
         "floor": evaluator.floor,
         "ceiling": evaluator.ceiling,

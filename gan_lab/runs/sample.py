@@ -5,28 +5,50 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from omegaconf import DictConfig
 from torch import Tensor
 
 from gan_lab.datasets.batch import Request
 from gan_lab.errors import ConfigError
 from gan_lab.metrics.evaluator import generate
-from gan_lab.runs.checkpoints import load_generator
+from gan_lab.models.conditions import takes_labels
+from gan_lab.runs.checkpoints import load_checkpoint, load_generator
 from gan_lab.runs.components import latent_prior
 from gan_lab.runs.folder import RunFolder
 from gan_lab.seeds import derive
 from gan_lab.storage.files import replacing
 from gan_lab.storage.pictures import draw_grid, draw_points, save_animation, save_picture
+from gan_lab.validation import is_whole
 
 _BATCH = 64
 
 
 def sample(
-    folder: RunFolder, count: int, interpolate: int, weights: str, seed: int, allowed_targets: Sequence[str] = ()
+    folder: RunFolder,
+    count: int,
+    interpolate: int = 0,
+    weights: str = "auto",
+    seed: int = 0,
+    allowed_targets: Sequence[str] = (),
+    labels: Sequence[int] | None = None,
 ) -> Tensor:
     """uint8 ``[N, C, H, W]`` or points ``[N, D]``: N is count, or count × interpolate along as many paths.
 
     The first samples of a seed do not depend on how many are drawn: the generator gets them in batches of one size, as
     its last digits may depend on that.
+
+    Args:
+        folder: the run.
+        count: number of samples or paths.
+        interpolate: steps of a path; 0 for single samples.
+        weights: as of `load_generator`.
+        seed: of the latents.
+        allowed_targets: as of `load_generator`.
+        labels: the classes of the samples, or paths, one after the other and again from the beginning; None asks for
+            all classes in turn. Generators without labels take None alone.
+
+    Raises:
+        ConfigError: for labels that the generator cannot be given.
     """
     config = folder.configuration.read()
     latents = latent_prior(config).first(_whole(2 * count if interpolate else count), derive(seed, "sample"))
@@ -35,7 +57,32 @@ def sample(
     wanted = count * max(1, interpolate)
     latents = latents[: _whole(wanted)]
     generator = load_generator(folder, weights, allowed_targets)
-    return torch.cat([generate(generator, part) for part in Request(latents).split(_BATCH)])[:wanted]
+    classes = _classes(config, folder, generator, labels)
+    if classes is not None:
+        classes = classes[torch.arange(len(latents)) // max(1, interpolate) % len(classes)]
+    return torch.cat([generate(generator, part) for part in Request(latents, classes).split(_BATCH)])[:wanted]
+
+
+def _classes(
+    config: DictConfig, folder: RunFolder, generator: torch.nn.Module, labels: Sequence[int] | None
+) -> Tensor | None:
+    """The classes to ask for in turn, or None of a generator that takes none."""
+    if not takes_labels(generator):
+        if labels is not None:
+            raise ConfigError(f"class={_listed(labels)}: the run's generator takes no labels; expected none")
+        return None
+    count = len(load_checkpoint(folder.last_checkpoint).get("class_counts") or [])
+    if not count:
+        raise ConfigError(f"{folder.last_checkpoint}: it lacks the number of classes; expected a newer checkpoint")
+    if labels is None:
+        return torch.arange(count)
+    if not labels or not all(is_whole(label) and 0 <= label < count for label in labels):
+        raise ConfigError(f"class={_listed(labels)}: expected classes from 0 to {count - 1}, such as 3 or [0,1]")
+    return torch.tensor(labels)
+
+
+def _listed(labels: Sequence[int]) -> str:
+    return str(labels[0]) if len(labels) == 1 else f"[{','.join(map(str, labels))}]"
 
 
 def _whole(count: int) -> int:

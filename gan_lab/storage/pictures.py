@@ -17,14 +17,15 @@ from gan_lab.storage.files import replacing
 _PIXELS = 640  # the side of a picture; small images are enlarged until a grid is about as wide
 
 
-def draw(samples: Tensor, real: Tensor) -> np.ndarray:
+def draw(samples: Tensor, real: Tensor, columns: int | None = None) -> np.ndarray:
     """A picture of the samples, uint8 ``[H, W, 3]``.
 
     Args:
         samples: ``[N, C, H, W]`` uint8 pixels, C being 1 or 3, or points ``[N, 2]``.
         real: real points to draw behind generated points; unused for images.
+        columns: as of `draw_grid`; unused for points.
     """
-    return draw_grid(samples) if samples.ndim == 4 else draw_points(samples, real)
+    return draw_grid(samples, columns) if samples.ndim == 4 else draw_points(samples, real)
 
 
 def draw_grid(images: Tensor, columns: int | None = None) -> np.ndarray:

@@ -32,6 +32,7 @@ from gan_lab.config.messages import blame
 from gan_lab.config.targets import check_targets
 from gan_lab.datasets.batch import one_per_sample
 from gan_lab.datasets.data_module import InMemoryData
+from gan_lab.datasets.dataset import Dataset
 from gan_lab.distributed.batchnorm import over_all_processes
 from gan_lab.distributed.strategy import SharedBatch
 from gan_lab.errors import ConfigError
@@ -43,7 +44,9 @@ from gan_lab.runs.components import (
     build_discriminator,
     build_evaluator,
     build_generator,
+    classes,
     fixed_request,
+    keeps_average,
     latent_prior,
     statistics_requests,
 )
@@ -51,9 +54,9 @@ from gan_lab.runs.request import RunRequest
 from gan_lab.runs.resume import Start
 from gan_lab.runs.stop_signals import Stop
 from gan_lab.seeds import derive
-from gan_lab.training.compatibility import check_combination, check_networks
+from gan_lab.training.compatibility import check_combination, check_labels, check_networks
 from gan_lab.training.runtime import check_devices
-from gan_lab.training.schedules import Schedule
+from gan_lab.training.schedules import Decay, Schedule
 
 log = logging.getLogger(__name__)
 
@@ -70,13 +73,13 @@ def build_module(
         class_counts: number of training samples of each class, or None.
     """
     pl.seed_everything(config.seed, verbose=False)
-    generator = build_generator(config, sample_shape)
-    discriminator = build_discriminator(config, sample_shape)
+    generator = build_generator(config, sample_shape, class_counts)
+    discriminator = build_discriminator(config, sample_shape, class_counts)
+    if config.conditional != "none":
+        check_labels(config.conditional, generator, discriminator)
     loss = build(config, "loss")
     packing = config.model.packing
-    check_networks(
-        loss.objective, generator, discriminator, config.latent_dim, sample_shape, config.batch_size, packing
-    )
+    check_networks(loss, generator, discriminator, config.latent_dim, sample_shape, config.batch_size, packing)
     if processes > 1:
         generator, discriminator = over_all_processes(generator), over_all_processes(discriminator)
     if loss.constraint is not None:
@@ -84,7 +87,7 @@ def build_module(
     if config.trainer.precision == "64-true":  # before the optimizers, some of which make their state at once
         generator, discriminator = generator.double(), discriminator.double()
     players = {
-        "generator": build_player(config, "generator", generator, config.ema_decay),
+        "generator": build_player(config, "generator", generator, averaging(config)),
         "discriminator": build_player(config, "discriminator", discriminator),
     }
     for oddity in check_combination(
@@ -111,7 +114,7 @@ def build_module(
     )
 
 
-def build_player(config: DictConfig, name: str, network: torch.nn.Module, ema_decay: float | None = None) -> Player:
+def build_player(config: DictConfig, name: str, network: torch.nn.Module, average: Decay | None = None) -> Player:
     """A player with the optimizer that the configuration has for its name."""
     key = f"optimizer.{name}"
     make_optimizer = build(config, key)
@@ -126,7 +129,15 @@ def build_player(config: DictConfig, name: str, network: torch.nn.Module, ema_de
             "expected one with an argument capturable, such as Adam or RMSprop"
         )
     skips = config.on_divergence == "skip_update"
-    return Player(name, network, optimizer, schedule, config.clip_grad[name], ema_decay, skips)
+    return Player(name, network, optimizer, schedule, config.clip_grad[name], average, skips)
+
+
+def averaging(config: DictConfig) -> Decay | None:
+    """The decay of the generator's moving average; None if it keeps none."""
+    if not keeps_average(config):
+        return None
+    batch = config.batch_size * config.model.packing
+    return Decay(config.ema_decay, config.ema.half_life, config.ema.ramp, batch)
 
 
 def build_trainer(
@@ -153,6 +164,19 @@ def build_trainer(
         enable_progress_bar=False,
         enable_model_summary=False,
     )
+
+
+def pictured_classes(config: DictConfig, dataset: Dataset) -> tuple[Any, int | None]:
+    """The labels of the pictures' samples, and the images in a row: with labels each row is of one class.
+
+    Without, the labels are those of held-out samples, for generators that take some all the same; None if there are
+    none.
+    """
+    count = classes(config, dataset.class_counts)
+    if count is None:
+        return one_per_sample(dataset.test_labels), None
+    columns = max(1, config.pictures.samples // count)
+    return torch.arange(min(count, config.pictures.samples)).repeat_interleave(columns), columns
 
 
 class Training:
@@ -186,7 +210,8 @@ class Training:
         self.stopwatch = Stopwatch()
         self.curves = Curves(folder, config.log_every, self.stopwatch, start.purge_step)
         self.evaluation = Evaluation(self.evaluator, config.evaluation.every, self.curves, self.stopwatch)
-        asked = fixed_request(config, "samples", config.pictures.samples, one_per_sample(self.dataset.test_labels))
+        labels, columns = pictured_classes(config, self.dataset)
+        asked = fixed_request(config, "samples", config.pictures.samples if columns is None else len(labels), labels)
         real, every = self.dataset.test[:2500], config.pictures.every
         checkpoints = Checkpoints(
             request.folder, **config.checkpoint, dataset=self.dataset, curves=self.curves, stopwatch=self.stopwatch
@@ -197,7 +222,7 @@ class Training:
             Deadline(config.budget.seconds, self.stopwatch),
             self.curves,
             self.evaluation,
-            Pictures(folder, asked, real, every, self.curves, self.stopwatch),
+            Pictures(folder, asked, real, every, self.curves, self.stopwatch, columns),
             checkpoints,
             ProgressBar(f"{request.names['dataset']} {request.names['loss']}", self.curves),
             Signals(stop, checkpoints),

@@ -3,12 +3,21 @@
 from collections.abc import Iterator, Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
 from gan_lab.errors import ConfigError
-from gan_lab.losses import Constraint, Objective, SpectralNorm, Wasserstein, WeightClip
+from gan_lab.losses import (
+    Classification,
+    ClassificationTerm,
+    Constraint,
+    Objective,
+    Recipe,
+    SpectralNorm,
+    Wasserstein,
+    WeightClip,
+)
 from gan_lab.models.conditions import Judgement, some_labels, takes_labels
 from gan_lab.models.packing import packed_shape
 
@@ -16,7 +25,7 @@ _NORMS = (_BatchNorm, nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm1d, nn.Instance
 
 
 def check_networks(
-    objective: Objective,
+    loss: Recipe,
     generator: nn.Module,
     discriminator: nn.Module,
     latent_dim: int,
@@ -38,23 +47,45 @@ def check_networks(
             raise ConfigError(f"model.packing={packing}: expected 1, as model.{name} takes labels")
     with torch.no_grad():
         samples = generator.eval()(torch.zeros(2, latent_dim), *some_labels(generator, 2))
-        logits = discriminator.eval()(torch.zeros(2, *packed_shape(shape, packing)), *some_labels(discriminator, 2))
+        judged = discriminator.eval()(torch.zeros(2, *packed_shape(shape, packing)), *some_labels(discriminator, 2))
     generator.train()
     discriminator.train()
-    if isinstance(logits, Judgement):
-        raise ConfigError(
-            "model.discriminator: it classifies its samples, which no part of the loss looks at; expected logits alone"
-        )
+    logits = Judgement.of(judged).logits
+    _check_classification(loss, judged)
     if samples.shape[1:] != shape:
         raise ConfigError(
             f"model.generator: it draws samples of shape {list(samples.shape[1:])}, expected {list(shape)}"
         )
-    heads = objective.heads
+    heads = loss.objective.heads
     if logits.shape != ((2,) if heads == 1 else (2, heads)):
         found, asked = (f"[B{''.join(f', {n}' for n in dims)}]" for dims in (logits.shape[1:], [heads] * (heads > 1)))
         raise ConfigError(
-            f"model.discriminator: it gives logits {found}, and {type(objective).__name__} takes {asked}; "
+            f"model.discriminator: it gives logits {found}, and {type(loss.objective).__name__} takes {asked}; "
             "model.discriminator.attention=true adds a second logit, false removes it"
+        )
+
+
+def check_labels(conditional: str, generator: nn.Module, discriminator: nn.Module) -> None:
+    """Raise ConfigError unless the generator takes labels and the discriminator looks at them."""
+    if not takes_labels(generator):
+        raise ConfigError(f"conditional={conditional}: expected none, as model.generator takes no labels")
+    if not takes_labels(discriminator) and conditional != "auxiliary":
+        raise ConfigError(f"conditional={conditional}: expected none, as model.discriminator takes no labels")
+
+
+def _check_classification(loss: Recipe, judged: Tensor | Judgement) -> None:
+    """Raise ConfigError if the discriminator classifies and no part of the loss looks at it, or the other way round."""
+    looking = [f"penalties.{name}" for name, one in loss.penalties.items() if isinstance(one, Classification)]
+    looking += [f"terms.{name}" for name, one in loss.terms.items() if isinstance(one, ClassificationTerm)]
+    classifies = isinstance(judged, Judgement) and judged.classes is not None
+    if classifies and not looking:
+        raise ConfigError(
+            "model.discriminator: it classifies its samples, which no part of the loss looks at; "
+            "conditional=auxiliary brings the parts that do"
+        )
+    if looking and not classifies:
+        raise ConfigError(
+            f"loss.{looking[0]}: expected a discriminator that classifies, such as conditional=auxiliary makes"
         )
 
 
