@@ -74,6 +74,7 @@ def parse(command: str, schema: type[Arguments], words: Sequence[str]) -> Argume
         if name not in given:
             raise ConfigError(f"{name}=...: missing; {command} --help explains it")
     texts = {entry.name for entry in fields(schema) if entry.type in (str, str | None)}  # type: ignore[arg-type]
+    lists = {entry.name for entry in fields(schema) if entry.default_factory is list}  # type: ignore[arg-type]
     arguments = OmegaConf.structured(schema)
     for name, _, value in (word.partition("=") for word in words):
         if not value:
@@ -81,10 +82,10 @@ def parse(command: str, schema: type[Arguments], words: Sequence[str]) -> Argume
         known = names[name]
         try:
             given_value = value if known in texts else yaml.safe_load(value)
-            one_of_list = OmegaConf.is_list(arguments[known]) and is_whole(given_value)
+            one_of_list = known in lists and is_whole(given_value)
             arguments[known] = [given_value] if one_of_list else given_value
         except (yaml.YAMLError, ValidationError) as error:
-            kind = "a list, such as [a,b]" if OmegaConf.is_list(arguments[known]) else "a whole number"
+            kind = "a list, such as [a,b]" if known in lists else "a whole number"
             raise ConfigError(f"{name}={value}: expected {kind}") from error
     return OmegaConf.to_object(arguments)  # type: ignore[return-value]
 

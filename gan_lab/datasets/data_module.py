@@ -22,6 +22,7 @@ class InMemoryData(pl.LightningDataModule):
         iterations: length of the run.
         seed: the run's seed.
         generator_uses_real: whether the generator's updates look at real samples; their labels they always have.
+        generator_batch_factor: samples in one update of the generator, as a multiple of ``batch_size``.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class InMemoryData(pl.LightningDataModule):
         iterations: int,
         seed: int,
         generator_uses_real: bool,
+        generator_batch_factor: int = 1,
     ) -> None:
         super().__init__()
         self.dataset = dataset
@@ -42,6 +44,7 @@ class InMemoryData(pl.LightningDataModule):
         self.iterations = iterations
         self.seed = seed
         self.generator_uses_real = generator_uses_real
+        self.generator_batch_factor = generator_batch_factor
 
     def train_dataloader(self) -> DrawStream:
         assert self.trainer is not None
@@ -56,7 +59,8 @@ class InMemoryData(pl.LightningDataModule):
             # second epoch when a run continues to more iterations
             return BatchStream(samples, updates * self.batch_size, self.iterations + 1, self.seed, labels, **settings)
 
-        generator = stream(self.n_generator, purpose="generator_batches", with_samples=self.generator_uses_real)
+        updates = self.n_generator * self.generator_batch_factor
+        generator = stream(updates, purpose="generator_batches", with_samples=self.generator_uses_real)
         return DrawStream(stream(self.n_critic), generator)
 
 

@@ -82,9 +82,10 @@ def build_dataset(config: DictConfig) -> Dataset:
     dataset = build(config, "dataset")
     if not isinstance(dataset, Dataset):
         raise ConfigError(f"dataset: {config.dataset._target_} makes a {type(dataset).__name__}: expected a Dataset")
-    packing = config.model.packing
-    if config.batch_size * packing > len(dataset.train):
+    packing, factor = config.model.packing, config.generator_batch_factor
+    if config.batch_size * packing * factor > len(dataset.train):
         packs = "" if packing == 1 else f" with model.packing={packing}"
+        packs += "" if factor == 1 else f" with generator_batch_factor={factor}"
         raise ConfigError(
             f"batch_size={config.batch_size}{packs}: the dataset has {len(dataset.train)} training samples, "
             "and a batch may not be larger"
@@ -182,6 +183,11 @@ def build_evaluator(config: DictConfig, dataset: Dataset) -> Evaluator:
     real = RealSets.of(dataset, config.evaluation.samples, extractor.learns)
     count = len(real.reference)
     evaluation = config.evaluation.copy()
+    if config.conditional == "none" and (wrong := {"class_accuracy", "intra_fd"}.intersection(evaluation.metrics)):
+        raise ConfigError(
+            f"evaluation.metrics: {min(wrong)} takes a generator that is given labels; expected conditional=projection "
+            "or another way"
+        )
     if config.conditional != "none":
         evaluation.metrics = [*evaluation.metrics, *_of_classes(extractor, evaluation.metrics)]
     comparison = build_comparison(evaluation, extractor, real.learned, count, config.trainer.accelerator)

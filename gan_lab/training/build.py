@@ -251,6 +251,7 @@ class Training:
             config.iterations,
             config.seed,
             self.module.generator_uses_real,
+            config.generator_batch_factor,
         )
         # Lightning loads the checkpoint before it converts the module: float64 would be rounded
         trainer.precision_plugin.convert_module(self.module)

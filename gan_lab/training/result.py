@@ -20,7 +20,8 @@ from gan_lab.training.build import Training
 def result_of(request: RunRequest, training: Training) -> dict[str, Any]:
     """The content of result.json, once training is over."""
     updates, evaluator = training.module.updates, training.evaluator
-    looked = updates["discriminator"] + (updates["generator"] if training.module.generator_uses_real else 0)
+    of_generator = updates["generator"] * request.config.generator_batch_factor
+    looked = updates["discriminator"] + (of_generator if training.module.generator_uses_real else 0)
     thresholds = Thresholds(**request.config.evaluation.verdict)
     return {
         "schema": 1,

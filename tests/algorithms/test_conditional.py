@@ -1,0 +1,156 @@
+"""The group conditional: which networks are given labels, what refuses, what is measured and drawn."""
+
+import pytest
+import torch
+from command_runs import ended, refusal
+from omegaconf import OmegaConf
+from training_runs import SMALL, checkpoint, killed, train_in, unequal, weights_of
+
+from gan_lab.cli.sample import main as sample_main
+from gan_lab.cli.train import main
+from gan_lab.config.checks import hash_of
+from gan_lab.errors import ConfigError
+from gan_lab.runs.components import classes
+from gan_lab.runs.sample import sample
+from gan_lab.training.build import build_module
+from gan_lab.training.schedules import Decay
+
+WAYS = ["concat", "projection", "auxiliary", "per_class"]
+COUNTS = [130] * 10
+MODELS = {
+    "mlp": ["model.generator.hidden=[16]", "model.discriminator.hidden=[16]"],
+    "dcgan": ["model.generator.channels=4", "model.discriminator.channels=4"],
+    "sngan_cnn": ["model.generator.channels=4", "model.discriminator.channels=4"],
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("loss", ["hinge", "wgan_gp", "rsgan", "sngan"])
+def test_every_way_on_every_model_makes_an_iteration(composed, model, way, loss):
+    from gan_lab.datasets import Batch, Draw
+
+    config = composed(f"model={model}", *MODELS[model], f"conditional={way}", f"loss={loss}", "batch_size=4",
+                      "latent_dim=6")  # fmt: skip
+    module = build_module(config, (1, 8, 8), class_counts=[4, 4, 4])
+    start = {name: weight.detach().clone() for name, weight in module.named_parameters()}
+    labels = torch.arange(4 * config.n_critic) % 3
+    real = Batch(torch.randn(len(labels), 1, 8, 8).clamp(-1, 1), labels)
+    reals = real.samples[:4] if module.generator_uses_real else torch.empty(4, 0)
+    curves = module.iterate(Draw(real, Batch(reals, labels[:4])))
+    assert all(value.isfinite().all() for value in curves.values())
+    assert ("loss/classification" in curves) == (way == "auxiliary")
+    end = dict(module.named_parameters())
+    assert [key for key in start if torch.equal(start[key], end[key]) and not key.endswith("bias")] == []
+
+
+def test_without_labels_nothing_is_given_any(composed):
+    plain, none = build_module(composed(*SMALL), (1, 8, 8)), build_module(composed(*SMALL), (1, 8, 8), 1, COUNTS)
+    assert plain.state_dict().keys() == none.state_dict().keys()
+    assert not none.players["generator"].takes_labels
+    before, now = composed(*SMALL), composed(*SMALL)
+    del before.conditional, before.ema, before.generator_batch_factor, before.model.packing
+    assert hash_of(OmegaConf.to_container(before)) == hash_of(OmegaConf.to_container(now))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_run_with_labels_is_measured_drawn_sampled_and_resumed(composed, tmp_path, monkeypatch, way):
+    config = composed(*SMALL, f"conditional={way}", "iterations=6", "checkpoint.every=3", "pictures.samples=20",
+                      "ema_decay=0.9")  # fmt: skip
+    config.evaluation.extractor.steps = 20
+    folder = train_in(tmp_path / "run", config)
+    result = folder.result()
+    names = {"class_accuracy_classifier", "intra_fd_classifier"}
+    assert names <= result["metrics"].keys()
+    assert names <= result["floor"].keys()
+    assert 0 <= result["metrics"]["class_accuracy_classifier"] <= 1
+    assert result["floor"]["class_accuracy_classifier"] > result["metrics"]["class_accuracy_classifier"]
+    assert checkpoint(folder)["class_counts"] == [len_ for len_ in checkpoint(folder)["class_counts"] if len_ > 50]
+    with killed(4):
+        train_in(tmp_path / "part", config)
+    train_in(tmp_path / "part", config, resume=True)
+    assert unequal(weights_of(folder), weights_of(type(folder)(tmp_path / "part"))) == []
+    (folder.path / ".hydra").mkdir()
+    OmegaConf.save(config, folder.path / ".hydra" / "config.yaml")
+    turns, threes = sample(folder, 20), sample(folder, 20, labels=[3])
+    assert torch.equal(turns[3::10], threes[3::10])
+    assert not torch.equal(turns[0], threes[0])
+    line = ["gan-lab-sample", "run=run", "out=x.png", "num=4"]
+    assert ended(monkeypatch, tmp_path, sample_main, *line, "class=3") == 0
+    said = refusal(monkeypatch, tmp_path, sample_main, *line[:-2], "out=y.png", "class=10")
+    assert said == "gan-lab: class=10: expected classes from 0 to 9, such as 3 or [0,1]"
+
+
+def test_metrics_of_classes_against_their_definitions():
+    """Two classes of points whose features are the points: distances by class, and the classifier's guesses."""
+    from gan_lab.datasets import ring
+    from gan_lab.metrics import Comparison, Measures, as_extractor
+    from gan_lab.metrics.frechet import Moments, frechet_distance
+    from gan_lab.metrics.suite import Side
+
+    comparison = Comparison(ring(), as_extractor(torch.nn.Identity(), {}), Measures(("fd",)), torch.device("cpu"))
+    real, fake = torch.randn(2, 40, 2, generator=torch.Generator().manual_seed(0))
+    labels, asked = torch.arange(40) % 2, torch.arange(40) // 25  # 20 and 20; 25 and 15
+    logits = torch.nn.functional.one_hot(torch.arange(40) // 20, 2).float()
+    sides = Side(real, real, None, 5, labels), Side(fake, fake, logits, 5, asked)
+    by_class = [
+        frechet_distance(Moments.of(real[labels == one][:count]), Moments.of(fake[asked == one][:count]))
+        for one, count in ((0, 20), (1, 15))
+    ]
+    assert list(comparison._intra_fd(*sides).values()) == pytest.approx([sum(by_class) / 2])
+    assert list(comparison._class_accuracy(*sides).values()) == pytest.approx([35 / 40])
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["conditional=projection", "model=infogan"],
+         "model.discriminator.conditioning: there is no key 'conditioning' in model.discriminator; "),
+        (["conditional=auxiliary", "model.discriminator.conditioning=none"],
+         "loss.penalties.classification: expected a discriminator that classifies, such as conditional=auxiliary "),
+        (["model.discriminator.conditioning=auxiliary"],
+         "model.discriminator: MLPDiscriminator.conditioning=auxiliary: expected none for samples without labels"),
+        (["conditional=projection", "model.packing=2"], "model.packing=2: expected 1, as model.generator takes labels"),
+        (["conditional=concat", "model.generator.conditioning=batch_norm"],
+         "model.generator: MLPGenerator.conditioning=batch_norm: expected concat, or MLPGenerator.norm=batch with it"),
+        (["conditional=labels"], "conditional=labels: there is no such file in the group; "),
+        (["evaluation.metrics=[class_accuracy]"],
+         "evaluation.metrics: class_accuracy takes a generator that is given labels; expected conditional=projection "),
+        (["ema_decay=0.9", "ema.half_life=3"], "ema.half_life=3.0: expected null with ema_decay=0.9"),
+        (["ema.ramp=0.05"], "ema.ramp=0.05: expected null without ema.half_life, which it shortens"),
+        (["ema.half_life=0"], "ema.half_life=0.0: expected a number above 0"),
+        (["generator_batch_factor=0"], "generator_batch_factor=0: expected a whole number of at least 1"),
+        (["generator_batch_factor=100000"], "generator_batch_factor=100000: expected a whole number of at most 1024"),
+    ],
+)  # fmt: skip
+def test_refusals(monkeypatch, tmp_path, words, sentence):
+    line = ["gan-lab", *SMALL, "trainer=debug", "evaluation.extractor.steps=20", *words]
+    if "model=infogan" in words:
+        line = [word for word in line if ".hidden=" not in word and word != "model=mlp"]
+    assert refusal(monkeypatch, tmp_path, main, *line).startswith(f"gan-lab: {sentence}")
+    assert not list(tmp_path.iterdir())
+
+
+def test_data_without_labels_are_refused(composed):
+    config = composed(*SMALL, "conditional=projection")
+    with pytest.raises(ConfigError, match=r"^conditional=projection: expected none, as the dataset has no label for"):
+        classes(config, None)
+    with pytest.raises(ConfigError, match=r"^conditional=projection: expected none, as all samples are of one class"):
+        classes(config, [8])
+    assert (classes(config, [4, 4]), classes(composed(*SMALL), [4, 4])) == (2, None)
+
+
+def test_an_average_by_half_life():
+    """StyleGAN2-ADA's code: 0.5 ** (batch / half-life), the half-life at most ramp × the images seen."""
+    assert Decay(0.99, None, None, 64)(5) == 0.99
+    assert Decay(None, 10, None, 64)(1) == pytest.approx(0.5 ** (64 / 10_000))
+    assert Decay(None, 10, 0.05, 64)(100) == pytest.approx(0.5 ** (64 / (0.05 * 6400)))
+    assert Decay(None, 10, 0.05, 64)(10_000) == pytest.approx(0.5 ** (64 / 10_000))
+
+
+def test_more_fakes_in_the_generators_updates(composed, tmp_path):
+    config = composed(*SMALL, "dataset=ring8", "iterations=4", "generator_batch_factor=3", "loss=rsgan")
+    folder = train_in(tmp_path / "run", config)
+    assert folder.result()["budget"]["real_images"] == 4 * 8 + 4 * 3 * 8  # D's, and G's, which look at reals here
+    plain = train_in(tmp_path / "plain", composed(*SMALL, "dataset=ring8", "iterations=4", "loss=rsgan"))
+    assert unequal(weights_of(plain), weights_of(folder)) != []
