@@ -308,14 +308,20 @@ def config_hash(config: DictConfig) -> str:
     return hash_of(asked)
 
 
-def hash_of(asked: dict[Any, Any]) -> str:
-    """`config_hash` of a configuration as plain, resolved containers."""
-    beside = ("resume", "allowed_targets")  # they do not affect training
-    run = copy.deepcopy({key: value for key, value in asked.items() if key not in beside})
+def without_later(asked: dict[Any, Any]) -> dict[Any, Any]:
+    """A copy of plain containers without the keys that earlier versions lacked, where these mean the same as none."""
+    run = copy.deepcopy(asked)
     for (*parents, last), absent in _LATER.items():
         node: Any = run
         for key in parents:
             node = node.get(key) if isinstance(node, dict) else None
         if isinstance(node, dict) and node.get(last) == absent:
             del node[last]
+    return run
+
+
+def hash_of(asked: dict[Any, Any]) -> str:
+    """`config_hash` of a configuration as plain, resolved containers."""
+    beside = ("resume", "allowed_targets")  # they do not affect training
+    run = without_later({key: value for key, value in asked.items() if key not in beside})
     return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:16]

@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from gan_lab.config.checks import config_hash, leaves, within_budget
+from gan_lab.config.checks import config_hash, leaves, within_budget, without_later
 from gan_lab.errors import CannotGoOn, ConfigError
 from gan_lab.runs.folder import RunFolder
 
@@ -75,9 +75,7 @@ def changes_since(folder: RunFolder, config: DictConfig) -> Changes:
     Raises:
         ConfigError: if what is trained would differ.
     """
-    before, now = (
-        dict(leaves(OmegaConf.to_container(one, resolve=True))) for one in (folder.configuration.read(), config)
-    )
+    before, now = (_settings(one) for one in (folder.configuration.read(), config))
     changes = {
         key: (before.get(key), now.get(key))
         for key in {**before, **now}
@@ -96,6 +94,12 @@ def changes_since(folder: RunFolder, config: DictConfig) -> Changes:
     if not changes and known not in (None, config_hash(config)):
         raise ConfigError(f"resume={folder.path}: the run was begun with another configuration than .hydra holds now")
     return changes
+
+
+def _settings(config: DictConfig) -> dict[str, Any]:
+    values = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(values, dict)
+    return dict(leaves(without_later(values)))
 
 
 def is_done(folder: RunFolder, config: DictConfig) -> bool:

@@ -76,3 +76,10 @@ def test_it_goes_on(run, monkeypatch, tmp_path):
     assert run.metrics_file.read_text().startswith(rows)
     assert sorted(run.curves()["metric/fd_points"]) == [10, 20, 25]
     assert (run.path / "result_0000020.json").read_text() == result
+
+
+def test_it_goes_on_with_nothing_that_it_lacked(run, monkeypatch, tmp_path):
+    """Keys of later versions count as what they mean when they are missing: only other values are changes."""
+    said = ended(monkeypatch, tmp_path, main, "gan-lab", "resume=run", "iterations=25", "model.packing=2")
+    assert f"resume={run.path}: model.packing was " in said
+    assert " and is 2: expected what the run was begun with" in said
