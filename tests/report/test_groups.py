@@ -183,6 +183,7 @@ def test_the_option_of_a_group_names_what_it_brings(tmp_path, run):
             (folder / ".hydra" / "overrides.yaml").write_text(yaml.safe_dump([f"optimizer={name}", f"seed={seed}"]))
     assert labels(tmp_path) == {"ring8": {"optimizer adam", "optimizer adam_beta0"}}
     (folder / ".hydra" / "hydra.yaml").write_text("[")  # then the option is not known of all
+    assert labels(tmp_path) == {"ring8": {"generator betas [0.5,0.9]", "generator betas [0,0.9]"}}
     assert [len(row.runs) for row in board(tmp_path).rows] == [2, 2]
 
 
@@ -212,7 +213,9 @@ def test_a_run_without_a_configuration_is_of_no_group(tmp_path, sweep, run, stat
         (folder / ".hydra" / "config.yaml").write_text(text)
     entry = next(entry for entry in read([tmp_path]).runs if entry.name == "odd")
     assert entry.state == "unreadable"
-    assert entry.reason.startswith(".hydra/config.yaml ")
+    assert entry.reason.startswith(
+        ".hydra/config.yaml is missing (" if text is None else ".hydra/config.yaml cannot be"
+    )
     assert labels(tmp_path) == {"ring8": {"lsgan", "rsgan"}}
     assert [len(row.runs) for row in board(tmp_path).rows] == [3, 3]
     said = page(tmp_path)

@@ -114,6 +114,7 @@ def test_no_text_of_a_stranger_takes_anything_over(sweep_of_a_stranger):
     assert "script" not in found.tags
     words = " ".join(found.words)
     assert words.count(r"\x1b]0;x\x07<script>alert(1)</script>|a\r\nb\u202ec") > 20  # it is there, and harmless
+    assert "(absent)" not in words
     markdown_page = (out / "report.md").read_bytes().decode()
     assert no_control(markdown_page)
     assert "<" not in markdown_page
