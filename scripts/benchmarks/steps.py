@@ -42,6 +42,7 @@ class Case:
         loss: a recipe, and a game of `hand_written`.
         overrides: dataset and model.
         batch_size: samples an update.
+        side: of the pictures of dataset=npz.
         iterations: that are measured; a multiple of log_every, as it is shipped.
         turn: iterations until it is the next side's turn, which finds its caches cold: half a second's worth or more.
         bounds: largest ratio of a side to another, by their names.
@@ -53,6 +54,7 @@ class Case:
     turn: int
     bounds: dict[tuple[str, str], float]
     batch_size: int = 64
+    side: int = 64
 
 
 CPU = {
@@ -76,6 +78,15 @@ CPU = {
         50,
         5,
         {("gan_lab", "best"): 1.03},
+    ),
+    "SN-GAN's CNN, 32x32, batch 16": Case(
+        "non_saturating",
+        ("dataset=npz", "model=sngan_cnn", *_UNJUDGED),
+        20,
+        4,
+        {("gan_lab", "best"): 1.05},
+        batch_size=16,
+        side=32,
     ),
     "non-saturating, mlp 128, ring": Case(
         "non_saturating", ("dataset=ring8", "evaluation.samples=100"), 1000, 250, {("gan_lab", "best"): 1.30}
@@ -160,7 +171,7 @@ def _sides(case: Case, scale: Scale, course: Course, folder: Path) -> dict[str, 
     if "dataset=mnist" in case.overrides:
         words.append(f"dataset.root={scale.data}")
     if "dataset=npz" in case.overrides:
-        words.append(f"dataset.path={_pictures(folder)}")
+        words.append(f"dataset.path={_pictures(folder, case.side)}")
     with initialize_config_module("gan_lab.conf", version_base="1.3"):
         ways = {name: check(compose("train", [*words, *further])) for name, further in _WAYS.items()}
     loss, config, device = case.loss, ways["gan_lab"], torch.device(scale.device)
@@ -230,9 +241,9 @@ def _see_that_all_do_the_same(ends: dict[str, Trained]) -> None:
                 raise RuntimeError(f"{name} moves the {player} by {way:.3g}, {first} by {usual:.3g}")
 
 
-def _pictures(folder: Path) -> Path:
-    """10 000 random pictures of 64×64: what they show does not matter to a clock."""
-    file = folder / "pictures.npz"
+def _pictures(folder: Path, side: int) -> Path:
+    """10 000 random square pictures: what they show does not matter to a clock."""
+    file = folder / f"pictures_{side}.npz"
     if not file.exists():
-        np.savez(file, samples=np.random.default_rng(0).integers(0, 256, (10_000, 64, 64, 3), dtype=np.uint8))
+        np.savez(file, samples=np.random.default_rng(0).integers(0, 256, (10_000, side, side, 3), dtype=np.uint8))
     return file

@@ -53,6 +53,7 @@ CASES = {
     "dragan": ["loss.penalties.dragan.weight=0.1", "model.packing=2"],
     "rasgan": ["n_critic=2", "clip_grad.discriminator=0.1", "ema_decay=0.9"],
     "ralsgan": ["model.generator.norm=batch", "on_divergence=skip_update"],
+    "hinge": ["conditional=projection", "penalty=r1", "loss.penalties.r1.weight=0.1"],
     "r3gan": ["loss.penalties.r1.weight=0.1", "loss.penalties.r2.weight=0.1"],
 }
 
