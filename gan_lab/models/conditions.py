@@ -84,7 +84,7 @@ def check_discriminator_conditioning(
     if conditioning == "none":
         return
     if classes is None:
-        raise ValueError(f"{name}.conditioning={conditioning}: expected none for samples without labels")
+        raise ValueError(f"{name}.conditioning={conditioning}: expected none, or conditional={conditioning}")
     check_positive(f"{name}.classes", classes)
     if attention and conditioning != "concat":
         raise ValueError(f"{name}.conditioning={conditioning}: expected none or concat with attention")

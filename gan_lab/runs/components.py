@@ -103,7 +103,7 @@ def build_generator(
         sample_shape: of one sample.
         class_counts: number of training samples of each class; None if they have none.
     """
-    settings = {"latent_dim": config.latent_dim, "sample_shape": sample_shape, "classes": classes(config, class_counts)}
+    settings = {"latent_dim": config.latent_dim, "sample_shape": sample_shape, **_classes(config, class_counts)}
     return _network(build(config, "model.generator", **settings))
 
 
@@ -111,11 +111,14 @@ def build_discriminator(
     config: DictConfig, sample_shape: tuple[int, ...], class_counts: Sequence[int] | None = None
 ) -> torch.nn.Module:
     """The configured discriminator, of packs of samples of this shape; the arguments are as of `build_generator`."""
-    settings = {
-        "sample_shape": packed_shape(sample_shape, config.model.packing),
-        "classes": classes(config, class_counts),
-    }
+    packed = packed_shape(sample_shape, config.model.packing)
+    settings = {"sample_shape": packed, **_classes(config, class_counts)}
     return _network(build(config, "model.discriminator", **settings))
+
+
+def _classes(config: DictConfig, class_counts: Sequence[int] | None) -> dict[str, int]:
+    count = classes(config, class_counts)
+    return {} if count is None else {"classes": count}
 
 
 def classes(config: DictConfig, class_counts: Sequence[int] | None) -> int | None:

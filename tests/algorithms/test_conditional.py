@@ -109,7 +109,7 @@ def test_metrics_of_classes_against_their_definitions():
         (["conditional=auxiliary", "model.discriminator.conditioning=none"],
          "loss.penalties.classification: expected a discriminator that classifies, such as conditional=auxiliary "),
         (["model.discriminator.conditioning=auxiliary"],
-         "model.discriminator: MLPDiscriminator.conditioning=auxiliary: expected none for samples without labels"),
+         "model.discriminator: MLPDiscriminator.conditioning=auxiliary: expected none, or conditional=auxiliary"),
         (["conditional=projection", "model.packing=2"], "model.packing=2: expected 1, as model.generator takes labels"),
         (["conditional=concat", "model.generator.conditioning=batch_norm"],
          "model.generator: MLPGenerator.conditioning=batch_norm: expected concat, or MLPGenerator.norm=batch with it"),

@@ -225,7 +225,7 @@ def test_missing_labels_are_said(name):
         (lambda: DCGANGenerator(4, (1, 8, 8), 2, "projection"), "DCGANGenerator.conditioning='projection'"),
         (lambda: SNGANGenerator(4, (1, 8, 8), classes=0), "SNGANGenerator.classes=0: expected a whole number"),
         (lambda: SNGANResNetGenerator(4, (1, 32, 32), classes="ten"), "SNGANResNetGenerator.classes='ten'"),
-        (lambda: MLPDiscriminator((2,), [8], conditioning="concat"), "expected none for samples without labels"),
+        (lambda: MLPDiscriminator((2,), [8], conditioning="concat"), "expected none, or conditional="),
         (
             lambda: SNGANDiscriminator((1, 8, 8), conditioning="film", classes=3),
             "SNGANDiscriminator.conditioning='film'",

@@ -104,4 +104,4 @@ def test_a_folder_name_that_is_no_text(tmp_path, sweep):
     runs = sweep(tmp_path, {"lsgan": 0.5}, 2)
     runs[0].rename(tmp_path / "half\udcff")
     write_report([tmp_path])
-    assert [entry.name for entry in read([tmp_path]).runs] == ["001_loss=lsgan,seed=1", "half\\udcff"]
+    assert [entry.name for entry in read([tmp_path]).runs] == ["001_loss=lsgan,seed=1", "half\\xff"]

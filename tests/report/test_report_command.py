@@ -65,7 +65,7 @@ def test_help(report):
         (["s", "out=file"], "out=file: it is a file; name a folder"),
         (["s", "out=full"], "out=full: the folder holds something else than a report; name another folder"),
         (["s", "s2"], "out=...: missing; it says where the report on 2 folders goes"),
-        (["s", "--metric", "fd"], "--metric: there is no such option; gan-lab-report --help lists what there is"),
+        (["s", "--metrik", "fd"], "--metrik: there is no such option; gan-lab-report --help lists what there is"),
         (["s", "out=file/below"], "out=file/below: the report cannot be written: Not a directory"),
         (["s", "out="], "out=: the value is missing; leave the key out for its default"),
     ],
