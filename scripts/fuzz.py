@@ -271,7 +271,8 @@ class Fuzz:
         page = (folder / "report" / "report.md").read_text().replace("\\", "")
         runs = {damage.partition("/")[2].partition("/")[0] for damage in case.damaged}
         silent = [run for run in runs if run.startswith("loss=") and page.count(run) == 0]
-        return f"the report does not tell of {', '.join(silent)}" if silent else ""
+        # of several damaged runs one alone may have changed the table
+        return f"the report does not tell of {', '.join(silent)}" if len(silent) == len(runs) else ""
 
 
 def _cut(draw: random.Random, file: Path, outside: Path) -> str:

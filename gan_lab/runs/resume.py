@@ -58,9 +58,15 @@ class Start:
 
 
 def check_has_checkpoints(folder: RunFolder) -> None:
-    """Raise CannotGoOn if a run has made checkpoints and none is left: starting over would delete its other files."""
+    """Raise CannotGoOn if a run has made checkpoints and none is left: starting over would delete its other files.
+
+    Its other files must be files, which they can be made to go on with.
+    """
     if not folder.status_file.exists():
         return
+    for file in (folder.metrics_file, folder.times_file, folder.result_file):
+        if file.exists() and not file.is_file():
+            raise CannotGoOn(f"{file}: expected a file")
     status = folder.status()
     if status["state"] != "diverged" and status["iteration"] and not folder.saved_iterations():
         raise CannotGoOn(
