@@ -32,6 +32,8 @@ TESTS = {  # of each file of gan_lab, those of tests/losses likeliest to notice 
     "losses/penalties.py": ["penalties", "dirac", "distributed"],
     "losses/weighted.py": ["terms", "penalties"],
     "losses/terms.py": ["terms"],
+    "losses/classification.py": ["classification"],
+    "losses/judge.py": ["classification", "penalties"],
     "losses/constraints.py": ["recipe"],
     "distributed/collectives.py": ["distributed"],
 }
@@ -74,6 +76,7 @@ NAMES = {  # each read as the other
     "real": "fake", "fake": "real", "better": "worse", "worse": "better", "softplus": "relu", "relu": "softplus",
     "above": "below", "below": "above", "first_real": "first_fake", "first_fake": "first_real",
     "attention_real": "attention_fake", "attention_fake": "attention_real",
+    "real_classes": "fake_classes", "fake_classes": "real_classes",
     "gradient_norms": "squared_gradient_norms", "squared_gradient_norms": "gradient_norms",
 }  # fmt: skip
 METHODS = {"mean": "sum", "sum": "mean", "square": "abs", "sqrt": "square", "relu": "abs"}
