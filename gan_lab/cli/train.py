@@ -45,7 +45,8 @@ from gan_lab.config.messages import USER_ERRORS
 from gan_lab.config.targets import let_in
 from gan_lab.distributed.environment import rank
 from gan_lab.errors import ConfigError, Diverged, shown
-from gan_lab.runs.folder import RunFolder, make_new_folder
+from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.making import make_new_folder
 from gan_lab.runs.request import RunRequest
 from gan_lab.runs.resume import is_done
 from gan_lab.runs.stop_signals import ended_by_interrupt

@@ -3,9 +3,6 @@
 Nothing is imported for it; what the names lead to is checked where objects are built (`gan_lab.runs.components.build`).
 """
 
-import copy
-import hashlib
-import json
 import math
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
@@ -286,42 +283,3 @@ def named_targets(node: Any, key: str = "") -> list[tuple[str, Any]]:
         elif isinstance(value, str) and "${" in value:
             raise ConfigError(f"{where}={value}: expected a value without ${{")
     return targets
-
-
-# keys that came after runs had been hashed, and the value that means the same as no such key: hashes stay as they were
-_LATER: dict[tuple[str, ...], Any] = {
-    ("loss", "terms"): {},
-    ("evaluation", "verdict", "coverage"): 0.1,
-    ("model", "packing"): 1,
-    ("conditional",): "none",
-    ("ema",): {"half_life": None, "ramp": None},
-    ("generator_batch_factor",): 1,
-    ("model", "generator", "conditioning"): "concat",
-    ("model", "discriminator", "conditioning"): "none",
-}
-
-
-def config_hash(config: DictConfig) -> str:
-    """A hash of the resolved configuration: equal hashes are the same run."""
-    asked = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(asked, dict)
-    return hash_of(asked)
-
-
-def without_later(asked: dict[Any, Any]) -> dict[Any, Any]:
-    """A copy of plain containers without the keys that earlier versions lacked, where these mean the same as none."""
-    run = copy.deepcopy(asked)
-    for (*parents, last), absent in _LATER.items():
-        node: Any = run
-        for key in parents:
-            node = node.get(key) if isinstance(node, dict) else None
-        if isinstance(node, dict) and node.get(last) == absent:
-            del node[last]
-    return run
-
-
-def hash_of(asked: dict[Any, Any]) -> str:
-    """`config_hash` of a configuration as plain, resolved containers."""
-    beside = ("resume", "allowed_targets")  # they do not affect training
-    run = without_later({key: value for key, value in asked.items() if key not in beside})
-    return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:16]

@@ -14,9 +14,10 @@ from gan_lab.metrics.extractors import Extractor, Pixels, Points, RandomConv, as
 from gan_lab.metrics.frechet import Moments, frechet_distance
 from gan_lab.metrics.inception import Inception
 from gan_lab.metrics.kernel import kernel_distance, squared_mmd
+from gan_lab.metrics.measures import Measures, Side
 from gan_lab.metrics.modes import class_ceiling, mixture_ceiling, mode_coverage
 from gan_lab.metrics.neighbours import neighbour_radii, precision_recall_density_coverage
-from gan_lab.metrics.suite import Comparison, Measures, Side
+from gan_lab.metrics.suite import Comparison
 
 __all__ = [
     "Classifier",

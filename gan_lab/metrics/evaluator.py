@@ -12,7 +12,8 @@ from gan_lab.datasets.dataset import Dataset, to_pixels
 from gan_lab.distributed.collectives import all_parts
 from gan_lab.errors import ConfigError, NotFinite
 from gan_lab.metrics.collapse import signals
-from gan_lab.metrics.suite import Comparison, Side
+from gan_lab.metrics.measures import Side
+from gan_lab.metrics.suite import Comparison
 from gan_lab.models.conditions import takes_labels
 from gan_lab.storage.cache import cached, code_hash
 

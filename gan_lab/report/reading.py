@@ -15,7 +15,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from gan_lab.config.checks import hash_of, leaves
+from gan_lab.config.checks import leaves
+from gan_lab.config.hashing import hash_of
 from gan_lab.errors import shown
 from gan_lab.report.run import GROUPS, SILENCE, UNKNOWN, Asked, Curve, Gap, Measurement, Outcome, Run
 from gan_lab.report.values import exact, fault, harmless

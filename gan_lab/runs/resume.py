@@ -6,7 +6,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from gan_lab.config.checks import config_hash, leaves, within_budget, without_later
+from gan_lab.config.checks import leaves, within_budget
+from gan_lab.config.hashing import config_hash, without_later
 from gan_lab.errors import CannotGoOn, ConfigError
 from gan_lab.runs.folder import RunFolder
 

@@ -9,7 +9,8 @@ from typing import Any
 from filelock import FileLock
 
 from gan_lab.errors import ConfigError
-from gan_lab.runs.folder import RunFolder, make_folder, refuse_full, remove_made
+from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.making import make_folder, refuse_full, remove_made
 from gan_lab.storage.files import BrokenRecord, read_json, write_json
 
 _LOCK = ".sweep.lock"

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf, flag_override
 from gan_lab.config.hydra_nodes import check_record, named_by_the_clock
 from gan_lab.config.messages import USER_ERRORS
 from gan_lab.errors import ConfigError, shown
-from gan_lab.runs.folder import make_new_folder
+from gan_lab.runs.making import make_new_folder
 from gan_lab.runs.sweep_folder import SweepFolder
 from gan_lab.runs.terminal import exit_with
 from gan_lab.sweeps.checks import check_jobs

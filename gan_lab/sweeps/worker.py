@@ -10,7 +10,8 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from gan_lab.config.checks import check, config_hash, resolved
+from gan_lab.config.checks import check, resolved
+from gan_lab.config.hashing import config_hash
 from gan_lab.config.messages import USER_ERRORS, sentence
 from gan_lab.config.targets import let_in
 from gan_lab.distributed.forkserver import end_with_parent, forkserver

@@ -75,8 +75,7 @@ def build_module(
     pl.seed_everything(config.seed, verbose=False)
     generator = build_generator(config, sample_shape, class_counts)
     discriminator = build_discriminator(config, sample_shape, class_counts)
-    if config.conditional != "none":
-        check_labels(config.conditional, generator, discriminator)
+    check_labels(config.conditional, generator, discriminator)
     loss = build(config, "loss")
     packing = config.model.packing
     check_networks(loss, generator, discriminator, config.latent_dim, sample_shape, config.batch_size, packing)

@@ -66,7 +66,9 @@ def check_networks(
 
 
 def check_labels(conditional: str, generator: nn.Module, discriminator: nn.Module) -> None:
-    """Raise ConfigError unless the generator takes labels and the discriminator looks at them."""
+    """Raise ConfigError unless the generator takes labels and the discriminator looks at them, if labels are used."""
+    if conditional == "none":
+        return
     if not takes_labels(generator):
         raise ConfigError(f"conditional={conditional}: expected none, as model.generator takes no labels")
     if not takes_labels(discriminator) and conditional != "auxiliary":

@@ -11,7 +11,7 @@ import torch
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from gan_lab.config.checks import config_hash
+from gan_lab.config.hashing import config_hash
 from gan_lab.metrics.verdict import Thresholds, verdict
 from gan_lab.runs.request import RunRequest
 from gan_lab.training.build import Training

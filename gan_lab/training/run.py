@@ -14,7 +14,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, flag_override, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from gan_lab.config.checks import check, check_recordable, config_hash, without_hydra
+from gan_lab.config.checks import check, check_recordable, without_hydra
+from gan_lab.config.hashing import config_hash
 from gan_lab.config.messages import USER_ERRORS
 from gan_lab.errors import ConfigError, shown
 from gan_lab.runs.folder import RunFolder

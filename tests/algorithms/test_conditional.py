@@ -8,7 +8,7 @@ from training_runs import SMALL, checkpoint, killed, train_in, unequal, weights_
 
 from gan_lab.cli.sample import main as sample_main
 from gan_lab.cli.train import main
-from gan_lab.config.checks import hash_of
+from gan_lab.config.hashing import hash_of
 from gan_lab.errors import ConfigError
 from gan_lab.runs.components import classes
 from gan_lab.runs.sample import sample
@@ -86,7 +86,7 @@ def test_metrics_of_classes_against_their_definitions():
     from gan_lab.datasets import ring
     from gan_lab.metrics import Comparison, Measures, as_extractor
     from gan_lab.metrics.frechet import Moments, frechet_distance
-    from gan_lab.metrics.suite import Side
+    from gan_lab.metrics.measures import Side
 
     comparison = Comparison(ring(), as_extractor(torch.nn.Identity(), {}), Measures(("fd",)), torch.device("cpu"))
     real, fake = torch.randn(2, 40, 2, generator=torch.Generator().manual_seed(0))

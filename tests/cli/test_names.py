@@ -9,7 +9,7 @@ import pytest
 from command_runs import ended, refusal
 
 from gan_lab.cli.train import main
-from gan_lab.runs.folder import make_new_folder, remove_made
+from gan_lab.runs.making import make_new_folder, remove_made
 
 TINY = ["dataset=ring8", "trainer=debug", "evaluation.samples=100", "model.generator.hidden=[8]"]
 

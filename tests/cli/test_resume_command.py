@@ -13,7 +13,7 @@ from training_runs import OFTEN, SMALL, differences, killed
 
 from gan_lab.cli.options import CommandLine, resumed
 from gan_lab.cli.train import main
-from gan_lab.config.checks import config_hash
+from gan_lab.config.hashing import config_hash
 from gan_lab.errors import ConfigError
 from gan_lab.runs import folder as run_folder
 from gan_lab.runs.folder import RunFolder

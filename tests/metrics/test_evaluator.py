@@ -18,7 +18,7 @@ from gan_lab.metrics import (
     evaluator,
     squared_mmd,
 )
-from gan_lab.metrics.suite import Side
+from gan_lab.metrics.measures import Side
 from gan_lab.models import MLPGenerator
 from gan_lab.runs.components import build_evaluator
 

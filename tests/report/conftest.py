@@ -10,7 +10,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from gan_lab.config.checks import hash_of
+from gan_lab.config.hashing import hash_of
 
 FINGERPRINT = {
     "extractor": "points",

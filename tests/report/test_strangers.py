@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gan_lab.config.checks import hash_of
+from gan_lab.config.hashing import hash_of
 from gan_lab.errors import ConfigError
 from gan_lab.report.render import markdown, write_report
 from gan_lab.report.tables import tex

@@ -9,7 +9,7 @@ from filelock import FileLock
 from omegaconf import OmegaConf
 
 from gan_lab.cli.train import main
-from gan_lab.config.checks import config_hash
+from gan_lab.config.hashing import config_hash
 from gan_lab.errors import ConfigError
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.sweep_folder import SweepFolder
