@@ -285,7 +285,13 @@ def named_targets(node: Any, key: str = "") -> list[tuple[str, Any]]:
 
 
 # keys that came after runs had been hashed, and the value that means the same as no such key: hashes stay as they were
-_LATER: dict[tuple[str, ...], Any] = {("loss", "terms"): {}, ("evaluation", "verdict", "coverage"): 0.1}
+_LATER: dict[tuple[str, ...], Any] = {
+    ("loss", "terms"): {},
+    ("evaluation", "verdict", "coverage"): 0.1,
+    ("dataset", "subset"): None,
+    ("dataset", "flip"): False,
+    ("dataset", "dequantise"): False,
+}
 
 
 def config_hash(config: DictConfig) -> str:
@@ -298,11 +304,17 @@ def config_hash(config: DictConfig) -> str:
 def hash_of(asked: dict[Any, Any]) -> str:
     """`config_hash` of a configuration as plain, resolved containers."""
     beside = ("resume", "allowed_targets")  # they do not affect training
-    run = copy.deepcopy({key: value for key, value in asked.items() if key not in beside})
+    run = without_later({key: value for key, value in asked.items() if key not in beside})
+    return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def without_later(asked: dict[Any, Any]) -> dict[Any, Any]:
+    """A copy of a configuration as it was before later keys came, if these have the values that mean the same."""
+    run = copy.deepcopy(asked)
     for (*parents, last), absent in _LATER.items():
         node: Any = run
         for key in parents:
             node = node.get(key) if isinstance(node, dict) else None
-        if isinstance(node, dict) and node.get(last) == absent:
+        if isinstance(node, dict) and last in node and node[last] == absent:
             del node[last]
-    return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:16]
+    return run

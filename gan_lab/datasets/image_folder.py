@@ -22,6 +22,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gan_lab.datasets.dataset import Dataset, all_the_same, checksum, first, hold_out
+from gan_lab.datasets.drawing import Drawing
 from gan_lab.datasets.image_files import SUFFIXES, BrokenImage, UnfitImage, described, find_images, read_image
 from gan_lab.datasets.readers import user_path
 from gan_lab.errors import ConfigError, shown
@@ -46,6 +47,9 @@ def image_folder(
     held_out: float = 0.2,
     skip_corrupt: bool = False,
     max_samples: int | None = None,
+    subset: float | None = None,
+    flip: bool = False,
+    dequantise: bool = False,
 ) -> Dataset:
     """The images in a folder, uint8 ``[N, C, H, W]``. If they are in subfolders, each subfolder is a class.
 
@@ -59,6 +63,7 @@ def image_folder(
         held_out: share of the images to hold out for evaluation, see `hold_out`.
         skip_corrupt: leave out files that cannot be decoded, instead of raising an error for the first.
         max_samples: number of images to train on, the first ones; None for all.
+        subset, flip, dequantise: see `Drawing`.
 
     Raises:
         ConfigError: for a folder that is missing or a file that cannot be used; the first one is named.
@@ -68,6 +73,7 @@ def image_folder(
     if channels not in (None, 1, 3) or isinstance(channels, bool):
         raise ValueError(f"channels={channels!r}: expected null, 1 (grey) or 3 (colour)")
     check_flag("skip_corrupt", skip_corrupt)
+    drawing = Drawing(subset, flip, dequantise)
     folder = user_path("dataset.path", path)
     files, others = _files(folder)
     classes, labels = _classes(folder, files)
@@ -85,7 +91,7 @@ def image_folder(
         "resize": None if image_size is None else f"antialiased bicubic, centre crop to {image_size}x{image_size}",
     }
     raw = hashlib.sha256(f"{made['checksum']} {len(train)} {checksum(*part_labels)}".encode()).hexdigest()
-    return Dataset(*first(max_samples, train, train_labels), test, test_labels, raw, origin=origin)
+    return Dataset(*first(max_samples, train, train_labels), test, test_labels, raw, origin=origin, drawing=drawing)
 
 
 def _files(folder: Path) -> tuple[list[Path], list[Path]]:

@@ -80,9 +80,9 @@ def build_dataset(config: DictConfig) -> Dataset:
     dataset = build(config, "dataset")
     if not isinstance(dataset, Dataset):
         raise ConfigError(f"dataset: {config.dataset._target_} makes a {type(dataset).__name__}: expected a Dataset")
-    if config.batch_size > len(dataset.train):
+    if config.batch_size > dataset.trained_on:
         raise ConfigError(
-            f"batch_size={config.batch_size}: the dataset has {len(dataset.train)} training samples, "
+            f"batch_size={config.batch_size}: the dataset has {dataset.trained_on} training samples, "
             "and a batch may not be larger"
         )
     return dataset

@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from gan_lab.config.checks import config_hash, leaves, within_budget
+from gan_lab.config.checks import config_hash, leaves, within_budget, without_later
 from gan_lab.errors import CannotGoOn, ConfigError
 from gan_lab.runs.folder import RunFolder
 
@@ -75,9 +75,8 @@ def changes_since(folder: RunFolder, config: DictConfig) -> Changes:
     Raises:
         ConfigError: if what is trained would differ.
     """
-    before, now = (
-        dict(leaves(OmegaConf.to_container(one, resolve=True))) for one in (folder.configuration.read(), config)
-    )
+    plain: list[Any] = [OmegaConf.to_container(one, resolve=True) for one in (folder.configuration.read(), config)]
+    before, now = (dict(leaves(without_later(one))) for one in plain)
     changes = {
         key: (before.get(key), now.get(key))
         for key in {**before, **now}
