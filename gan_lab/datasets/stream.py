@@ -15,8 +15,8 @@ class BatchStream:
     """An iterable of batches over an endless shuffled stream of the samples.
 
     The stream is the concatenation of the epochs' permutations; sample t of it belongs to epoch t // N. Which one it is
-    and what is done to it depend on nothing but (seed, t). Batches are consecutive pieces, so none is ever short, and the
-    i-th small batch is the same whether they are drawn one by one or n_critic at a time.
+    and what is done to it depend on nothing but (seed, t). Batches are consecutive pieces, so none is ever short, and
+    the i-th small batch is the same whether they are drawn one by one or n_critic at a time.
 
     Args:
         samples: the training set, ``[N, …]`` uint8 or float, in memory or a mapped file; batches are on its device.
