@@ -99,6 +99,14 @@ def test_a_subset_has_its_share_of_each_class_and_is_always_the_same():
     assert (tenth.record | {"train": 1297}) == whole.record
 
 
+def test_the_choice_never_changes():
+    """As it was when it was first made: runs of different versions train on the same samples."""
+    assert Drawing(0.2).chosen(30, None).tolist() == [0, 1, 2, 3, 24, 26]
+    assert Drawing(0.2).chosen(30, torch.arange(30) % 3).tolist() == [0, 1, 2, 3, 25, 26]
+    first = drawn(FLIP, batch_size=8, batches=1)
+    assert mirrored(first, drawn(batch_size=8, batches=1)).int().tolist() == [1, 0, 1, 0, 0, 0, 0, 1]
+
+
 def test_only_the_subset_is_drawn_each_sample_once_an_epoch():
     chosen = torch.tensor([3, 4, 8, 30, 49])
     stream = BatchStream(PIXELS, 5, 40, 0, labels=torch.arange(50), chosen=chosen)
