@@ -6,8 +6,9 @@ import hashlib
 def derive(seed: int, purpose: str) -> int:
     """A 63-bit seed for one purpose of a run, the same on every machine.
 
-    Purposes: ``batches`` and ``generator_batches`` (the order of the real samples in the updates of either player),
-    ``noise`` (the latents of training), ``evaluation``, ``samples`` and ``statistics`` (the fixed latents of metrics,
-    pictures, and BatchNorm's statistics of a moving average). Runs that differ in their loss alone thus share them.
+    Purposes: ``batches`` and ``generator_batches`` (the order of the real samples in the updates of either player; with
+    ``/flip`` or ``/dequantise`` after it, what is done to them), ``noise`` (the latents of training), ``evaluation``,
+    ``samples`` and ``statistics`` (the fixed latents of metrics, pictures, and BatchNorm's statistics of a moving
+    average). Runs that differ in their loss alone thus share them.
     """
     return int.from_bytes(hashlib.sha256(f"{seed}/{purpose}".encode()).digest()[:8], "little") >> 1

@@ -11,6 +11,9 @@ from omegaconf import DictConfig, OmegaConf
 _LATER: dict[tuple[str, ...], Any] = {
     ("loss", "terms"): {},
     ("evaluation", "verdict", "coverage"): 0.1,
+    ("dataset", "subset"): None,
+    ("dataset", "flip"): False,
+    ("dataset", "dequantise"): False,
     ("model", "packing"): 1,
     ("conditional",): "none",
     ("ema",): {"half_life": None, "ramp": None},

@@ -12,6 +12,7 @@ from gan_lab.datasets.mnist import fashion_mnist, mnist
 from gan_lab.datasets.npz import npz
 from gan_lab.datasets.stacked_mnist import stacked_mnist
 from gan_lab.datasets.stream import BatchStream
+from gan_lab.datasets.torchvision_sets import cifar10, torchvision_set
 
 __all__ = [
     "Batch",
@@ -19,6 +20,7 @@ __all__ = [
     "Dataset",
     "Draw",
     "Request",
+    "cifar10",
     "digits",
     "fashion_mnist",
     "grid",
@@ -27,4 +29,5 @@ __all__ = [
     "npz",
     "ring",
     "stacked_mnist",
+    "torchvision_set",
 ]

@@ -57,6 +57,7 @@ class InMemoryData(pl.LightningDataModule):
         def stream(updates: int, **settings: Any) -> BatchStream:
             # one batch more than needed: Lightning takes the last batch for the end of an epoch, and would start a
             # second epoch when a run continues to more iterations
+            settings |= {"chosen": self.dataset.chosen, "drawing": self.dataset.drawing}
             return BatchStream(samples, updates * self.batch_size, self.iterations + 1, self.seed, labels, **settings)
 
         updates = self.n_generator * self.generator_batch_factor

@@ -2,11 +2,13 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from gan_lab.datasets.drawing import PLAIN, Drawing
 from gan_lab.errors import ConfigError
 from gan_lab.validation import check_null_or_whole, is_number
 
@@ -24,6 +26,10 @@ class Dataset:
         modes: centres of a mixture's components, ``[K, D]``; None for other data.
         mode_std: standard deviation of each component.
         origin: further entries of the run's record about the data.
+        drawing: how training draws from ``train``. Everything else, such as the floor, reads the whole of it.
+
+    Raises:
+        ValueError: if ``drawing`` does not suit the samples.
     """
 
     train: Tensor
@@ -34,17 +40,35 @@ class Dataset:
     modes: Tensor | None = None
     mode_std: float = 0.0
     origin: dict[str, Any] = field(default_factory=dict)
+    drawing: Drawing = PLAIN
+
+    def __post_init__(self) -> None:
+        self.drawing.check_samples(self.train)
+        _ = self.chosen  # found now, so that an error comes now
+
+    @cached_property
+    def chosen(self) -> Tensor | None:
+        """The indices of the samples of ``train`` to train on, in order; None for all."""
+        labels = self.train_labels
+        return self.drawing.chosen(len(self.train), None if labels is None or labels.ndim != 1 else labels)
+
+    @property
+    def trained_on(self) -> int:
+        """Number of samples to train on."""
+        return len(self.train) if self.chosen is None else len(self.chosen)
 
     @property
     def record(self) -> dict[str, Any]:
         """The entry on the data in a run's ``result.json``."""
-        return {"checksum": self.checksum, "train": len(self.train), "test": len(self.test), **self.origin}
+        return {"checksum": self.checksum, "train": self.trained_on, "test": len(self.test), **self.origin}
 
     @property
     def class_counts(self) -> list[int] | None:
-        """Number of training samples of each class; None without labels, or with one for each channel."""
+        """Number of samples of each class to train on; None without labels, or with one for each channel."""
         labels = self.train_labels
-        return None if labels is None or labels.ndim != 1 else torch.bincount(labels).tolist()
+        if labels is None or labels.ndim != 1:
+            return None
+        return torch.bincount(labels if self.chosen is None else labels[self.chosen]).tolist()
 
     @property
     def sample_shape(self) -> tuple[int, ...]:

@@ -4,19 +4,24 @@ import numpy as np
 import torch
 
 from gan_lab.datasets.dataset import Dataset, checksum, first
+from gan_lab.datasets.drawing import Drawing
 
 _TEST_SAMPLES = 500
 
 
-def digits(max_samples: int | None = None) -> Dataset:
+def digits(
+    max_samples: int | None = None, subset: float | None = None, flip: bool = False, dequantise: bool = False
+) -> Dataset:
     """8×8 grey images of handwritten digits: 1297 to train on and 500 held out, with equal shares of each class.
 
     Args:
         max_samples: number of images to train on, the first ones; None for all.
+        subset, flip, dequantise: see `Drawing`.
 
     References:
         UCI Optical Recognition of Handwritten Digits, test part, as shipped by `sklearn.datasets.load_digits`.
     """
+    drawing = Drawing(subset, flip, dequantise)
     from sklearn.datasets import load_digits  # imported late: it takes two seconds
     from sklearn.model_selection import train_test_split
 
@@ -29,4 +34,4 @@ def digits(max_samples: int | None = None) -> Dataset:
         )
     )
     raw = checksum(train, test, train_labels, test_labels)
-    return Dataset(*first(max_samples, train, train_labels), test, test_labels, raw)
+    return Dataset(*first(max_samples, train, train_labels), test, test_labels, raw, drawing=drawing)

@@ -87,7 +87,12 @@ def read_image(file: Path, channels: int | None = None, size: int | None = None)
         image = image.convert("RGBA" if _MODES[image.mode] == "RGB" else "LA")
         if image.getextrema()[-1] != (255, 255):
             raise UnfitImage("is transparent in places, where its colour is undefined, expected opaque images")
-    image = image.convert(_MODES[image.mode] if channels is None else {1: "L", 3: "RGB"}[channels])
+    return converted(image, _MODES[image.mode] if channels is None else {1: "L", 3: "RGB"}[channels], size)
+
+
+def converted(image: Image.Image, mode: str, size: int | None) -> np.ndarray:
+    """The pixels of an opaque image, uint8 ``[H, W, C]``, in mode L or RGB; ``size`` as in `read_image`."""
+    image = image.convert(mode)
     if size is not None:
         image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
     pixels = np.asarray(image)

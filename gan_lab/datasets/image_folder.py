@@ -1,13 +1,7 @@
-"""A folder of images, decoded once into one file of the cache, which runs map into memory.
-
-A mapped file is a tensor like any other, whether or not it fits into memory. So large folders have the same order of
-batches and the same exact resume as small ones, no run decodes images again, and the processes of a sweep share one
-copy.
-"""
+"""A folder of images, decoded once into one file of the cache (`gan_lab.datasets.pixel_file`)."""
 
 import hashlib
 import logging
-import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,14 +16,18 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gan_lab.datasets.dataset import Dataset, all_the_same, checksum, first, hold_out
+from gan_lab.datasets.drawing import Drawing
 from gan_lab.datasets.image_files import SUFFIXES, BrokenImage, UnfitImage, described, find_images, read_image
+from gan_lab.datasets.pixel_file import PixelWriter, mapped
 from gan_lab.datasets.readers import user_path
 from gan_lab.errors import ConfigError, shown
-from gan_lab.storage.cache import broken, cache_file, cached, code_hash, naming_the_cache
+from gan_lab.storage.cache import cache_file, cached, code_hash, naming_the_cache
 from gan_lab.storage.files import replacing
 from gan_lab.validation import check_flag, check_null_or_whole
 
-_CODE = [Path(__file__).with_name(f"{module}.py") for module in ("image_folder", "image_files", "dataset")]
+_CODE = [
+    Path(__file__).with_name(f"{module}.py") for module in ("image_folder", "image_files", "dataset", "pixel_file")
+]
 _SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation"}
 _AHEAD = 256  # images decoded before they are written, to bound memory
 _NAMED = 3  # file names in a message about many files
@@ -46,6 +44,9 @@ def image_folder(
     held_out: float = 0.2,
     skip_corrupt: bool = False,
     max_samples: int | None = None,
+    subset: float | None = None,
+    flip: bool = False,
+    dequantise: bool = False,
 ) -> Dataset:
     """The images in a folder, uint8 ``[N, C, H, W]``. If they are in subfolders, each subfolder is a class.
 
@@ -59,6 +60,7 @@ def image_folder(
         held_out: share of the images to hold out for evaluation, see `hold_out`.
         skip_corrupt: leave out files that cannot be decoded, instead of raising an error for the first.
         max_samples: number of images to train on, the first ones; None for all.
+        subset, flip, dequantise: see `Drawing`.
 
     Raises:
         ConfigError: for a folder that is missing or a file that cannot be used; the first one is named.
@@ -68,6 +70,7 @@ def image_folder(
     if channels not in (None, 1, 3) or isinstance(channels, bool):
         raise ValueError(f"channels={channels!r}: expected null, 1 (grey) or 3 (colour)")
     check_flag("skip_corrupt", skip_corrupt)
+    drawing = Drawing(subset, flip, dequantise)
     folder = user_path("dataset.path", path)
     files, others = _files(folder)
     classes, labels = _classes(folder, files)
@@ -85,7 +88,7 @@ def image_folder(
         "resize": None if image_size is None else f"antialiased bicubic, centre crop to {image_size}x{image_size}",
     }
     raw = hashlib.sha256(f"{made['checksum']} {len(train)} {checksum(*part_labels)}".encode()).hexdigest()
-    return Dataset(*first(max_samples, train, train_labels), test, test_labels, raw, origin=origin)
+    return Dataset(*first(max_samples, train, train_labels), test, test_labels, raw, origin=origin, drawing=drawing)
 
 
 def _files(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -163,7 +166,7 @@ def _decoded(
     }
     pixels = cache_file("images", key).with_suffix(".pixels")
     made: dict[str, Any] = cached("images", key, lambda: _decode(folder, files, parts, read, pixels))
-    return made, _mapped(pixels, made)
+    return made, mapped(pixels, made["shape"], [len(kept) for kept in made["kept"]], made["checksum"])
 
 
 def _decode(
@@ -177,38 +180,31 @@ def _decode(
     """
     kept: tuple[list[int], list[int]] = ([], [])
     skipped: list[str] = []
-    example: tuple[Path, np.ndarray] | None = None
-    varied = False
-    digest = hashlib.sha256()
     with (
         naming_the_cache(),
         replacing(pixels) as stream,
         tqdm(total=len(files), desc="reading images, once", delay=2, disable=None, leave=False) as bar,
     ):
+        writer = PixelWriter(stream)
         for part, indices in zip(kept, parts, strict=True):
             for index, image in _ahead(read, files, indices.tolist()):
                 bar.update()
                 if image is None:
                     skipped.append(shown(files[index].relative_to(folder)))
                     continue
-                example = example or (files[index], image)
-                if image.shape != example[1].shape:
-                    raise _unlike(folder, example, (files[index], image))
-                varied = varied or not np.array_equal(image, example[1])
-                row = image.transpose(2, 0, 1).tobytes()
-                stream.write(row)
-                digest.update(row)
+                if writer.example is not None and image.shape != writer.example.shape:
+                    beginning = files[(kept[0] or kept[1])[0]]
+                    raise _unlike(folder, (beginning, writer.example), (files[index], image))
+                writer.write(image)
                 part.append(index)
-        if example is None or min(map(len, kept)) < 2:
+        if min(map(len, kept)) < 2:
             raise ConfigError(
                 f"dataset.path={folder}: {len(skipped)} of {len(files)} images cannot be read, such as {skipped[0]}, "
                 "and too few are left"
             )
-        if not varied:
+        if not writer.varied:
             raise all_the_same(f"dataset.path={folder}", len(files) - len(skipped))
-    height, width, channels = example[1].shape
-    shape = [channels, height, width]
-    return {"shape": shape, "kept": list(kept), "skipped": sorted(skipped), "checksum": digest.hexdigest()}
+    return {"shape": writer.shape, "kept": list(kept), "skipped": sorted(skipped), "checksum": writer.checksum}
 
 
 def _ahead(read: _Read, files: Sequence[Path], indices: list[int]) -> Iterator[tuple[int, np.ndarray | None]]:
@@ -217,24 +213,6 @@ def _ahead(read: _Read, files: Sequence[Path], indices: list[int]) -> Iterator[t
         for start in range(0, len(indices), _AHEAD):
             chosen = indices[start : start + _AHEAD]
             yield from zip(chosen, pool.map(read, [files[index] for index in chosen]), strict=True)
-
-
-def _mapped(pixels: Path, made: dict[str, Any]) -> tuple[Tensor, Tensor]:
-    """The images to train on and those held out, as views of the mapped file.
-
-    Raises:
-        ConfigError: if the file's content is not what was written.
-    """
-    shape, sizes = made["shape"], [len(kept) for kept in made["kept"]]
-    count = sum(sizes) * math.prod(shape)
-    record = pixels.with_suffix(".pt")  # deleting this file makes both anew
-    if not pixels.is_file() or pixels.stat().st_size != count:
-        raise broken(record)
-    mapped = torch.from_file(str(pixels), shared=False, size=count, dtype=torch.uint8)
-    if checksum(mapped) != made["checksum"]:
-        raise broken(record)
-    train, test = mapped.view(-1, *shape).split(sizes)
-    return train, test
 
 
 def _report_left_out(folder: Path, images: int, skipped: list[str], others: Sequence[Path]) -> None:

@@ -6,12 +6,19 @@ import torch
 from torch import Tensor
 
 from gan_lab.datasets.dataset import Dataset, checksum, first
+from gan_lab.datasets.drawing import Drawing
 
 _TRAIN_SAMPLES, _TEST_SAMPLES = 100_000, 10_000
 _DATA_SEED = 0  # the samples are the same for every seed of a run, as if read from a file
 
 
-def ring(max_samples: int | None = None, modes: int = 8, radius: float = 1.0, std: float = 0.01) -> Dataset:
+def ring(
+    max_samples: int | None = None,
+    modes: int = 8,
+    radius: float = 1.0,
+    std: float = 0.01,
+    subset: float | None = None,
+) -> Dataset:
     """Points ``[N, 2]`` from Gaussians evenly spaced on a circle.
 
     Args:
@@ -19,12 +26,19 @@ def ring(max_samples: int | None = None, modes: int = 8, radius: float = 1.0, st
         modes: number of Gaussians.
         radius: radius of the circle.
         std: standard deviation of each Gaussian.
+        subset: share of the points of each Gaussian to train on; None for all.
     """
     angles = torch.arange(modes) * (2 * math.pi / modes)
-    return _mixture(radius * torch.stack([angles.cos(), angles.sin()], 1), std, max_samples)
+    return _mixture(radius * torch.stack([angles.cos(), angles.sin()], 1), std, max_samples, subset)
 
 
-def grid(max_samples: int | None = None, side: int = 5, spacing: float = 2.0, std: float = 0.05) -> Dataset:
+def grid(
+    max_samples: int | None = None,
+    side: int = 5,
+    spacing: float = 2.0,
+    std: float = 0.05,
+    subset: float | None = None,
+) -> Dataset:
     """Points ``[N, 2]`` from Gaussians on a square grid centred at the origin.
 
     Args:
@@ -32,12 +46,13 @@ def grid(max_samples: int | None = None, side: int = 5, spacing: float = 2.0, st
         side: number of Gaussians along a side.
         spacing: distance between neighbouring Gaussians.
         std: standard deviation of each Gaussian.
+        subset: share of the points of each Gaussian to train on; None for all.
     """
     ticks = spacing * (torch.arange(side) - (side - 1) / 2)
-    return _mixture(torch.cartesian_prod(ticks, ticks), std, max_samples)
+    return _mixture(torch.cartesian_prod(ticks, ticks), std, max_samples, subset)
 
 
-def _mixture(modes: Tensor, std: float, max_samples: int | None) -> Dataset:
+def _mixture(modes: Tensor, std: float, max_samples: int | None, subset: float | None) -> Dataset:
     generator = torch.Generator().manual_seed(_DATA_SEED)
     count = _TRAIN_SAMPLES + _TEST_SAMPLES
     labels = torch.randint(len(modes), (count,), generator=generator)
@@ -49,4 +64,5 @@ def _mixture(modes: Tensor, std: float, max_samples: int | None) -> Dataset:
         checksum(points),
         modes,
         std,
+        drawing=Drawing(subset),
     )

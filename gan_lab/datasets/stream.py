@@ -7,15 +7,16 @@ from torch import Tensor
 
 from gan_lab.datasets.batch import Batch, Draw
 from gan_lab.datasets.dataset import to_model_range
+from gan_lab.datasets.drawing import PLAIN, Drawing
 from gan_lab.seeds import derive
 
 
 class BatchStream:
     """An iterable of batches over an endless shuffled stream of the samples.
 
-    The stream is the concatenation of the epochs' permutations; sample t of it belongs to epoch t // N and depends on
-    nothing but (seed, t). Batches are consecutive pieces, so none is ever short, and the i-th small batch is the same
-    whether they are drawn one by one or n_critic at a time.
+    The stream is the concatenation of the epochs' permutations; sample t of it belongs to epoch t // N. Which one it is
+    and what is done to it depend on nothing but (seed, t). Batches are consecutive pieces, so none is ever short, and
+    the i-th small batch is the same whether they are drawn one by one or n_critic at a time.
 
     Args:
         samples: the training set, ``[N, …]`` uint8 or float, in memory or a mapped file; batches are on its device.
@@ -25,6 +26,8 @@ class BatchStream:
         labels: the class of each sample, ``[N]`` int64 on the same device, or None.
         purpose: as in `gan_lab.seeds.derive`: streams of other purposes have other orders.
         with_samples: False leaves the samples out of the batches, which then hold labels at most.
+        chosen: indices of the samples that are drawn; None for all. N is their number.
+        drawing: what is done to each sample when it is drawn.
     """
 
     def __init__(
@@ -36,11 +39,15 @@ class BatchStream:
         labels: Tensor | None = None,
         purpose: str = "batches",
         with_samples: bool = True,
+        chosen: Tensor | None = None,
+        drawing: Drawing = PLAIN,
     ) -> None:
         self.samples = samples
         self.labels = labels
         self.purpose = purpose
         self.with_samples = with_samples
+        self.chosen = chosen
+        self.drawing = drawing
         self.batch_size = batch_size
         self.batches = batches
         self.seed = seed
@@ -57,16 +64,23 @@ class BatchStream:
             start = self.position * self.batch_size
             self.position += 1
             indices = self._indices(start, start + self.batch_size)
-            samples = to_model_range(self.samples.index_select(0, indices)) if self.with_samples else self._none
+            samples = self._drawn(indices, start) if self.with_samples else self._none
             yield Batch(samples, None if self.labels is None else self.labels.index_select(0, indices))
+
+    def _drawn(self, indices: Tensor, start: int) -> Tensor:
+        where = (start, self.seed, self.purpose)
+        samples = self.drawing.flipped(self.samples.index_select(0, indices), *where)
+        return self.drawing.dequantised(to_model_range(samples), *where)
 
     def _indices(self, start: int, stop: int) -> Tensor:
         pieces = []
+        count = len(self.samples) if self.chosen is None else len(self.chosen)
         while start < stop:
-            epoch, offset = divmod(start, len(self.samples))
+            epoch, offset = divmod(start, count)
             if epoch != self._epoch:
                 generator = torch.Generator().manual_seed(derive(self.seed, f"{self.purpose}/{epoch}"))
-                self._order = torch.randperm(len(self.samples), generator=generator).to(self.samples.device)
+                order = torch.randperm(count, generator=generator)
+                self._order = (order if self.chosen is None else self.chosen[order]).to(self.samples.device)
                 self._epoch = epoch
             pieces.append(self._order[offset : offset + stop - start])
             start += len(pieces[-1])

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from gan_lab.datasets.batch import Request, one_per_sample
 from gan_lab.datasets.dataset import Dataset, to_pixels
+from gan_lab.datasets.drawing import PLAIN
 from gan_lab.distributed.collectives import all_parts
 from gan_lab.errors import ConfigError, NotFinite
 from gan_lab.metrics.collapse import signals
@@ -68,9 +69,8 @@ class RealSets:
         learned = dataset
         if learns:
             rest, all_labels = order[count:], dataset.train_labels
-            learned = replace(
-                dataset, train=dataset.train[rest], train_labels=None if all_labels is None else all_labels[rest]
-            )
+            kept = None if all_labels is None else all_labels[rest]
+            learned = replace(dataset, train=dataset.train[rest], train_labels=kept, drawing=PLAIN)
         other_labels = one_per_sample(dataset.train_labels)
         return cls(
             dataset.test[held_out],

@@ -83,11 +83,11 @@ def build_dataset(config: DictConfig) -> Dataset:
     if not isinstance(dataset, Dataset):
         raise ConfigError(f"dataset: {config.dataset._target_} makes a {type(dataset).__name__}: expected a Dataset")
     packing, factor = config.model.packing, config.generator_batch_factor
-    if config.batch_size * packing * factor > len(dataset.train):
+    if config.batch_size * packing * factor > dataset.trained_on:
         packs = "" if packing == 1 else f" with model.packing={packing}"
         packs += "" if factor == 1 else f" with generator_batch_factor={factor}"
         raise ConfigError(
-            f"batch_size={config.batch_size}{packs}: the dataset has {len(dataset.train)} training samples, "
+            f"batch_size={config.batch_size}{packs}: the dataset has {dataset.trained_on} training samples, "
             "and a batch may not be larger"
         )
     return dataset

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from configurations import CONF, options
 from PIL import Image
+from published_files import fabricate
 from training_runs import train_in
 
 GROUPS = sorted({str(file.parent.relative_to(CONF)) for file in CONF.glob("*/**/*.yaml")})
@@ -61,7 +62,13 @@ def test_two_iterations(composed, tmp_path, choice, request, monkeypatch):
     if "dataset=npz" in (choice, *fitting):
         config.dataset.path = str(tmp_path / "pictures.npz")
         np.savez(config.dataset.path, PICTURES.repeat(4, 1).repeat(4, 2) if fitting else PICTURES)
-    if "root" in config.dataset:
+    if choice in ("dataset=cifar10", "dataset=torchvision"):
+        name = "CIFAR10" if choice == "dataset=cifar10" else "SVHN"
+        fabricate(name, tmp_path / "data", monkeypatch, train=60)
+        config.dataset.root = str(tmp_path / "data")
+        if choice == "dataset=torchvision":
+            config.dataset.name = name
+    elif "root" in config.dataset:
         config.dataset.root = str(request.getfixturevalue("data_root"))
     result = train_in(tmp_path / "run", config).result()
     assert result["budget"]["iterations"] == 2
