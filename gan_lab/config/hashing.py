@@ -37,7 +37,7 @@ def without_later(asked: dict[Any, Any]) -> dict[Any, Any]:
         node: Any = run
         for key in parents:
             node = node.get(key) if isinstance(node, dict) else None
-        if isinstance(node, dict) and node.get(last) == absent:
+        if isinstance(node, dict) and last in node and node[last] == absent:
             del node[last]
     return run
 

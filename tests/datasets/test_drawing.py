@@ -8,7 +8,7 @@ import torch
 from omegaconf import OmegaConf
 from training_runs import OFTEN, SMALL, checkpoint, differences, killed, train_in
 
-from gan_lab.config.checks import config_hash
+from gan_lab.config.hashing import config_hash
 from gan_lab.datasets import BatchStream, Dataset, digits, npz, ring
 from gan_lab.datasets.dataset import to_model_range
 from gan_lab.datasets.drawing import PLAIN, Drawing
