@@ -55,6 +55,10 @@ VALUES: list[Any] = [
 ]  # fmt: skip
 
 
+_SHARES = {"report": 8, "sample": 3, "evaluate": 3, "resume": 8, "value": 8, "sweep": 1}
+"""How often each kind of case is drawn; a sweep takes as long as twenty others."""
+
+
 @dataclass
 class Case:
     """One command, and what was damaged before it.
@@ -194,6 +198,7 @@ class Fuzz:
                 code = None if not done else os.waitstatus_to_exitcode(status)
                 kinds[f"{case.command} {'ok' if code == 0 else 'refused' if code == 1 else code}"] += 1
                 if fault := self.fault(case, code, before) or ("" if contents(self.outside) == precious else "outside"):
+                    print(f"case {number}: {fault}", file=sys.stderr, flush=True)
                     faults[number] = f"{fault} | {case.command} {' '.join(case.words)} | {'; '.join(case.damaged)}"
                 elif len(numbers) > 1:
                     shutil.rmtree(case.place)
@@ -205,7 +210,7 @@ class Fuzz:
         draw = random.Random(f"{self.seed} {number}")
         place = self.home / "cases" / str(number)
         place.mkdir(parents=True)
-        kind = draw.choice(["report", "report", "sweep", "sample", "evaluate", "resume", "resume", "value", "value"])
+        kind = draw.choices(list(_SHARES), list(_SHARES.values()))[0]
         if kind == "value":
             return self._odd_value(draw, place)
         model = {"report": self.models.sweep, "sweep": self.models.sweep}.get(kind, self.models.run)

@@ -65,7 +65,8 @@ def check_has_checkpoints(folder: RunFolder) -> None:
     """
     if not folder.status_file.exists():
         return
-    for file in (folder.metrics_file, folder.times_file, folder.result_file):
+    logs = folder.path.glob("*.log")
+    for file in (folder.metrics_file, folder.times_file, folder.result_file, *logs):
         if file.exists() and not file.is_file():
             raise CannotGoOn(f"{file}: expected a file")
     status = folder.status()
