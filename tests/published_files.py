@@ -86,7 +86,7 @@ def write(name: str, folder: Path, train: tuple[np.ndarray, np.ndarray], test: t
                 for part, (images, labels) in {"train": train, "test": test}.items():
                     beginning = f"gzip/emnist-{split}-{part}"
                     numbers = labels + (split == "letters")
-                    turned = images[..., 0].swapaxes(1, 2)
+                    turned = images[..., 0].swapaxes(1, 2) ^ (255 * (split == "letters"))  # other images
                     archive.writestr(f"{beginning}-images-idx3-ubyte.gz", gzip.compress(idx(turned)))
                     archive.writestr(f"{beginning}-labels-idx1-ubyte.gz", gzip.compress(idx(numbers.astype(np.uint8))))
     if name == "GTSRB":

@@ -21,6 +21,7 @@ from published_files import fabricate, write
 
 from gan_lab.datasets import cifar10, torchvision_set
 from gan_lab.datasets import published_readers as readers
+from gan_lab.datasets.published import PublishedSet
 from gan_lab.datasets.published_sets import SOURCES
 from gan_lab.errors import ConfigError
 
@@ -122,7 +123,9 @@ def test_parts_that_may_be_chosen(tmp_path, monkeypatch):
     assert len(torchvision_set("SVHN", root, split="extra").train) == 50
     with pytest.raises(ConfigError, match=r"^dataset.name=SVHN: the folder \S+ lacks train_32x32.mat; put the publish"):
         torchvision_set("SVHN", root)
-    assert torchvision_set("EMNIST", root, split="letters").class_counts == [5] * 10
+    letters, balanced = (torchvision_set("EMNIST", root, split=split) for split in ("letters", "balanced"))
+    assert letters.class_counts == balanced.class_counts == [5] * 10
+    assert torch.equal(letters.train, 255 - balanced.train)  # both are in one archive
 
 
 def test_images_of_different_sizes_are_resized_as_those_of_a_folder(tmp_path, monkeypatch):
@@ -137,8 +140,8 @@ def test_images_of_different_sizes_are_resized_as_those_of_a_folder(tmp_path, mo
     assert found == data.train_labels.tolist()
     assert len(set(found[:8])) > 3  # in random order: the first few are of several classes
     assert data.test_labels.tolist() == test[1].tolist()
-    grey = torchvision_set("GTSRB", str(tmp_path), image_size=8, channels=1)
-    assert grey.sample_shape == (1, 8, 8)
+    grey = torchvision_set("GTSRB", str(tmp_path), image_size=16, channels=1)
+    assert grey.sample_shape == (1, 16, 16)
     assert grey.checksum != data.checksum
 
 
@@ -157,6 +160,7 @@ def test_decoded_once_and_again_when_a_file_changes(tmp_path, cache, monkeypatch
     data = cifar10(str(tmp_path))
     with monkeypatch.context() as patch:
         patch.setattr(readers._ArraysOnly, "load", None)
+        patch.setattr(PublishedSet, "verify", None)
         again = cifar10(str(tmp_path), flip=True)
         same = torchvision_set("CIFAR10", str(tmp_path))
     assert torch.equal(again.train, data.train)
@@ -240,9 +244,11 @@ def test_nothing_is_downloaded_unless_asked_for(tmp_path, server):
     assert not (tmp_path / "root").exists()
 
 
-def test_a_download_leaves_the_files_and_nothing_else(tmp_path, server):
+def test_a_download_leaves_the_files_and_nothing_else(tmp_path, server, cache):
     root = tmp_path / "root"
-    assert len(cifar10(str(root), download=True).train) == 50
+    for download in (True, False):
+        assert len(cifar10(str(root), download=download).train) == 50
+        assert len(list((cache / "images").glob("*.pixels"))) == 1
     assert sorted(path.name for path in root.rglob("*")) == sorted(["cifar-10-batches-py", *SOURCES["CIFAR10"].files])
     (root / "cifar-10-batches-py" / "test_batch").write_bytes(b"short")
     assert len(cifar10(str(root), download=True).test) == 20
@@ -283,6 +289,26 @@ def test_processes_that_fetch_the_same_data_set_at_once(tmp_path, server):
     assert [process.exitcode for process in processes] == [0, 0, 0]
     assert asked == [f"/{archive.name}"] * 2  # torchvision first asks where the file is
     assert len(cifar10(str(tmp_path / "root")).train) == 50
+
+
+@pytest.mark.parametrize("name", sorted(SOURCES))
+def test_torchvision_fetches_what_a_split_needs(name, tmp_path, monkeypatch):
+    """Nothing is fetched here: what torchvision would fetch is recorded."""
+    sets, asked = torchvision.datasets, []
+
+    def record(url, *_, filename=None, **__):
+        asked.append(filename or url.rpartition("/")[2])
+
+    for module in (sets.cifar, sets.gtsrb, sets.mnist, sets.stl10, sets.svhn, sets.usps):
+        for function in ("download_and_extract_archive", "download_url"):
+            monkeypatch.setattr(module, function, record, raising=False)
+    for split in SOURCES[name].splits.values():
+        asked.clear()
+        for arguments in split.downloads:
+            with pytest.raises((OSError, RuntimeError)):  # as the files are not there
+                getattr(sets, name)(tmp_path, **arguments, download=True)
+        archive = getattr(getattr(sets, name), "filename", None)  # of CIFAR and STL-10
+        assert {archive} == set(asked) if archive else set(split.needed) <= set(asked)
 
 
 def test_every_part_is_asked_of_torchvision(tmp_path, monkeypatch):
