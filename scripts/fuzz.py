@@ -229,7 +229,8 @@ class Fuzz:
         files = [file for file in sorted(copy.rglob("*")) if file.is_file() or file.is_symlink()]
         files = [file for file in files if "events.out" not in file.name]  # of which only TensorBoard reads
         for file in draw.sample(files, draw.choice([1, 1, 1, 2, 3])):
-            if file.exists():  # an earlier damage may have taken its folder away
+            # an earlier damage may have taken its folder away, or led it out
+            if file.exists() and file.parent.resolve().is_relative_to(place.resolve()):
                 self._damage(draw, file, case)
         return case
 
@@ -317,7 +318,7 @@ def _folder(draw: random.Random, file: Path, outside: Path) -> str:
 
 
 def _link_out(draw: random.Random, file: Path, outside: Path) -> str:
-    place = draw.choice([file, file.parent])
+    place = draw.choice([file, file if file.parent.name == "folder" else file.parent])
     if place.is_dir() and not place.is_symlink():
         shutil.rmtree(place)
         place.symlink_to(outside)

@@ -58,7 +58,10 @@ class RunConfiguration:
 
     def config_folder(self) -> str | None:
         """The folder that ``--config-dir`` named when the run was made, or None."""
-        sources = OmegaConf.select(_load_yaml(self._hydra_file), "hydra.runtime.config_sources")
+        hydra = _load_yaml(self._hydra_file)
+        if not isinstance(hydra, DictConfig):
+            raise BrokenRecord(f"{self._hydra_file}: it is a {type(hydra).__name__}: expected a mapping of keys")
+        sources = OmegaConf.select(hydra, "hydra.runtime.config_sources")
         if not isinstance(sources, ListConfig):
             return None
         own = (one for one in sources if isinstance(one, DictConfig) and one.get("provider") == "command-line")

@@ -29,6 +29,7 @@ CHANGEABLE = (
 )
 """Keys, or blocks of keys, that do not change what is trained: where, how often it is looked at, where the data lie."""
 
+_FILES = (".json", ".csv", ".png", ".ckpt", ".log", ".yaml")  # what a run writes: a folder of such a name is damage
 _SAID = 4  # changes named in an error: choosing another option of a group makes many
 
 Changes = dict[str, tuple[Any, Any]]
@@ -65,10 +66,9 @@ def check_has_checkpoints(folder: RunFolder) -> None:
     """
     if not folder.status_file.exists():
         return
-    logs = folder.path.glob("*.log")
-    for file in (folder.metrics_file, folder.times_file, folder.result_file, *logs):
-        if file.exists() and not file.is_file():
-            raise CannotGoOn(f"{file}: expected a file")
+    for path in folder.path.rglob("*.*"):
+        if path.is_dir() and path.suffix in _FILES:
+            raise CannotGoOn(f"{path}: expected a file")
     status = folder.status()
     if status["state"] != "diverged" and status["iteration"] and not folder.saved_iterations():
         raise CannotGoOn(

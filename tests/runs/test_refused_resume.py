@@ -101,6 +101,29 @@ def test_rows_that_cannot_be_read_are_told_before_they_are_dropped(place, monkey
     assert differences(place / "run", place / "part") == []
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["metrics.csv", "times.csv", "gan-lab.log", "checkpoints/last.ckpt", "samples/final.png", ".hydra/hydra.yaml"],
+)
+def test_a_folder_in_the_place_of_a_file_changes_nothing(place, monkeypatch, name):
+    file = place / "part" / name
+    file.unlink(missing_ok=True)
+    file.mkdir()
+    before = contents(place)
+    said = refusal(monkeypatch, place, main, "gan-lab", "resume=part")
+    assert f"{name}: " in said
+    assert contents(place) == before
+
+
+@pytest.mark.parametrize("text", ["", "- a", "3", "null"])
+def test_what_hydra_recorded_must_be_a_mapping(place, monkeypatch, text):
+    (place / "part" / ".hydra" / "hydra.yaml").write_text(text)
+    before = contents(place)
+    said = refusal(monkeypatch, place, main, "gan-lab", "resume=part")
+    assert "part/.hydra/hydra.yaml: it is a " in said
+    assert contents(place) == before
+
+
 def test_a_link_to_itself_is_refused(place, monkeypatch):
     (place / "run" / "loop").symlink_to("loop")
     said = refusal(monkeypatch, place, main, "gan-lab", "resume=run", "iterations=14")
