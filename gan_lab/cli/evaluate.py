@@ -62,6 +62,7 @@ def _evaluate() -> None:
     lost = 0
     for run in runs:
         try:
+            RunFolder.existing(run.path)
             _print(evaluate_run(run, arguments.weights, overrides, arguments.allowed_targets))
         except ConfigError as error:
             if len(runs) == 1:

@@ -4,6 +4,7 @@ import re
 from argparse import ArgumentError, Namespace
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from importlib.resources import files
 from pathlib import Path
 
 from hydra._internal.utils import get_args_parser
@@ -56,7 +57,7 @@ class CommandLine:
             raise ConfigError(f"--config-dir {options.config_dir}: there is no such folder")
         overrides = tuple(parse_overrides(options.overrides))
         for one in overrides:
-            _check_options(one)
+            check_options(one)
         return cls(options, overrides)
 
     def find(self, key: str) -> Override | None:
@@ -98,16 +99,22 @@ def parse_overrides(words: Iterable[str]) -> list[Override]:
     return OverridesParser.create().parse_overrides([_with_quotes(word) for word in words])
 
 
-def _check_options(override: Override) -> None:
+def check_options(override: Override) -> None:
     """Raise ConfigError for what is no name of an option, at which Hydra would fail with a traceback."""
-    if "." in override.key_or_group or override.key_or_group == "resume" or override.is_delete():
+    key = override.key_or_group
+    if len(key) > _LONGEST:
+        raise ConfigError(f"a key of {len(key)} letters: expected one of at most {_LONGEST}")
+    if "." in key or key == "resume" or override.is_delete():
         return
     value = override.value()
+    group = key.startswith("hydra/") or files("gan_lab.conf").joinpath(key).is_dir()
     names = value if isinstance(value, list) else [value]
-    if isinstance(value, list) and not all(isinstance(one, str) for one in value):
+    if group and isinstance(value, list) and not all(isinstance(one, str) for one in value):
         raise ConfigError(f"{override.input_line}: expected a list of names, such as [r1,r2]")
+    if group and value is None and key != "experiment":
+        raise ConfigError(f"{key}=null: expected the name of an option")
     if any(isinstance(one, str) and len(one) > _LONGEST for one in names):
-        raise ConfigError(f"{override.key_or_group}: expected a name of at most {_LONGEST} letters")
+        raise ConfigError(f"{key}: expected a name of at most {_LONGEST} letters")
 
 
 def _with_quotes(word: str) -> str:
@@ -184,6 +191,8 @@ def _recorded(run: RunFolder) -> list[Override]:
     for word in run.configuration.overrides():
         where = f"resume={run.path}: '{word}' in its overrides.yaml"
         override = None if word.startswith("-") else parse_overrides([word])[0]
+        if override is not None:
+            check_options(override)
         if override is None or override.key_or_group.partition(".")[0].partition("/")[0] in ("", "hydra"):
             raise ConfigError(f"{where}: expected keys of gan-lab's own")
         if not _is_plain(override):

@@ -53,6 +53,7 @@ def _sample() -> None:
     arguments = parse("gan-lab-sample", SampleArguments, with_equals(sys.argv[1:], SampleArguments))
     let_in(arguments.allowed_targets)
     out = Path(arguments.out)
+    kind = out.suffix.lower()
     folder = RunFolder.existing(arguments.run)
     if not 1 <= arguments.num * max(1, arguments.interpolate) <= _MOST:
         raise ConfigError(f"num={arguments.num}: expected a whole number from 1 to {_MOST:,}, steps between counted")
@@ -60,9 +61,9 @@ def _sample() -> None:
         raise ConfigError(f"interpolate={arguments.interpolate}: expected 0, or a whole number of at least 2")
     if not 0 <= arguments.seed < 2**32:
         raise ConfigError(f"seed={arguments.seed}: expected a whole number from 0 to {2**32 - 1}")
-    if out.suffix not in (".png", ".jpg", ".jpeg", ".gif", ".npz", ""):
+    if kind not in (".png", ".jpg", ".jpeg", ".gif", ".npz", ""):
         raise ConfigError(f"out={out}: expected NAME.png, NAME.jpg, NAME.gif, NAME.npz or NAME, a folder")
-    if out.suffix == ".gif" and not arguments.interpolate:
+    if kind == ".gif" and not arguments.interpolate:
         raise ConfigError(f"out={out}: an animation needs steps to show; expected interpolate=N with it, such as 30")
     if out.exists():
         raise ConfigError(f"out={out}: it exists; name another")

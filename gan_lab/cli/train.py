@@ -12,7 +12,6 @@ import shutil
 import sys
 import textwrap
 from argparse import Namespace
-from contextlib import nullcontext
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -50,7 +49,7 @@ from gan_lab.runs.making import make_new_folder
 from gan_lab.runs.request import RunRequest
 from gan_lab.runs.resume import is_done
 from gan_lab.runs.stop_signals import ended_by_interrupt
-from gan_lab.runs.terminal import one_sentence, unimportant_output
+from gan_lab.runs.terminal import harmless_output, one_sentence, unimportant_output
 from gan_lab.sweeps.hydra_callback import unbegun_sweep_taken_back
 from gan_lab.sweeps.search import refuse_untuned
 from gan_lab.sweeps.worker import make_job
@@ -95,6 +94,16 @@ class CheckedLoader(ConfigLoaderImpl):
             config.allowed_targets = self.allowed  # it may have been an interpolation, of another value next time
         check_hydra(OmegaConf.masked_copy(config.hydra, CHECKED), self.allowed, self.typed)
         return config
+
+    def _process_config_searchpath(self, config_name: str | None, *arguments: Any) -> None:
+        """As Hydra's, which imports the modules that ``pkg://`` names."""
+        repository: Any = arguments[-1]
+        loaded = None if config_name is None else repository.load_config(config_path=config_name)
+        if loaded is not None and OmegaConf.is_dict(loaded.config) and "hydra.searchpath" not in self.typed:
+            named = OmegaConf.select(loaded.config, "hydra.searchpath")
+            if named is not None:
+                raise ConfigError(f"hydra.searchpath={named}: expected on the command line alone, or --config-dir")
+        super()._process_config_searchpath(config_name, *arguments)
 
     def get_group_options(self, group_name: str, *arguments: Any, **keywords: Any) -> list[str]:
         """As Hydra's, which copies every YAML that it has read for each group; ``--help`` asks for a hundred groups."""
@@ -254,5 +263,5 @@ def _main() -> None:
         assist_the_first(line)
         return
     asks = any(getattr(line.options, name) for name in _SHOWS)
-    with unbegun_sweep_taken_back(), nullcontext() if asks else unimportant_output():
+    with unbegun_sweep_taken_back(), harmless_output() if asks else unimportant_output():
         run_hydra(line)

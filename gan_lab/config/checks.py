@@ -4,6 +4,7 @@ Nothing is imported for it; what the names lead to is checked where objects are 
 """
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -127,6 +128,10 @@ def check_values(config: DictConfig) -> None:
     for key in sorted(known - set(config)):
         raise ConfigError(f"{key}: missing, expected a value")
     _check_types(config)
+    for kind in ("penalties", "terms"):
+        for name in config.loss[kind]:
+            if not re.fullmatch(r"[\w-]{1,60}", str(name)):
+                raise ConfigError(f"loss.{kind}.{name}: expected a name of at most 60 letters, digits, - and _")
     check_ranges(config, TrainConfig)
     for key in OmegaConf.missing_keys(config):
         raise ConfigError(f"{key}: it has no value unless you give it one, expected {key}=...")

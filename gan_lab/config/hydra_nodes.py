@@ -39,14 +39,22 @@ _LOGGED: dict[str, tuple[Any, ...]] = {
 """What may be in a logging configuration: values by the pattern of their keys."""
 
 
-_TYPED = re.compile(
-    r"job\.env_set\.(?!(OMP|MKL|OPENBLAS|NUMEXPR)_NUM_THREADS$|CUDA_VISIBLE_DEVICES$).*"
-    r"|launcher\.(setup|additional_parameters|submitit_folder|temp_folder)\b.*"
-    r"|launcher\.ray\.(init\b|.*runtime_env\b).*"
-    r"|sweeper\.storage\b.*"
+_SLURM = (
+    "timeout_min|cpus_per_task|gpus_per_node|tasks_per_node|mem_gb|nodes|name|stderr_to_stdout|partition|qos|comment|"
+    "constraint|exclude|gres|cpus_per_gpu|gpus_per_task|mem_per_gpu|mem_per_cpu|account|signal_delay_s|"
+    "max_num_timeout|array_parallelism"
 )
-"""Keys whose values are commands, variables of the environment, or places: nobody but the user at the terminal says."""
-_SHIPPED: tuple[Any, ...] = (None, {}, [], "${hydra.sweep.dir}/.submitit/%j")  # what Hydra's plugins have there
+_JOBLIB = "n_jobs|backend|prefer|require|verbose|timeout|pre_dispatch|batch_size|max_nbytes|mmap_mode"
+_UNTYPED = re.compile(
+    rf"callbacks\.\w+\._target_|launcher\.(_target_|{_SLURM}|{_JOBLIB}|ray\.(init|remote)\.num_[cg]pus)"
+    r"|sweeper\.(_target_|max_batch_size|direction(\.\d+)?|study_name|n_trials|n_jobs|max_failure_rate"
+    r"|custom_search_space|(search_space|params|sampler|space)(\..*)?|trials|(tuning_seeds|seeds)(\.\d+)?|metric|draw)"
+    r"|job\.env_set\.((OMP|MKL|OPENBLAS|NUMEXPR)_NUM_THREADS|CUDA_VISIBLE_DEVICES)"
+)
+"""Keys of Hydra's callbacks, launchers, sweepers and environment that a file may set. Others can be commands, variables
+or places: they are accepted as Hydra's plugins ship them, or if a person has typed them."""
+_SHIPPED: tuple[Any, ...] = (None, {}, [], "${hydra.sweep.dir}/.submitit/%j")
+_PYTHONS = ("_args_", "_partial_", "_convert_", "_recursive_")  # words that change what is made of a block
 
 
 def check_hydra(hydra: DictConfig, allowed: Sequence[str], typed: Iterable[str]) -> None:
@@ -87,6 +95,17 @@ def named_by_the_clock(folder: DictConfig) -> bool:
     return "${now:" in str(written["dir"])
 
 
+def check_subdir(hydra: DictConfig) -> None:
+    """Raise ConfigError if a run of a sweep would lie outside the sweep's folder.
+
+    Args:
+        hydra: the configuration's node, resolved as far as the run is known.
+    """
+    parts = re.split(r"[/\\]", str(hydra.sweep.subdir))
+    if not str(hydra.sweep.subdir) or parts[0] in ("", "~") or ".." in parts or any(":" in part for part in parts[:1]):
+        raise ConfigError(f"hydra.sweep.subdir={hydra.sweep.subdir}: expected a folder within the sweep's")
+
+
 def check_record(output_subdir: str | None) -> None:
     """Raise ConfigError unless Hydra is to record what was asked for where gan_lab reads it."""
     if output_subdir != ".hydra":
@@ -94,13 +113,18 @@ def check_record(output_subdir: str | None) -> None:
 
 
 def _check_typed(written: Any, typed: tuple[str, ...]) -> None:
-    """Raise ConfigError for a command, a variable or a place that a file sets, and for lines in a launcher's texts."""
+    """Raise ConfigError for a key that a file may not set, and for lines in a launcher's texts."""
     for where, value in leaves(written, into_lists=True):
+        part, _, below = where.partition(".")
+        if part in _LOGGING or (part == "job" and not below.startswith("env_set.")):
+            continue
         key = f"hydra.{where}"
+        if found := set(_PYTHONS).intersection(where.split(".")):
+            raise ConfigError(f"{key}={value}: expected no {min(found)} in Hydra's own blocks")
         by_hand = any(key == word or key.startswith(f"{word}.") for word in typed)
-        if _TYPED.fullmatch(where) and not by_hand and value not in _SHIPPED:
+        if not _UNTYPED.fullmatch(where) and not by_hand and value not in _SHIPPED:
             raise ConfigError(f"{key}={value}: expected on the command line alone, where a person has typed it")
-        if where.startswith("launcher.") and isinstance(value, str) and not value.isprintable():
+        if part == "launcher" and isinstance(value, str) and not value.isprintable():
             raise ConfigError(f"{key}={value}: expected one line of text, as it becomes part of a script")
 
 

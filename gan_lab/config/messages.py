@@ -72,11 +72,15 @@ def _sentence(error: Exception) -> str:
             return match.expand(words)
     if isinstance(error, ConfigCompositionException | OmegaConfBaseException) and (told := _wrong_key(error)):
         return told
+    if composing := re.match(r"In '(.*?)': \w+ raised while composing config:\n(.*)", str(error)):
+        return f"{composing[1]}: {composing[2]}"
     return _first_line(error).partition(". ")[0].rstrip(".")
 
 
 def _readable(word: str) -> str:
     """How a word has to be written so that Hydra can read it."""
+    if not word.isprintable():
+        return "key=value in UTF-8, without control characters"
     key, equals, value = word.partition("=")
     refused = [one for one in dict.fromkeys(value) if not one.isascii() or not (one.isalnum() or _stands_alone(one))]
     if not equals or not key or not refused:
@@ -109,6 +113,7 @@ _HYDRAS = (
         r"\1: expected one option of the group; -m \1=a,b sweeps several",
     ),
     (r"Error resolving interpolation '(.*?)'", r"\1: expected the name of an option of a group"),
+    (r"primary config '(.*?)' must be a DictConfig", r"--config-name \1: expected a mapping of keys in it"),
     (r"Cannot find primary config '(.*?)'", r"--config-name \1: there is no such file"),
 )
 """Messages of Hydra that are several sentences or unclear, as patterns, and the sentence to say instead."""

@@ -68,6 +68,7 @@ class Classifier(Extractor):
         self.network = _network(images.shape[1:], classes)
         key = {
             "data": dataset.checksum,
+            "shape": list(images.shape),  # the checksum is of bytes alone
             "labels": checksum(dataset.train_labels),  # which of the samples it learns from
             "code": code_hash(Path(__file__)),
             "steps": self.steps,

@@ -114,6 +114,7 @@ class Evaluator:
             "data": dataset.checksum,
             **comparison.measures.fingerprint(),
         }
+        self._shape = list(dataset.sample_shape)  # the checksum is of bytes alone
         self._code = code_hash(*Path(__file__).parent.glob("*.py"), comparison.extractor.source)
         self._reference = self._reference_side(real.reference, real.labels)
         comparison.check_reference(self._reference)
@@ -125,7 +126,7 @@ class Evaluator:
 
     @property
     def _key(self) -> dict[str, Any]:
-        return {"fingerprint": self.fingerprint, "code": self._code}
+        return {"fingerprint": self.fingerprint, "shape": self._shape, "code": self._code}
 
     def _reference_side(self, samples: Tensor, labels: Tensor | None) -> Side:
         def make() -> dict[str, Tensor]:

@@ -3,6 +3,7 @@
 import hashlib
 from importlib.util import find_spec
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from filelock import FileLock
@@ -75,6 +76,10 @@ class Inception(Extractor):
                 f"evaluation.extractor.weights={file}: its SHA-256 starts {digest[:8]}, expected {_SHA256}: "
                 "not the weights of the FID"
             )
+        try:
+            torch.load(file, map_location="meta", weights_only=True)  # torch-fidelity would unpickle anything
+        except (UnpicklingError, RuntimeError, ValueError) as error:
+            raise ConfigError(f"evaluation.extractor.weights={file}: expected tensors alone in it") from error
         return file
 
 

@@ -16,10 +16,13 @@ from gan_lab.models.conditions import takes_labels
 from gan_lab.runs.components import build_generator, statistics_requests
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.resume import Start
+from gan_lab.validation import is_number, is_whole
 
 WEIGHTS = ("auto", "generator", "ema")
 
 log = logging.getLogger(__name__)
+
+_DEEPEST = 20  # levels of containers in a checkpoint; ours have seven
 
 
 class BrokenCheckpoint(ConfigError):
@@ -45,7 +48,11 @@ def load_checkpoint(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file}: it cannot be read: {error.strerror}") from error
     except (zipfile.BadZipFile, RuntimeError, EOFError, UnpicklingError, ValueError) as error:
         raise BrokenCheckpoint(f"{file}: not a checkpoint of gan-lab, or a broken one") from error
-    if not _is_ours(checkpoint):
+    try:
+        ours = _is_ours(checkpoint)
+    except BrokenCheckpoint as error:
+        raise BrokenCheckpoint(f"{file}: not a checkpoint of gan-lab: {error}") from error
+    if not ours:
         raise BrokenCheckpoint(f"{file}: not a checkpoint of gan-lab")
     return checkpoint
 
@@ -72,14 +79,19 @@ def _is_ours(checkpoint: Any) -> bool:
     )
 
 
-def _tensors(value: Any) -> Iterator[Tensor]:
-    """Every tensor in nested containers."""
+def _tensors(value: Any, above: tuple[Any, ...] = ()) -> Iterator[Tensor]:
+    """Every tensor in nested containers.
+
+    Raises:
+        BrokenCheckpoint: if a container is in itself, or nested deeper than any of ours.
+    """
     if isinstance(value, Tensor):
         yield value
-    elif isinstance(value, Mapping):
-        yield from (one for entry in value.values() for one in _tensors(entry))
-    elif isinstance(value, list | tuple):
-        yield from (one for entry in value for one in _tensors(entry))
+    elif isinstance(value, Mapping | list | tuple):
+        if len(above) > _DEEPEST or any(value is one for one in above):
+            raise BrokenCheckpoint("nested without end")
+        for entry in value.values() if isinstance(value, Mapping) else value:
+            yield from _tensors(entry, (*above, value))
 
 
 def newest_checkpoint(folder: RunFolder) -> tuple[Start, dict[str, Any] | None]:
@@ -111,7 +123,13 @@ def newest_checkpoint(folder: RunFolder) -> tuple[Start, dict[str, Any] | None]:
     return Start(again=True), None
 
 
-def check_fits(file: Path | None, checkpoint: Mapping[str, Any], weights: Mapping[str, Tensor], data: str) -> None:
+def check_fits(
+    file: Path | None,
+    checkpoint: Mapping[str, Any],
+    weights: Mapping[str, Tensor],
+    data: str,
+    optimizers: Sequence[torch.optim.Optimizer],
+) -> None:
     """Raise ConfigError unless a checkpoint is of networks with such weights, trained on data of such a checksum.
 
     Args:
@@ -119,6 +137,7 @@ def check_fits(file: Path | None, checkpoint: Mapping[str, Any], weights: Mappin
         checkpoint: what it holds.
         weights: the run's, by name.
         data: the checksum of the run's data.
+        optimizers: the run's, fresh, in the order in which their states are saved.
     """
     if checkpoint["data"] != data:
         raise ConfigError(
@@ -127,8 +146,53 @@ def check_fits(file: Path | None, checkpoint: Mapping[str, Any], weights: Mappin
         )
     if _shapes(checkpoint["state_dict"]) != _shapes(weights):
         raise ConfigError(f"{file}: its weights do not fit the run's configuration")
-    if len(checkpoint["optimizer_states"]) != 2 or "fit_loop" not in checkpoint["loops"]:
+    if len(checkpoint["optimizer_states"]) != len(optimizers) or "fit_loop" not in checkpoint["loops"]:
         raise ConfigError(f"{file}: it lacks the state of an optimizer or of the loop")
+    for state, optimizer in zip(checkpoint["optimizer_states"], optimizers, strict=True):
+        if not _is_state_of(optimizer, state):
+            kind = type(optimizer).__name__
+            raise ConfigError(f"{file}: the state of its {kind} does not fit the run's configuration")
+
+
+def _is_state_of(optimizer: torch.optim.Optimizer, state: Any) -> bool:
+    """Whether a saved state is one that this optimizer could have come to.
+
+    A fused optimizer trusts the shapes of its averages and would read beyond them. Settings are those of the fresh
+    optimizer, but for the learning rate, which a schedule has made smaller.
+    """
+    own = optimizer.state_dict()["param_groups"]
+    groups = state.get("param_groups") if isinstance(state, dict) else None
+    if not isinstance(groups, list) or len(groups) != len(own) or not isinstance(state.get("state"), dict):
+        return False
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    return all(_is_group_of(fresh, group) for fresh, group in zip(own, groups, strict=True)) and all(
+        is_whole(number) and 0 <= number < len(weights) and _is_state_of_weight(entry, weights[number])
+        for number, entry in state["state"].items()
+    )
+
+
+def _is_group_of(fresh: dict[str, Any], group: Any) -> bool:
+    """Whether the settings of a group of weights are those of the fresh one; earlier versions of PyTorch had fewer."""
+    if not isinstance(group, dict) or "params" not in group or not group.keys() <= fresh.keys():
+        return False
+    rate = group.get("lr")
+    rate = rate.item() if isinstance(rate, Tensor) and rate.numel() == 1 else rate
+    compared = group.keys() - {"lr", "capturable"}  # the latter follows from compile, which may change
+    same = all(_plain(group[key]) == _plain(fresh[key]) for key in compared)
+    return same and is_number(rate) and 0 <= rate <= float(fresh["initial_lr"])
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _is_state_of_weight(entry: Any, weight: Tensor) -> bool:
+    return isinstance(entry, dict) and all(
+        isinstance(value, Tensor)
+        and value.shape in (weight.shape, torch.Size())
+        and (value.is_floating_point() or value.ndim == 0)
+        for value in entry.values()
+    )
 
 
 def check_callbacks(file: Path | None, checkpoint: Mapping[str, Any], callbacks: Iterable[str]) -> None:

@@ -66,14 +66,14 @@ class RunFolder:
 
     @classmethod
     def all_in(cls, path: str | Path) -> "list[RunFolder]":
-        """The run in a folder, or all runs below it.
+        """The run in a folder, or all runs below it, of which each is still to be looked at (`existing`).
 
         Raises:
             ConfigError: if there is none.
         """
         if (Path(path) / "status.json").is_file():
             return [cls.existing(path)]
-        below = [cls.existing(file.parent) for file in sorted(Path(path).rglob("status.json"))]
+        below = [cls(file.parent) for file in sorted(Path(path).rglob("status.json"))]
         return below or [cls.existing(path)]
 
     def create(self, again: bool = False) -> list[Path]:
@@ -92,6 +92,7 @@ class RunFolder:
         made, names = make_folder(self.path, key)
         if self.status_file.name in names:
             raise ConfigError(f"{key}={self.path}: the folder already holds a run; name another folder")
+        check_inside(self.path)
         others = [name for name in names if not (again and re.fullmatch(_BEFORE_THE_FIRST_RECORD, name))]
         refuse_full(self.path, key, others)
         self.check_writable()

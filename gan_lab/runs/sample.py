@@ -123,16 +123,16 @@ def write(samples: Tensor, out: Path, columns: int | None) -> None:
 
 
 def _write(samples: Tensor, out: Path, columns: int | None) -> None:
-    images = samples.ndim == 4
-    if out.suffix in (".png", ".jpg", ".jpeg"):
+    images, kind = samples.ndim == 4, out.suffix.lower()
+    if kind in (".png", ".jpg", ".jpeg"):
         save_picture(out, draw_grid(samples, columns) if images else draw_points(samples))
-    elif out.suffix == ".gif":
+    elif kind == ".gif":
         assert columns is not None  # the command asks for it
         steps = samples.unflatten(0, (-1, columns)).unbind(1)
         extent = None if images else samples.abs().max().item()
         frames = [draw_grid(step) if images else draw_points(step, extent=extent) for step in steps]
         save_animation(out, [*frames, *frames[-2:0:-1]])
-    elif out.suffix == ".npz":
+    elif kind == ".npz":
         with replacing(out) as file:
             np.savez_compressed(file, samples=samples.permute(0, 2, 3, 1).numpy() if images else samples.numpy())
     elif images:

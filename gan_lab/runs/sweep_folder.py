@@ -67,11 +67,17 @@ class SweepFolder:
         """Raise ConfigError if a link would lead what is written out of the folder; links in a run cost that run."""
         home = os.path.realpath(self.path)
         for parent, below, files in os.walk(self.path):
+            in_run = _is_run(parent)
             for name in (*below, *files):
                 path = os.path.join(parent, name)
+                if in_run and not name.endswith(".log"):  # which Hydra opens before the run is looked at
+                    continue
                 if os.path.islink(path) and not Path(os.path.realpath(path)).is_relative_to(home):
                     raise ConfigError(f"{path}: a link out of the folder of the sweep; expected everything in there")
-            below[:] = [name for name in below if not _is_run(os.path.join(parent, name))]
+                if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+                    raise ConfigError(f"{path}: neither a file nor a folder; expected those alone")
+            if in_run:
+                below.clear()
 
     def discard(self, made: list[Path]) -> None:
         """Remove the files of a sweep without runs, and the folders that `open` made for it."""

@@ -8,11 +8,11 @@ import signal
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import Any, NoReturn
 
 from gan_lab.config.messages import USER_ERRORS, sentence
-from gan_lab.errors import ConfigError
+from gan_lab.errors import ConfigError, shown
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EIO}  # what writing to a stream can end with, besides a closed pipe
 
@@ -49,6 +49,8 @@ def _say(error: Exception) -> NoReturn:
     """End the program with the error's sentence; raise it again if it is a bug."""
     if isinstance(error, USER_ERRORS):
         exit_with(error)
+    if isinstance(error, RecursionError):
+        exit_with(ConfigError("a configuration or a record is nested without end; expected at most 40 levels"))
     if isinstance(error, OSError):
         if error.filename is not None:
             exit_with(ConfigError(f"{os.fsdecode(error.filename)}: {error.strerror}"))
@@ -76,7 +78,7 @@ def prepare_streams() -> None:
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # it gets the lowest number that is free
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115  # for good
@@ -121,6 +123,17 @@ class _Unimportant:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+@contextmanager
+def harmless_output() -> Iterator[None]:
+    """Inside, a configuration is shown, which may be someone else's: what is printed is made harmless (`shown`)."""
+    printed = io.StringIO()
+    try:
+        with redirect_stdout(printed):
+            yield
+    finally:
+        print("\n".join(map(shown, printed.getvalue().splitlines())))
 
 
 @contextmanager

@@ -90,7 +90,7 @@ def _scatter(samples: Tensor, real: Tensor | None, extent: float | None) -> np.n
 def save_picture(path: Path, picture: np.ndarray) -> None:
     """Write a picture, uint8 ``[H, W, 3]``, atomically; as PNG or JPEG, by the suffix."""
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, format="png" if path.suffix == ".png" else "jpeg", quality=95)
+    Image.fromarray(picture).save(buffer, format="png" if path.suffix.lower() == ".png" else "jpeg", quality=95)
     with replacing(path) as file:
         file.write(buffer.getvalue())
 

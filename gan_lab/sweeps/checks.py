@@ -7,9 +7,10 @@ from typing import Any
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import InterpolationResolutionError
 
+from gan_lab.config.hydra_nodes import check_subdir
 from gan_lab.config.messages import USER_ERRORS, sentence
 from gan_lab.distributed.forkserver import forkserver
 from gan_lab.errors import ConfigError
@@ -38,7 +39,11 @@ def check_jobs(config: DictConfig, overrides: list[Override], search: Search | N
     checked = []
     for words in jobs:
         try:
-            checked.append(checked_job(loader.load_sweep_config(config, words), Path(config.hydra.sweep.dir)))
+            job = loader.load_sweep_config(config, words)
+            with open_dict(job.hydra.job):
+                job.hydra.job.num, job.hydra.job.id = 0, "0"
+            check_subdir(job.hydra)
+            checked.append(checked_job(job, Path(config.hydra.sweep.dir)))
         except InterpolationResolutionError as error:
             raise ConfigError(sentence(error)) from error
     _try_in_child(checked)

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from hydra.core.override_parser.types import Override
@@ -41,6 +42,9 @@ class Launch(Callback):
         with flag_override(config, "readonly", False):
             # Hydra composes every job from these overrides
             config.hydra.overrides.hydra.append(f"hydra.job.config.override_dirname.exclude_keys=[{shared}]")
+            if OmegaConf.select(config, "hydra.launcher.submitit_folder") is not None:
+                # submitit unpickles what it finds there: a name that nobody can have put anything into
+                config.hydra.launcher.submitit_folder = f"{config.hydra.sweep.dir}/.submitit/{token_hex(8)}/%j"
             # Hydra would rewrite .hydra of finished runs too: gan_lab.sweeps.worker writes it, once
             config.hydra.overrides.hydra.append("hydra.output_subdir=null")
 

@@ -51,6 +51,8 @@ def make_job(config: DictConfig) -> float:
     names = chosen_options(hydra.runtime.choices)
     refuse_untuned(names["protocol"], folder)
     config.resume = None  # runs of a sweep go on without being asked
+    if not folder.path.resolve().is_relative_to(sweep.path.resolve()):
+        raise ConfigError(f"{folder.path}: expected a folder within the sweep's")
     try:
         check_inside(folder.path)
         with unimportant_output():

@@ -203,7 +203,8 @@ class Training:
         processes = config.trainer.devices * config.trainer.num_nodes
         self.module = build_module(config, self.dataset.sample_shape, processes, self.dataset.class_counts)
         if checkpoint is not None:
-            check_fits(start.checkpoint, checkpoint, self.module.state_dict(), self.dataset.checksum)
+            optimizers = [player.optimizer for player in self.module.players.values()]
+            check_fits(start.checkpoint, checkpoint, self.module.state_dict(), self.dataset.checksum, optimizers)
         self.evaluator = build_evaluator(config, self.dataset)  # may train a classifier
         folder = request.folder if writes else None
         self.stopwatch = Stopwatch()

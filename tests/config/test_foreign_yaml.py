@@ -1,5 +1,6 @@
 """YAML from elsewhere: it leads to no other file, logs nowhere else, and sets no command or variable."""
 
+import logging
 import shutil
 import sys
 
@@ -101,6 +102,7 @@ def test_of_logging_only_levels_can_be_changed(monkeypatch, tmp_path, part, text
     ],
 )
 def test_levels_and_what_hydra_ships_can_be_chosen(monkeypatch, tmp_path, words):
+    monkeypatch.setattr(logging.root, "level", logging.root.level)  # which Hydra sets
     assert ended(monkeypatch, tmp_path, main, "gan-lab", "--cfg", "job", *words) == 0
 
 
@@ -135,3 +137,76 @@ def test_a_launchers_text_is_one_line(monkeypatch, tmp_path):
     assert (
         said == r"gan-lab: hydra.launcher.partition=a\nrm x: expected one line of text, as it becomes part of a script"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("hydra:\n  searchpath: [pkg://this]\n", "hydra.searchpath=['pkg://this']: expected on the command line alone"),
+        (
+            'loss:\n  penalties:\n    "a,b\\n": {_target_: gan_lab.losses.R1}\n',
+            "loss.penalties.a,b\\n: expected a name of",
+        ),
+        ("hydra:\n  launcher: {nope: 1}\n", "evil: Key 'nope' not in "),
+        ("- a\n", "--config-name evil: expected a mapping of keys in it"),
+        ("a: " + 20_000 * "[" + 20_000 * "]", "a configuration or a record is nested without end; expected at most 40"),
+    ],
+)
+def test_other_ways_out_of_a_configuration(monkeypatch, tmp_path, capsys, text, told):
+    (tmp_path / "theirs").mkdir()
+    defaults = "defaults: [train, _self_]\n" if text.startswith(("hydra", "loss")) else ""
+    (tmp_path / "theirs" / "evil.yaml").write_text(defaults + text)
+    said = refusal(monkeypatch, tmp_path, main, "gan-lab", "--config-dir", "theirs", "--config-name", "evil")
+    assert said.startswith(f"gan-lab: {told}")
+    assert capsys.readouterr().out == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["theirs"]
+
+
+_SLURM = "hydra_plugins.hydra_submitit_launcher.submitit_launcher.SlurmLauncher"
+_OPTUNA = "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper"
+
+
+@pytest.mark.parametrize(
+    ("group", "text", "told"),
+    [
+        ("launcher", f"_target_: {_SLURM}\nteardown: [rm x]", "teardown.0=rm x: expected on the command line alone"),
+        (
+            "launcher",
+            f"_target_: {_SLURM}\nsrun_args: [--task-prolog=x]",
+            "srun_args.0=--task-prolog=x: expected on the ",
+        ),
+        ("launcher", f"_target_: {_SLURM}\n_partial_: true", "_partial_=True: expected no _partial_ in Hydra's own"),
+        (
+            "sweeper",
+            f"_target_: {_OPTUNA}\n_args_: [null, x]",
+            "_args_.0=None: expected no _args_ in Hydra's own blocks",
+        ),
+        (
+            "sweeper",
+            f"_target_: {_OPTUNA}\nstorage: sqlite:///x.db",
+            "storage=sqlite:///x.db: expected on the command ",
+        ),
+    ],
+)
+def test_an_option_of_hydras_own_groups_from_elsewhere(monkeypatch, tmp_path, group, text, told):
+    """Plugins' own options have types, which refuse unknown keys. An option from elsewhere has none."""
+    (tmp_path / "theirs" / "hydra" / group).mkdir(parents=True)
+    (tmp_path / "theirs" / "hydra" / group / "mine.yaml").write_text(text)
+    words = ["--config-dir", "theirs", f"hydra/{group}=mine", "--cfg", "job"]
+    said = refusal(monkeypatch, tmp_path, main, "gan-lab", *words)
+    assert said.startswith(f"gan-lab: hydra.{group}.{told}")
+
+
+def test_what_help_shows_of_somebodys_folder_is_harmless(monkeypatch, tmp_path, capsys):
+    (tmp_path / "theirs" / "loss").mkdir(parents=True)
+    (tmp_path / "theirs" / "loss" / "e\x1b[31mvil.yaml").write_text("a: 1\n")
+    template = '"\\e[31mred \\u202e $APP_CONFIG_GROUPS $CONFIG"'
+    (tmp_path / "theirs" / "mine.yaml").write_text(
+        f"defaults: [train, _self_]\nhydra:\n  help: {{template: {template}}}\n"
+    )
+    for show in (["--help"], ["--cfg", "all"], ["--info", "config"]):
+        line = ["gan-lab", "--config-dir", "theirs", "--config-name", "mine", *show]
+        assert ended(monkeypatch, tmp_path, main, *line) == 0
+        printed = capsys.readouterr().out
+        assert printed
+        assert not {"\x1b", "\u202e"}.intersection(printed)

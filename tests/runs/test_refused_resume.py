@@ -66,11 +66,49 @@ def schedule(content):
     content["lr_schedulers"] = [5, 5]
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [sparse, another_optimizer, no_groups, curves, random_state, loops, schedule],
-    ids=lambda one: one.__name__,
-)
+def short_averages(content):
+    """A fused Adam would read beyond them."""
+    for state in content["optimizer_states"]:
+        for entry in state["state"].values():
+            entry["exp_avg"] = entry["exp_avg_sq"] = torch.zeros(1)
+
+
+def a_word_for_a_tensor(content):
+    content["optimizer_states"][0]["state"][0]["exp_avg_sq"] = "x"
+
+
+def another_rate(content):
+    content["optimizer_states"][0]["param_groups"][0]["lr"] = 7.0
+
+
+def a_word_for_a_rate(content):
+    content["optimizer_states"][1]["param_groups"][0]["lr"] = "x"
+
+
+def other_betas(content):
+    content["optimizer_states"][1]["param_groups"][0]["betas"] = (0.1, 0.2)
+
+
+def in_itself(content):
+    nest = []
+    nest.append(nest)
+    content["callbacks"]["x"] = nest
+
+
+def very_deep(content):
+    nest = []
+    for _ in range(300):
+        nest = [nest]
+    content["callbacks"]["x"] = nest
+
+
+DAMAGES = [
+    sparse, another_optimizer, no_groups, curves, random_state, loops, schedule, short_averages, a_word_for_a_tensor,
+    another_rate, a_word_for_a_rate, other_betas, in_itself, very_deep,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda one: one.__name__)
 @pytest.mark.parametrize("name", ["run", "part"])
 def test_a_checkpoint_that_cannot_be_restored_changes_nothing(place, monkeypatch, name, damage):
     folder = RunFolder(place / name)
@@ -122,6 +160,42 @@ def test_what_hydra_recorded_must_be_a_mapping(place, monkeypatch, text):
     said = refusal(monkeypatch, place, main, "gan-lab", "resume=part")
     assert "part/.hydra/hydra.yaml: it is a " in said
     assert contents(place) == before
+
+
+def test_a_run_that_begins_again_writes_through_no_link(monkeypatch, tmp_path):
+    """resume=auto takes a folder that a killed run has left, or somebody has laid out so."""
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "config.yaml").write_text("precious")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".hydra").symlink_to(tmp_path / "outside")
+    said = refusal(monkeypatch, tmp_path, main, *WORDS, "hydra.run.dir=run", "resume=auto")
+    assert ".hydra: a link out of the folder of the run" in said
+    assert [path.name for path in (tmp_path / "outside").iterdir()] == ["config.yaml"]
+    assert (tmp_path / "outside" / "config.yaml").read_text() == "precious"
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_a_sweep_opens_no_log_elsewhere(monkeypatch, tmp_path, kind):
+    """Hydra opens a run's log before the run is looked at."""
+    line = ["gan-lab", "-m", *SMALL, "dataset=ring8", "iterations=2", "loss=lsgan,hinge", "hydra.sweep.dir=sweep"]
+    assert ended(monkeypatch, tmp_path, main, *line) == 0
+    log = tmp_path / "sweep" / "loss=hinge" / "gan-lab.log"
+    log.unlink()
+    if kind == "link":
+        log.symlink_to(tmp_path / "elsewhere")
+    else:
+        os.mkfifo(log)
+    said = refusal(monkeypatch, tmp_path, main, *line)
+    assert "loss=hinge/gan-lab.log: " in said
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("subdir", ["../x", "/tmp/x", "a/../../x", "~/x", "${latent_prior}/../../x"])
+def test_a_run_of_a_sweep_lies_within_it(monkeypatch, tmp_path, subdir):
+    line = ["gan-lab", "-m", *SMALL, "dataset=ring8", "iterations=2", "seed=0,1", "hydra.sweep.dir=sweep"]
+    said = refusal(monkeypatch, tmp_path, main, *line, f"hydra.sweep.subdir='{subdir}'")
+    assert said.endswith(": expected a folder within the sweep's")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_link_to_itself_is_refused(place, monkeypatch):
