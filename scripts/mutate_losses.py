@@ -33,7 +33,6 @@ TESTS = {  # of each file of gan_lab, those of tests/losses likeliest to notice 
     "losses/weighted.py": ["terms", "penalties"],
     "losses/terms.py": ["terms"],
     "losses/classification.py": ["classification"],
-    "losses/judge.py": ["classification", "penalties"],
     "losses/constraints.py": ["recipe"],
     "distributed/collectives.py": ["distributed"],
 }

@@ -36,8 +36,10 @@ def fitted(where: str, made: Callable[..., Any], block: Mapping[str, Any]) -> di
 
 
 def asked_for(made: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the arguments that a class or function names."""
-    return {name: value for name, value in arguments.items() if name in _parameters(made)}
+    """Those of the arguments that a class or function names; all, if it takes any."""
+    taken = _parameters(made)
+    anything = any(one.kind is one.VAR_KEYWORD for one in taken.values())
+    return {name: value for name, value in arguments.items() if anything or name in taken}
 
 
 def _parameters(made: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:

@@ -170,6 +170,8 @@ def _sides(case: Case, scale: Scale, course: Course, folder: Path) -> dict[str, 
     words += [f"{what}.every={course.length}" for what in ("evaluation", "pictures", "checkpoint")]
     if "dataset=mnist" in case.overrides:
         words.append(f"dataset.root={scale.data}")
+    if scale.quick and "model=sngan_cnn" in case.overrides:
+        words += ["model.generator.channels=4", "model.discriminator.channels=4"]
     if "dataset=npz" in case.overrides:
         words.append(f"dataset.path={_pictures(folder, case.side)}")
     with initialize_config_module("gan_lab.conf", version_base="1.3"):

@@ -51,7 +51,9 @@ def test_real_features_and_floors_are_made_once(tmp_path, monkeypatch):
     monkeypatch.setenv("GAN_LAB_CACHE", str(tmp_path))
     looked: list[int] = []
     look = Comparison.look
-    monkeypatch.setattr(Comparison, "look", lambda self, samples: looked.append(len(samples)) or look(self, samples))
+    monkeypatch.setattr(
+        Comparison, "look", lambda self, samples, *labels: looked.append(len(samples)) or look(self, samples, *labels)
+    )
     first = evaluator_of(digits(), small(), 100)
     assert looked == [2, 100, 100]  # the first two tell whether the extractor classifies; reference; floor
     again = evaluator_of(digits(), small(), 100)

@@ -158,7 +158,12 @@ def test_a_module_that_cannot_take_the_samples():
             ["modes"],
             r"evaluation.metrics: modes takes an extractor that classifies, not pixels",
         ),
-        (Pixels(), images, ["fdd"], r"there is no metric 'fdd'; did you mean 'fd'\? Allowed: classes, fd, kid,"),
+        (
+            Pixels(),
+            images,
+            ["fdd"],
+            r"there is no metric 'fdd'; did you mean 'fd'\? Allowed: class_accuracy, classes, fd, intra_fd, kid,",
+        ),
         (Pixels(), images, [], r"evaluation.metrics=\[\]: expected some of fd, kid"),
         (Classifier(1), digits, ["modes"], r"modes takes a mixture, or images with a label for every channel"),
     ],

@@ -108,8 +108,9 @@ DAMAGES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("damage", DAMAGES, ids=lambda one: one.__name__)
-@pytest.mark.parametrize("name", ["run", "part"])
+@pytest.mark.parametrize(
+    ("name", "damage"), [*(("part", damage) for damage in DAMAGES), ("run", sparse), ("run", schedule)]
+)
 def test_a_checkpoint_that_cannot_be_restored_changes_nothing(place, monkeypatch, name, damage):
     folder = RunFolder(place / name)
     for iteration in folder.saved_iterations():

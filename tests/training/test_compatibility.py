@@ -8,7 +8,7 @@ from configurations import options
 from torch import nn
 
 from gan_lab.errors import ConfigError
-from gan_lab.losses import NonSaturating
+from gan_lab.losses import NonSaturating, Recipe
 from gan_lab.training.build import build_module
 from gan_lab.training.compatibility import check_networks
 from gan_lab.training.runtime import check_devices
@@ -84,7 +84,7 @@ def test_logits_that_the_objective_does_not_take(composed, model, overrides, sen
 
 def test_a_generator_of_another_shape():
     with pytest.raises(ConfigError, match=r"model.generator: it draws samples of shape \[3\], expected \[1, 8, 8\]"):
-        check_networks(NonSaturating(), nn.Linear(100, 3), nn.Flatten(), 100, (1, 8, 8), 4)
+        check_networks(Recipe(NonSaturating()), nn.Linear(100, 3), nn.Flatten(), 100, (1, 8, 8), 4)
 
 
 @pytest.mark.parametrize("accelerator", ["gpu", "auto"])
