@@ -133,7 +133,8 @@ def harmless_output() -> Iterator[None]:
         with redirect_stdout(printed):
             yield
     finally:
-        print("\n".join(map(shown, printed.getvalue().splitlines())))
+        if text := printed.getvalue():
+            print("\n".join(map(shown, text.splitlines())))
 
 
 @contextmanager
