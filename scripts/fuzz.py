@@ -267,8 +267,8 @@ class Fuzz:
             return f"fails without a sentence: {_last_line(output)}"
         if code == 1 and "-m" not in case.words and case.command != "report":
             after = contents(case.place)
-            changed = [name for name in before if after.get(name) != before[name] and not name.endswith(".lock")]
-            changed += [name for name in after if name not in before and not name.endswith((".lock", "output"))]
+            kept = {name for name in {*before, *after} if not name.endswith((".lock", ".log", "output"))}
+            changed = sorted(name for name in kept if after.get(name) != before.get(name))
             if changed and "diverged" not in output:
                 return f"was refused and changed {', '.join(changed[:3])}: {_last_line(output)}"
         if code == 0 and case.command == "report" and not case.readable:
