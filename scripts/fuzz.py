@@ -33,7 +33,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
+
+from yaml import YAMLError
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a forked child has but the thread that forked it
 
@@ -351,7 +354,10 @@ def _edit(draw: random.Random, file: Path, outside: Path) -> str:
         ".json": _edit_json, ".yaml": _edit_yaml, ".csv": _edit_csv, ".ckpt": _edit_checkpoint, ".png": _edit_picture
     }  # fmt: skip
     edit = edits.get(file.suffix)
-    return edit(draw, file) if edit else _flip(draw, file, outside)
+    try:
+        return edit(draw, file) if edit else _flip(draw, file, outside)
+    except (ValueError, EOFError, RuntimeError, UnpicklingError, YAMLError):  # an earlier damage has taken its form
+        return _flip(draw, file, outside)
 
 
 def _edit_json(draw: random.Random, file: Path) -> str:

@@ -265,7 +265,7 @@ def leaves(value: Any, key: str = "", into_lists: bool = False) -> Iterator[tupl
     """
     if isinstance(value, dict) and value:
         entries: Any = value.items()
-    elif into_lists and isinstance(value, list):
+    elif into_lists and isinstance(value, list) and value:
         entries = enumerate(value)
     else:
         yield key, value

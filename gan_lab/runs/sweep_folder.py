@@ -11,7 +11,7 @@ from filelock import FileLock
 from gan_lab.errors import ConfigError
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.making import make_folder, refuse_full, remove_made
-from gan_lab.storage.files import BrokenRecord, read_json, write_json
+from gan_lab.storage.files import BrokenRecord, leads_out, read_json, write_json
 
 _LOCK = ".sweep.lock"
 FINISHED = ("done", "diverged")
@@ -72,8 +72,8 @@ class SweepFolder:
                 path = os.path.join(parent, name)
                 if in_run and not name.endswith(".log"):  # which Hydra opens before the run is looked at
                     continue
-                if os.path.islink(path) and not Path(os.path.realpath(path)).is_relative_to(home):
-                    raise ConfigError(f"{path}: a link out of the folder of the sweep; expected everything in there")
+                if os.path.islink(path) and (told := leads_out(path, home, "sweep")):
+                    raise ConfigError(f"{path}: {told}; expected everything in there")
                 if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
                     raise ConfigError(f"{path}: neither a file nor a folder; expected those alone")
             if in_run:

@@ -90,15 +90,15 @@ def foreign_in(folder: Path) -> str:
     for parent, folders, names in os.walk(folder):
         for name in sorted((*folders, *names)):
             path = os.path.join(parent, name)
-            if os.path.islink(path) and (told := _leads_out(path, home)):
+            if os.path.islink(path) and (told := leads_out(path, home)):
                 return f"{path}: {told}"
             if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
                 return f"{path}: neither a file nor a folder"
     return ""
 
 
-def _leads_out(link: str, home: str) -> str:
-    """Why a link in a folder is foreign there, or an empty string."""
+def leads_out(link: str, home: str, of: str = "run") -> str:
+    """Why a link is foreign in a folder, ``home``, of a run or a sweep; or an empty string."""
     try:
         os.stat(link)
     except FileNotFoundError:
@@ -106,7 +106,7 @@ def _leads_out(link: str, home: str) -> str:
     except OSError as error:  # to itself, or into what nobody may read
         return f"a link that cannot be followed: {error.strerror}"
     inside = Path(os.path.realpath(link)).is_relative_to(home)
-    return "" if inside else "a link out of the folder of the run"
+    return "" if inside else f"a link out of the folder of the {of}"
 
 
 def check_inside(folder: Path) -> None:

@@ -175,7 +175,7 @@ def test_a_run_that_begins_again_writes_through_no_link(monkeypatch, tmp_path):
     assert (tmp_path / "outside" / "config.yaml").read_text() == "precious"
 
 
-@pytest.mark.parametrize("kind", ["link", "pipe"])
+@pytest.mark.parametrize("kind", ["link", "pipe", "loop"])
 def test_a_sweep_opens_no_log_elsewhere(monkeypatch, tmp_path, kind):
     """Hydra opens a run's log before the run is looked at."""
     line = ["gan-lab", "-m", *SMALL, "dataset=ring8", "iterations=2", "loss=lsgan,hinge", "hydra.sweep.dir=sweep"]
@@ -184,6 +184,8 @@ def test_a_sweep_opens_no_log_elsewhere(monkeypatch, tmp_path, kind):
     log.unlink()
     if kind == "link":
         log.symlink_to(tmp_path / "elsewhere")
+    elif kind == "loop":
+        log.symlink_to(log.name)
     else:
         os.mkfifo(log)
     said = refusal(monkeypatch, tmp_path, main, *line)
