@@ -201,3 +201,17 @@ def test_threads_are_those_of_the_run_alone(composed, tmp_path):
     result = train_in(tmp_path / "run", composed(*SMALL, "iterations=1", f"threads={before + 1}")).result()
     assert result["environment"]["threads"] == before + 1
     assert torch.get_num_threads() == before
+
+
+def test_the_bar_fits_into_80_columns():
+    from tqdm import tqdm
+
+    from gan_lab.callbacks import progress
+
+    title = "fashion_mnist ragan_attention"[: progress._LONGEST]
+    postfix = "D=0.693 G=0.711"
+    bar = tqdm.format_meter(
+        1125, 2500, 5.3, ncols=80, prefix=title, unit="it", bar_format=progress._FORMAT, postfix=postfix
+    )
+    assert len(bar) <= 80
+    assert bar.endswith(postfix)

@@ -202,7 +202,9 @@ def test_being_stopped_ends_the_iteration_and_saves(tmp_path, number, status):
     last = int(metrics.read_text().splitlines()[-1].split(",")[0])
     assert record["iteration"] == last > 0
     assert folder.last_checkpoint.resolve().name == f"iteration_{last:07d}.ckpt"
-    assert "Traceback" not in printed(tmp_path, "stderr").read_text()
+    said = printed(tmp_path, "stderr").read_text()
+    assert "Traceback" not in said
+    assert f"gan-lab: saved at iteration {last:,}; go on with: gan-lab resume={folder.path}\n" in said
 
 
 def test_options_may_stand_between_overrides(monkeypatch, tmp_path):

@@ -38,3 +38,14 @@ def test_points_are_drawn_over_real_ones():
     assert (picture == [0xB0, 0xB0, 0xB0]).all(-1).any()
     red = picture.astype(int)
     assert ((red[..., 0] - red[..., 1]) > 80).any()
+
+
+@pytest.mark.parametrize(("beyond", "title"), [(0, []), (2, ["2 of 5 generated samples lie beyond the axes"])])
+def test_points_beyond_the_axes_are_counted(monkeypatch, beyond, title):
+    """The axes reach 1.35 times as far as the real points."""
+    titles = []
+    monkeypatch.setattr("matplotlib.axes.Axes.set_title", lambda self, text, **_: titles.append(text))
+    real = torch.tensor([[1.0, 0.0], [0.0, -1.0]])
+    generated = torch.tensor([[1.3, 0.0]] * (5 - beyond) + [[1.4, 0.0], [0.0, -9.0]][:beyond])
+    pictures.draw(generated, real)
+    assert titles == title
