@@ -20,8 +20,9 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a forked child has but the thread that forked it
 
@@ -126,15 +127,18 @@ def start(run: Path, overrides: list[str], die_at_event: int | None = None) -> i
     os.dup2(log, 2)
     if die_at_event is not None:
         _die_at_event(run, die_at_event)
-    sys.argv = ["gan-lab", *OVERRIDES, *overrides, f"hydra.run.dir={run}", "resume=auto"]
+    return run_and_exit("train", [*OVERRIDES, *overrides, f"hydra.run.dir={run}", "resume=auto"])
+
+
+def run_and_exit(command: str, words: list[str]) -> NoReturn:
+    """Run a command, a module of `gan_lab.cli`, and end this process, which is a fork, with its status."""
+    sys.argv = ["gan-lab", *words]
     status: Any = 1
     try:
-        from gan_lab.cli.train import main as gan_lab
-
-        gan_lab()
+        import_module(f"gan_lab.cli.{command}").main()
         status = 0
     except SystemExit as stop:
-        status = stop.code
+        status = stop.code or 0
     except BaseException:
         traceback.print_exc()
     finally:
