@@ -10,8 +10,16 @@ _DUPLICATE = 0.1  # of the median distance between a real sample and its nearest
 _CROWD = 5  # times as many fakes as a ball holds of real data: more of them count no more
 
 
-def signals(real: Tensor, fake: Tensor) -> dict[str, float]:
-    """Diversity and realism of generated samples, from the first 1000 features of either set, ``[N, d]``.
+def signals(
+    real: Tensor, fake: Tensor, real_labels: Tensor | None = None, fake_labels: Tensor | None = None
+) -> dict[str, float]:
+    """Diversity and realism of generated samples, from the first 1000 features of either set.
+
+    Args:
+        real: features of real samples, ``[N, d]``.
+        fake: features of generated samples, ``[M, d]``.
+        real_labels: classes of the real samples, ``[N]``; None if they have none.
+        fake_labels: classes that the generated samples were asked to be of, ``[M]``; None without labels.
 
     Returns:
         ``diversity``: mean distance between two fakes over that between two reals; 1 for equal distributions, 0 if all
@@ -19,15 +27,32 @@ def signals(real: Tensor, fake: Tensor) -> dict[str, float]:
         distance of reals to their nearest neighbours; 1 if every sample is drawn twice. ``realistic``: how many fakes
         lie among the reals, from 0 to 1: the density of Naeem et al. 2020 (arXiv 2002.09797) with k = 5, to which no
         real sample's ball adds more than five times its share. A few balls that are far too large, of outliers, can
-        hold all fakes, whatever these are; so precision would say nothing.
+        hold all fakes, whatever these are; so precision would say nothing. With labels on both sides
+        ``class_diversity``: the diversity within a class, averaged over the classes; 0 if every class has one sample.
     """
     count = min(_MOST_SAMPLES, len(real), len(fake))
     real, fake = real[:count], fake[:count]
+    within = {}
+    if real_labels is not None and fake_labels is not None:
+        within["class_diversity"] = _class_diversity(real, fake, real_labels[:count], fake_labels[:count])
     near = _DUPLICATE * neighbour_radii(real, 1).median()
     k = min(_NEIGHBOURS, count - 1)
     crowds = fakes_in_balls(real, fake, k).clamp(max=_CROWD * k)
     return {
         "diversity": mean_distance(fake) / mean_distance(real),
+        **within,
         "duplicates": (neighbour_radii(fake, 1) < near).double().mean().item(),
         "realistic": min(1.0, crowds.sum().item() / (k * count)),
     }
+
+
+def _class_diversity(real: Tensor, fake: Tensor, real_labels: Tensor, fake_labels: Tensor) -> float:
+    """The mean over classes of the diversity of their samples; classes of which real samples do not differ are left out."""
+    ratios = []
+    for of_class in real_labels.unique():
+        sides = [
+            side[(labels == of_class).to(side.device)] for side, labels in ((real, real_labels), (fake, fake_labels))
+        ]
+        if min(map(len, sides)) > 1 and (distance := mean_distance(sides[0])) > 0:
+            ratios.append(mean_distance(sides[1]) / distance)
+    return sum(ratios) / len(ratios) if ratios else float("nan")

@@ -154,9 +154,9 @@ class Evaluator:
         if told := next(filter(None, all_parts(wrong)), None):
             raise NotFinite(told)
         fake = Side.whole([part for part in all_parts(own) if part is not None], self.comparison.device)
-        return Evaluated(
-            self.comparison.compare(self._reference, fake), signals(self._reference.features, fake.features)
-        )
+        real = self._reference
+        signs = signals(real.features, fake.features, real.labels, fake.labels)
+        return Evaluated(self.comparison.compare(real, fake), signs)
 
 
 @torch.no_grad()

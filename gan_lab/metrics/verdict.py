@@ -18,7 +18,8 @@ class Thresholds:
         accuracy: the discriminator has won: it rates at least this share of real samples above fake ones,
         realistic: and at most this share of the generated samples lies among the real ones. With an accuracy below
             that, such a training has not converged.
-        diversity: collapsed: the diversity of generated samples is below this multiple of real samples' diversity.
+        diversity: collapsed: the diversity of generated samples, or with labels that within a class, is below this
+            multiple of real samples' diversity.
         duplicates: collapsed: more than this share of generated samples has a near twin.
         modes: collapsed: less than this share of the modes or classes is reached.
         coverage: far from real: coverage is below this multiple of real data's.
@@ -69,6 +70,8 @@ def _findings(curves: Mapping[str, Curve], floor: Mapping[str, float], t: Thresh
     )
     if diversity < t.diversity:
         yield "collapsed", f"the samples' diversity is {diversity:.3g} of real data's, below {t.diversity:g}"
+    if "signal/class_diversity" in curves and (within := _last(curves["signal/class_diversity"])) < t.diversity:
+        yield "collapsed", f"the diversity within a class is {within:.3g} of real data's, below {t.diversity:g}"
     if duplicates > t.duplicates:
         yield "collapsed", f"{duplicates:.0%} of the samples have a twin, above {t.duplicates:.0%}"
     accuracies = list(curves["accuracy/discriminator"].values())

@@ -25,6 +25,18 @@ def test_diversity_is_a_ratio_of_mean_distances():
     assert signals(real, fake)["diversity"] == pytest.approx((4 * 2 / 6) / (23 / 6))
 
 
+def test_diversity_within_a_class_is_a_mean_over_classes():
+    """Classes at 0 and 100: of class 0 fakes differ half as much as reals, of class 1 not at all, class 2 has no fakes."""
+    real = torch.tensor([[0.0], [2.0], [100.0], [101.0], [50.0], [51.0]])
+    fake = torch.tensor([[0.0], [1.0], [100.0], [100.0], [0.5], [100.0]])
+    labels, asked = torch.tensor([0, 0, 1, 1, 2, 2]), torch.tensor([0, 0, 1, 1, 0, 1])
+    assert "class_diversity" not in signals(real, fake)
+    assert signals(real, fake, labels)["diversity"] == signals(real, fake, labels, asked)["diversity"]
+    of_class_0 = (1 + 0.5 + 0.5) / 3 / 2  # fakes at 0, 1 and 0.5; reals at 0 and 2
+    assert signals(real, fake, labels, asked)["class_diversity"] == pytest.approx((of_class_0 + 0) / 2)
+    assert signals(real, fake, labels, labels)["class_diversity"] == pytest.approx((0.5 + 0 + 99.5) / 3)
+
+
 def test_one_sample_over_and_over_has_no_diversity_at_all():
     real = normal(50, 0, 64) + 1000
     assert signals(real, real[:1].expand(50, -1))["diversity"] == 0

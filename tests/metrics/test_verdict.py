@@ -1,5 +1,7 @@
 """The verdict on trainings that were made to fail, each in a known way, and on each rule's border."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -102,6 +104,9 @@ RISEN = dict.fromkeys(range(50, 400, 50), 0.9) | {400: 1.0}  # whose last quarte
         ({"weight_norm__generator": {0: 0.0, 50: 0.0}}, "generator_frozen"),
         ({"signal__diversity": {150: 0.29}}, "collapsed"),
         ({"signal__diversity": {150: 0.31}}, "healthy"),
+        ({"signal__class_diversity": {100: 0.9, 150: 0.29}}, "collapsed"),  # one sample of each class
+        ({"signal__class_diversity": {100: 0.1, 150: 0.31}}, "healthy"),
+        ({"signal__class_diversity": {150: math.nan}}, "healthy"),  # no class has two samples to compare
         ({"signal__duplicates": {150: 0.51}}, "collapsed"),
         ({"signal__duplicates": {150: 0.5}}, "healthy"),
         ({"metric__modes": {150: 3.0}}, "collapsed"),
