@@ -33,6 +33,7 @@ TESTS = {  # of each file of gan_lab, those of tests/losses likeliest to notice 
     "losses/weighted.py": ["terms", "penalties"],
     "losses/terms.py": ["terms"],
     "losses/classification.py": ["classification"],
+    "models/layers/heads.py": ["classification"],
     "losses/constraints.py": ["recipe"],
     "distributed/collectives.py": ["distributed"],
 }

@@ -47,12 +47,11 @@ def signals(
 
 
 def _class_diversity(real: Tensor, fake: Tensor, real_labels: Tensor, fake_labels: Tensor) -> float:
-    """The mean over classes of the diversity of their samples; classes of which real samples do not differ are left out."""
+    """The mean over classes of the diversity of their samples, without classes whose real samples do not differ."""
     ratios = []
     for of_class in real_labels.unique():
-        sides = [
-            side[(labels == of_class).to(side.device)] for side, labels in ((real, real_labels), (fake, fake_labels))
-        ]
-        if min(map(len, sides)) > 1 and (distance := mean_distance(sides[0])) > 0:
-            ratios.append(mean_distance(sides[1]) / distance)
+        reals = real[(real_labels == of_class).to(real.device)]
+        fakes = fake[(fake_labels == of_class).to(fake.device)]
+        if min(len(reals), len(fakes)) > 1 and (distance := mean_distance(reals)) > 0:
+            ratios.append(mean_distance(fakes) / distance)
     return sum(ratios) / len(ratios) if ratios else float("nan")

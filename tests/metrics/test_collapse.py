@@ -26,7 +26,7 @@ def test_diversity_is_a_ratio_of_mean_distances():
 
 
 def test_diversity_within_a_class_is_a_mean_over_classes():
-    """Classes at 0 and 100: of class 0 fakes differ half as much as reals, of class 1 not at all, class 2 has no fakes."""
+    """Fakes of class 0 differ by a third as much as reals, those of class 1 not at all, and class 2 has none."""
     real = torch.tensor([[0.0], [2.0], [100.0], [101.0], [50.0], [51.0]])
     fake = torch.tensor([[0.0], [1.0], [100.0], [100.0], [0.5], [100.0]])
     labels, asked = torch.tensor([0, 0, 1, 1, 2, 2]), torch.tensor([0, 0, 1, 1, 0, 1])
