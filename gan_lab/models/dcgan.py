@@ -68,7 +68,7 @@ class DCGANGenerator(LabelledSequential):
         latent_dim: int,
         sample_shape: Sequence[int],
         channels: int,
-        conditioning: str = "concat",
+        conditioning: str = "batch_norm",
         classes: int | None = None,
     ) -> None:
         check_positive("DCGANGenerator.channels", channels)
