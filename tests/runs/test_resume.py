@@ -69,6 +69,39 @@ def test_every_part_that_has_a_state(composed, tmp_path, overrides):
     same(composed, tmp_path, [*overrides, *OFTEN], 4, 10)
 
 
+SHORT = [word for word in SMALL if not word.startswith("model")]
+NARROW = ["model.generator.channels=4", "model.discriminator.channels=4"]
+PIXELS = ["evaluation/extractor=pixels", "evaluation.metrics=[fd]"]
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["model=dcgan", *NARROW, "conditional=per_class", "generator_batch_factor=2", "loss=hinge"],
+        ["model=sngan_cnn", *NARROW, "conditional=projection", "loss=sngan", "dataset.flip=true", "ema.half_life=0.1"],
+        [
+            "model=sngan_resnet",
+            "model.generator.channels=2",
+            "model.discriminator.channels=2",
+            "conditional=projection",
+            "constraint=spectral_norm",
+        ],
+        ["model=infogan", "loss=wgan_gp", "dataset.dequantise=true", "dataset.subset=0.5"],
+        ["dataset=ring8", "model=pacgan_mlp", "model.packing=2", "model.generator.hidden=[8]"],
+        ["model=pacgan_dcgan", *NARROW, "model.packing=2", "loss=rsgan"],
+    ],
+    ids=lambda overrides: "-".join(word for word in overrides if word.startswith("model=")),
+)
+def test_every_kind_of_network(composed, tmp_path, overrides):
+    if "model=sngan_resnet" in overrides:  # draws 32 pixels at least
+        draw = np.random.default_rng(0)
+        images = draw.integers(0, 256, (120, 32, 32), dtype=np.uint8)
+        np.savez(tmp_path / "data.npz", images=images, labels=np.arange(120) % 3)
+        overrides = ["dataset=npz", f"dataset.path={tmp_path / 'data.npz'}", *overrides]
+    metrics = [] if "dataset=ring8" in overrides else PIXELS
+    same(composed, tmp_path, [*SHORT, *overrides, *metrics, *OFTEN], 4, 10)
+
+
 def test_generators_that_gan_lab_does_not_use_itself(composed, tmp_path, monkeypatch):
     """A user's own loss may draw from them; where they stand is in the checkpoints compared."""
     original = GAN.draw_latents
