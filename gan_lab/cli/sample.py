@@ -26,8 +26,8 @@ class SampleArguments:
     run: str = _argument("the run's folder")
     num: int = _argument("samples, or with interpolate the number of paths", default=64)
     out: str = _argument(
-        "NAME.png or NAME.jpg: one picture of all; NAME.gif: an animation of the paths; NAME.npz: the array 'samples'; "
-        "NAME: a folder of one PNG each",
+        "NAME.png or NAME.jpg: one picture of all; NAME.gif: an animation of the paths; NAME.npz: the array 'samples', "
+        "and 'labels' if there are any; NAME: a folder of one PNG each",
         default="generated.png",
     )
     interpolate: int = _argument("steps between two latents, a row of the picture each path; 0: none", default=0)
@@ -80,4 +80,4 @@ def _sample() -> None:
         arguments.class_ or None,
     )
     write(samples, out, columns=arguments.interpolate or None)
-    print(f"{len(samples)} samples of {shown(folder.path)} in {shown(out)}")
+    print(f"{len(samples.values)} samples of {shown(folder.path)} in {shown(out)}")

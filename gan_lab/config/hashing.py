@@ -38,9 +38,9 @@ def without_later(asked: dict[Any, Any]) -> dict[Any, Any]:
             node = node.get(key) if isinstance(node, dict) else None
         if isinstance(node, dict) and last in node and node[last] == absent:
             del node[last]
-    if run.get("conditional", "none") == "none" and isinstance(model := run.get("model"), dict):
-        if isinstance(generator := model.get("generator"), dict):
-            generator.pop("conditioning", None)  # how it would take labels, which it is not given
+    generator = model.get("generator") if isinstance(model := run.get("model"), dict) else None
+    if run.get("conditional", "none") == "none" and isinstance(generator, dict):
+        generator.pop("conditioning", None)  # how it would take labels, which it is not given
     return run
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -23,6 +24,18 @@ from gan_lab.validation import is_whole
 _BATCH = 64
 
 
+class Samples(NamedTuple):
+    """Generated samples.
+
+    Args:
+        values: uint8 pixels ``[N, C, H, W]`` or points ``[N, D]``.
+        labels: the class that each was asked to be of, ``[N]`` int64; None of a generator without labels.
+    """
+
+    values: Tensor
+    labels: Tensor | None
+
+
 def sample(
     folder: RunFolder,
     count: int,
@@ -31,8 +44,8 @@ def sample(
     seed: int = 0,
     allowed_targets: Sequence[str] = (),
     labels: Sequence[int] | None = None,
-) -> Tensor:
-    """uint8 ``[N, C, H, W]`` or points ``[N, D]``: N is count, or count × interpolate along as many paths.
+) -> Samples:
+    """N samples: N is count, or count × interpolate along as many paths.
 
     The first samples of a seed do not depend on how many are drawn: the generator gets them in batches of one size, as
     its last digits may depend on that.
@@ -60,7 +73,8 @@ def sample(
     classes = _classes(config, folder, generator, labels)
     if classes is not None:
         classes = classes[torch.arange(len(latents)) // max(1, interpolate) % len(classes)]
-    return torch.cat([generate(generator, part) for part in Request(latents, classes).split(_BATCH)])[:wanted]
+    values = torch.cat([generate(generator, part) for part in Request(latents, classes).split(_BATCH)])
+    return Samples(values[:wanted], None if classes is None else classes[:wanted])
 
 
 def _classes(
@@ -108,10 +122,11 @@ def _paths(start: Tensor, end: Tensor, steps: int, prior: str) -> Tensor:
     return torch.where(angle.sin() < 1e-3, torch.lerp(start, end, t), circle).flatten(0, 1)
 
 
-def write(samples: Tensor, out: Path, columns: int | None) -> None:
+def write(samples: Samples, out: Path, columns: int | None) -> None:
     """One picture of all for ``.png`` and ``.jpg``, an animation for ``.gif``, the array ``samples`` for ``.npz``.
 
-    Without a suffix it is a folder of single PNGs. The animation shows all paths side by side, there and back.
+    With labels a picture has a row for each class, and the archive an array ``labels``. Without a suffix it is a folder
+    of single PNGs. The animation shows all paths side by side, there and back.
 
     Raises:
         ConfigError: for single PNGs of samples that are not images, or if the place cannot be written.
@@ -122,9 +137,12 @@ def write(samples: Tensor, out: Path, columns: int | None) -> None:
         raise ConfigError(f"out={out}: it cannot be written: {error.strerror}") from error
 
 
-def _write(samples: Tensor, out: Path, columns: int | None) -> None:
+def _write(made: Samples, out: Path, columns: int | None) -> None:
+    samples, labels = made
     images, kind = samples.ndim == 4, out.suffix.lower()
     if kind in (".png", ".jpg", ".jpeg"):
+        if images and columns is None and labels is not None:
+            samples, columns = _class_per_row(samples, labels)
         save_picture(out, draw_grid(samples, columns) if images else draw_points(samples))
     elif kind == ".gif":
         assert columns is not None  # the command asks for it
@@ -134,9 +152,26 @@ def _write(samples: Tensor, out: Path, columns: int | None) -> None:
         save_animation(out, [*frames, *frames[-2:0:-1]])
     elif kind == ".npz":
         with replacing(out) as file:
-            np.savez_compressed(file, samples=samples.permute(0, 2, 3, 1).numpy() if images else samples.numpy())
+            arrays: dict[str, Any] = {"samples": (samples.permute(0, 2, 3, 1) if images else samples).numpy()}
+            np.savez_compressed(file, **arrays | ({} if labels is None else {"labels": labels.numpy()}))
     elif images:
         for number, image in enumerate(samples):
             save_picture(out / f"{number:06d}.png", image.permute(1, 2, 0).squeeze(-1).numpy())
     else:
         raise ConfigError(f"out={out}: points have no single pictures; expected NAME.png or NAME.npz")
+
+
+def _class_per_row(images: Tensor, labels: Tensor) -> tuple[Tensor, int | None]:
+    """Images in the order of a grid with a row for each class, white where a class has fewer, and its columns.
+
+    One image of each class, or images of one class alone, stay as they are, for a grid about as wide as high.
+    """
+    classes, counts = labels.unique(return_counts=True)
+    columns = int(counts.max())
+    if len(classes) == 1 or columns == 1:
+        return images, None
+    grid = images.new_full((len(classes), columns, *images.shape[1:]), 255)
+    for row, of_class in zip(grid, classes, strict=True):
+        own = images[labels == of_class]
+        row[: len(own)] = own
+    return grid.flatten(0, 1), columns

@@ -73,8 +73,10 @@ def test_a_run_with_labels_is_measured_drawn_sampled_and_resumed(composed, tmp_p
     (folder.path / ".hydra").mkdir()
     OmegaConf.save(config, folder.path / ".hydra" / "config.yaml")
     turns, threes = sample(folder, 20), sample(folder, 20, labels=[3])
-    assert torch.equal(turns[3::10], threes[3::10])
-    assert not torch.equal(turns[0], threes[0])
+    assert torch.equal(turns.values[3::10], threes.values[3::10])
+    assert not torch.equal(turns.values[0], threes.values[0])
+    assert turns.labels.tolist() == [*range(10)] * 2
+    assert threes.labels.tolist() == [3] * 20
     line = ["gan-lab-sample", "run=run", "out=x.png", "num=4"]
     assert ended(monkeypatch, tmp_path, sample_main, *line, "class=3") == 0
     said = refusal(monkeypatch, tmp_path, sample_main, *line[:-2], "out=y.png", "class=10")

@@ -71,7 +71,7 @@ def test_every_part_that_has_a_state(composed, tmp_path, overrides):
 
 SHORT = [word for word in SMALL if not word.startswith("model")]
 NARROW = ["model.generator.channels=4", "model.discriminator.channels=4"]
-PIXELS = ["evaluation/extractor=pixels", "evaluation.metrics=[fd]"]
+PIXELS = ["evaluation/extractor=pixels", "evaluation.metrics=[prdc]"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from training_runs import SMALL, train_in
 
 from gan_lab.cli.sample import main
 from gan_lab.models.latents import Prior
-from gan_lab.runs.sample import _paths, sample
+from gan_lab.runs.sample import Samples, _paths, sample, write
 
 
 @pytest.fixture(scope="module")
@@ -37,14 +37,14 @@ def test_the_first_latents_do_not_depend_on_how_many_are_drawn(kind, dim):
 
 
 def test_the_first_samples_do_not_depend_on_how_many_are_drawn(trained):
-    many = sample(trained, 200, 0, "auto", 5)
+    many = sample(trained, 200, 0, "auto", 5).values
     assert len(many) == 200
     for count in (1, 9, 64, 65):
-        assert torch.equal(sample(trained, count, 0, "auto", 5), many[:count])
-    paths = sample(trained, 9, 5, "auto", 5)
+        assert torch.equal(sample(trained, count, 0, "auto", 5).values, many[:count])
+    paths = sample(trained, 9, 5, "auto", 5).values
     assert len(paths) == 45
-    assert torch.equal(sample(trained, 2, 5, "auto", 5), paths[:10])
-    assert not torch.equal(sample(trained, 9, 0, "auto", 6), many[:9])
+    assert torch.equal(sample(trained, 2, 5, "auto", 5).values, paths[:10])
+    assert not torch.equal(sample(trained, 9, 0, "auto", 6).values, many[:9])
 
 
 def test_pictures_of_every_kind(trained, monkeypatch, tmp_path):
@@ -78,3 +78,18 @@ def test_paths_keep_to_the_prior():
 def test_opposite_and_equal_latents_are_joined_by_a_line(end):
     path = _paths(torch.ones(1, 1), torch.full((1, 1), end), 5, "normal").flatten()
     assert path.tolist() == pytest.approx([1 + (end - 1) * i / 4 for i in range(5)])
+
+
+def test_a_picture_has_a_row_for_each_class(tmp_path):
+    """Classes 0 and 1 in turn, the last class with one image fewer: its cell is white."""
+    images = torch.arange(5, dtype=torch.uint8)[:, None, None, None].expand(5, 1, 320, 320) * 10
+    write(Samples(images, torch.tensor([0, 1, 0, 1, 0])), tmp_path / "x.png", None)
+    picture = np.asarray(Image.open(tmp_path / "x.png"))
+    cells = [[int(picture[160 + 322 * row, 160 + 322 * column, 0]) for column in range(3)] for row in range(2)]
+    assert cells == [[0, 20, 40], [10, 30, 255]]
+    write(Samples(images, torch.tensor([0, 1, 0, 1, 0])), tmp_path / "x.npz", None)
+    with np.load(tmp_path / "x.npz") as arrays:
+        assert arrays["labels"].tolist() == [0, 1, 0, 1, 0]
+        assert arrays["samples"].shape == (5, 320, 320, 1)
+    write(Samples(images[:4], torch.arange(4)), tmp_path / "one_each.png", None)
+    assert Image.open(tmp_path / "one_each.png").size[0] == Image.open(tmp_path / "one_each.png").size[1]
