@@ -181,7 +181,9 @@ def resumed(line: CommandLine) -> CommandLine:
 
 
 def _recorded(run: RunFolder) -> list[Override]:
-    """The overrides that the run was made with, but for ``allowed_targets``, which must be typed again.
+    """The overrides that the run was made with, but for ``allowed_targets`` and ``dataset.download``.
+
+    Those let code in and write files: a person must type them again.
 
     Raises:
         ConfigError: for a key of Hydra's, which gan-lab does not record, or an option that is no plain name: the folder
@@ -198,4 +200,4 @@ def _recorded(run: RunFolder) -> list[Override]:
         if not _is_plain(override):
             raise ConfigError(f"{where}: expected a name as the group lists it, such as wgan_gp")
         overrides.append(override)
-    return [one for one in overrides if one.key_or_group != "allowed_targets"]
+    return [one for one in overrides if one.key_or_group not in ("allowed_targets", "dataset.download")]

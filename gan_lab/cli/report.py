@@ -31,7 +31,8 @@ def _report() -> None:
     if not folders:
         raise ConfigError("FOLDER: missing; name a run, a sweep, or a folder that holds some")
 
-    from gan_lab.report.render import write_report  # matplotlib takes a second, which --help need not wait for
+    import gan_lab.plotting  # noqa: F401  # before Lightning and matplotlib
+    from gan_lab.report.render import write_report
 
     page = write_report(folders, out=arguments.out, metric=arguments.metric)
     print(f"report  {shown(page)}")

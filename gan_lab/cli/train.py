@@ -40,7 +40,7 @@ from gan_lab.cli.help import explained
 from gan_lab.cli.options import CommandLine, resumed
 from gan_lab.cli.summary import how_to_go_on, print_summary
 from gan_lab.config.hydra_nodes import CHECKED, check_hydra, check_record, named_by_the_clock
-from gan_lab.config.messages import USER_ERRORS
+from gan_lab.config.messages import USER_ERRORS, first_line
 from gan_lab.config.targets import let_in
 from gan_lab.distributed.environment import rank
 from gan_lab.errors import ConfigError, Diverged, shown
@@ -79,7 +79,15 @@ class CheckedLoader(ConfigLoaderImpl):
         Raises:
             ConfigError: for a configuration that is refused.
         """
-        config = super().load_configuration(*arguments, **keywords)
+        try:
+            config = super().load_configuration(*arguments, **keywords)
+        except USER_ERRORS:
+            raise
+        except (ValueError, OSError, AttributeError) as error:  # Hydra takes for granted that files have the right form
+            raise ConfigError(
+                f"--config-name or a file that it names: {first_line(error)}: expected a mapping of keys, whose "
+                "defaults are a list, such as [train, _self_]"
+            ) from error
         if missing := [key for key in ("model", "loss", "dataset", "allowed_targets") if key not in config]:
             name = arguments[0] if arguments else keywords["config_name"]
             raise ConfigError(
@@ -99,10 +107,12 @@ class CheckedLoader(ConfigLoaderImpl):
         """As Hydra's, which imports the modules that ``pkg://`` names."""
         repository: Any = arguments[-1]
         loaded = None if config_name is None else repository.load_config(config_path=config_name)
-        if loaded is not None and OmegaConf.is_dict(loaded.config) and "hydra.searchpath" not in self.typed:
-            named = OmegaConf.select(loaded.config, "hydra.searchpath")
-            if named is not None:
-                raise ConfigError(f"hydra.searchpath={named}: expected on the command line alone, or --config-dir")
+        if "hydra.searchpath" not in self.typed:
+            of_file = loaded.config if loaded is not None and OmegaConf.is_dict(loaded.config) else OmegaConf.create()
+            named = [OmegaConf.select(of_file, "hydra.searchpath")]
+            named += [one.value() for one in arguments[0] if one.key_or_group == "hydra.searchpath"]  # a sweeper's
+            if found := [one for one in named if one is not None]:
+                raise ConfigError(f"hydra.searchpath={found[0]}: expected on the command line alone, or --config-dir")
         super()._process_config_searchpath(config_name, *arguments)
 
     def get_group_options(self, group_name: str, *arguments: Any, **keywords: Any) -> list[str]:

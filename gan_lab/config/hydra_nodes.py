@@ -53,6 +53,7 @@ _UNTYPED = re.compile(
 )
 """Keys of Hydra's callbacks, launchers, sweepers and environment that a file may set. Others can be commands, variables
 or places: they are accepted as Hydra's plugins ship them, or if a person has typed them."""
+_SWEEPS_HYDRA = re.compile(r"sweeper\.(search_space|params|space)\.[+~\s]*hydra\b")  # overrides of every run
 _SHIPPED: tuple[Any, ...] = (None, {}, [], "${hydra.sweep.dir}/.submitit/%j")
 _PYTHONS = ("_args_", "_partial_", "_convert_", "_recursive_")  # words that change what is made of a block
 
@@ -122,6 +123,8 @@ def _check_typed(written: Any, typed: tuple[str, ...]) -> None:
         if found := set(_PYTHONS).intersection(where.split(".")):
             raise ConfigError(f"{key}={value}: expected no {min(found)} in Hydra's own blocks")
         by_hand = any(key == word or key.startswith(f"{word}.") for word in typed)
+        if _SWEEPS_HYDRA.match(where) and not by_hand:
+            raise ConfigError(f"{key}={value}: a sweep cannot change Hydra's own keys; expected those of gan-lab")
         if not _UNTYPED.fullmatch(where) and not by_hand and value not in _SHIPPED:
             raise ConfigError(f"{key}={value}: expected on the command line alone, where a person has typed it")
         if part == "launcher" and isinstance(value, str) and not value.isprintable():

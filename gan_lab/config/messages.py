@@ -30,7 +30,7 @@ def blame(key: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError) as error:
-        raise ConfigError(f"{key}: {_first_line(error)}") from error
+        raise ConfigError(f"{key}: {first_line(error)}") from error
     except InstantiationException as error:
         nested = re.search(r"full_key: (\S+)", str(error))
         where = nested[1] if nested else key
@@ -43,10 +43,11 @@ def blame(key: str) -> Iterator[None]:
             where = f"{where}._target_={target[1]}"
         if memory := re.search(r"you tried to allocate (\d+) bytes", str(cause)):
             raise ConfigError(f"{where}: it takes {int(memory[1]):,} bytes of memory, expected fewer") from error
-        raise ConfigError(f"{where}: {_first_line(cause)}") from error
+        raise ConfigError(f"{where}: {first_line(cause)}") from error
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, or its type if it has none."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 
@@ -68,13 +69,15 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, YAMLError):
         return " ".join(str(error).split())
     for pattern, words in _HYDRAS:
-        if match := re.search(pattern, _first_line(error)):
+        if match := re.search(pattern, first_line(error)):
             return match.expand(words)
     if isinstance(error, ConfigCompositionException | OmegaConfBaseException) and (told := _wrong_key(error)):
         return told
     if composing := re.match(r"In '(.*?)': \w+ raised while composing config:\n(.*)", str(error)):
-        return f"{composing[1]}: {composing[2]}"
-    return _first_line(error).partition(". ")[0].rstrip(".")
+        key = re.search(r"^ *full_key: (\S+)$", str(error), re.MULTILINE)
+        what = re.sub(r"^Merge error: \w+ is not a subclass of \w+\. value: (.*)$", rf"\1: {A_BLOCK}", composing[2])
+        return f"{composing[1]}: {f'{key[1]}: ' if key else ''}{_expected(what)}"
+    return first_line(error).partition(". ")[0].rstrip(".")
 
 
 def _readable(word: str) -> str:
@@ -114,6 +117,7 @@ _HYDRAS = (
     ),
     (r"Error resolving interpolation '(.*?)'", r"\1: expected the name of an option of a group"),
     (r"primary config '(.*?)' must be a DictConfig", r"--config-name \1: expected a mapping of keys in it"),
+    (r"In '(.*?)': Could not load '(.*?)'", r"\1: its defaults: there is no file '\2'"),
     (r"Cannot find primary config '(.*?)'", r"--config-name \1: there is no such file"),
 )
 """Messages of Hydra that are several sentences or unclear, as patterns, and the sentence to say instead."""
@@ -152,16 +156,21 @@ def _wrong_key(error: ConfigCompositionException | OmegaConfBaseException) -> st
         return f"{given}: there is no such group"
     if cause is None or not key:
         return ""
-    said = _first_line(cause)
+    return f"{key}: {_expected(first_line(cause))}"
+
+
+def _expected(said: str) -> str:
+    """What OmegaConf said, in words that tell what is expected."""
     for pattern, expected in _OMEGACONFS:
         said = re.sub(pattern, expected, said)
-    return f"{key}: {said}"
+    return said
 
 
 A_BLOCK = "expected a block of keys, of which one can be given as KEY.NAME=VALUE"
 _OMEGACONFS = (
     (r"^Invalid type assigned: .*Config.*|^Cannot merge DictConfig.*|^Cannot assign \w+ to Dict.*", A_BLOCK),
-    (r"^Merge error: \w+ is not a subclass of \w+Config.*", A_BLOCK),
+    (r"^Merge error: \w+ is not a subclass of \w+.*", A_BLOCK),
+    (r"^Key '.*' not in '\w+'$", "there is no such key"),
     (r".*is not Optional$", "expected a value"),
     (r".*could not be converted to Integer$", "expected a whole number"),
     (r".*could not be converted to Float$", "expected a number"),

@@ -48,7 +48,7 @@ def check_names(targets: Iterable[tuple[str, Any]], allowed: Sequence[str]) -> N
         allowed: packages that may be named besides gan_lab's parts, torch.nn and torch.optim.
     """
     for where, name in targets:
-        check_name(where, name, _PARTS, allowed)
+        _check_part(where, name, allowed)
 
 
 def check_targets(targets: Iterable[tuple[str, Any]], allowed: Sequence[str]) -> dict[str, Any]:
@@ -59,11 +59,19 @@ def check_targets(targets: Iterable[tuple[str, Any]], allowed: Sequence[str]) ->
     """
     found = {}
     for where, name in targets:
+        _check_part(where, name, allowed)
         found[where] = made = check_target(where, name, _PARTS, allowed)
         base = base_of(where.removesuffix("_target_").removesuffix("."))
         if base is not None and inspect.isclass(made) and not issubclass(made, _locate(base)):
             raise ConfigError(f"{where}={name}: expected a subclass of {base}")
     return found
+
+
+def _check_part(where: str, name: Any, allowed: Sequence[str]) -> None:
+    """`check_name` of a part of a run. Datasets read and download files, which nothing but ``dataset`` may ask for."""
+    check_name(where, name, _PARTS, allowed)
+    if where != "dataset._target_" and _within(name, ["gan_lab.datasets"]):
+        raise ConfigError(f"{where}={name}: expected a dataset under the key dataset alone")
 
 
 def check_kind(key: str, made: Any) -> None:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from gan_lab.datasets.dataset import Dataset, checksum, first
 from gan_lab.datasets.drawing import Drawing
+from gan_lab.validation import check_number, check_positive
 
 _TRAIN_SAMPLES, _TEST_SAMPLES = 100_000, 10_000
 _DATA_SEED = 0  # the samples are the same for every seed of a run, as if read from a file
@@ -28,6 +29,8 @@ def ring(
         std: standard deviation of each Gaussian.
         subset: share of the points of each Gaussian to train on; None for all.
     """
+    check_positive("modes", modes)
+    check_number("radius", radius, above=0)
     angles = torch.arange(modes) * (2 * math.pi / modes)
     return _mixture(radius * torch.stack([angles.cos(), angles.sin()], 1), std, max_samples, subset)
 
@@ -48,11 +51,14 @@ def grid(
         std: standard deviation of each Gaussian.
         subset: share of the points of each Gaussian to train on; None for all.
     """
+    check_positive("side", side)
+    check_number("spacing", spacing, above=0)
     ticks = spacing * (torch.arange(side) - (side - 1) / 2)
     return _mixture(torch.cartesian_prod(ticks, ticks), std, max_samples, subset)
 
 
 def _mixture(modes: Tensor, std: float, max_samples: int | None, subset: float | None) -> Dataset:
+    check_number("std", std, above=0)
     generator = torch.Generator().manual_seed(_DATA_SEED)
     count = _TRAIN_SAMPLES + _TEST_SAMPLES
     labels = torch.randint(len(modes), (count,), generator=generator)

@@ -2,7 +2,7 @@
 
 import logging
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -16,7 +16,6 @@ from gan_lab.models.conditions import takes_labels
 from gan_lab.runs.components import build_generator, statistics_requests
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.resume import Start
-from gan_lab.validation import is_number, is_whole
 
 WEIGHTS = ("auto", "generator", "ema")
 
@@ -41,8 +40,11 @@ def load_checkpoint(file: Path) -> dict[str, Any]:
     """
     try:
         with zipfile.ZipFile(file) as archive:
-            if (member := archive.testzip()) is not None:
-                raise zipfile.BadZipFile(f"checksum of {member}")
+            for member in archive.infolist():
+                if member.compress_type != zipfile.ZIP_STORED:  # PyTorch packs nothing, and little can hold much
+                    raise zipfile.BadZipFile(f"packed {member.filename}")
+            if (broken := archive.testzip()) is not None:
+                raise zipfile.BadZipFile(f"checksum of {broken}")
         checkpoint = torch.load(file, map_location="cpu", weights_only=True)
     except OSError as error:  # the content may be intact
         raise ConfigError(f"{file}: it cannot be read: {error.strerror}") from error
@@ -123,86 +125,9 @@ def newest_checkpoint(folder: RunFolder) -> tuple[Start, dict[str, Any] | None]:
     return Start(again=True), None
 
 
-def check_fits(
-    file: Path | None,
-    checkpoint: Mapping[str, Any],
-    weights: Mapping[str, Tensor],
-    data: str,
-    optimizers: Sequence[torch.optim.Optimizer],
-) -> None:
-    """Raise ConfigError unless a checkpoint is of networks with such weights, trained on data of such a checksum.
-
-    Args:
-        file: where it lies.
-        checkpoint: what it holds.
-        weights: the run's, by name.
-        data: the checksum of the run's data.
-        optimizers: the run's, fresh, in the order in which their states are saved.
-    """
-    if checkpoint["data"] != data:
-        raise ConfigError(
-            f"dataset: the checksum of its data is {data}: expected {checkpoint['data']}, that of the data the run was "
-            "begun with"
-        )
-    if _shapes(checkpoint["state_dict"]) != _shapes(weights):
-        raise ConfigError(f"{file}: its weights do not fit the run's configuration")
-    if len(checkpoint["optimizer_states"]) != len(optimizers) or "fit_loop" not in checkpoint["loops"]:
-        raise ConfigError(f"{file}: it lacks the state of an optimizer or of the loop")
-    for state, optimizer in zip(checkpoint["optimizer_states"], optimizers, strict=True):
-        if not _is_state_of(optimizer, state):
-            kind = type(optimizer).__name__
-            raise ConfigError(f"{file}: the state of its {kind} does not fit the run's configuration")
-
-
-def _is_state_of(optimizer: torch.optim.Optimizer, state: Any) -> bool:
-    """Whether a saved state is one that this optimizer could have come to.
-
-    A fused optimizer trusts the shapes of its averages and would read beyond them. Settings are those of the fresh
-    optimizer, but for the learning rate, which a schedule has made smaller.
-    """
-    own = optimizer.state_dict()["param_groups"]
-    groups = state.get("param_groups") if isinstance(state, dict) else None
-    if not isinstance(groups, list) or len(groups) != len(own) or not isinstance(state.get("state"), dict):
-        return False
-    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-    return all(_is_group_of(fresh, group) for fresh, group in zip(own, groups, strict=True)) and all(
-        is_whole(number) and 0 <= number < len(weights) and _is_state_of_weight(entry, weights[number])
-        for number, entry in state["state"].items()
-    )
-
-
-def _is_group_of(fresh: dict[str, Any], group: Any) -> bool:
-    """Whether the settings of a group of weights are those of the fresh one; earlier versions of PyTorch had fewer."""
-    if not isinstance(group, dict) or "params" not in group or not group.keys() <= fresh.keys():
-        return False
-    rate = group.get("lr")
-    rate = rate.item() if isinstance(rate, Tensor) and rate.numel() == 1 else rate
-    compared = group.keys() - {"lr", "capturable"}  # the latter follows from compile, which may change
-    same = all(_plain(group[key]) == _plain(fresh[key]) for key in compared)
-    return same and is_number(rate) and 0 <= rate <= float(fresh["initial_lr"])
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _is_state_of_weight(entry: Any, weight: Tensor) -> bool:
-    return isinstance(entry, dict) and all(
-        isinstance(value, Tensor)
-        and value.shape in (weight.shape, torch.Size())
-        and (value.is_floating_point() or value.ndim == 0)
-        for value in entry.values()
-    )
-
-
-def check_callbacks(file: Path | None, checkpoint: Mapping[str, Any], callbacks: Iterable[str]) -> None:
-    """Raise ConfigError unless a checkpoint has a state for each of these callbacks, named by their state keys."""
-    if missing := set(callbacks) - checkpoint["callbacks"].keys():
-        raise ConfigError(f"{file}: it lacks the state of {', '.join(sorted(missing))}")
-
-
-def _shapes(weights: Mapping[str, Tensor]) -> dict[str, torch.Size]:
-    return {name: tensor.shape for name, tensor in weights.items()}
+def kinds(weights: Mapping[str, Tensor]) -> dict[str, tuple[torch.Size, bool, bool]]:
+    """Shape of each, and whether it has real or complex numbers; a run may be in another precision."""
+    return {name: (one.shape, one.is_floating_point(), one.is_complex()) for name, one in weights.items()}
 
 
 def load_generator(folder: RunFolder, weights: str, allowed_targets: Sequence[str] = ()) -> nn.Module:
@@ -228,10 +153,10 @@ def load_generator(folder: RunFolder, weights: str, allowed_targets: Sequence[st
     prefix = "ema." if has_average and weights != "generator" else "generator."
     config = folder.configuration.read(allowed_targets)
     generator = build_generator(config, tuple(checkpoint["sample_shape"]), checkpoint.get("class_counts"))
-    try:
-        generator.load_state_dict({key.removeprefix(prefix): state[key] for key in state if key.startswith(prefix)})
-    except RuntimeError as error:
-        raise ConfigError(f"{folder.last_checkpoint}: its weights do not fit the run's configuration") from error
+    saved = {key.removeprefix(prefix): state[key] for key in state if key.startswith(prefix)}
+    if kinds(saved) != kinds(generator.state_dict()):
+        raise ConfigError(f"{folder.last_checkpoint}: its weights do not fit the run's configuration")
+    generator.load_state_dict(saved)
     if prefix == "ema.":
         counts = checkpoint.get("class_counts")  # checkpoints of earlier versions lack them
         if counts is None and takes_labels(generator):

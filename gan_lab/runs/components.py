@@ -77,9 +77,15 @@ def try_parts(config: DictConfig) -> None:
             make([torch.nn.Parameter(torch.zeros(1))])
 
 
-def build_dataset(config: DictConfig) -> Dataset:
-    """The configured dataset, large enough for the batch size."""
-    dataset = build(config, "dataset")
+def build_dataset(config: DictConfig, **arguments: Any) -> Dataset:
+    """The configured dataset, large enough for the batch size.
+
+    Args:
+        config: the configuration.
+        arguments: in place of its own, such as ``download=False`` if the configuration is a run folder's, which may
+            come from anyone.
+    """
+    dataset = build(config, "dataset", **arguments)
     if not isinstance(dataset, Dataset):
         raise ConfigError(f"dataset: {config.dataset._target_} makes a {type(dataset).__name__}: expected a Dataset")
     packing, factor = config.model.packing, config.generator_batch_factor

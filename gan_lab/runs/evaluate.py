@@ -47,7 +47,7 @@ def evaluate_run(
     generator = load_generator(run, weights, allowed_targets)
     config = run.configuration.read(allowed_targets)
     config.evaluation = _overridden(config.evaluation, overrides)
-    evaluator = build_evaluator(config, build_dataset(config))
+    evaluator = build_evaluator(config, build_dataset(config, download=False))
     changed = {one.key_or_group for one in OverridesParser.create().parse_overrides(overrides)}
     if "evaluation.samples" in changed and len(evaluator.request) < (asked := config.evaluation.samples):
         log.warning("evaluation.samples=%d: as many as are held out, %d, are compared", asked, len(evaluator.request))

@@ -90,7 +90,7 @@ class SweepFolder:
     def _check_same(self, held: list[str], swept: dict[str, list[str]], search: dict[str, Any]) -> None:
         """Raise ConfigError unless the sweep in the folder is this one, a part of it, or a larger one."""
         before = self.index()
-        if not {"held", "swept", "search"} <= before.keys():
+        if not _is_plan(before):
             raise ConfigError(f"{self.index_file}: not the index of a sweep; name another folder")
         (held_then, swept_then), (held_now, swept_now) = _grown(before["held"], before["swept"]), _grown(held, swept)
         pairs = [("holds", held_then, held_now), ("sweeps", list(swept_then), list(swept_now))]
@@ -146,6 +146,21 @@ class SweepFolder:
         others = ", ".join(f"{counts[state]} {state}" for state in sorted(counts) if state != "done")
         words = f"{counts['done']} of {planned} done" + (f", {others}" if others else "")
         return words + ("" if left is None else f"; about {_duration(left)} left")
+
+
+def _is_plan(index: dict[str, Any]) -> bool:
+    """Whether an index tells what the sweep was: words held, words by each key swept, settings of the search."""
+
+    def are_words(value: Any) -> bool:
+        return isinstance(value, list) and all(isinstance(word, str) for word in value)
+
+    swept = index.get("swept")
+    return (
+        are_words(index.get("held"))
+        and isinstance(swept, dict)
+        and all(are_words(values) for values in swept.values())
+        and isinstance(index.get("search"), dict)
+    )
 
 
 def _is_run(folder: str) -> bool:

@@ -56,6 +56,7 @@ class Launch(Callback):
             reason = (status["error"] or "no error was recorded").strip().splitlines()[-1]
             said = f"{status['state']}: {run.path.relative_to(sweep.path)}: {reason}"
             print(f"  {shown(said)}", file=sys.stderr)
+        import gan_lab.plotting  # noqa: F401  # before Lightning and matplotlib
         from gan_lab.report.render import write_report
 
         with _ending_the_program():
@@ -114,11 +115,13 @@ def _open_sweep(config: DictConfig, overrides: list[Override]) -> None:
     runs = planned(config, overrides)
     check_jobs(config, overrides, search)
     above: list[Path] = []
+    path = Path(config.hydra.sweep.dir)
     if named_by_the_clock(config.hydra.sweep):
-        path, above = make_new_folder(Path(config.hydra.sweep.dir), "hydra.sweep.dir")
-        with flag_override(config, "readonly", False):
-            config.hydra.sweep.dir = str(path)
-            config.hydra.overrides.hydra.append(quoted("hydra.sweep.dir", str(path)))  # for Hydra to compose jobs from
+        path, above = make_new_folder(path, "hydra.sweep.dir")
+    with flag_override(config, "readonly", False):
+        config.hydra.sweep.dir = str(path)
+        # Hydra composes jobs from these overrides: no file that one of them reads can name another folder
+        config.hydra.overrides.hydra.append(quoted("hydra.sweep.dir", str(path)))
     sweep = SweepFolder(config.hydra.sweep.dir)
     _opened.append((sweep, sweep.open(held, swept, runs, search.as_record() if search else {}) + above))
 

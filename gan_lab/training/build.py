@@ -37,7 +37,7 @@ from gan_lab.distributed.batchnorm import over_all_processes
 from gan_lab.distributed.strategy import SharedBatch
 from gan_lab.errors import ConfigError
 from gan_lab.models.packing import packed_shape
-from gan_lab.runs.checkpoints import check_callbacks, check_fits
+from gan_lab.runs.checkpoint_checks import check_callbacks, check_fits
 from gan_lab.runs.components import (
     build,
     build_dataset,
@@ -203,8 +203,7 @@ class Training:
         processes = config.trainer.devices * config.trainer.num_nodes
         self.module = build_module(config, self.dataset.sample_shape, processes, self.dataset.class_counts)
         if checkpoint is not None:
-            optimizers = [player.optimizer for player in self.module.players.values()]
-            check_fits(start.checkpoint, checkpoint, self.module.state_dict(), self.dataset.checksum, optimizers)
+            check_fits(start.checkpoint, checkpoint, self.module, self.dataset.checksum)
         self.evaluator = build_evaluator(config, self.dataset)  # may train a classifier
         folder = request.folder if writes else None
         self.stopwatch = Stopwatch()
@@ -228,7 +227,7 @@ class Training:
             Signals(stop, checkpoints),
         ]
         if checkpoint is not None:
-            check_callbacks(start.checkpoint, checkpoint, [one.state_key for one in callbacks if one.state_dict()])
+            check_callbacks(start.checkpoint, checkpoint, callbacks)
         self.trainer = build_trainer(config, [*callbacks, AfterIterations(callbacks)], checkpoint)
 
     def fit(self, begin: Callable[[], None]) -> None:

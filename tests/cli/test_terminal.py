@@ -29,6 +29,16 @@ def test_a_run_whose_terminal_is_closed_and_knows_no_letters_ends_well(tmp_path)
         assert "Warning" not in (tmp_path / "run" / name).read_text()
 
 
+def test_no_settings_of_matplotlib_are_read_from_the_working_directory(tmp_path):
+    """Whoever opens the pipe waits for ever. In a file there could be programs to run."""
+    os.mkfifo(tmp_path / "matplotlibrc")
+    words = {"train": [*TINY, "hydra.run.dir=run"], "sample": ["run=run", "out=x.png"], "report": ["run"]}
+    for command, arguments in words.items():
+        program = f"import sys; sys.argv[0] = 'gan-lab'; from gan_lab.cli.{command} import main; main()"
+        subprocess.run([sys.executable, "-P", "-c", program, *arguments], cwd=tmp_path, timeout=120, check=True)
+    assert (tmp_path / "run" / "report" / "index.html").is_file()
+
+
 @pytest.mark.parametrize(
     ("encoding", "expected"),
     [("ascii", "a - Frechet -> 95 % ?"), ("cp932", "a - Frechet → 95 % 日"), ("utf-8", "a · Fréchet → 95 % 日")],

@@ -9,7 +9,11 @@ from command_runs import ended, refusal
 from omegaconf import OmegaConf
 from training_runs import SMALL
 
+from gan_lab.cli.evaluate import main as evaluate
+from gan_lab.cli.options import CommandLine, resumed
+from gan_lab.cli.sample import main as sample
 from gan_lab.cli.train import main
+from gan_lab.datasets.published import PublishedSet
 from gan_lab.runs.folder import RunFolder
 
 
@@ -147,14 +151,16 @@ def test_a_launchers_text_is_one_line(monkeypatch, tmp_path):
             'loss:\n  penalties:\n    "a,b\\n": {_target_: gan_lab.losses.R1}\n',
             "loss.penalties.a,b\\n: expected a name of",
         ),
-        ("hydra:\n  launcher: {nope: 1}\n", "evil: Key 'nope' not in "),
+        ("hydra:\n  launcher: {nope: 1}\n", "evil: hydra.launcher.nope: there is no such key"),
+        ("hydra: 3\n", "evil: 3: expected a block of keys"),
+        ("seed: {a: 1}\n", "evil: seed: expected a whole number"),
         ("- a\n", "--config-name evil: expected a mapping of keys in it"),
         ("a: " + 20_000 * "[" + 20_000 * "]", "a configuration or a record is nested without end; expected at most 40"),
     ],
 )
 def test_other_ways_out_of_a_configuration(monkeypatch, tmp_path, capsys, text, told):
     (tmp_path / "theirs").mkdir()
-    defaults = "defaults: [train, _self_]\n" if text.startswith(("hydra", "loss")) else ""
+    defaults = "defaults: [train, _self_]\n" if text.startswith(("hydra", "loss", "seed")) else ""
     (tmp_path / "theirs" / "evil.yaml").write_text(defaults + text)
     said = refusal(monkeypatch, tmp_path, main, "gan-lab", "--config-dir", "theirs", "--config-name", "evil")
     assert said.startswith(f"gan-lab: {told}")
@@ -210,3 +216,91 @@ def test_what_help_shows_of_somebodys_folder_is_harmless(monkeypatch, tmp_path, 
         printed = capsys.readouterr().out
         assert printed
         assert not {"\x1b", "\u202e"}.intersection(printed)
+
+
+FORMS = ["{train: x}", "5", "[5]", "[null]", "[{}]", "[{a: b, c: d}]", "[[x]]", "[{model: {a: b}}]", "train", ""]
+
+
+@pytest.mark.parametrize("defaults", FORMS)
+@pytest.mark.parametrize("name", ["evil", "experiment/evil"])
+def test_defaults_of_a_wrong_form(monkeypatch, tmp_path, name, defaults):
+    (tmp_path / "theirs" / "experiment").mkdir(parents=True)
+    (tmp_path / "theirs" / f"{name}.yaml").write_text(f"# @package _global_\ndefaults: {defaults}\n")
+    named = ["--config-name", "evil"] if name == "evil" else ["experiment=evil"]
+    said = refusal(monkeypatch, tmp_path, main, "gan-lab", "--config-dir", "theirs", *named, "--cfg", "job")
+    assert said.startswith("gan-lab: --config-name or a file that it names: ")
+    assert said.endswith(": expected a mapping of keys, whose defaults are a list, such as [train, _self_]")
+
+
+SWEEPERS = {
+    "basic": ("params", "train"),
+    "optuna": ("params", "train, override hydra/sweeper: optuna"),
+    "tuned": ("space", "train, override protocol: tuned"),
+}
+
+
+@pytest.mark.parametrize("sweeper", SWEEPERS)
+@pytest.mark.parametrize(
+    "key",
+    ["hydra.output_subdir", "+hydra.searchpath", "hydra.sweep.dir", " hydra.job.chdir", "hydra/launcher", "~hydra"],
+)
+def test_a_sweep_from_elsewhere_changes_none_of_hydras_keys(monkeypatch, tmp_path, sweeper, key):
+    """Each entry becomes an override of every run, which Hydra obeys: it would import modules and write elsewhere."""
+    (tmp_path / "theirs").mkdir()
+    part, defaults = SWEEPERS[sweeper]
+    (tmp_path / "theirs" / "evil.yaml").write_text(
+        f"defaults: [{defaults}, _self_]\nhydra: {{sweeper: {{{part}: {{'{key}': 'x', seed: '0'}}}}}}\n"
+    )
+    words = ["gan-lab", "--config-dir", "theirs", "--config-name", "evil", "-m", "dataset=ring8"]
+    said = refusal(monkeypatch, tmp_path, main, *words)
+    assert said == (
+        f"gan-lab: hydra.sweeper.{part}.{key}=x: a sweep cannot change Hydra's own keys; expected those of gan-lab"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["theirs"]
+
+
+def test_no_option_that_a_sweep_chooses_leads_out_of_its_folder(monkeypatch, tmp_path):
+    """The folder is the one that the sweep was opened in, whatever a file of one run says."""
+    (tmp_path / "theirs" / "mine").mkdir(parents=True)
+    evil = "hydra: {sweep: {dir: victim}, output_subdir: ../../out, run: {dir: victim}}"
+    texts = {
+        "conf": "defaults: [train, _self_, mine: good]\nhydra: {sweep: {dir: sweep}}",
+        "mine/evil": f"# @package _global_\n{evil}",
+        "mine/good": "# @package _global_\nseed: 1",
+    }
+    for name, text in texts.items():
+        (tmp_path / "theirs" / f"{name}.yaml").write_text(f"{text}\n")
+    words = ["--config-dir", "theirs", "--config-name", "conf", "-m", "mine=good,evil", *SMALL[1:]]
+    assert ended(monkeypatch, tmp_path, main, "gan-lab", *words, "dataset=ring8", "iterations=2") == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["sweep", "theirs"]
+    assert len(list((tmp_path / "sweep").glob("*/result.json"))) == 2
+
+
+def test_data_are_not_read_under_other_keys(run, monkeypatch, tmp_path):
+    config = OmegaConf.load(run.path / ".hydra" / "config.yaml")
+    config.model.generator.hidden = {
+        "_target_": "gan_lab.datasets.mnist",
+        "root": str(tmp_path / "x"),
+        "download": True,
+    }
+    OmegaConf.save(config, run.path / ".hydra" / "config.yaml")
+    said = refusal(monkeypatch, tmp_path, sample, "gan-lab-sample", "run=run")
+    told = "model.generator.hidden._target_=gan_lab.datasets.mnist: expected a dataset under the key dataset alone"
+    assert said == f"gan-lab: {told}"
+
+
+def test_a_run_folder_downloads_nothing(run, monkeypatch, tmp_path):
+    """Neither by its configuration, nor by its overrides; a person may type the key."""
+    monkeypatch.setattr(PublishedSet, "_download", lambda *_: pytest.fail("it was downloaded"))
+    config = OmegaConf.load(run.path / ".hydra" / "config.yaml")
+    config.dataset = {"_target_": "gan_lab.datasets.mnist", "root": str(tmp_path / "x"), "download": True}
+    OmegaConf.save(config, run.path / ".hydra" / "config.yaml")
+    said = refusal(monkeypatch, tmp_path, evaluate, "gan-lab-evaluate", "run")
+    assert "or fetch them with dataset.download=true" in said
+    file = run.path / ".hydra" / "overrides.yaml"
+    OmegaConf.save(OmegaConf.create([*OmegaConf.load(file), "dataset=mnist", "dataset.download=true"]), file)
+    monkeypatch.chdir(tmp_path)
+    line = resumed(CommandLine.parse(["resume=run"]))
+    assert "dataset.download" not in [one.key_or_group for one in line.overrides]
+    typed = resumed(CommandLine.parse(["resume=run", "dataset.download=true"]))
+    assert "dataset.download" in [one.key_or_group for one in typed.overrides]

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import math
 import multiprocessing
 import os
 import threading
@@ -30,6 +31,16 @@ def test_digits_are_whole_balanced_and_held_out():
     again = digits(max_samples=100)
     assert torch.equal(again.train, data.train[:100])
     assert (again.checksum, len(again.test)) == (data.checksum, 500)
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "value"),
+    [(ring, "modes", 0), (ring, "modes", 2.5), (ring, "radius", 0), (ring, "std", "x"), (ring, "std", -1),
+     (grid, "side", True), (grid, "spacing", math.nan), (grid, "std", 0)],
+)  # fmt: skip
+def test_a_mixture_takes_positive_numbers(make, name, value):
+    with pytest.raises(ValueError, match=rf"^{name}={value!r}: expected a (whole )?number"):
+        make(**{name: value})
 
 
 @pytest.mark.parametrize(

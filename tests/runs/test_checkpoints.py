@@ -82,6 +82,16 @@ def test_a_flipped_bit_in_the_archives_own_names_is_noticed(calm, tmp_path):
             load_checkpoint(tmp_path / "flipped.ckpt")
 
 
+def test_an_archive_that_packs_its_members_is_none_of_ours(calm, tmp_path):
+    """Packed zeros make a small file of gigabytes."""
+    packed = tmp_path / "packed.ckpt"
+    with zipfile.ZipFile(calm.last_checkpoint) as ours, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as other:
+        for member in ours.namelist():
+            other.writestr(member, ours.read(member))
+    with pytest.raises(BrokenCheckpoint, match="not a checkpoint of gan-lab"):
+        load_checkpoint(packed)
+
+
 def test_a_checkpoint_that_cannot_be_read_is_not_called_broken(composed, part, monkeypatch):
     def locked(file):
         raise PermissionError(errno.EACCES, "Permission denied", str(file))

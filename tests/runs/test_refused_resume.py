@@ -1,5 +1,6 @@
 """A resume that is refused, by whatever a checkpoint holds, has changed nothing."""
 
+import math
 import os
 import shutil
 from pathlib import Path
@@ -102,9 +103,52 @@ def very_deep(content):
     content["callbacks"]["x"] = nest
 
 
+def other_base_rates(content):
+    for state in content["lr_schedulers"]:
+        state["base_lrs"] = [1e-7]
+
+
+def another_iteration_of_the_schedule(content):
+    content["lr_schedulers"][1]["last_epoch"] += 1
+
+
+def factors_that_are_none(content):
+    content["lr_schedulers"][0]["lr_lambdas"] = [{"__wrapped__": 1}]
+
+
+def more_updates(content):
+    content["updates"]["generator"] += 5
+
+
+def a_word_for_updates(content):
+    content["updates"] = {"generator": "x", "discriminator": "y"}
+
+
+def more_skipped_than_made(content):
+    content["skipped"]["discriminator"] = 10**6
+
+
+def no_time(content):
+    content["callbacks"]["Stopwatch"] = {"seconds": math.nan}
+
+
+def time_before_time(content):
+    content["callbacks"]["Stopwatch"] = {"seconds": -1e9}
+
+
+def whole_numbers(content):
+    content["state_dict"] = {name: weight.long() for name, weight in content["state_dict"].items()}
+
+
+def complex_numbers(content):
+    content["state_dict"] = {name: weight.to(torch.complex64) for name, weight in content["state_dict"].items()}
+
+
 DAMAGES = [
     sparse, another_optimizer, no_groups, curves, random_state, loops, schedule, short_averages, a_word_for_a_tensor,
-    another_rate, a_word_for_a_rate, other_betas, in_itself, very_deep,
+    another_rate, a_word_for_a_rate, other_betas, in_itself, very_deep, other_base_rates,
+    another_iteration_of_the_schedule, factors_that_are_none, more_updates, a_word_for_updates, more_skipped_than_made,
+    no_time, time_before_time, whole_numbers, complex_numbers,
 ]  # fmt: skip
 
 

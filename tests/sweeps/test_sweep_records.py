@@ -227,3 +227,18 @@ def test_a_sweep_becomes_no_other(tmp_path, first, then, words):
     SweepFolder(tmp_path / "sweep").open(*first, 2, {})
     with pytest.raises(ConfigError, match=f"the sweep in it {words}; name another folder"):
         SweepFolder(tmp_path / "sweep").open(*then, 2, {})
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{"held": 5}, {"held": [5]}, {"swept": [1]}, {"swept": {"loss": "a"}}, {"swept": {"loss": [1]}}, {"search": 3}],
+    ids=str,
+)
+def test_a_damaged_index_is_none_of_a_sweep(tmp_path, damage):
+    sweep = SweepFolder(tmp_path / "sweep")
+    sweep.open(["seed=0"], {"loss": ["a"]}, 1, {})
+    content = json.dumps(json.loads(sweep.index_file.read_text()) | damage)
+    sweep.index_file.write_text(content)
+    with pytest.raises(ConfigError, match=r"sweep\.json: not the index of a sweep; name another folder$"):
+        sweep.open(["seed=0"], {"loss": ["a"]}, 1, {})
+    assert sweep.index_file.read_text() == content
