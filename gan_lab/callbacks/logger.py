@@ -188,7 +188,7 @@ class Curves(Callback):
         """The number of rows in a file of curves, with a warning if some of those written are missing."""
         rows = max(0, file.read_bytes().count(b"\n") - 1) if file.exists() else 0
         if rows < expected:
-            log.warning("gan-lab: warning: %s: %d of its %d rows are gone", shown(file), expected - rows, expected)
+            log.warning("gan-lab: warning: %s: rows that are gone: %d of %d", shown(file), expected - rows, expected)
         return rows
 
     def write_hyperparameters(self, parameters: dict[str, Any], metrics: dict[str, float]) -> None:

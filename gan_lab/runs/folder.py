@@ -154,7 +154,7 @@ class RunFolder:
         for file in (self.metrics_file, self.times_file):
             if file.exists():
                 if lost := malformed_rows(file):
-                    log.warning("gan-lab: warning: %s: %d rows cannot be read and are dropped", shown(file), lost)
+                    log.warning("gan-lab: warning: %s: rows that cannot be read are dropped: %d", shown(file), lost)
                 kept = [point.row for point in read_points(file) if point.iteration <= iteration]
                 with replacing(file) as stream:
                     stream.writelines([_HEADER, *kept])

@@ -222,7 +222,7 @@ def test_rows_that_are_gone_are_missed(place, monkeypatch, capfd):
     assert ended(monkeypatch, place, main, "gan-lab", "resume=part") == 0
     said = capfd.readouterr().out
     assert "metrics.csv: 2 of its " in said
-    assert " rows are gone" in said
+    assert "rows that are gone: " in said
 
 
 def test_a_value_that_is_none_is_no_row(place, monkeypatch, capfd):

@@ -180,7 +180,7 @@ def test_rows_that_cannot_be_read_are_told_before_they_are_dropped(place, monkey
     rows = file.read_text().splitlines(keepends=True)
     file.write_text("".join([*rows[:3], ",loss/generator,1.0\n", "x\n", *rows[3:], "9,loss/gen"]))
     assert ended(monkeypatch, place, main, "gan-lab", "resume=part") == 0
-    assert "part/metrics.csv: 2 rows cannot be read and are dropped" in capfd.readouterr().out
+    assert "part/metrics.csv: rows that cannot be read are dropped: 2" in capfd.readouterr().out
     assert differences(place / "run", place / "part") == []
 
 
