@@ -55,7 +55,7 @@ def _evaluate() -> None:
         raise ConfigError(f"weights={arguments.weights}: files have no weights to choose; expected none")
     runs = [run for folder in folders for run in RunFolder.all_in(folder)]
 
-    import gan_lab.plotting  # noqa: F401  # before Lightning and matplotlib
+    import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
     from gan_lab.runs.evaluate import evaluate_files, evaluate_run
 
     if not runs:

@@ -31,7 +31,7 @@ def _report() -> None:
     if not folders:
         raise ConfigError("FOLDER: missing; name a run, a sweep, or a folder that holds some")
 
-    import gan_lab.plotting  # noqa: F401  # before Lightning and matplotlib
+    import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
     from gan_lab.report.render import write_report
 
     page = write_report(folders, out=arguments.out, metric=arguments.metric)

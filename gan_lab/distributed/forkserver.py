@@ -10,7 +10,7 @@ def forkserver() -> ForkServerContext:
     """The context that starts them. The server has no threads, so that forking it is safe."""
     context = multiprocessing.get_context("forkserver")
     # joblib workers set loky's start method; their children must know it
-    context.set_forkserver_preload(["gan_lab.plotting", "gan_lab.training.build", "joblib.externals.loky"])
+    context.set_forkserver_preload(["gan_lab.storage.plotting", "gan_lab.training.build", "joblib.externals.loky"])
     return context
 
 

@@ -169,7 +169,7 @@ def _result(job: JobReturn) -> dict[str, Any] | None:
 
 
 def _ranking_metric(scores: list[list[list[dict[str, float]]]]) -> str:
-    import gan_lab.plotting  # noqa: F401  # before Lightning and matplotlib
+    import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
     from gan_lab.report.leaderboard import primary_metric  # SciPy would slow every start of the command
 
     for found in (found for of_trials in scores for of_seeds in of_trials for found in of_seeds):

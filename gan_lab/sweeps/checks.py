@@ -82,7 +82,7 @@ def _try_in_child(configs: list[DictConfig]) -> None:
 
 
 def _try(configs: list[Any], told: Connection) -> None:
-    import gan_lab.plotting  # noqa: F401  # before Lightning and matplotlib
+    import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
     from gan_lab.config.targets import let_in
     from gan_lab.runs.components import try_parts
 

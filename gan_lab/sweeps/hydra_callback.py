@@ -56,7 +56,7 @@ class Launch(Callback):
             reason = (status["error"] or "no error was recorded").strip().splitlines()[-1]
             said = f"{status['state']}: {run.path.relative_to(sweep.path)}: {reason}"
             print(f"  {shown(said)}", file=sys.stderr)
-        import gan_lab.plotting  # noqa: F401  # before Lightning and matplotlib
+        import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
         from gan_lab.report.render import write_report
 
         with _ending_the_program():
