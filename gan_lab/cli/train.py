@@ -84,6 +84,8 @@ class CheckedLoader(ConfigLoaderImpl):
         except USER_ERRORS:
             raise
         except (ValueError, OSError, AttributeError) as error:  # Hydra takes for granted that files have the right form
+            if str(error).startswith("Config group override"):
+                raise ConfigError("a group: expected the name of an option, such as loss=lsgan") from error
             raise ConfigError(
                 f"--config-name or a file that it names: {first_line(error)}: expected a mapping of keys, whose "
                 "defaults are a list, such as [train, _self_]"

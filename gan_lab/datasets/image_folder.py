@@ -66,10 +66,7 @@ def image_folder(
         ConfigError: for a folder that is missing or a file that cannot be used; the first one is named.
         ValueError: for an argument out of range.
     """
-    check_null_or_whole("image_size", image_size, 4, 2048)
-    if channels not in (None, 1, 3) or isinstance(channels, bool):
-        raise ValueError(f"channels={channels!r}: expected null, 1 (grey) or 3 (colour)")
-    check_flag("skip_corrupt", skip_corrupt)
+    _check_reading(image_size, channels, skip_corrupt)
     drawing = Drawing(subset, flip, dequantise)
     folder = user_path("dataset.path", path)
     files, others = _files(folder)
@@ -89,6 +86,14 @@ def image_folder(
     }
     raw = hashlib.sha256(f"{made['checksum']} {len(train)} {checksum(*part_labels)}".encode()).hexdigest()
     return Dataset(*first(max_samples, train, train_labels), test, test_labels, raw, origin=origin, drawing=drawing)
+
+
+def _check_reading(image_size: int | None, channels: int | None, skip_corrupt: bool) -> None:
+    """Raise ValueError for an argument out of range."""
+    check_null_or_whole("image_size", image_size, 4, 2048)
+    if channels not in (None, 1, 3) or isinstance(channels, bool):
+        raise ValueError(f"channels={channels!r}: expected null, 1 (grey) or 3 (colour)")
+    check_flag("skip_corrupt", skip_corrupt)
 
 
 def _files(folder: Path) -> tuple[list[Path], list[Path]]:

@@ -56,11 +56,6 @@ def _say(error: Exception) -> NoReturn:
             exit_with(ConfigError(f"{os.fsdecode(error.filename)}: {error.strerror}"))
         if error.errno in _FULL:
             exit_with(ConfigError(f"the output cannot be written: {error.strerror}"))
-    if isinstance(error, ValueError):  # for these bad inputs Hydra has no exception of its own
-        if str(error).startswith("Config group override"):
-            exit_with(ConfigError("a group: expected the name of an option, such as loss=lsgan"))
-        if str(error).startswith(("Only one of --run", "The --resolve flag")):
-            exit_with(ConfigError(str(error)))
     raise error
 
 
