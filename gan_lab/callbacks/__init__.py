@@ -8,6 +8,7 @@ from gan_lab.callbacks.logger import Curves
 from gan_lab.callbacks.pictures import Pictures
 from gan_lab.callbacks.progress import ProgressBar
 from gan_lab.callbacks.rng_state import Randomness
+from gan_lab.callbacks.selection import Selection
 from gan_lab.callbacks.stop_signals import Signals
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Pictures",
     "ProgressBar",
     "Randomness",
+    "Selection",
     "Signals",
     "Stopwatch",
 ]

@@ -40,7 +40,7 @@ class Evaluation(Periodic):
     def act(self, trainer: pl.Trainer, module: Algorithm, iteration: int) -> None:
         self.final, self.signals = self.evaluator.evaluate(module.sampler)
         for name, value in self.final.items():
-            if name not in self.best or _better(name, value, self.best[name]["value"]):
+            if name not in self.best or better(name, value, self.best[name]["value"]):
                 self.best[name] = {"value": value, "iteration": iteration}
         points = {f"metric/{name}": value for name, value in self.final.items()}
         self.curves.write(iteration, points | {f"signal/{name}": value for name, value in self.signals.items()})
@@ -72,5 +72,6 @@ class Evaluation(Periodic):
                 self.best = {}
 
 
-def _better(name: str, value: float, than: float) -> bool:
-    return value > than if higher_is_better(name) else value < than
+def better(name: str, value: float, than: float, by: float = 0.0) -> bool:
+    """Whether a value of a metric is better than another, by more than so much."""
+    return value > than + by if higher_is_better(name) else value < than - by

@@ -29,7 +29,11 @@ class EvaluateArguments:
 
     run: str = field(default="", metadata={"help": "a run's or sweep's folder; plain words are folders as well"})
     weights: str = field(
-        default="auto", metadata={"help": "generator, ema (its moving average) or auto (the average if there is one)"}
+        default="auto",
+        metadata={
+            "help": "generator, ema (its moving average), best (on validation samples, of a run with "
+            "checkpoint.best), or auto (ema if there is one)"
+        },
     )
     real: str = field(default="", metadata={"help": "real samples: a folder of images or an .npz file"})
     fake: str = field(default="", metadata={"help": "generated samples, in the same form"})

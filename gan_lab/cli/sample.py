@@ -32,7 +32,9 @@ class SampleArguments:
     )
     interpolate: int = _argument("steps between two latents, a row of the picture each path; 0: none", default=0)
     weights: str = _argument(
-        "generator, ema (its moving average) or auto (the average if there is one)", default="auto"
+        "generator, ema (its moving average), best (on validation samples, of a run with checkpoint.best), or auto "
+        "(ema if there is one)",
+        default="auto",
     )
     seed: int = _argument("of the latents", default=0)
     class_: list[int] = field(

@@ -1,6 +1,7 @@
 """The table a run ends with."""
 
 import shlex
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
@@ -31,9 +32,22 @@ def print_summary(result: dict[str, Any], folder: RunFolder) -> None:
         f"{budget['real_images']:,} real samples seen",
         highlight=False,
     )
+    for line in _selected(result):
+        console.print(line, highlight=False)
     console.print(f"run      {shown(folder.path)}", highlight=False)
     console.print(f"picture  {shown(folder.samples / 'final.png')}", highlight=False)
     console.print(f"curves   tensorboard --logdir {shown(folder.path)}", highlight=False)
+
+
+def _selected(result: dict[str, Any]) -> Iterator[str]:
+    """What was selected on validation samples: the best weights, and the end of training."""
+    if best := result.get("selected"):
+        name = best["metric"]
+        value = f"{name} {best['value']:.4g} on validation samples, {best['metrics'][name]:.4g} on held-out ones"
+        yield f"best     weights of iteration {best['iteration']:,}: {value} (weights=best)"
+    if stopped := result.get("stopped_early"):
+        since = f"no better since iteration {stopped['best']['iteration']:,}"
+        yield f"stopped  early, after {stopped['iteration']:,} iterations: {stopped['metric']} {since}"
 
 
 def how_to_go_on(folder: RunFolder) -> str:

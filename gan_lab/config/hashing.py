@@ -18,6 +18,10 @@ _LATER: dict[tuple[str, ...], Any] = {
     ("conditional",): "none",
     ("ema",): {"half_life": None, "ramp": None},
     ("generator_batch_factor",): 1,
+    ("checkpoint", "best"): None,
+    ("stop_early",): {"metric": None, "patience": 5, "minimum_change": 0.0},
+    ("evaluation", "validation"): False,
+    ("dataset", "validation"): 0.1,
     ("model", "discriminator", "conditioning"): "none",
 }
 

@@ -95,16 +95,27 @@ class EvaluationConfig:
     k: int = _at_least(1, default=MISSING)
     kid_subsets: int = _at_least(1, 100_000, default=MISSING)
     kid_subset_size: int = _at_least(2, default=MISSING)
+    validation: bool = False  # configurations of earlier versions lack it
     verdict: VerdictConfig = field(default_factory=VerdictConfig)
 
 
 @dataclass
+class StopEarlyConfig:
+    """When a training ends before its budget is spent, as a metric of validation samples gets no better."""
+
+    metric: str | None = None
+    patience: int = _at_least(1, default=5)
+    minimum_change: float = _at_least(0, default=0.0)
+
+
+@dataclass
 class CheckpointConfig:
-    """When the state is saved, and how many checkpoints are kept."""
+    """When the state is saved, and which checkpoints are kept."""
 
     every: int = _at_least(1, default=MISSING)
     minutes: float | None = _above(0, default=None)
     keep: int = _at_least(0, default=MISSING)
+    best: str | None = None
 
 
 @dataclass
@@ -150,6 +161,7 @@ class TrainConfig:
     resume: str | None = None
     allowed_targets: list[str] = MISSING
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
+    stop_early: StopEarlyConfig = field(default_factory=StopEarlyConfig)  # configurations of earlier versions lack it
     pictures: PicturesConfig = field(default_factory=PicturesConfig)
 
 

@@ -1,13 +1,14 @@
 """The type that every dataset has: samples in memory, some of them held out for evaluation."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from gan_lab.datasets.batch import one_per_sample
 from gan_lab.datasets.drawing import PLAIN, Drawing
 from gan_lab.errors import ConfigError
 from gan_lab.validation import check_null_or_whole, is_number
@@ -27,6 +28,8 @@ class Dataset:
         mode_std: standard deviation of each component.
         origin: further entries of the run's record about the data.
         drawing: how training draws from ``train``. Everything else, such as the floor, reads the whole of it.
+        validation: samples of the same kind to select by, ``[N, …]``, which neither train nor report; or None.
+        validation_labels: classes of the validation samples, of the same kind; or None.
 
     Raises:
         ValueError: if ``drawing`` does not suit the samples.
@@ -41,6 +44,8 @@ class Dataset:
     mode_std: float = 0.0
     origin: dict[str, Any] = field(default_factory=dict)
     drawing: Drawing = PLAIN
+    validation: Tensor | None = None
+    validation_labels: Tensor | None = None
 
     def __post_init__(self) -> None:
         self.drawing.check_samples(self.train)
@@ -70,10 +75,42 @@ class Dataset:
             return None
         return torch.bincount(labels if self.chosen is None else labels[self.chosen]).tolist()
 
+    def with_validation(self, share: float) -> "Dataset":
+        """The dataset with a share of its training samples set aside for validation, the same for every seed.
+
+        Raises:
+            ValueError: if the share is not between 0 and 1, or leaves fewer than two samples in a part.
+        """
+        labels = one_per_sample(self.train_labels)
+        try:
+            kept, aside = hold_out(share, len(self.train), labels)
+        except ValueError as error:
+            raise ValueError(str(error).replace("held_out", "dataset.validation")) from error
+        kept = kept.sort().values
+        return replace(
+            self,
+            train=self.train[kept],
+            train_labels=None if self.train_labels is None else self.train_labels[kept],
+            validation=self.train[aside],
+            validation_labels=None if self.train_labels is None else self.train_labels[aside],
+            checksum=_derived(self.checksum, f"without {share}"),
+            origin=self.origin | {"validation": len(aside)},
+        )
+
+    def to_select_by(self) -> "Dataset":
+        """The dataset whose held-out samples are the validation samples."""
+        assert self.validation is not None
+        checksum = _derived(self.checksum, "validation")
+        return replace(self, test=self.validation, test_labels=self.validation_labels, checksum=checksum)
+
     @property
     def sample_shape(self) -> tuple[int, ...]:
         """Shape of one sample: ``(C, H, W)`` or ``(D,)``."""
         return tuple(self.train.shape[1:])
+
+
+def _derived(checksum: str, how: str) -> str:
+    return hashlib.sha256(f"{checksum} {how}".encode()).hexdigest()
 
 
 def to_model_range(samples: Tensor) -> Tensor:

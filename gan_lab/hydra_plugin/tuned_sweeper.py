@@ -88,7 +88,7 @@ class TunedSweeper(Sweeper):
             for seed in search.tuning_seeds
         ]
         tuned = [_result(job) for job in self._launch(tuning, 0)]
-        results = iter([found["metrics"] if found else {} for found in tuned])
+        results = iter([found["validation"]["metrics"] if found else {} for found in tuned])
         scores = [[[next(results) for _ in search.tuning_seeds] for _ in trials] for _ in combinations]
         metric = search.metric or _ranking_metric(scores)
         best = [_best(of_trials, metric) for of_trials in scores]

@@ -19,7 +19,14 @@ def warnings(boards: list[Board], runs: list[Run]) -> list[str]:
     for board in boards:
         where = f"{board.dataset}: " if len(boards) > 1 else ""
         if not board.again:
-            of_board = (*_budgets(board), *_seeds(board), *_repeated(board), *_lost(board), *_unfounded(board))
+            of_board = (
+                *_budgets(board),
+                *_stopped(board),
+                *_seeds(board),
+                *_repeated(board),
+                *_lost(board),
+                *_unfounded(board),
+            )
             found += [where + sentence for sentence in of_board]
     return found + _untabled(boards, runs) + _environments(runs) + _gaps(runs)
 
@@ -60,6 +67,13 @@ def _budgets(board: Board) -> list[str]:
             parts = [f"{value:,} for {listed(labels)}" for value, labels in sorted(spent.items())]
             sentences.append(f"Budgets differ in {name}: {'; '.join(parts)}.")
     return sentences
+
+
+def _stopped(board: Board) -> list[str]:
+    counts = {row.label: sum(run.outcome.stopped_early for run in row.finished) for row in board.rows}
+    if not (parts := [f"{count} of {label}" for label, count in counts.items() if count]):
+        return []
+    return [f"Trainings ended early ({listed(parts)}), as a metric of validation samples got no better."]
 
 
 def _seeds(board: Board) -> list[str]:

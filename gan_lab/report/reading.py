@@ -207,6 +207,9 @@ def _outcome(result: dict[str, Any], gaps: list[Gap]) -> Outcome:
         gaps.append(Gap("best values of result.json cannot be read and are left out of means", ", ".join(unread)))
     # of several evaluations with one fingerprint the newest counts; the first is the run's own
     measured = (result, *result["evaluations"])
+    if isinstance(best_weights := result.get("selected"), dict) and best_weights.get("metrics"):
+        chosen = {"selected": f"best {best_weights.get('metric')} on validation samples"}
+        measured += ({**result, "fingerprint": result["fingerprint"] | chosen, "metrics": best_weights["metrics"]},)
     newest = {json.dumps(entry["fingerprint"], sort_keys=True): entry for entry in measured}
     for key in ("floor", "ceiling"):
         values = [value for entry in newest.values() for value in _numbers(entry.get(key)).values()]
@@ -222,6 +225,7 @@ def _outcome(result: dict[str, Any], gaps: list[Gap]) -> Outcome:
         environment=result["environment"],
         verdict=shown(result["verdict"].get("verdict") or "not judged"),
         rule=shown(result["verdict"].get("rule", "")),
+        stopped_early=bool(result.get("stopped_early")),
     )
 
 

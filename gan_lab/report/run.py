@@ -58,6 +58,7 @@ class Outcome:
     verdict: str = ""
     rule: str = ""
     """Why the verdict was given."""
+    stopped_early: bool = False
 
 
 @dataclass(frozen=True)

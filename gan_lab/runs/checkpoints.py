@@ -17,7 +17,7 @@ from gan_lab.runs.components import build_generator, statistics_requests
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.resume import Start
 
-WEIGHTS = ("auto", "generator", "ema")
+WEIGHTS = ("auto", "generator", "ema", "best")
 
 log = logging.getLogger(__name__)
 
@@ -131,11 +131,12 @@ def kinds(weights: Mapping[str, Tensor]) -> dict[str, tuple[torch.Size, bool, bo
 
 
 def load_generator(folder: RunFolder, weights: str, allowed_targets: Sequence[str] = ()) -> nn.Module:
-    """The generator of a run's last checkpoint, in eval mode on the CPU; an average with statistics of its own.
+    """The generator of a run's last or best checkpoint, in eval mode on the CPU; an average with statistics of its own.
 
     Args:
         folder: the run.
-        weights: ``generator``; ``ema``, its moving average; or ``auto``, the average if the run kept one.
+        weights: ``generator``; ``ema``, its moving average; ``auto``, the average if the run kept one; or ``best``, the
+            same of the iteration that was best on validation samples (``checkpoint.best``).
         allowed_targets: what the run's configuration may instantiate (`gan_lab.config.targets`).
 
     Raises:
@@ -143,9 +144,11 @@ def load_generator(folder: RunFolder, weights: str, allowed_targets: Sequence[st
     """
     if weights not in WEIGHTS:
         raise ConfigError(f"weights={weights}: expected one of {', '.join(WEIGHTS)}")
-    if not folder.last_checkpoint.is_file():
-        raise ConfigError(f"run={folder.path}: it has no {folder.last_checkpoint.relative_to(folder.path)} yet")
-    checkpoint = load_checkpoint(folder.last_checkpoint)
+    file = folder.checkpoints / "best.ckpt" if weights == "best" else folder.last_checkpoint
+    if not file.is_file():
+        why = "; expected a run with checkpoint.best=METRIC" if weights == "best" else ""
+        raise ConfigError(f"run={folder.path}: it has no {file.relative_to(folder.path)} yet{why}")
+    checkpoint = load_checkpoint(file)
     state = checkpoint["state_dict"]
     has_average = any(key.startswith("ema.") for key in state)
     if weights == "ema" and not has_average:
@@ -155,13 +158,13 @@ def load_generator(folder: RunFolder, weights: str, allowed_targets: Sequence[st
     generator = build_generator(config, tuple(checkpoint["sample_shape"]), checkpoint.get("class_counts"))
     saved = {key.removeprefix(prefix): state[key] for key in state if key.startswith(prefix)}
     if kinds(saved) != kinds(generator.state_dict()):
-        raise ConfigError(f"{folder.last_checkpoint}: its weights do not fit the run's configuration")
+        raise ConfigError(f"{file}: its weights do not fit the run's configuration")
     generator.load_state_dict(saved)
     if prefix == "ema.":
         counts = checkpoint.get("class_counts")  # checkpoints of earlier versions lack them
         if counts is None and takes_labels(generator):
             raise ConfigError(
-                f"{folder.last_checkpoint}: it lacks the numbers of samples of each class, by which its moving average "
+                f"{file}: it lacks the numbers of samples of each class, by which its moving average "
                 "gets BatchNorm statistics; expected weights=generator"
             )
         generator = with_own_statistics(generator, statistics_requests(config, counts))

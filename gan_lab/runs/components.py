@@ -18,6 +18,8 @@ from gan_lab.models.latents import Prior
 from gan_lab.models.packing import packed_shape
 from gan_lab.seeds import derive
 
+_VALIDATION = 0.1  # of the training samples, if the dataset's block does not say
+
 
 def build(config: DictConfig, key: str, **arguments: Any) -> Any:
     """The object that the node at ``key`` describes. Errors name the key.
@@ -56,6 +58,8 @@ def _fitted(node: Any, key: str, found: dict[str, Any]) -> Any:
     if not isinstance(node, dict):
         return node
     block = {name: _fitted(entry, f"{key}.{name}", found) for name, entry in node.items()}
+    if key == "dataset":
+        block.pop("validation", None)  # which `build_dataset` sees to, whatever the dataset is
     made = found.get(f"{key}._target_")
     return block if made is None else fitted(key, made, block)
 
@@ -78,7 +82,7 @@ def try_parts(config: DictConfig) -> None:
 
 
 def build_dataset(config: DictConfig, **arguments: Any) -> Dataset:
-    """The configured dataset, large enough for the batch size.
+    """The configured dataset, large enough for the batch size, with validation samples if something is selected.
 
     Args:
         config: the configuration.
@@ -88,6 +92,9 @@ def build_dataset(config: DictConfig, **arguments: Any) -> Dataset:
     dataset = build(config, "dataset", **arguments)
     if not isinstance(dataset, Dataset):
         raise ConfigError(f"dataset: {config.dataset._target_} makes a {type(dataset).__name__}: expected a Dataset")
+    if selects(config):
+        with blame("dataset"):
+            dataset = dataset.with_validation(config.dataset.get("validation", _VALIDATION))
     packing, factor = config.model.packing, config.generator_batch_factor
     if config.batch_size * packing * factor > dataset.trained_on:
         packs = "" if packing == 1 else f" with model.packing={packing}"
@@ -147,6 +154,14 @@ def classes(config: DictConfig, class_counts: Sequence[int] | None) -> int | Non
 def _network(network: torch.nn.Module) -> torch.nn.Module:
     # convolutions are faster with the channels last in memory, on processors and GPUs alike
     return network.to(memory_format=torch.channels_last)
+
+
+def selects(config: DictConfig) -> bool:
+    """Whether weights, the end of training or settings are selected by looking at samples.
+
+    Such samples are set aside from those to train on, and no result is measured on them.
+    """
+    return bool(config.checkpoint.best or config.stop_early.metric or config.evaluation.validation)
 
 
 def keeps_average(config: DictConfig) -> bool:

@@ -55,8 +55,11 @@ def evaluate_run(
         metrics, signs = evaluator.evaluate(generator)
     except NotFinite as error:
         raise ConfigError(f"{run.path}: at iteration {run.status()['iteration']}, {error}") from error
+    averaged: dict[str, Any] = {"ema": keeps_average(config) and weights != "generator"}
+    if weights == "best":
+        averaged["selected"] = f"best {config.checkpoint.best} on validation samples"
     evaluation = {
-        "fingerprint": evaluator.fingerprint | {"ema": keeps_average(config) and weights != "generator"},
+        "fingerprint": evaluator.fingerprint | averaged,
         "metrics": metrics,
         "floor": evaluator.floor,
         "ceiling": evaluator.ceiling,

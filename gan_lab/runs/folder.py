@@ -134,16 +134,35 @@ class RunFolder:
         """The checkpoint made after so many iterations."""
         return self.checkpoints / f"iteration_{iteration:07d}.ckpt"
 
+    def best_checkpoint(self, iteration: int) -> Path:
+        """The checkpoint of weights that were the best so far after so many iterations."""
+        return self.checkpoints / f"best_{iteration:07d}.ckpt"
+
+    def point_best_checkpoint(self, iteration: int) -> None:
+        """Make ``best.ckpt`` a link to an iteration's best weights.
+
+        Of older ones those stay that were the best at a checkpoint from which the run could go on.
+        """
+        made = sorted(_iterations(self.checkpoints, "ckpt", "best").values())
+        needed = {max((one for one in made if one <= saved), default=None) for saved in self.saved_iterations()}
+        for old in made:
+            if old != iteration and old not in needed:
+                self.best_checkpoint(old).unlink()
+        self._point("best", self.best_checkpoint(iteration))
+
     def saved_iterations(self) -> list[int]:
         """The iterations of the checkpoints in the folder, in order."""
         return sorted(_iterations(self.checkpoints, "ckpt").values())
 
     def point_last_checkpoint(self, iteration: int) -> None:
         """Make ``last.ckpt`` a link to an iteration's checkpoint; it is relative, so that the folder can be moved."""
-        link = self.checkpoints / ".last.ckpt.half"
+        self._point("last", self.checkpoint(iteration))
+
+    def _point(self, name: str, checkpoint: Path) -> None:
+        link = self.checkpoints / f".{name}.ckpt.half"
         link.unlink(missing_ok=True)
-        link.symlink_to(self.checkpoint(iteration).name)
-        link.replace(self.last_checkpoint)
+        link.symlink_to(checkpoint.name)
+        link.replace(self.checkpoints / f"{name}.ckpt")
 
     def cut_back(self, iteration: int) -> None:
         """Remove what was written after an iteration: rows of curves, pictures, half-written rows and files.
@@ -161,6 +180,13 @@ class RunFolder:
         for picture, made in _iterations(self.samples, "png").items():
             if made > iteration:
                 picture.unlink()
+        best = sorted(_iterations(self.checkpoints, "ckpt", "best").values())
+        for later in [one for one in best if one > iteration]:
+            self.best_checkpoint(later).unlink()
+        if best and best[0] <= iteration:
+            self.point_best_checkpoint(max(one for one in best if one <= iteration))
+        else:
+            (self.checkpoints / "best.ckpt").unlink(missing_ok=True)
         for later in self.saved_iterations():
             if later > iteration:
                 broken = self.checkpoint(later).with_suffix(".broken")
@@ -220,10 +246,10 @@ class RunFolder:
         write_json(self.status_file, _NEW_STATUS | before | changes)
 
 
-def _iterations(folder: Path, kind: str) -> dict[Path, int]:
-    """The files ``iteration_<i>.<kind>`` in a folder, with their iterations; users' copies have other names."""
-    ours = re.compile(rf"iteration_(\d+)\.{kind}")
-    return {file: int(name[1]) for file in folder.glob(f"iteration_*.{kind}") if (name := ours.fullmatch(file.name))}
+def _iterations(folder: Path, kind: str, name: str = "iteration") -> dict[Path, int]:
+    """The files ``<name>_<i>.<kind>`` in a folder, with their iterations; users' copies have other names."""
+    ours = re.compile(rf"{name}_(\d+)\.{kind}")
+    return {file: int(found[1]) for file in folder.glob(f"{name}_*.{kind}") if (found := ours.fullmatch(file.name))}
 
 
 def append_points(file: Path, iteration: int, values: dict[str, float]) -> None:

@@ -115,6 +115,8 @@ def is_done(folder: RunFolder, config: DictConfig) -> bool:
     if folder.status()["state"] != "done" or not folder.result_file.is_file():
         return False
     spent = folder.result()["budget"]
+    if folder.result().get("stopped_early"):
+        return True
     out_of_time = config.budget.seconds is not None and spent["train_seconds"] >= config.budget.seconds
     return out_of_time or spent["iterations"] >= within_budget(config).iterations
 
@@ -122,4 +124,6 @@ def is_done(folder: RunFolder, config: DictConfig) -> bool:
 def _harmless(key: str, change: tuple[Any, Any], config: DictConfig) -> bool:
     if key == "iterations":  # any other schedule depends on the number of iterations from the first one on
         return change[1] > change[0] and config.lr_schedule == "constant"
+    if key == "checkpoint.best":  # samples to select by are set aside from the first iteration on
+        return False
     return any(key == block or key.startswith(f"{block}.") for block in CHANGEABLE)

@@ -24,6 +24,7 @@ from gan_lab.callbacks import (
     Pictures,
     ProgressBar,
     Randomness,
+    Selection,
     Signals,
     Stopwatch,
 )
@@ -50,6 +51,7 @@ from gan_lab.runs.components import (
     latent_prior,
     statistics_requests,
 )
+from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.request import RunRequest
 from gan_lab.runs.resume import Start
 from gan_lab.runs.stop_signals import Stop
@@ -59,6 +61,8 @@ from gan_lab.training.runtime import check_devices
 from gan_lab.training.schedules import Decay, Schedule
 
 log = logging.getLogger(__name__)
+
+_EQUAL = ("matched", "equal_compute")  # protocols that promise equal budgets
 
 
 def build_module(
@@ -212,8 +216,9 @@ class Training:
         labels, columns = pictured_classes(config, self.dataset)
         asked = fixed_request(config, "samples", config.pictures.samples if columns is None else len(labels), labels)
         real, every = self.dataset.test[:2500], config.pictures.every
+        saved = config.checkpoint
         checkpoints = Checkpoints(
-            request.folder, **config.checkpoint, dataset=self.dataset, curves=self.curves, stopwatch=self.stopwatch
+            request.folder, saved.every, saved.minutes, saved.keep, self.dataset, self.curves, self.stopwatch
         )
         callbacks: list[Callback] = [
             Randomness(),
@@ -221,6 +226,7 @@ class Training:
             Deadline(config.budget.seconds, self.stopwatch),
             self.curves,
             self.evaluation,
+            *self._selection(request.folder, request.names["protocol"]),
             Pictures(folder, asked, real, every, self.curves, self.stopwatch, columns),
             checkpoints,
             ProgressBar(f"{request.names['dataset']} {request.names['loss']}", self.curves),
@@ -229,6 +235,30 @@ class Training:
         if checkpoint is not None:
             check_callbacks(start.checkpoint, checkpoint, callbacks)
         self.trainer = build_trainer(config, [*callbacks, AfterIterations(callbacks)], checkpoint)
+
+    def _selection(self, folder: RunFolder, protocol: str) -> list[Callback]:
+        """What selects by validation samples, if anything is selected."""
+        self.selection: Selection | None = None
+        if self.dataset.validation is not None:
+            stop = self.config.stop_early
+            if stop.metric is not None and protocol in _EQUAL:
+                log.warning(
+                    "gan-lab: warning: stop_early.metric=%s: with protocol=%s runs are to have equal budgets, and such "
+                    "that stop early have less",
+                    stop.metric, protocol,
+                )  # fmt: skip
+            self.selection = Selection(
+                folder,
+                build_evaluator(self.config, self.dataset.to_select_by()),
+                self.evaluation,
+                self.config.checkpoint.best,
+                stop.metric,
+                stop.patience,
+                stop.minimum_change,
+                self.curves,
+                self.stopwatch,
+            )
+        return [] if self.selection is None else [self.selection]
 
     def fit(self, begin: Callable[[], None]) -> None:
         """Train to the end.

@@ -22,6 +22,10 @@ def result_of(request: RunRequest, training: Training) -> dict[str, Any]:
     updates, evaluator = training.module.updates, training.evaluator
     of_generator = updates["generator"] * request.config.generator_batch_factor
     looked = updates["discriminator"] + (of_generator if training.module.generator_uses_real else 0)
+    chosen = training.selection
+    selection = {} if chosen is None else {"selected": chosen.selected, "stopped_early": chosen.stopped}
+    if chosen is not None:
+        selection["validation"] = {"metrics": chosen.final, "floor": chosen.evaluator.floor}
     thresholds = Thresholds(**request.config.evaluation.verdict)
     return {
         "schema": 1,
@@ -43,6 +47,7 @@ def result_of(request: RunRequest, training: Training) -> dict[str, Any]:
         "verdict": verdict(request.folder.curves(), evaluator.floor, thresholds),
         "fingerprint": evaluator.fingerprint | {"ema": training.module.ema is not None},
         "data": training.dataset.record,
+        **selection,
         "skipped_updates": training.module.skipped,
         "evaluations": [],
         "environment": environment(training.trainer),
