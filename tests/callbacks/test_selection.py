@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from configurations import composed_of
+from omegaconf import OmegaConf
 from training_runs import SMALL, checkpoint, differences, killed, train_in, unequal
 
 from gan_lab.datasets import digits, ring
@@ -41,11 +43,11 @@ def test_validation_samples_are_set_aside_from_those_to_train_on(make):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    from configurations import composed_of
-
-    return train_in(
-        tmp_path_factory.mktemp("best") / "run", composed_of(*BEST, "checkpoint.keep=100", "checkpoint.every=2")
-    )
+    config = composed_of(*BEST, "checkpoint.keep=100", "checkpoint.every=2")
+    folder = train_in(tmp_path_factory.mktemp("best") / "run", config)
+    (folder.path / ".hydra").mkdir()
+    OmegaConf.save(config, folder.path / ".hydra" / "config.yaml")
+    return folder
 
 
 def test_the_best_weights_are_those_of_their_iteration_to_the_bit(run):
