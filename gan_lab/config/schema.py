@@ -158,6 +158,9 @@ class TrainConfig:
     threads: int | None = _at_least(1, 1024, default=None)
     log_every: int = _at_least(1, default=MISSING)
     on_divergence: str = _one_of("stop", "skip_update", default=MISSING)
+    init_from: str | None = None  # configurations of earlier versions lack it, and the next two
+    init_players: list[str] = field(default_factory=lambda: ["generator", "discriminator"])
+    init_strict: bool = True
     resume: str | None = None
     allowed_targets: list[str] = MISSING
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)

@@ -59,6 +59,7 @@ from gan_lab.seeds import derive
 from gan_lab.training.compatibility import check_combination, check_labels, check_networks
 from gan_lab.training.runtime import check_devices
 from gan_lab.training.schedules import Decay, Schedule
+from gan_lab.training.warm_start import warm_start
 
 log = logging.getLogger(__name__)
 
@@ -206,6 +207,7 @@ class Training:
         self.dataset = build_dataset(config)
         processes = config.trainer.devices * config.trainer.num_nodes
         self.module = build_module(config, self.dataset.sample_shape, processes, self.dataset.class_counts)
+        self.warm_start = warm_start(config, self.module) if start.iteration is None else None
         if checkpoint is not None:
             check_fits(start.checkpoint, checkpoint, self.module, self.dataset.checksum)
         self.evaluator = build_evaluator(config, self.dataset)  # may train a classifier

@@ -48,6 +48,7 @@ def result_of(request: RunRequest, training: Training) -> dict[str, Any]:
         "fingerprint": evaluator.fingerprint | {"ema": training.module.ema is not None},
         "data": training.dataset.record,
         **selection,
+        **({"init_from": origin} if (origin := request.folder.status().get("init_from")) else {}),
         "skipped_updates": training.module.skipped,
         "evaluations": [],
         "environment": environment(training.trainer),

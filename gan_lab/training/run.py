@@ -110,6 +110,8 @@ def _train(request: RunRequest, stop: Stop) -> float:
         stop.began = True
         if start.again:
             _take_up(request, start, training.config.iterations)
+        if training.warm_start is not None:
+            folder.update_status(init_from=training.warm_start)
 
     try:
         with assisted(training.trainer.strategy, partial(assist, request, start)):
