@@ -1,7 +1,6 @@
 """gan_lab: train GANs under interchangeable losses and find out, honestly, which loss is better."""
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from gan_lab.errors import ConfigError, Diverged
@@ -23,6 +22,8 @@ def __getattr__(name: str) -> Any:
     if name in _PLACES:
         return getattr(import_module(f"gan_lab.api.{_PLACES[name]}"), name)
     if name == "__version__":
+        from importlib.metadata import version
+
         return version("gan-loss-lab")
     raise AttributeError(f"module 'gan_lab' has no attribute '{name}'")
 

@@ -56,7 +56,7 @@ def _raise_in_one_sentence(error: BaseException) -> None:
     said = told(error) if isinstance(error, Exception) else None
     if said is None or (isinstance(error, ConfigError | Diverged) and said == str(error)):
         raise error
-    raise ConfigError(said) from error
+    raise ConfigError(said) from None  # Hydra's own traceback tells nobody more
 
 
 @contextmanager

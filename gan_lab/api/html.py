@@ -10,7 +10,7 @@ from gan_lab.report.run import Run
 from gan_lab.report.sample_pictures import embedded
 from gan_lab.report.sections import Section, with_direction
 
-_LEFT = "text-align:left"
+_CELL = "white-space:nowrap;padding:2px 8px;text-align:"
 
 
 def text(words: object) -> str:
@@ -20,14 +20,19 @@ def text(words: object) -> str:
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table whose first column is text, and the others numbers."""
-    head = "".join(f'<th style="{_LEFT if place == 0 else ""}">{text(one)}</th>' for place, one in enumerate(headings))
-    body = "".join(
-        "<tr>"
-        + "".join(f'<td style="{_LEFT if place == 0 else ""}">{text(one)}</td>' for place, one in enumerate(row))
-        + "</tr>"
-        for row in rows
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    head, body = _row("th", headings), "".join(_row("td", row) for row in rows)
+    return f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"
+
+
+def _row(kind: str, cells: Sequence[str]) -> str:
+    aligned = ("right" if place else "left" for place in range(len(cells)))
+    made = (f'<{kind} style="{_CELL}{side}">{text(one)}</{kind}>' for one, side in zip(cells, aligned, strict=True))
+    return f"<tr>{''.join(made)}</tr>"
+
+
+def scrolled(html: str) -> str:
+    """What may be wider than the page."""
+    return f'<div style="overflow-x:auto">{html}</div>'
 
 
 def of_run(run: Run) -> str:
@@ -47,7 +52,7 @@ def of_run(run: Run) -> str:
         parts.append(image if picture["uri"] else f"<p>{text(picture['note'])}</p>")
     if run.outcome.measurements:
         parts.append(_metrics(run))
-    return f'<div style="overflow-x:auto">{"".join(parts)}</div>'
+    return scrolled("".join(parts))
 
 
 def _metrics(run: Run) -> str:
@@ -80,4 +85,4 @@ def of_sections(sections: Sequence[Section], without: str) -> str:
             for row in section.rows
         ]
         parts.append(table(headings, rows))
-    return f'<div style="overflow-x:auto">{"".join(parts)}</div>'
+    return scrolled("".join(parts))

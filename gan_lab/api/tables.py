@@ -1,11 +1,10 @@
 """Curves and tables as plain Python containers that pandas can take over."""
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from gan_lab.api.html import table
+from gan_lab.api.html import scrolled, table
 from gan_lab.errors import ConfigError
 from gan_lab.report.formatting import plain
 
@@ -51,11 +50,9 @@ class Table(list[dict[str, Any]]):
         return _pandas().DataFrame(list(self))
 
     def _repr_html_(self) -> str:
-        return table(list(self[0]) if self else [], [_shown(row.values()) for row in self])
-
-
-def _shown(values: Iterable[Any]) -> list[str]:
-    return [plain(value) for value in values]
+        """The columns that have a value."""
+        columns = [name for name in (self[0] if self else ()) if any(row[name] not in (None, "") for row in self)]
+        return scrolled(table(columns, [[plain(row[name]) for name in columns] for row in self]))
 
 
 def _pandas() -> Any:
