@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
@@ -33,7 +34,7 @@ def called(allowed_targets: Sequence[str] = ()) -> Iterator[None]:
     """
     outer = sys.exception()  # that the caller handles just now
     try:
-        with prepared_environment(), _hydra_of_our_own():
+        with prepared_environment(), _separate_hydra():
             if isinstance(allowed_targets, str):
                 raise ConfigError(f"allowed_targets={allowed_targets}: expected a list, such as ['my_package']")
             let_in(allowed_targets)
@@ -60,23 +61,25 @@ def _raise_in_one_sentence(error: BaseException) -> None:
 
 
 @contextmanager
-def _hydra_of_our_own() -> Iterator[None]:
+def _separate_hydra() -> Iterator[None]:
     """Inside, Hydra knows of no application; the caller's own, if there is one, is restored."""
-    owners = [one.instance() for one in (GlobalHydra, HydraConfig, VersionBase)]
-    before, name = [dict(vars(one)) for one in owners], JobRuntime.instance().get("name")
+    kinds: tuple[Any, ...] = (GlobalHydra, HydraConfig, VersionBase)
+    before, name = [dict(vars(kind.instance())) for kind in kinds], JobRuntime.instance().get("name")
     GlobalHydra.instance().hydra, HydraConfig.instance().cfg = None, None
     try:
         yield
     finally:
-        for one, state in zip((GlobalHydra, HydraConfig, VersionBase), before, strict=True):
-            vars(one.instance()).update(state)
+        for kind, state in zip(kinds, before, strict=True):
+            vars(kind.instance()).update(state)
         JobRuntime.instance().set("name", name)
 
 
 @contextmanager
-def logging_of_our_own() -> Iterator[None]:
-    """Inside, Hydra may set up logging for a run, for which it closes all handlers that Python knows; the caller's are
-    hidden meanwhile and restored."""
+def separate_logging() -> Iterator[None]:
+    """Inside, Hydra may set up logging for a run; the caller's logging is restored.
+
+    Python's dictConfig closes every handler it knows of, so it does not get to know the caller's.
+    """
     root, known, names = logging.getLogger(), logging._handlerList, logging._handlers  # type: ignore[attr-defined]
     handlers, level, all_known, all_names = root.handlers[:], root.level, known[:], dict(names)
     known.clear()

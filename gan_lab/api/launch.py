@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from hydra.errors import HydraException
 
-from gan_lab.api.calls import called, logging_of_our_own
+from gan_lab.api.calls import called, separate_logging
 from gan_lab.cli.options import CommandLine, parse_overrides
 from gan_lab.cli.train import App, carry_out
 from gan_lab.errors import ConfigError, shown
@@ -34,7 +34,7 @@ def launch(
 
     The arguments are those of `gan_lab.train`, and so are the errors.
     """
-    with called(allowed_targets), logging_of_our_own():
+    with called(allowed_targets), separate_logging():
         if threading.current_thread() is not threading.main_thread():
             raise ConfigError("gan_lab.train: expected in the main thread of a program, where signals can stop a run")
         line = CommandLine.parse(_words(overrides, folder, config_dir, allowed_targets))

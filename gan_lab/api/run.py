@@ -219,6 +219,8 @@ class Run:
             ConfigError: if it cannot go on so.
             Diverged: as of `gan_lab.train`.
         """
+        if named := [word for word in overrides if str(word).partition("=")[0] == "resume"]:
+            raise ConfigError(f"{shown(named[0])}: expected none, as the run goes on in its own folder")
         words = [f"resume={self.folder}", *overrides]
         if iterations is not None:
             words.append(f"iterations={iterations}")

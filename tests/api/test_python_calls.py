@@ -43,6 +43,13 @@ def test_without_a_folder_every_run_gets_a_new_one(untrained, tmp_path):
     assert [run.folder for run in gan_lab.Sweep("outputs").runs] == sorted(run.folder for run in runs)
 
 
+def test_the_same_line_goes_on_with_its_run(untrained):
+    lines = [gan_lab.train("dataset=ring8", "resume=auto", folder="run") for _ in range(2)]
+    assert lines[0].folder == lines[1].folder
+    with pytest.raises(gan_lab.ConfigError, match="the folder already holds a run"):
+        gan_lab.train("dataset=ring8", folder="run")
+
+
 def test_the_callers_process_stays_as_it_was(untrained, tmp_path):
     with initialize_config_module("gan_lab.conf", version_base="1.3"):
         handler = logging.FileHandler(tmp_path / "mine.log", mode="w")
@@ -184,6 +191,7 @@ ASKED = [
     (lambda run: run.evaluate("evaluation.samples=-1"), "evaluation.samples=-1: expected a whole number"),
     (lambda run: run.evaluate("evaluation/extractor=none"), "evaluation/extractor=none: there is no such file"),
     (lambda run: run.resume("seed=5"), "seed was 0 and is 5"),
+    (lambda run: run.resume("resume=other"), "resume=other: expected none"),
     (lambda run: run.resume(iterations=0), "iterations=0: expected a whole number of at least 1"),
 ]
 

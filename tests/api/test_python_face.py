@@ -111,10 +111,12 @@ def test_a_stopped_run_is_saved_and_goes_on_to_the_same_bits(made, tmp_path, mon
             signal.raise_signal(signal.SIGINT)
         return original(self, *arguments)
 
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)]
     with monkeypatch.context() as patch:
         patch.setattr(GAN, "update_generator", stopping)
         with pytest.raises(KeyboardInterrupt):
             gan_lab.train(*WORDS, folder=tmp_path / "run")
+    assert handlers == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)]
     run = gan_lab.Run(tmp_path / "run")
     assert (run.status["state"], run.status["iteration"]) == ("interrupted", 4)
     with pytest.raises(gan_lab.ConfigError, match="no result yet, as the run is interrupted"):
