@@ -7,8 +7,10 @@ for what a user names. A comment ``# refused`` says that the command is refused.
 
 import re
 import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import pytest
@@ -231,12 +233,22 @@ def test_the_network_that_the_pages_add(users_folder):
     assert discriminator(torch.zeros(2, 1, 8, 8)).shape == (2,)
 
 
-def test_the_code_of_the_python_page_runs():
-    known: dict[str, object] = {}
+def test_the_code_of_the_python_page_runs(tmp_path, monkeypatch):
+    script = ModuleType("__main__")  # where the page's own class lies
+    monkeypatch.setitem(sys.modules, "__main__", script)
+    monkeypatch.chdir(tmp_path)
     for block in blocks(ROOT / "docs" / "python.md", "python"):
-        exec(block, known)
+        exec(block, vars(script))
+    known = vars(script)
     assert type(known["objective"]).__name__ == "Wasserstein"
     assert {"discriminator_loss", "generator_loss"} <= known.keys()
+    assert known["samples"].shape == (16, 2)
+    assert known["logits"].shape == (8,)
+    assert known["longer"].result["budget"]["iterations"] == 300
+    assert known["page"].is_file()
+    assert {row["group"] for row in known["rows"]} == {"lsgan", "rsgan"}
+    assert known["mine"].config.loss.objective.margin == 2.0
+    assert str(known["wrong"]).startswith("loss=lsgann: ")
 
 
 # ---- links, files, lists ----

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import MISSING, Field, fields
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +10,7 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import ValidationError
 
+from gan_lab import __version__
 from gan_lab.errors import ConfigError, closest
 from gan_lab.validation import is_whole
 
@@ -28,7 +28,7 @@ def folders_and_rest(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def print_version() -> None:
     """Print the version of gan_lab that is installed."""
-    print(f"gan-lab {version('gan-loss-lab')}")
+    print(f"gan-lab {__version__}")
 
 
 def with_equals(words: Sequence[str], schema: type[Any]) -> list[str]:

@@ -16,7 +16,8 @@ def _argument(help: str, **default: Any) -> Any:
     return field(metadata={"help": help}, **default)
 
 
-_MOST = 10_000_000  # samples in memory at once
+MOST = 10_000_000
+"""Samples in memory at once."""
 
 
 @dataclass
@@ -57,8 +58,8 @@ def _sample() -> None:
     out = Path(arguments.out)
     kind = out.suffix.lower()
     folder = RunFolder.existing(arguments.run)
-    if not 1 <= arguments.num * max(1, arguments.interpolate) <= _MOST:
-        raise ConfigError(f"num={arguments.num}: expected a whole number from 1 to {_MOST:,}, steps between counted")
+    if not 1 <= arguments.num * max(1, arguments.interpolate) <= MOST:
+        raise ConfigError(f"num={arguments.num}: expected a whole number from 1 to {MOST:,}, steps between counted")
     if arguments.interpolate < 0 or arguments.interpolate == 1:
         raise ConfigError(f"interpolate={arguments.interpolate}: expected 0, or a whole number of at least 2")
     if not 0 <= arguments.seed < 2**32:

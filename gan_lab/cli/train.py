@@ -131,6 +131,9 @@ class CheckedLoader(ConfigLoaderImpl):
 class App(Hydra):
     """Hydra, whose single runs are composed once, and checked before they have a folder."""
 
+    made: RunFolder | None = None
+    """The folder of the single run, once it has been made or gone on with."""
+
     def run(
         self,
         config_name: str | None,
@@ -166,9 +169,12 @@ class App(Hydra):
         callbacks.on_run_end(config=config, config_name=config_name, job_return=job)
         if job.status == JobStatus.FAILED:
             error = job._return_value  # `return_value` would print a line of Hydra's own
-            if made is not None and isinstance(error, USER_ERRORS) and not isinstance(error, Diverged):
+            if isinstance(error, Diverged):
+                error.add_note(f"run: {shown(folder.path)}")  # Python's traceback shows it
+            elif made is not None and isinstance(error, USER_ERRORS):
                 folder.discard(made)
             raise error
+        self.made = request.folder
         return job
 
     def get_help(self, help_cfg: DictConfig, cfg: DictConfig, args_parser: Any, resolve: bool) -> str:
@@ -202,8 +208,15 @@ def make_run(request: RunRequest) -> float:
     return value
 
 
-def run_hydra(line: CommandLine) -> None:
+def run_hydra(line: CommandLine, kind: type[App] = App) -> RunFolder | None:
     """Do what a command line asks of Hydra: make a run or a sweep, or show something.
+
+    Args:
+        line: the command line.
+        kind: the application that does it.
+
+    Returns:
+        The folder of a single run; None if none was asked for.
 
     Raises:
         ConfigError: for options that exclude each other.
@@ -218,7 +231,7 @@ def run_hydra(line: CommandLine) -> None:
     name = options.config_name or _CONFIG_NAME
     path = _search_path(options.config_path or _CONFIG_PATH, options.config_dir)
     typed = [one.key_or_group for one in line.overrides if one.is_hydra_override()]
-    app = App("gan-lab", CheckedLoader(path, line.allowed_targets(), typed))
+    app = kind("gan-lab", CheckedLoader(path, line.allowed_targets(), typed))
     GlobalHydra.instance().initialize(app)
     try:
         if not _shown(app, name, options):
@@ -228,6 +241,7 @@ def run_hydra(line: CommandLine) -> None:
             _run_app(not options.multirun, options.multirun, mode, app, name, make_job, options.overrides)
     finally:
         GlobalHydra.instance().clear()
+    return app.made
 
 
 def _shown(app: App, config_name: str, options: Namespace) -> bool:
@@ -267,13 +281,18 @@ def _main() -> None:
     if "--version" in sys.argv[1:]:
         print_version()
         return
-    line = resumed(CommandLine.parse(sys.argv[1:]))
+    carry_out(CommandLine.parse(sys.argv[1:]))
+
+
+def carry_out(line: CommandLine, kind: type[App] = App) -> RunFolder | None:
+    """`run_hydra` of a command line with what ``resume=`` stands for, in a process that may be one of several."""
+    line = resumed(line)
     let_in(line.allowed_targets())
     if rank() is not None:
         check_folder_is_named(line)
     if rank():
         assist_the_first(line)
-        return
+        return RunFolder(line.text("hydra.run.dir") or "")
     asks = any(getattr(line.options, name) for name in _SHOWS)
     with unbegun_sweep_taken_back(), harmless_output() if asks else unimportant_output():
-        run_hydra(line)
+        return run_hydra(line, kind)

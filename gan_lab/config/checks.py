@@ -147,6 +147,8 @@ def check_values(config: DictConfig) -> None:
     _check_budget(config)
     if config.ema_decay is not None and config.ema_decay >= 1:
         raise ConfigError(f"ema_decay={config.ema_decay}: expected null or a number from 0 to below 1")
+    if not config.init_players or set(config.init_players) - {"generator", "discriminator"}:
+        raise ConfigError(f"init_players={list(config.init_players)}: expected [generator], [discriminator] or both")
     if config.ema.half_life is not None and config.ema_decay is not None:
         raise ConfigError(f"ema.half_life={config.ema.half_life}: expected null with ema_decay={config.ema_decay}")
     if config.ema.ramp is not None and config.ema.half_life is None:

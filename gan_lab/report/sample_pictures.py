@@ -15,8 +15,8 @@ _LARGEST = 480  # pixels a side of an embedded picture
 _MOST = 24
 _MOST_PIXELS = 4096 * 4096  # of a picture that is read
 
-# what Pillow raises for a broken picture
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, OverflowError, MemoryError, struct.error, zlib.error)
+BROKEN = (OSError, SyntaxError, ValueError, EOFError, OverflowError, MemoryError, struct.error, zlib.error)
+"""What Pillow raises for a broken picture."""
 
 
 def embedded(pictures: list[tuple[str, Run]]) -> list[dict[str, str]]:
@@ -31,7 +31,7 @@ def embedded(pictures: list[tuple[str, Run]]) -> list[dict[str, str]]:
             note = _too_large("more than 100,000,000")
         except _TooLarge as error:
             note = _too_large(str(error))
-        except _BROKEN:
+        except BROKEN:
             note = "samples/final.png cannot be read as a PNG picture."
         made.append({"label": label, "uri": uri, "note": note, "kind": kind})
     return made

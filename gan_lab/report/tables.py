@@ -24,16 +24,23 @@ _COLUMNS = ("table", "dataset", "rank", "group", "metric", "ranked_by", "mean", 
             "runs", "finished", "lost", "unfinished", "verdicts", "floor", "ceiling")  # fmt: skip
 
 
+def table_rows(content: Content) -> list[dict[str, object]]:
+    """A row for each table, group and metric, by column, with full precision; missing values are None."""
+    columns = (*_COLUMNS, *BUDGET, "settings")
+    return [
+        dict(zip(columns, _cells(table, section.board, rank, row, metric), strict=True))
+        for table, section in enumerate(content.sections, 1)
+        for rank, row in enumerate(section.board.rows, 1)
+        for metric in (section.board.primary, *section.board.others)
+    ]
+
+
 def table_csv(content: Content) -> str:
-    """One row for each table, group and metric, with full precision; missing values are empty."""
+    """`table_rows` as CSV; missing values are empty."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow([*_COLUMNS, *BUDGET, "settings"])
-    for table, section in enumerate(content.sections, 1):
-        board = section.board
-        for rank, row in enumerate(board.rows, 1):
-            for metric in (board.primary, *board.others):
-                writer.writerow([_spreadsheet(cell) for cell in _cells(table, board, rank, row, metric)])
+    writer.writerows(map(_spreadsheet, row.values()) for row in table_rows(content))
     return buffer.getvalue()
 
 

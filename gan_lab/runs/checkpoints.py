@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from gan_lab.algorithms.own_statistics import with_own_statistics
 from gan_lab.errors import ConfigError, shown
 from gan_lab.models.conditions import takes_labels
-from gan_lab.runs.components import build_generator, statistics_requests
+from gan_lab.runs.components import build, build_discriminator, build_generator, statistics_requests
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.resume import Start
 
@@ -169,3 +169,31 @@ def load_generator(folder: RunFolder, weights: str, allowed_targets: Sequence[st
             )
         generator = with_own_statistics(generator, statistics_requests(config, counts))
     return generator.eval()
+
+
+def load_discriminator(folder: RunFolder, allowed_targets: Sequence[str] = ()) -> nn.Module:
+    """The discriminator of a run's last checkpoint, in eval mode on the CPU, with its constraint.
+
+    Args:
+        folder: the run.
+        allowed_targets: as of `load_generator`.
+
+    Raises:
+        ConfigError: if there is no checkpoint, or it does not fit the run's configuration.
+    """
+    if not folder.last_checkpoint.is_file():
+        raise ConfigError(f"run={folder.path}: it has no {folder.last_checkpoint.relative_to(folder.path)} yet")
+    checkpoint = load_checkpoint(folder.last_checkpoint)
+    config = folder.configuration.read(allowed_targets)
+    discriminator = build_discriminator(config, tuple(checkpoint["sample_shape"]), checkpoint.get("class_counts"))
+    if (constraint := build(config, "loss").constraint) is not None:
+        constraint.attach(discriminator)
+    state = checkpoint["state_dict"]
+    saved = {key.removeprefix(_PREFIX): state[key] for key in state if key.startswith(_PREFIX)}
+    if kinds(saved) != kinds(discriminator.state_dict()):
+        raise ConfigError(f"{folder.last_checkpoint}: its weights do not fit the run's configuration")
+    discriminator.load_state_dict(saved)
+    return discriminator.eval()
+
+
+_PREFIX = "discriminator."

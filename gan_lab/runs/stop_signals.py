@@ -59,11 +59,23 @@ def ended_by_interrupt() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, SystemExit):
-            cause = cause.__context__
-        if cause is None:
+        if (stop := exit_behind(error)) is None:
             raise
-        raise cause from None
+        raise stop from None
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def exit_behind(error: BaseException, outer: BaseException | None = None) -> SystemExit | None:
+    """The exit of the program that an exception was raised during, or that it is itself; None if there is none.
+
+    Args:
+        error: the exception.
+        outer: an exception that was being handled before, and does not count.
+    """
+    cause: BaseException | None = error
+    while cause is not None and cause is not outer:
+        if isinstance(cause, SystemExit):
+            return cause
+        cause = cause.__context__
+    return None

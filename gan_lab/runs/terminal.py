@@ -12,7 +12,7 @@ from contextlib import contextmanager, redirect_stdout
 from typing import Any, NoReturn
 
 from gan_lab.config.messages import USER_ERRORS, sentence
-from gan_lab.errors import ConfigError, shown
+from gan_lab.errors import shown
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EIO}  # what writing to a stream can end with, besides a closed pipe
 
@@ -22,41 +22,50 @@ def one_sentence(command: Callable[[], None]) -> None:
 
     ``HYDRA_FULL_ERROR=1`` in the environment shows the traceback instead.
     """
-    before = {name: os.environ.get(name) for name in ("PYTHONSAFEPATH", "HYDRA_FULL_ERROR")}
-    os.environ["PYTHONSAFEPATH"] = "1"  # also processes started from here import no modules from the working directory
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its exceptions instead of printing them
+    full = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
-        prepare_streams()
-        command()
-        sys.stdout.flush()
+        with prepared_environment():
+            prepare_streams()
+            command()
+            sys.stdout.flush()
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(128 + signal.SIGPIPE)
     except Exception as error:
-        if before["HYDRA_FULL_ERROR"] == "1":
+        if full or (said := told(error)) is None:
             raise
-        _say(error)
+        sys.exit(f"gan-lab: {said}")
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
+
+
+@contextmanager
+def prepared_environment() -> Iterator[None]:
+    """Inside, the variables of the environment are set that every command of gan-lab needs."""
+    before = {name: os.environ.get(name) for name in ("PYTHONSAFEPATH", "HYDRA_FULL_ERROR")}
+    os.environ["PYTHONSAFEPATH"] = "1"  # also processes started from here import no modules from the working directory
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its exceptions instead of printing them
+    try:
+        yield
     finally:
         for name, value in before.items():
-            del os.environ[name]
+            os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
 
 
-def _say(error: Exception) -> NoReturn:
-    """End the program with the error's sentence; raise it again if it is a bug."""
+def told(error: Exception) -> str | None:
+    """The sentence on an error that a user can cause; None for a bug."""
     if isinstance(error, USER_ERRORS):
-        exit_with(error)
+        return sentence(error)
     if isinstance(error, RecursionError):
-        exit_with(ConfigError("a configuration or a record is nested without end; expected at most 40 levels"))
+        return "a configuration or a record is nested without end; expected at most 40 levels"
     if isinstance(error, OSError):
         if error.filename is not None:
-            exit_with(ConfigError(f"{os.fsdecode(error.filename)}: {error.strerror}"))
+            return shown(f"{os.fsdecode(error.filename)}: {error.strerror}")
         if error.errno in _FULL:
-            exit_with(ConfigError(f"the output cannot be written: {error.strerror}"))
-    raise error
+            return f"the output cannot be written: {error.strerror}"
+    return None
 
 
 def exit_with(error: Exception) -> NoReturn:

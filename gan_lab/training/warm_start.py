@@ -20,7 +20,7 @@ from gan_lab.runs.folder import RunFolder
 log = logging.getLogger(__name__)
 
 _PARAMETRIZED = re.compile(r"parametrizations\.(\w+)\.original$")
-_VECTORS = re.compile(r"parametrizations\.\w+\.\d+\._[uv]$")  # with which spectral norm estimates the largest singular value
+_VECTORS = re.compile(r"parametrizations\.\w+\.\d+\._[uv]$")  # with which spectral norm estimates singular values
 _NAMED = 4  # weights named in a sentence
 
 
@@ -36,8 +36,8 @@ def warm_start(config: DictConfig, module: Algorithm) -> dict[str, Any] | None:
         module: the run's algorithm, its networks as they were initialised.
 
     Returns:
-        The record: ``source``, ``sha256`` of the weights loaded, ``players``, and ``left``, the names of the weights that
-        stayed as they were; None without ``init_from``.
+        The record: ``source``, ``sha256`` of the weights loaded, ``players``, and ``left``, the names of the weights
+        that stayed as they were; None without ``init_from``.
 
     Raises:
         ConfigError: if the source cannot be read, or does not fit.
@@ -78,12 +78,13 @@ def _weights(source: str, players: list[str]) -> dict[str, dict[str, Tensor]]:
     if not any(found.values()):  # one network's, without its player's name
         if len(players) != 1:
             raise ConfigError(
-                f"init_from={source}: its weights are of one network; expected init_players=[generator] or [discriminator]"
+                f"init_from={source}: its weights are of one network; expected init_players=[generator] or "
+                "[discriminator]"
             )
         return {players[0]: _plain(state)}
     for player, weights in found.items():
         if not weights:
-            raise ConfigError(f"init_from={source}: it has no weights of the {player}; expected init_players without it")
+            raise ConfigError(f"init_from={source}: it has none of the {player}; expected init_players without it")
     return found
 
 

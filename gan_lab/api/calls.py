@@ -1,0 +1,96 @@
+"""What every call from Python shares: errors in one sentence, and the caller's global state restored afterwards."""
+
+import logging
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import JobRuntime
+from hydra.version import VersionBase
+
+from gan_lab.config.targets import let_in
+from gan_lab.errors import ConfigError, Diverged
+from gan_lab.runs.stop_signals import exit_behind
+from gan_lab.runs.terminal import prepared_environment, told
+
+
+@contextmanager
+def called(allowed_targets: Sequence[str] = ()) -> Iterator[None]:
+    """Inside, gan_lab works for a program or a notebook.
+
+    A signal that stopped a run is passed on, once the run is saved, to what handled it before: Ctrl-C becomes
+    KeyboardInterrupt.
+
+    Args:
+        allowed_targets: packages of the caller's that configurations may name (`gan_lab.config.targets`).
+
+    Raises:
+        ConfigError: for bad input, with the sentence that the commands print.
+        Diverged: if a training diverged.
+    """
+    outer = sys.exception()  # that the caller handles just now
+    try:
+        with prepared_environment(), _separate_hydra():
+            if isinstance(allowed_targets, str):
+                raise ConfigError(f"allowed_targets={allowed_targets}: expected a list, such as ['my_package']")
+            let_in(allowed_targets)
+            yield
+            return
+    except (Exception, SystemExit) as error:
+        stop = exit_behind(error, outer)
+        if stop is None:
+            _raise_in_one_sentence(error)
+    assert stop is not None
+    if not isinstance(stop.code, int) or stop.code <= 128:
+        raise ConfigError(f"a class of the run ended the program (status {stop.code}): expected it to return") from stop
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    signal.raise_signal(stop.code - 128)
+    raise KeyboardInterrupt  # nothing handled the signal
+
+
+def _raise_in_one_sentence(error: BaseException) -> None:
+    said = told(error) if isinstance(error, Exception) else None
+    if said is None or (isinstance(error, ConfigError | Diverged) and said == str(error)):
+        raise error
+    raise ConfigError(said) from None  # Hydra's own traceback tells nobody more
+
+
+@contextmanager
+def _separate_hydra() -> Iterator[None]:
+    """Inside, Hydra knows of no application; the caller's own, if there is one, is restored."""
+    kinds: tuple[Any, ...] = (GlobalHydra, HydraConfig, VersionBase)
+    before, name = [dict(vars(kind.instance())) for kind in kinds], JobRuntime.instance().get("name")
+    GlobalHydra.instance().hydra, HydraConfig.instance().cfg = None, None
+    try:
+        yield
+    finally:
+        for kind, state in zip(kinds, before, strict=True):
+            vars(kind.instance()).update(state)
+        JobRuntime.instance().set("name", name)
+
+
+@contextmanager
+def separate_logging() -> Iterator[None]:
+    """Inside, Hydra may set up logging for a run; the caller's logging is restored.
+
+    Python's dictConfig closes every handler it knows of, so it does not get to know the caller's.
+    """
+    root, known, names = logging.getLogger(), logging._handlerList, logging._handlers  # type: ignore[attr-defined]
+    handlers, level, all_known, all_names = root.handlers[:], root.level, known[:], dict(names)
+    known.clear()
+    names.clear()
+    try:
+        yield
+    finally:
+        for handler in root.handlers:
+            if handler not in handlers:
+                handler.close()
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        known[:] = all_known
+        names.update(all_names)

@@ -1,0 +1,234 @@
+"""`gan_lab.Run`."""
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig
+
+from gan_lab.api.calls import called
+from gan_lab.api.html import of_run
+from gan_lab.api.launch import launch
+from gan_lab.api.tables import Curve, Curves
+from gan_lab.cli.sample import MOST
+from gan_lab.errors import ConfigError, shown
+from gan_lab.report.reading import read_run
+from gan_lab.report.sample_pictures import BROKEN
+from gan_lab.runs.folder import RunFolder
+from gan_lab.validation import is_whole
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import nn
+
+    from gan_lab.runs.sample import Samples
+
+
+class Run:
+    """A run: what was asked for, how it went, what came of it.
+
+    Nothing is kept: every property and method reads the folder again, so that a run can be followed while it trains.
+
+    Args:
+        folder: the run's.
+        config_dir: the folder of YAML files that it was begun with, if it is to go on.
+        allowed_targets: packages of your own whose classes its configuration may name.
+
+    Raises:
+        ConfigError: if there is no run in the folder, or a link leads out of it.
+    """
+
+    def __init__(
+        self,
+        folder: str | PathLike[str],
+        *,
+        config_dir: str | PathLike[str] | None = None,
+        allowed_targets: Sequence[str] = (),
+    ) -> None:
+        with called(allowed_targets):
+            self._records = RunFolder.existing(Path(folder).absolute(), key="folder")
+        self._config_dir, self._allowed = config_dir, allowed_targets
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder, absolute."""
+        return self._records.path
+
+    @property
+    def config(self) -> DictConfig:
+        """The configuration, resolved."""
+        with called(self._allowed):
+            return self._records.configuration.read(self._allowed)
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """The content of ``status.json``; ``status["state"]`` is ``running``, ``done``, ``diverged`` …"""
+        with called():
+            return self._records.status()
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """The content of ``result.json``: metrics, their floor, the verdict, the budget.
+
+        Raises:
+            ConfigError: if the run is not done.
+        """
+        with called():
+            if not self._records.result_file.exists():
+                state = self._records.status()["state"]
+                raise ConfigError(f"{self.folder}: no result yet, as the run is {state}; resume() goes on with it")
+            return self._records.result()
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The final value of each metric; the errors are those of `result`."""
+        metrics: dict[str, float] = self.result["metrics"]
+        return metrics
+
+    def curves(self) -> Curves:
+        """The curves in ``metrics.csv``: a dictionary of arrays, whose ``to_pandas()`` makes a DataFrame."""
+        import numpy as np
+
+        with called():
+            curves = self._records.curves()
+        made = Curves()
+        for name, points in curves.items():
+            iterations = sorted(points)
+            values = np.array([points[iteration] for iteration in iterations], dtype=np.float64)
+            made[name] = Curve(np.array(iterations, dtype=np.int64), values)
+        return made
+
+    @property
+    def picture(self) -> "Image":
+        """The final picture of samples; of a run that is not done, the newest one.
+
+        Raises:
+            ConfigError: if there is none, or it cannot be read.
+        """
+        from PIL import Image
+
+        with called():
+            folder = self._records.samples
+            found = [*sorted(folder.glob("iteration_*.png")), *folder.glob("final.png")]
+            if not found:
+                raise ConfigError(f"{folder}: no picture yet")
+            try:
+                picture = Image.open(found[-1], formats=("PNG",))
+                picture.load()
+            except (*BROKEN, Image.DecompressionBombError) as error:
+                raise ConfigError(f"{found[-1]}: it cannot be read as a PNG picture") from error
+            return picture
+
+    def generator(self, weights: str = "auto") -> "nn.Module":
+        """The generator of the last checkpoint, on the CPU in eval mode: latents ``[N, latent_dim]`` to samples.
+
+        Args:
+            weights: ``generator``; ``ema``, its moving average, with BatchNorm statistics of its own; or ``auto``, the
+                average if the run kept one.
+
+        Raises:
+            ConfigError: if there is no checkpoint yet, or it has no such weights.
+        """
+        with called(self._allowed):
+            import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
+            from gan_lab.runs.checkpoints import load_generator
+
+            return load_generator(self._records, weights, self._allowed)
+
+    def discriminator(self) -> "nn.Module":
+        """The discriminator of the last checkpoint, on the CPU in eval mode: samples in model range to logits.
+
+        Pixels are from −1 to 1, as the generator makes them.
+
+        Raises:
+            ConfigError: if there is no checkpoint yet.
+        """
+        with called(self._allowed):
+            import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
+            from gan_lab.runs.checkpoints import load_discriminator
+
+            return load_discriminator(self._records, self._allowed)
+
+    def sample(
+        self, n: int, labels: int | Sequence[int] | None = None, seed: int = 0, weights: str = "auto"
+    ) -> "Samples":
+        """Samples, as ``gan-lab-sample`` draws them.
+
+        Args:
+            n: how many.
+            labels: the classes to draw, one after the other and again from the beginning, or one for all; None draws
+                all in turn. Of a generator without labels: None.
+            seed: of the latents.
+            weights: as of `generator`.
+
+        Returns:
+            ``values``, uint8 pixels ``[N, C, H, W]`` or points ``[N, D]``, and ``labels``, ``[N]`` int64 or None.
+
+        Raises:
+            ConfigError: for values that cannot be, or if there is no checkpoint yet.
+        """
+        with called(self._allowed):
+            if not is_whole(n) or not 1 <= n <= MOST:
+                raise ConfigError(f"n={n}: expected a whole number from 1 to {MOST:,}")
+            if not is_whole(seed) or not 0 <= seed < 2**32:
+                raise ConfigError(f"seed={seed}: expected a whole number from 0 to {2**32 - 1}")
+            import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
+            from gan_lab.runs.sample import sample
+
+            listed: Any = getattr(labels, "tolist", lambda: labels)()  # NumPy's and PyTorch's arrays have it
+            asked = listed if listed is None or isinstance(listed, Sequence) else [listed]
+            return sample(self._records, n, 0, weights, seed, self._allowed, asked)
+
+    def evaluate(self, *overrides: str, weights: str = "auto") -> dict[str, Any]:
+        """The metrics of the last checkpoint, as ``gan-lab-evaluate`` computes them and adds them to ``result.json``.
+
+        Args:
+            overrides: of the evaluation, such as ``"evaluation/extractor=pixels", "evaluation.samples=1000"``; without
+                them the run is measured as it was in training.
+            weights: as of `generator`.
+
+        Returns:
+            ``run``, ``fingerprint``, ``metrics``, ``floor``, ``ceiling`` and ``signals``.
+
+        Raises:
+            ConfigError: if there is no checkpoint yet, or the run cannot be measured so.
+        """
+        with called(self._allowed):
+            for word in overrides:
+                if not isinstance(word, str) or not word.startswith(("evaluation.", "evaluation/")):
+                    raise ConfigError(
+                        f"{shown(word)}: expected overrides of the evaluation, such as 'evaluation/extractor=pixels'"
+                    )
+            import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
+            from gan_lab.runs.evaluate import evaluate_run
+
+            return evaluate_run(self._records, weights, list(overrides), self._allowed)
+
+    def resume(self, *overrides: str, iterations: int | None = None) -> "Run":
+        """Go on with a run that was stopped, or make one that is done longer; as ``gan-lab resume=RUN`` does.
+
+        Args:
+            overrides: what is to change, of the keys that may (docs/resuming.md).
+            iterations: train until so many are done in all; None for as many as the run was begun with.
+
+        Returns:
+            The run, which is done.
+
+        Raises:
+            ConfigError: if it cannot go on so.
+            Diverged: as of `gan_lab.train`.
+        """
+        if named := [word for word in overrides if str(word).partition("=")[0] == "resume"]:
+            raise ConfigError(f"{shown(named[0])}: expected none, as the run goes on in its own folder")
+        words = [f"resume={self.folder}", *overrides]
+        if iterations is not None:
+            words.append(f"iterations={iterations}")
+        launch(words, None, self._config_dir, self._allowed)
+        return Run(self.folder, config_dir=self._config_dir, allowed_targets=self._allowed)
+
+    def __repr__(self) -> str:
+        return f"gan_lab.Run('{shown(self.folder)}')"
+
+    def _repr_html_(self) -> str:
+        return of_run(read_run(self.folder, shown(self.folder.name)))
