@@ -22,7 +22,7 @@ from hydra.core.override_parser.types import Override
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from gan_lab.cli import evaluate, report, sample, train
+from gan_lab.cli import evaluate, export, report, sample, train
 from gan_lab.cli.arguments import folders_and_rest, parse
 from gan_lab.config.checks import check
 from gan_lab.errors import ConfigError
@@ -35,6 +35,7 @@ MAINS = {
     "gan-lab-sample": sample.main,
     "gan-lab-evaluate": evaluate.main,
     "gan-lab-report": report.main,
+    "gan-lab-export": export.main,
 }
 PRINTING = {"--help", "--cfg"}  # options with which a command prints and does nothing else
 
@@ -167,6 +168,11 @@ def test_a_line_composes(command, users_folder):
 @those_of("gan-lab-sample")
 def test_a_line_of_gan_lab_sample_has_its_keys(command):
     parse("gan-lab-sample", sample.SampleArguments, command.words[1:])
+
+
+@those_of("gan-lab-export")
+def test_a_line_of_gan_lab_export_has_its_keys(command):
+    parse("gan-lab-export", export.ExportArguments, command.words[1:])
 
 
 @those_of("gan-lab-evaluate")

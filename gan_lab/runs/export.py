@@ -74,6 +74,8 @@ def check_out(out: Path) -> None:
         raise ConfigError(f"out={out}: expected NAME.pt2, NAME.onnx or NAME.safetensors")
     if out.exists():
         raise ConfigError(f"out={out}: it exists; name another")
+    if above := [parent for parent in out.parents if parent.is_file()]:
+        raise ConfigError(f"out={out}: {above[0]} is a file, expected a folder")
     if out.suffix.lower() == ".onnx" and (missing := [name for name in _ONNX if find_spec(name) is None]):
         raise ConfigError(f"out={out}: it needs {', '.join(missing)}; pip install 'gan-loss-lab[onnx]' brings it")
 

@@ -1,6 +1,8 @@
 """A generator in a file: it draws the samples of the run's, in every form, for every network that is shipped."""
 
 import json
+import re
+from pathlib import Path
 
 import onnx
 import onnxruntime
@@ -24,6 +26,7 @@ from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.sample import sample
 from gan_lab.seeds import derive
 
+PAGE = Path(__file__).parent.parent.parent / "docs" / "export.md"
 FORMS = ("pt2", "onnx", "safetensors")
 RING = ["dataset=ring8", "latent_dim=2"]
 NARROW = "model.generator.channels=4"
@@ -199,3 +202,20 @@ def test_without_the_packages_of_onnx(small, tmp_path, monkeypatch):
         ConfigError, match=r"g.onnx: it needs onnxruntime; pip install 'gan-loss-lab\[onnx\]' brings it"
     ):
         export(small, tmp_path / "g.onnx")
+
+
+def test_the_code_of_the_page_runs(tmp_path, monkeypatch):
+    """docs/export.md: each file is written, and read, by what the page says."""
+    run_of(tmp_path / "outputs" / "RUN", "latent_dim=100", NARROW, shape=(1, 8, 8))
+    monkeypatch.chdir(tmp_path)
+    known: dict[str, object] = {}
+    shown = []
+    for language, block in re.findall(r"^```(\w+)\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL):
+        if language == "bash":
+            assert ended(monkeypatch, tmp_path, main, *block.split()) == 0
+        else:
+            exec(block, known)
+            shown.append(torch.as_tensor(known["samples"]))
+    assert [tuple(samples.shape) for samples in shown] == [(16, 1, 8, 8)] * 3
+    assert all(samples.abs().max() <= 1 for samples in shown)
+    assert known["pixels"].dtype == "uint8"
