@@ -73,15 +73,11 @@ def of_torch(
     hold_out(held_out, count, None)  # a wrong share is told before anything is read
     read = _reader(what, source, count)
     key = {
-        "class": name,
-        "arguments": arguments,
-        "files": _files_named(arguments),
-        "class_code": _code_of(type(source)),
-        "items": count,
-        "probe": _probe(what, read, count),
+        "class": [name, _code_of(type(source))],
+        "arguments": [arguments, _files_named(arguments)],
+        "items": [count, _probe(what, read, count)],
         "held_out": held_out,
-        "code": code_hash(*_CODE),
-        "pillow": PIL.__version__,
+        "code": [code_hash(*_CODE), PIL.__version__],
     }
     pixels = cache_file("images", key).with_suffix(".pixels")
     made: dict[str, Any] = cached("images", key, lambda: _read_all(what, read, count, held_out, pixels))
@@ -144,7 +140,7 @@ def _reader(what: str, source: data.Dataset[Any], count: int) -> _Read:
 
 def _told(error: Exception) -> str:
     """An error of the user's code in one line, with the line of the code."""
-    text = " ".join(shown(error).split())
+    text = shown(" ".join(str(error).split()))
     frame = traceback.extract_tb(error.__traceback__)[-1]
     where = "" if frame.filename == __file__ else f" ({Path(frame.filename).name}, line {frame.lineno})"
     return f"{type(error).__name__}{': ' * bool(text)}{text}{where}"

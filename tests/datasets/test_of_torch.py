@@ -118,7 +118,7 @@ def with_item(number, item):
 class Fails(Items):
     def __getitem__(self, index):
         if index == 7:
-            raise KeyError("name")
+            raise RuntimeError("one\nand two")
         return super().__getitem__(index)
 
 
@@ -167,7 +167,7 @@ WRONG = [
     (torch.zeros(20, 1), "item 0 is float32 [1], expected an image (Pillow's, a tensor [C, H, W] or an array"),
     ([PIXELS[0]] * 20, "all 20 samples are the same, expected some that differ"),
     ([], "it has 0 items, expected at least 4"),
-    (Fails(PIXELS), "item 7 cannot be read: KeyError: 'name' (test_of_torch.py, line "),
+    (Fails(PIXELS), "item 7 cannot be read: RuntimeError: one and two (test_of_torch.py, line "),
     (Drawn(PIXELS), "item 0 is another one each time it is read, expected the same, as items are read once; dataset"),
     (Endless(), "it is an IterableDataset, expected one with __getitem__ and __len__"),
     (Unmeasured(), "it has no length (TypeError: object of type 'Unmeasured' has no len()), expected a method __len__"),
