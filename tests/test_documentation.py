@@ -24,10 +24,11 @@ from hydra.core.override_parser.types import Override
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from gan_lab.cli import evaluate, report, sample, train
+from gan_lab.cli import evaluate, export, report, sample, train
 from gan_lab.cli.arguments import folders_and_rest, parse
 from gan_lab.config.checks import check
 from gan_lab.errors import ConfigError
+from gan_lab.runs.components import build_dataset
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -37,6 +38,7 @@ MAINS = {
     "gan-lab-sample": sample.main,
     "gan-lab-evaluate": evaluate.main,
     "gan-lab-report": report.main,
+    "gan-lab-export": export.main,
 }
 PRINTING = {"--help", "--cfg"}  # options with which a command prints and does nothing else
 
@@ -171,6 +173,11 @@ def test_a_line_of_gan_lab_sample_has_its_keys(command):
     parse("gan-lab-sample", sample.SampleArguments, command.words[1:])
 
 
+@those_of("gan-lab-export")
+def test_a_line_of_gan_lab_export_has_its_keys(command):
+    parse("gan-lab-export", export.ExportArguments, command.words[1:])
+
+
 @those_of("gan-lab-evaluate")
 def test_a_line_of_gan_lab_evaluate_has_its_keys(command):
     folders, rest = folders_and_rest(command.words[1:])
@@ -231,6 +238,17 @@ def test_the_network_that_the_pages_add(users_folder):
     assert generator(torch.zeros(2, 3)).shape == (2, 1, 8, 8)
     discriminator = instantiate(config.model.discriminator, sample_shape=(1, 8, 8))
     assert discriminator(torch.zeros(2, 1, 8, 8)).shape == (2,)
+
+
+def test_the_dataset_that_the_page_on_data_adds(users_folder, monkeypatch):
+    """Sides of 4 to 11 pixels, a corner at 0 to 4: 40 images that differ, each in one of eight classes."""
+    monkeypatch.setenv("GAN_LAB_CACHE", str(users_folder / "cache"))
+    words = ["dataset=torch", "dataset._target_=my_data.Squares", "allowed_targets=[my_data]"]
+    dataset = build_dataset(composed_and_checked(words))
+    assert (dataset.trained_on, len(dataset.test), dataset.sample_shape) == (400, 100, (1, 16, 16))
+    assert len(torch.cat([dataset.train, dataset.test]).unique(dim=0)) == 40
+    sides = dataset.train.flatten(1).count_nonzero(1).sqrt()
+    assert torch.equal(sides, dataset.train_labels + 4.0)
 
 
 def test_the_code_of_the_python_page_runs(tmp_path, monkeypatch):

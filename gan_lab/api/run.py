@@ -121,11 +121,11 @@ class Run:
             return picture
 
     def generator(self, weights: str = "auto") -> "nn.Module":
-        """The generator of the last checkpoint, on the CPU in eval mode: latents ``[N, latent_dim]`` to samples.
+        """The generator of the last or best checkpoint, on the CPU in eval mode: latents ``[N, latent_dim]`` to samples.
 
         Args:
-            weights: ``generator``; ``ema``, its moving average, with BatchNorm statistics of its own; or ``auto``, the
-                average if the run kept one.
+            weights: ``generator``; ``ema``, its moving average, with BatchNorm statistics of its own; ``best``, those
+                selected on validation samples (``checkpoint.best``); or ``auto``, the average if the run kept one.
 
         Raises:
             ConfigError: if there is no checkpoint yet, or it has no such weights.
@@ -204,6 +204,25 @@ class Run:
             from gan_lab.runs.evaluate import evaluate_run
 
             return evaluate_run(self._records, weights, list(overrides), self._allowed)
+
+    def export(self, out: str | Path, weights: str = "auto") -> Path:
+        """Write the generator to a new file for other programs, as ``gan-lab-export`` does.
+
+        Args:
+            out: ``NAME.pt2``, ``NAME.onnx`` or ``NAME.safetensors``.
+            weights: as of `generator`.
+
+        Returns:
+            The file.
+
+        Raises:
+            ConfigError: if it cannot be written so, or there is no checkpoint yet.
+        """
+        with called(self._allowed):
+            import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
+            from gan_lab.runs.export import export
+
+            return export(self._records, Path(out), weights, self._allowed)
 
     def resume(self, *overrides: str, iterations: int | None = None) -> "Run":
         """Go on with a run that was stopped, or make one that is done longer; as ``gan-lab resume=RUN`` does.

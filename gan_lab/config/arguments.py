@@ -42,6 +42,11 @@ def asked_for(made: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[st
     return {name: value for name, value in arguments.items() if anything or name in taken}
 
 
+def named_by(made: Callable[..., Any]) -> set[str]:
+    """The names of the arguments that a class or function has; not those of ``**kwargs``."""
+    return {name for name, one in _parameters(made).items() if one.kind is not one.VAR_KEYWORD}
+
+
 def _parameters(made: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     try:
         return inspect.signature(made).parameters

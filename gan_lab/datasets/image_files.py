@@ -81,6 +81,11 @@ def read_image(file: Path, channels: int | None = None, size: int | None = None)
             image = ImageOps.exif_transpose(opened)
     except Exception as error:  # on damaged bytes Pillow's parsers raise errors of many kinds
         raise BrokenImage(f"is not an image that can be read: {_reason(error)}") from error
+    return pixels_of(image, channels, size)
+
+
+def pixels_of(image: Image.Image, channels: int | None = None, size: int | None = None) -> np.ndarray:
+    """The pixels of an image, uint8 ``[H, W, C]``; arguments and UnfitImage are those of `read_image`."""
     if image.mode not in _MODES:
         raise UnfitImage(f"is of Pillow's mode {image.mode}, expected 8-bit grey or colour")
     if image.has_transparency_data:

@@ -24,6 +24,7 @@ def warnings(boards: list[Board], runs: list[Run]) -> list[str]:
                 *_stopped(board),
                 *_seeds(board),
                 *_repeated(board),
+                *_sources(board),
                 *_lost(board),
                 *_unfounded(board),
             )
@@ -96,6 +97,21 @@ def _repeated(board: Board) -> list[str]:
     if not (parts := [f"{count} of {label}" for label, count in repeated.items() if count]):
         return []
     return [f"Runs have the seed of another one in their group ({listed(parts)}): they may not be independent of it."]
+
+
+def _sources(board: Board) -> list[str]:
+    """Whether the runs were made by different source code of gan_lab; results of earlier versions do not tell."""
+    made: dict[str, list[str]] = defaultdict(list)
+    for row in board.rows:
+        told = [(run.outcome.environment.get("gan_lab"), run.outcome.environment.get("source")) for run in row.finished]
+        for version, source in dict.fromkeys((str(one), str(other)) for one, other in told):
+            made["an unrecorded one" if source == "None" else f"{version}, {source}"].append(row.label)
+    if len(made) < 2:
+        return []
+    parts = [f"{source} in {listed(labels)}" for source, labels in sorted(made.items())]
+    return [
+        f"Runs were made by different source code of gan_lab ({'; '.join(parts)}): values may differ for that reason."
+    ]
 
 
 def _lost(board: Board) -> list[str]:

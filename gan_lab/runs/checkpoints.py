@@ -130,6 +130,19 @@ def kinds(weights: Mapping[str, Tensor]) -> dict[str, tuple[torch.Size, bool, bo
     return {name: (one.shape, one.is_floating_point(), one.is_complex()) for name, one in weights.items()}
 
 
+def checkpoint_of(folder: RunFolder, weights: str) -> Path:
+    """The checkpoint that has the weights: the last one, or that of the best ones.
+
+    Raises:
+        ConfigError: if there is none.
+    """
+    file = folder.checkpoints / "best.ckpt" if weights == "best" else folder.last_checkpoint
+    if not file.is_file():
+        why = "; expected a run with checkpoint.best=METRIC" if weights == "best" else ""
+        raise ConfigError(f"run={folder.path}: it has no {file.relative_to(folder.path)} yet{why}")
+    return file
+
+
 def load_generator(folder: RunFolder, weights: str, allowed_targets: Sequence[str] = ()) -> nn.Module:
     """The generator of a run's last or best checkpoint, in eval mode on the CPU; an average with statistics of its own.
 
@@ -144,10 +157,7 @@ def load_generator(folder: RunFolder, weights: str, allowed_targets: Sequence[st
     """
     if weights not in WEIGHTS:
         raise ConfigError(f"weights={weights}: expected one of {', '.join(WEIGHTS)}")
-    file = folder.checkpoints / "best.ckpt" if weights == "best" else folder.last_checkpoint
-    if not file.is_file():
-        why = "; expected a run with checkpoint.best=METRIC" if weights == "best" else ""
-        raise ConfigError(f"run={folder.path}: it has no {file.relative_to(folder.path)} yet{why}")
+    file = checkpoint_of(folder, weights)
     checkpoint = load_checkpoint(file)
     state = checkpoint["state_dict"]
     has_average = any(key.startswith("ema.") for key in state)

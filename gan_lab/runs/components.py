@@ -7,11 +7,12 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from gan_lab.config.arguments import asked_for, fitted
+from gan_lab.config.arguments import asked_for, fitted, named_by
 from gan_lab.config.checks import named_targets
 from gan_lab.config.messages import blame
 from gan_lab.config.targets import check_kind, check_targets
 from gan_lab.datasets import Dataset, Request
+from gan_lab.datasets.of_torch import READING, of_torch, repeatable
 from gan_lab.errors import ConfigError
 from gan_lab.metrics import Classifier, Comparison, Evaluator, Extractor, Measures, RealSets, as_extractor
 from gan_lab.models.latents import Prior
@@ -61,7 +62,17 @@ def _fitted(node: Any, key: str, found: dict[str, Any]) -> Any:
     if key == "dataset":
         block.pop("validation", None)  # which `build_dataset` sees to, whatever the dataset is
     made = found.get(f"{key}._target_")
-    return block if made is None else fitted(key, made, block)
+    if made is None:
+        return block
+    aside = _reading(made, block) if key == "dataset" else {}
+    return fitted(key, made, {name: value for name, value in block.items() if name not in aside})
+
+
+def _reading(made: Any, block: dict[str, Any]) -> dict[str, Any]:
+    """Of the dataset's block, what is not for its class: it says how gan_lab reads a `torch.utils.data.Dataset`."""
+    if (made.__module__ or "").startswith("gan_lab.datasets"):
+        return {}
+    return {name: block[name] for name in READING if name in block and name not in named_by(made)}
 
 
 def try_parts(config: DictConfig) -> None:
@@ -84,14 +95,30 @@ def try_parts(config: DictConfig) -> None:
 def build_dataset(config: DictConfig, **arguments: Any) -> Dataset:
     """The configured dataset, large enough for the batch size, with validation samples if something is selected.
 
+    A `torch.utils.data.Dataset` is read into the cache.
+
     Args:
         config: the configuration.
         arguments: in place of its own, such as ``download=False`` if the configuration is a run folder's, which may
             come from anyone.
     """
-    dataset = build(config, "dataset", **arguments)
+    node: Any = OmegaConf.to_container(config.dataset)
+    made = check_targets([("dataset._target_", node["_target_"])], config.allowed_targets)["dataset._target_"]
+    node.pop("validation", None)
+    known, reading = {*node, *named_by(made)}, _reading(made, node)
+    with repeatable():
+        dataset = build(config, "dataset", **{name: value for name, value in arguments.items() if name in known})
+        if isinstance(dataset, torch.utils.data.Dataset):
+            own = {name: value for name, value in node.items() if name not in (*reading, "download")}
+            with blame("dataset"):
+                dataset = of_torch(dataset, node["_target_"], own, **reading)
+        elif isinstance(dataset, Dataset) and reading:
+            raise ConfigError(f"dataset.{min(reading)}: {node['_target_']} takes no such argument; expected none")
     if not isinstance(dataset, Dataset):
-        raise ConfigError(f"dataset: {config.dataset._target_} makes a {type(dataset).__name__}: expected a Dataset")
+        raise ConfigError(
+            f"dataset: {node['_target_']} makes a {type(dataset).__name__}: expected a Dataset, of gan_lab.datasets or "
+            "of torch.utils.data"
+        )
     if selects(config):
         with blame("dataset"):
             dataset = dataset.with_validation(config.dataset.get("validation", _VALIDATION))

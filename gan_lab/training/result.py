@@ -3,6 +3,7 @@
 import math
 import platform
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,14 @@ from omegaconf import OmegaConf
 from gan_lab.config.hashing import config_hash
 from gan_lab.metrics.verdict import Thresholds, verdict
 from gan_lab.runs.request import RunRequest
+from gan_lab.storage.cache import code_hash
 from gan_lab.training.build import Training
+
+_PACKAGE = Path(__file__).parents[1]
+_ELSEWHERE = ("conf", "hydra_plugin")  # in an installed package they lie in other places than in a checkout
+
+SOURCE = code_hash(*(one for one in _PACKAGE.rglob("*.py") if one.relative_to(_PACKAGE).parts[0] not in _ELSEWHERE))
+"""A hash of gan_lab's source files when the process began: files that are edited later are not what runs."""
 
 
 def result_of(request: RunRequest, training: Training) -> dict[str, Any]:
@@ -73,6 +81,8 @@ def environment(trainer: pl.Trainer) -> dict[str, Any]:
     """What the results may depend on besides the configuration."""
     device = trainer.strategy.root_device
     return {
+        "gan_lab": version("gan-loss-lab"),
+        "source": SOURCE,
         "python": platform.python_version(),
         "torch": torch.__version__,
         "torchvision": version("torchvision"),

@@ -1,6 +1,7 @@
 """What a run records of itself, and how one ends that is no longer finite."""
 
 import re
+from importlib.metadata import version
 
 import pytest
 import torch
@@ -196,10 +197,12 @@ def test_of_two_that_begin_at_once_one_begins(composed, tmp_path):
     assert (folder.metrics_file.read_bytes(), folder.status_file.read_bytes()) == before
 
 
-def test_threads_are_those_of_the_run_alone(composed, tmp_path):
+def test_the_environment_is_that_of_the_run_alone(composed, tmp_path):
     before = torch.get_num_threads()
     result = train_in(tmp_path / "run", composed(*SMALL, "iterations=1", f"threads={before + 1}")).result()
     assert result["environment"]["threads"] == before + 1
+    assert result["environment"]["gan_lab"] == version("gan-loss-lab")
+    assert re.fullmatch(r"[0-9a-f]{16}", result["environment"]["source"])
     assert torch.get_num_threads() == before
 
 

@@ -12,6 +12,7 @@ from configurations import options
 from hydra import compose, initialize_config_module
 
 import gan_lab.cli.evaluate
+import gan_lab.cli.export
 import gan_lab.cli.report
 import gan_lab.cli.sample
 import gan_lab.cli.train
@@ -21,6 +22,7 @@ MAINS = {
     "gan-lab-sample": gan_lab.cli.sample.main,
     "gan-lab-evaluate": gan_lab.cli.evaluate.main,
     "gan-lab-report": gan_lab.cli.report.main,
+    "gan-lab-export": gan_lab.cli.export.main,
 }
 HAS_GPU = torch.cuda.is_available() or torch.backends.mps.is_available()
 TINY = ["dataset=ring8", "trainer=debug", "evaluation.samples=100", "model.generator.hidden=[8]"]

@@ -42,7 +42,9 @@ def test_two_iterations(composed, tmp_path, choice, request, monkeypatch):
         pytest.importorskip("hydra_plugins.hydra_ray_launcher", reason="hydra-ray-launcher is not installed")
     # a classifier would look at all of 10 000 held-out pictures
     pixels = ["evaluation/extractor=pixels"] if choice in ("dataset=mnist", "dataset=fashion_mnist") else []
+    fake = ["dataset._target_=torchvision.datasets.FakeData", "+dataset.size=60", "+dataset.image_size=[3,8,8]"]
     fitting = {
+        "dataset=torch": [*fake, "allowed_targets=[torchvision]"],
         "model=pacgan_mlp": ["dataset=ring8"],
         "model=sngan_resnet": ["dataset=npz", "model.generator.channels=16", "model.discriminator.channels=16"],
     }.get(choice, [])

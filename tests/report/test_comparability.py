@@ -59,6 +59,17 @@ def test_budgets_that_differ_are_warned_of(tmp_path, run, sweep):
     assert "Budgets differ in training seconds: from 10 a run (lsgan) to 21 (wgan)." in text
 
 
+def test_runs_of_different_source_code_are_told(tmp_path, run):
+    for loss, source in (("lsgan", "aaaa"), ("rsgan", "bbbb"), ("wgan", None)):
+        made = {} if source is None else {"gan_lab": "0.1.0", "source": source}
+        for seed in range(2):
+            run(tmp_path / f"{loss}{seed}", {"loss": loss, "seed": seed}, result={"environment": made})
+    assert (
+        "different source code of gan_lab (0.1.0, aaaa in lsgan; 0.1.0, bbbb in rsgan; an unrecorded one in wgan)"
+        in page(tmp_path)
+    )
+
+
 def test_axes_are_what_was_asked_for_not_what_followed(tmp_path, run):
     for dataset in ("ring8", "grid25"):
         for loss in ("lsgan", "wgan"):

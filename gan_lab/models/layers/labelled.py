@@ -75,5 +75,5 @@ class ConditionalBatchNorm(nn.Module):
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
         """Features ``[B, C, …]`` and labels ``[B]`` → the same shape."""
-        shape = (len(features), -1, *[1] * (features.ndim - 2))
+        shape = (features.shape[0], -1, *[1] * (features.ndim - 2))  # torch.export cannot trace len()
         return self.norm(features) * self.gain(labels).view(shape) + self.offset(labels).view(shape)

@@ -1,0 +1,221 @@
+"""A generator in a file: it draws the samples of the run's, in every form, for every network that is shipped."""
+
+import json
+import re
+from pathlib import Path
+
+import onnx
+import onnxruntime
+import pytest
+import torch
+from command_runs import ended, refusal
+from configurations import composed_of, options
+from omegaconf import OmegaConf
+from safetensors import safe_open
+from safetensors.torch import load_file
+from torch.nn.utils import parametrizations
+
+from gan_lab.cli.export import main
+from gan_lab.config.checks import check
+from gan_lab.datasets.dataset import to_pixels
+from gan_lab.errors import ConfigError
+from gan_lab.runs import checkpoints
+from gan_lab.runs.components import build_generator, latent_prior
+from gan_lab.runs.export import export
+from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.sample import sample
+from gan_lab.seeds import derive
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "export.md"
+FORMS = ("pt2", "onnx", "safetensors")
+RING = ["dataset=ring8", "latent_dim=2"]
+NARROW = "model.generator.channels=4"
+SMALLEST = {
+    "dcgan": ([NARROW], (1, 8, 8)),
+    "infogan": ([], (1, 28, 28)),
+    "mlp": (["model.generator.hidden=[4]"], (1, 8, 8)),
+    "mlp_2d": ([*RING, "model.generator.hidden=[4]"], (2,)),
+    "pacgan_dcgan": ([NARROW], (1, 28, 28)),
+    "pacgan_mlp": (RING, (2,)),
+    "sngan_cnn": ([NARROW], (3, 16, 16)),
+    "sngan_resnet": ([NARROW], (3, 32, 32)),
+}
+
+
+def run_of(path, *overrides, shape, counts=None, change=lambda generator: None) -> RunFolder:
+    """A run folder as `export` needs it, without a training: a generator whose statistics are random, and ``ema``."""
+    config = check(composed_of("latent_dim=4", *overrides))
+    torch.manual_seed(0)
+    state = {}
+    for player in ("generator", "ema"):
+        generator = build_generator(config, shape, counts)
+        for name, buffer in generator.named_buffers():
+            if buffer.is_floating_point():
+                buffer.copy_(torch.rand_like(buffer) + 0.5 * name.endswith("var"))
+        change(generator)
+        state |= {f"{player}.{name}": value for name, value in generator.state_dict().items()}
+    parts = {key: {} for key in ("callbacks", "loops", "updates", "skipped")}
+    parts |= {"optimizer_states": [], "lr_schedulers": [], "data": "", "noise": (), "global_step": 7}
+    folder = RunFolder(path)
+    folder.checkpoints.mkdir(parents=True)
+    torch.save(
+        parts | {"state_dict": state, "sample_shape": list(shape), "class_counts": counts}, folder.last_checkpoint
+    )
+    (path / ".hydra").mkdir()
+    OmegaConf.save(config, path / ".hydra" / "config.yaml")
+    folder.update_status(state="done")
+    return folder
+
+
+def drawn_by_torch(file, *inputs):
+    return torch.export.load(file).module()(*inputs)
+
+
+def drawn_by_onnx(file, *inputs):
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    names = [one.name for one in session.get_inputs()]
+    assert [one.shape[0] for one in session.get_inputs()] == ["N"] * len(names)
+    return torch.from_numpy(session.run(["samples"], dict(zip(names, (one.numpy() for one in inputs), strict=True)))[0])
+
+
+def texts_of(file) -> dict[str, str]:
+    if file.suffix == ".pt2":
+        texts = {"gan_lab": "", "config": ""}
+        torch.export.load(file, extra_files=texts)
+        return texts
+    if file.suffix == ".onnx":
+        return {one.key: one.value for one in onnx.load(file).metadata_props}
+    with safe_open(file, "pt") as opened:
+        return opened.metadata()
+
+
+def check_draws(folder, wanted, *inputs, weights="auto"):
+    """Raise unless program and model draw these samples: rounding moves a pixel by one level, a point by 1e-5."""
+    files = [export(folder, folder.path / f"g.{form}", weights) for form in FORMS]
+    for drawn, file in ((drawn_by_torch, files[0]), (drawn_by_onnx, files[1])):
+        found = to_pixels(drawn(file, *inputs))
+        assert found.dtype == wanted.dtype
+        assert (found.float() - wanted.float()).abs().max() <= (1 if wanted.ndim == 4 else 1e-5)
+    return files
+
+
+def first_latents(folder, count):
+    """Those of the first samples of gan-lab-sample."""
+    return latent_prior(folder.configuration.read()).first(64, derive(0, "sample"))[:count]
+
+
+def test_every_shipped_network_is_among_them():
+    assert sorted(SMALLEST) == options("model")
+
+
+@pytest.mark.parametrize("name", SMALLEST)
+def test_every_network_in_every_form(name, tmp_path):
+    overrides, shape = SMALLEST[name]
+    folder = run_of(tmp_path / "run", *overrides, f"model={name}", shape=shape)
+    latents = first_latents(folder, 5)
+    wanted = sample(folder, 5, weights="generator").values
+    files = check_draws(folder, wanted, latents, weights="generator")
+    for file in files:
+        texts = texts_of(file)
+        about = json.loads(texts["gan_lab"])
+        assert about["inputs"] == {"latents": {"shape": ["N", latents.shape[1]], "dtype": "float32", "prior": "normal"}}
+        span = [-1, 1] if len(shape) == 3 else None
+        assert about["outputs"] == {"samples": {"shape": ["N", *shape], "dtype": "float32", "range": span}}
+        assert (about["iteration"], about["weights"]) == (7, "generator")
+        assert json.loads(texts["config"])["latent_dim"] == latents.shape[1]
+    saved, state = load_file(files[2]), torch.load(folder.last_checkpoint, weights_only=True)["state_dict"]
+    own = {name.removeprefix("generator."): value for name, value in state.items() if name.startswith("generator.")}
+    assert saved.keys() == own.keys()
+    assert all(torch.equal(saved[name], own[name]) for name in own)
+
+
+def test_labels_are_a_second_input_and_an_average_has_its_own_statistics(tmp_path, monkeypatch):
+    requests = checkpoints.statistics_requests
+    monkeypatch.setattr(checkpoints, "statistics_requests", lambda *given: requests(*given)[:2])  # of 100
+    words = ["conditional=projection", NARROW, "ema_decay=0.9"]
+    folder = run_of(tmp_path / "run", *words, shape=(1, 8, 8), counts=[9, 9, 9])
+    labels = torch.tensor([0, 1, 2, 0, 1])
+    files = check_draws(folder, sample(folder, 5).values, first_latents(folder, 5), labels)
+    about = json.loads(texts_of(files[1])["gan_lab"])
+    assert about["weights"] == "ema"
+    assert about["inputs"]["labels"] == {"shape": ["N"], "dtype": "int64", "classes": 3}
+    raw = torch.load(folder.last_checkpoint, weights_only=True)["state_dict"]
+    assert not torch.equal(load_file(files[2])["2.norm.running_mean"], raw["ema.2.norm.running_mean"])
+
+
+def test_spectral_norm_is_merged_into_the_weights(tmp_path, monkeypatch):
+    def normed(generator):
+        return parametrizations.spectral_norm(generator[0]) and generator
+
+    build = checkpoints.build_generator
+    monkeypatch.setattr(checkpoints, "build_generator", lambda *given: normed(build(*given)))
+    folder = run_of(tmp_path / "run", *SMALLEST["mlp"][0], "model=mlp", shape=(1, 8, 8), change=normed)
+    files = check_draws(
+        folder, sample(folder, 5, weights="generator").values, first_latents(folder, 5), weights="generator"
+    )
+    assert sorted(load_file(files[2])) == ["0.bias", "0.weight", "3.bias", "3.weight"]
+
+
+@pytest.fixture
+def small(tmp_path) -> RunFolder:
+    return run_of(tmp_path / "run", *SMALLEST["mlp_2d"][0], "model=mlp_2d", shape=(2,))
+
+
+def test_the_command(small, tmp_path, monkeypatch, capsys):
+    assert ended(monkeypatch, tmp_path, main, "gan-lab-export", "run=run", "out=new/g.pt2", "weights=generator") == 0
+    assert capsys.readouterr().out == "the generator of run in new/g.pt2\n"
+    said = refusal(monkeypatch, tmp_path, main, "gan-lab-export", "run=run", "out=new/g.pt2")
+    assert said == "gan-lab: out=new/g.pt2: it exists; name another"
+    assert [file.name for file in (tmp_path / "new").iterdir()] == ["g.pt2"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_file_that_draws_something_else_is_not_written(small, tmp_path, monkeypatch, form):
+    class Other(torch.nn.Module):
+        calls = 0
+
+        def forward(self, latents):
+            Other.calls += 1
+            return latents + Other.calls  # traced with another number than it is compared with
+
+    monkeypatch.setattr("gan_lab.runs.export.load_generator", lambda *_: Other())
+    with pytest.raises(ConfigError, match=r"1 samples of the file differ from the run's by [1-3], expected at most"):
+        export(small, tmp_path / f"g.{form}")
+    assert not list(tmp_path.glob("*g.*"))
+
+
+def test_a_generator_that_cannot_be_traced(small, tmp_path, monkeypatch):
+    class OfOneSize(torch.nn.Module):
+        def forward(self, latents):
+            return latents * len(latents)
+
+    monkeypatch.setattr("gan_lab.runs.export.load_generator", lambda *_: OfOneSize())
+    with pytest.raises(ConfigError, match=r"for batches of any size: .+; NAME.safetensors needs no tracing$") as raised:
+        export(small, tmp_path / "g.pt2")
+    assert len(str(raised.value).splitlines()) == 1
+    assert export(small, tmp_path / "g.safetensors").is_file()
+
+
+def test_without_the_packages_of_onnx(small, tmp_path, monkeypatch):
+    monkeypatch.setattr("gan_lab.runs.export.find_spec", lambda name: None if name == "onnxruntime" else name)
+    with pytest.raises(
+        ConfigError, match=r"g.onnx: it needs onnxruntime; pip install 'gan-loss-lab\[onnx\]' brings it"
+    ):
+        export(small, tmp_path / "g.onnx")
+
+
+def test_the_code_of_the_page_runs(tmp_path, monkeypatch):
+    """docs/export.md: each file is written, and read, by what the page says."""
+    run_of(tmp_path / "outputs" / "RUN", "latent_dim=100", NARROW, shape=(1, 8, 8))
+    monkeypatch.chdir(tmp_path)
+    known: dict[str, object] = {}
+    shown = []
+    for language, block in re.findall(r"^```(\w+)\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL):
+        if language == "bash":
+            assert ended(monkeypatch, tmp_path, main, *block.split()) == 0
+        else:
+            exec(block, known)
+            shown.append(torch.as_tensor(known["samples"]))
+    assert [tuple(samples.shape) for samples in shown] == [(16, 1, 8, 8)] * 3
+    assert all(samples.abs().max() <= 1 for samples in shown)
+    assert known["pixels"].dtype == "uint8"
