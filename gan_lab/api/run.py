@@ -121,7 +121,9 @@ class Run:
             return picture
 
     def generator(self, weights: str = "auto") -> "nn.Module":
-        """The generator of the last or best checkpoint, on the CPU in eval mode: latents ``[N, latent_dim]`` to samples.
+        """The generator of the last or the best checkpoint, on the CPU in eval mode.
+
+        It maps latents ``[N, latent_dim]``, and labels if it takes them, to samples.
 
         Args:
             weights: ``generator``; ``ema``, its moving average, with BatchNorm statistics of its own; ``best``, those
