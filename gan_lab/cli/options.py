@@ -1,6 +1,7 @@
 """The command line of ``gan-lab`` as Hydra's own objects, and what ``resume=`` stands for."""
 
 import re
+import sys
 from argparse import ArgumentError, Namespace
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -12,8 +13,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
+from gan_lab.config.guests import harmless
 from gan_lab.config.targets import check_allowed
-from gan_lab.errors import ConfigError
+from gan_lab.errors import ConfigError, shown
 from gan_lab.runs.folder import RunFolder
 from gan_lab.sweeps.overrides import quoted
 
@@ -27,10 +29,17 @@ class CommandLine:
     Args:
         options: what Hydra's parser makes of the options, such as ``config_dir`` and ``multirun``.
         overrides: ``key=value`` and the like.
+        recorded: how many of the overrides, which come first, were read from the folder of a run that goes on.
     """
 
     options: Namespace
     overrides: tuple[Override, ...]
+    recorded: int = 0
+
+    @property
+    def typed(self) -> tuple[Override, ...]:
+        """The overrides that a person has typed."""
+        return self.overrides[self.recorded :]
 
     @classmethod
     def parse(cls, words: Sequence[str]) -> "CommandLine":
@@ -177,13 +186,13 @@ def resumed(line: CommandLine) -> CommandLine:
             f"resume={run.path}: the run was begun with --config-dir {begun_with}; expected it on this command line too"
         )
     where = [quoted("resume", str(run.path)), quoted("hydra.run.dir", str(run.path)), "hydra.output_subdir=null"]
-    return replace(line, overrides=(*recorded, *own, *parse_overrides(where)))
+    return replace(line, overrides=(*recorded, *own, *parse_overrides(where)), recorded=len(recorded))
 
 
 def _recorded(run: RunFolder) -> list[Override]:
-    """The overrides that the run was made with, but for ``allowed_targets`` and ``dataset.download``.
+    """The overrides that the run was made with, but for what a person must type again.
 
-    Those let code in and write files: a person must type them again.
+    That is ``allowed_targets``, ``dataset.download``, and settings of loggers by which data could leave this machine.
 
     Raises:
         ConfigError: for a key of Hydra's, which gan-lab does not record, or an option that is no plain name: the folder
@@ -200,4 +209,9 @@ def _recorded(run: RunFolder) -> list[Override]:
         if not _is_plain(override):
             raise ConfigError(f"{where}: expected a name as the group lists it, such as wgan_gp")
         overrides.append(override)
-    return [one for one in overrides if one.key_or_group not in ("allowed_targets", "dataset.download")]
+    for one in overrides:
+        if not harmless(one):
+            where = f"resume={shown(run.path)}: {shown(one.input_line)}"
+            print(f"gan-lab: warning: {where}: it counts only where it is typed, and is left out", file=sys.stderr)
+    beside = ("allowed_targets", "dataset.download")
+    return [one for one in overrides if one.key_or_group not in beside and harmless(one)]

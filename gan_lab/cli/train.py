@@ -12,6 +12,7 @@ import shutil
 import sys
 import textwrap
 from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -30,6 +31,7 @@ from hydra._internal.utils import (
 from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.types import Override
 from hydra.core.utils import JobReturn, JobStatus, run_job
 from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf, flag_override
@@ -39,6 +41,7 @@ from gan_lab.cli.assistant import assist_the_first, check_folder_is_named
 from gan_lab.cli.help import explained
 from gan_lab.cli.options import CommandLine, resumed
 from gan_lab.cli.summary import how_to_go_on, print_summary
+from gan_lab.config.guests import check_typed
 from gan_lab.config.hydra_nodes import CHECKED, check_hydra, check_record, named_by_the_clock
 from gan_lab.config.messages import USER_ERRORS, first_line
 from gan_lab.config.targets import let_in
@@ -65,13 +68,14 @@ class CheckedLoader(ConfigLoaderImpl):
     Args:
         config_search_path: where the YAML lies.
         allowed: the packages that the user has typed into ``allowed_targets``; no YAML can add to them.
-        typed: the keys of Hydra's own that the user has typed.
+        given: what the user has typed.
     """
 
-    def __init__(self, config_search_path: ConfigSearchPath, allowed: list[str], typed: list[str]) -> None:
+    def __init__(self, config_search_path: ConfigSearchPath, allowed: list[str], given: Sequence[Override]) -> None:
         super().__init__(config_search_path=config_search_path)
         self.allowed = allowed
-        self.typed = typed
+        self.given = given
+        self.typed = [one.key_or_group for one in given if one.is_hydra_override()]
 
     def load_configuration(self, *arguments: Any, **keywords: Any) -> DictConfig:
         """As Hydra's.
@@ -101,6 +105,7 @@ class CheckedLoader(ConfigLoaderImpl):
         with flag_override(config, "readonly", False):
             config.allowed_targets = self.allowed  # it may have been an interpolation, of another value next time
         check_hydra(OmegaConf.masked_copy(config.hydra, CHECKED), self.allowed, self.typed)
+        check_typed(config, self.given)
         return config
 
     def _process_config_searchpath(self, config_name: str | None, *arguments: Any) -> None:
@@ -215,8 +220,7 @@ def run_hydra(line: CommandLine) -> None:
         raise ConfigError("The --resolve flag can only be used in conjunction with --cfg or --help")
     name = options.config_name or _CONFIG_NAME
     path = _search_path(options.config_path or _CONFIG_PATH, options.config_dir)
-    typed = [one.key_or_group for one in line.overrides if one.is_hydra_override()]
-    app = App("gan-lab", CheckedLoader(path, line.allowed_targets(), typed))
+    app = App("gan-lab", CheckedLoader(path, line.allowed_targets(), line.typed))
     GlobalHydra.instance().initialize(app)
     try:
         if not _shown(app, name, options):

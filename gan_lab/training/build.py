@@ -21,13 +21,15 @@ from gan_lab.callbacks import (
     Curves,
     Deadline,
     Evaluation,
+    GuestCurves,
     Pictures,
     ProgressBar,
     Randomness,
     Signals,
     Stopwatch,
 )
-from gan_lab.config.checks import named_targets, within_budget
+from gan_lab.config.checks import within_budget
+from gan_lab.config.leaves import named_targets
 from gan_lab.config.messages import blame
 from gan_lab.config.targets import check_targets
 from gan_lab.datasets.batch import one_per_sample
@@ -55,6 +57,7 @@ from gan_lab.runs.resume import Start
 from gan_lab.runs.stop_signals import Stop
 from gan_lab.seeds import derive
 from gan_lab.training.compatibility import check_combination, check_labels, check_networks
+from gan_lab.training.guests import build_callbacks, build_profiler, build_trackers, show_summaries
 from gan_lab.training.runtime import check_devices
 from gan_lab.training.schedules import Decay, Schedule
 
@@ -140,7 +143,7 @@ def averaging(config: DictConfig) -> Decay | None:
 
 
 def build_trainer(
-    config: DictConfig, callbacks: list[pl.Callback], checkpoint: dict[str, Any] | None = None
+    config: DictConfig, callbacks: list[pl.Callback], checkpoint: dict[str, Any] | None = None, **settings: Any
 ) -> pl.Trainer:
     """Lightning's trainer for exactly ``iterations`` steps; pictures, curves and checkpoints are the callbacks' work.
 
@@ -148,6 +151,7 @@ def build_trainer(
         config: the resolved configuration.
         callbacks: in the order in which they are called.
         checkpoint: what the checkpoint to go on from holds, if it has been loaded.
+        settings: further ones of Lightning's trainer.
     """
     processes = config.trainer.devices * config.trainer.num_nodes
     return build(
@@ -158,10 +162,10 @@ def build_trainer(
         max_epochs=-1,
         callbacks=callbacks,
         plugins=[AtomicCheckpointIO(checkpoint)],
-        logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
-        enable_model_summary=False,
+        enable_model_summary=config.trainer.get("enable_model_summary", False),
+        **settings,
     )
 
 
@@ -207,7 +211,8 @@ class Training:
         self.evaluator = build_evaluator(config, self.dataset)  # may train a classifier
         folder = request.folder if writes else None
         self.stopwatch = Stopwatch()
-        self.curves = Curves(folder, config.log_every, self.stopwatch, start.purge_step)
+        self.trackers = build_trackers(config, request.folder, self.stopwatch, writes)
+        self.curves = Curves(folder, config.log_every, self.stopwatch, start.purge_step, self.trackers)
         self.evaluation = Evaluation(self.evaluator, config.evaluation.every, self.curves, self.stopwatch)
         labels, columns = pictured_classes(config, self.dataset)
         asked = fixed_request(config, "samples", config.pictures.samples if columns is None else len(labels), labels)
@@ -225,10 +230,23 @@ class Training:
             checkpoints,
             ProgressBar(f"{request.names['dataset']} {request.names['loss']}", self.curves),
             Signals(stop, checkpoints),
+            self.trackers,
         ]
+        guests = build_callbacks(config)
+        if config.trainer.get("enable_model_summary"):
+            show_summaries()
         if checkpoint is not None:
             check_callbacks(start.checkpoint, checkpoint, callbacks)
-        self.trainer = build_trainer(config, [*callbacks, AfterIterations(callbacks)], checkpoint)
+        # guests come before what saves an iteration, and after what prepares the first one
+        self.trainer = build_trainer(
+            config,
+            [*callbacks, *guests, AfterIterations(callbacks)],
+            checkpoint,
+            logger=GuestCurves(self.curves, lambda: self.trainer.global_step) if guests else False,
+            log_every_n_steps=config.log_every,
+            profiler=build_profiler(config.trainer.get("profiler"), request.folder.path),
+            default_root_dir=str(request.folder.path),
+        )
 
     def fit(self, begin: Callable[[], None]) -> None:
         """Train to the end.

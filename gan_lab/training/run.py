@@ -110,6 +110,7 @@ def _train(request: RunRequest, stop: Stop) -> float:
         stop.began = True
         if start.again:
             _take_up(request, start, training.config.iterations)
+        training.trackers.open(parameters)
 
     try:
         with assisted(training.trainer.strategy, partial(assist, request, start)):
@@ -123,6 +124,9 @@ def _train(request: RunRequest, stop: Stop) -> float:
         result["evaluations"] = folder.result()["evaluations"]
     training.curves.write_hyperparameters(parameters, result["metrics"])
     write_json(folder.result_file, result)
+    final = {f"final/{name}": value for name, value in result["metrics"].items()}
+    training.trackers.points(result["budget"]["iterations"], final)
+    training.trackers.close()
     return next(iter(result["metrics"].values()))
 
 
