@@ -66,6 +66,8 @@ class WandbTracker(Tracker):
         offline = bool(self.block.get("offline"))
         if not offline and wandb.api.api_key is None:  # W&B would wait for someone to type one
             raise RuntimeError("there is no API key for W&B; expected one from `wandb login`, or offline=true")
+        if wandb.run is not None:  # Lightning would write into it
+            raise RuntimeError("another run of W&B is under way in this process; expected wandb.finish() before")
         if (run_id := self.record()) is None:
             run_id = secrets.token_hex(8)
             self.keep_record({"id": run_id})
