@@ -37,9 +37,9 @@ _ABSENT = {"tracking_uri": None, "offline": True}  # as good as no such key: not
 _COUNTED = "updates are counted by n_critic and n_generator"
 REFUSED_CALLBACKS = {
     "Checkpoint": "a run goes on from gan_lab's checkpoints alone; expected checkpoint.every and checkpoint.keep",
-    "ModelCheckpoint": "a run goes on from gan_lab's checkpoints alone; expected checkpoint.every and checkpoint.keep",
+    "ModelCheckpoint": "a run goes on from gan_lab's checkpoints alone; expected checkpoint.every or checkpoint.best",
     "OnExceptionCheckpoint": "a run goes on from gan_lab's checkpoints alone; expected checkpoint.minutes",
-    "EarlyStopping": "Lightning validates nothing here; expected iterations, or budget.seconds, to end a run",
+    "EarlyStopping": "Lightning validates nothing here; expected stop_early.metric",
     "Timer": "it would end a run before its last evaluation and checkpoint; expected budget.seconds",
     "GradientAccumulationScheduler": f"{_COUNTED}; expected a larger batch_size, or generator_batch_factor",
     "StochasticWeightAveraging": "it would put averages in the discriminator's place too; expected ema_decay",
@@ -85,7 +85,7 @@ def _check_logger(key: str, block: DictConfig) -> None:
     named = _OURS | ({"name"} if str(block["_target_"]).endswith(("CSVLogger", "TensorBoardLogger")) else set())
     for word in named.intersection(plain):
         raise ConfigError(
-            f"{key}.{word}: gan_lab sets it, as a logger writes into its run's folder; expected no such key"
+            f"{key}.{word}: curves keep their names, and all files lie in the run's folder; expected no such key"
         )
     for where, value in leaves(plain, key, into_lists=True):
         if "._target_" in where.removeprefix(f"{key}._target_"):
