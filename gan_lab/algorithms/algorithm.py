@@ -142,6 +142,10 @@ class Algorithm(pl.LightningModule):
         schedules = [{"scheduler": one.scheduler, "interval": "step", "name": f"lr/{name}"} for name, one in players]
         return [player.optimizer for _, player in players], schedules
 
+    def log(self, *arguments: Any, **settings: Any) -> None:
+        """As Lightning's; it cannot find out the size of a batch, by which it would weight means over an epoch."""
+        super().log(*arguments, **settings | {"batch_size": settings.get("batch_size") or 1})
+
     def on_fit_start(self) -> None:
         """Make the latents' random generator on the training's device, in the state that a checkpoint holds."""
         self.noise = torch.Generator(self.device).manual_seed(self.noise_seed)

@@ -4,25 +4,28 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import pytorch_lightning as pl
 from pytorch_lightning.loggers.logger import DummyExperiment, Logger
 
+from gan_lab.algorithms.lightning_internals import batches_done
 from gan_lab.callbacks.logger import Curves
 
 
 class GuestCurves(Logger):
     """The one logger that Lightning's callbacks see as ``trainer.logger``: it passes on to all that gan_lab writes to.
 
-    Points go to callbacks.csv, TensorBoard and the trackers, at the number of iterations done. metrics.csv gets none.
+    Points go to callbacks.csv, TensorBoard and the trackers; metrics.csv gets none. A point belongs to the iteration
+    under way, from its first hook to its last: a run that goes on then logs none again.
 
     Args:
         curves: writes them.
-        iterations: the number of iterations done.
+        trainer: gives the run's trainer, which is made after this.
     """
 
-    def __init__(self, curves: Curves, iterations: Callable[[], int]) -> None:
+    def __init__(self, curves: Curves, trainer: Callable[[], pl.Trainer]) -> None:
         super().__init__()
         self.curves = curves
-        self.iterations = iterations
+        self.trainer = trainer
 
     name = ""
     version = ""
@@ -41,9 +44,10 @@ class GuestCurves(Logger):
         return self.curves.tensorboard if self.curves.began else DummyExperiment()
 
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
-        """Write points. Lightning counts iterations from 0: what it logs after iteration i, it logs at i − 1."""
-        done = self.iterations()
-        iteration = done if step is None or step == done - 1 else step
+        """Write points. Lightning counts iterations from 0: its step i − 1 is iteration i."""
+        trainer = self.trainer()
+        done = batches_done(trainer)
+        iteration = min(done + 1, trainer.max_steps) if step is None or step == done else step
         values = {re.sub(r'[,"\s\0]', "_", name): float(value) for name, value in metrics.items() if name != "epoch"}
         self.curves.write_guests(iteration, values)
 

@@ -181,6 +181,11 @@ def resumed(line: CommandLine) -> CommandLine:
     own = [one for one in line.overrides if one.key_or_group not in ("resume", "hydra.run.dir")]
     given = {one.key_or_group for one in line.overrides}
     recorded = [one for one in _recorded(run) if one.key_or_group not in given]
+    for one in recorded:
+        if not harmless(one):
+            word = f"resume={shown(run.path)}: {shown(one.input_line)}"
+            print(f"gan-lab: warning: {word}: it counts only where it is typed, and is left out", file=sys.stderr)
+    recorded = [one for one in recorded if harmless(one)]
     if (begun_with := run.configuration.config_folder()) and line.options.config_dir is None:
         raise ConfigError(  # the folder's YAML says what Hydra does, and the run's folder may come from anyone
             f"resume={run.path}: the run was begun with --config-dir {begun_with}; expected it on this command line too"
@@ -190,9 +195,9 @@ def resumed(line: CommandLine) -> CommandLine:
 
 
 def _recorded(run: RunFolder) -> list[Override]:
-    """The overrides that the run was made with, but for what a person must type again.
+    """The overrides that the run was made with, but for ``allowed_targets`` and ``dataset.download``.
 
-    That is ``allowed_targets``, ``dataset.download``, and settings of loggers by which data could leave this machine.
+    Those let code in and write files: a person must type them again.
 
     Raises:
         ConfigError: for a key of Hydra's, which gan-lab does not record, or an option that is no plain name: the folder
@@ -209,9 +214,4 @@ def _recorded(run: RunFolder) -> list[Override]:
         if not _is_plain(override):
             raise ConfigError(f"{where}: expected a name as the group lists it, such as wgan_gp")
         overrides.append(override)
-    for one in overrides:
-        if not harmless(one):
-            where = f"resume={shown(run.path)}: {shown(one.input_line)}"
-            print(f"gan-lab: warning: {where}: it counts only where it is typed, and is left out", file=sys.stderr)
-    beside = ("allowed_targets", "dataset.download")
-    return [one for one in overrides if one.key_or_group not in beside and harmless(one)]
+    return [one for one in overrides if one.key_or_group not in ("allowed_targets", "dataset.download")]

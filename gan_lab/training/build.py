@@ -242,7 +242,7 @@ class Training:
             config,
             [*callbacks, *guests, AfterIterations(callbacks)],
             checkpoint,
-            logger=GuestCurves(self.curves, lambda: self.trainer.global_step) if guests else False,
+            logger=GuestCurves(self.curves, lambda: self.trainer) if guests else False,
             log_every_n_steps=config.log_every,
             profiler=build_profiler(config.trainer.get("profiler"), request.folder.path),
             default_root_dir=str(request.folder.path),
