@@ -12,7 +12,10 @@ from filelock import FileLock
 from pytorch_lightning.loggers import Logger
 
 from gan_lab.callbacks.trackers import Points, Tracker
+from gan_lab.errors import shown
 from gan_lab.storage.files import check_inside
+
+log = logging.getLogger(__name__)
 
 _ENDINGS = {"success": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
 _AT_ONCE = 1000  # points in a request, of which MLflow takes no more
@@ -80,6 +83,9 @@ class MLflowTracker(Tracker):
             self.known[key] = {point.step for point in self.client.get_metric_history(self.run_id, key)}
         # a database knows where pictures go: one that was moved, or is a stranger's, may name any place
         self._draws = not place or run.info.artifact_uri.startswith(f"{place['artifact_location']}/")
+        if not self._draws:
+            where = shown(run.info.artifact_uri)
+            log.warning("gan-lab: warning: logger.%s: no pictures, as the database puts them into %s", self.name, where)
 
     def _local(self) -> dict[str, str]:
         database = self.home.absolute() / "mlflow.db"

@@ -63,6 +63,7 @@ class WandbTracker(Tracker):
         import wandb
 
         logging.getLogger("wandb").setLevel(logging.ERROR)
+        wandb.setup(wandb.Settings(silent=True))  # it would warn of what Lightning hands over
         offline = bool(self.block.get("offline"))
         if not offline and wandb.api.api_key is None:  # W&B would wait for someone to type one
             raise RuntimeError("there is no API key for W&B; expected one from `wandb login`, or offline=true")

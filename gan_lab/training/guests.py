@@ -1,11 +1,15 @@
 """Loggers, callbacks and profilers of Lightning's in a run, from its configuration."""
 
+import io
 import logging
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 from pytorch_lightning.profilers import AdvancedProfiler, Profiler, SimpleProfiler
@@ -64,19 +68,44 @@ def _logger(config: DictConfig, key: str, kind: type[Logger], /, **arguments: An
 
 
 def build_callbacks(config: DictConfig) -> list[pl.Callback]:
-    """The callbacks that the configuration names, in its order.
+    """The callbacks that the configuration names, in its order, and one that looks at their states.
 
     Raises:
         ConfigError: for one that cannot be made, or that would break what a run promises.
     """
-    callbacks = []
-    for name in config.callbacks:
+    callbacks: dict[str, pl.Callback] = {}
+    for name in map(str, config.callbacks):
         key = f"callbacks.{name}"
         made = build(config, key)
         if reason := refused_callback(type(made).__mro__):
             raise ConfigError(f"{key}._target_={config.callbacks[name]['_target_']}: {reason}")
-        callbacks.append(made)
-    return callbacks
+        callbacks[key] = made
+    return [*callbacks.values(), PlainStates(callbacks)] if callbacks else []
+
+
+class PlainStates(pl.Callback):
+    """Refuses a callback's state that a checkpoint could not give back, before the checkpoint is written.
+
+    Args:
+        callbacks: by their keys.
+    """
+
+    def __init__(self, callbacks: Mapping[str, pl.Callback]) -> None:
+        self.callbacks = callbacks
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        for key, callback in self.callbacks.items():
+            written = io.BytesIO()
+            torch.save(callback.state_dict(), written)
+            written.seek(0)
+            try:
+                torch.load(written, weights_only=True)
+            except UnpicklingError as error:
+                raise ConfigError(
+                    f"{key}: its state_dict holds objects; expected tensors and plain containers"
+                ) from error
 
 
 def build_profiler(name: str | None, folder: Path) -> Profiler | None:

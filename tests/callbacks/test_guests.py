@@ -10,6 +10,7 @@ from configurations import composed_of
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from training_runs import checkpoint, killed, train_in
 
+from gan_lab.errors import ConfigError
 from gan_lab.runs.folder import RunFolder
 
 TINY = [
@@ -50,11 +51,16 @@ class Fails(pl.Callback):
             raise ValueError("a bug of the user's")
 
 
+class HoldsObjects(pl.Callback):
+    def state_dict(self):
+        return {"folder": RunFolder("x")}
+
+
 @pytest.fixture(autouse=True)
 def mine(monkeypatch):
     """A user's module."""
     module = types.ModuleType("mine")
-    for kind in (Counts, Fails):
+    for kind in (Counts, Fails, HoldsObjects):
         monkeypatch.setattr(kind, "__module__", "mine")
         setattr(module, kind.__name__, kind)
     monkeypatch.setitem(sys.modules, "mine", module)
@@ -95,6 +101,13 @@ def test_a_bug_in_a_callback_keeps_its_traceback_and_the_folder_true(tmp_path):
     assert folder.status()["state"] == "done"
 
 
-def test_lightnings_profiler_writes_into_the_run(tmp_path):
-    folder = train_in(tmp_path / "run", composed_of(*TINY, "+trainer.profiler=simple"))
+def test_a_state_that_no_checkpoint_gives_back_ends_the_run(tmp_path):
+    with pytest.raises(ConfigError, match=r"^callbacks.mine: its state_dict holds objects; expected tensors and plain"):
+        train_in(tmp_path / "run", config_with("HoldsObjects"))
+    assert not RunFolder(tmp_path / "run").saved_iterations()
+
+
+@pytest.mark.parametrize("kind", ["simple", "advanced"])
+def test_lightnings_profiler_writes_into_the_run(tmp_path, kind):
+    folder = train_in(tmp_path / "run", composed_of(*TINY, f"+trainer.profiler={kind}"))
     assert "run_training_batch" in (folder.path / "fit-profile.txt").read_text()

@@ -4,6 +4,7 @@ import csv
 import logging
 import math
 import random
+import sqlite3
 from collections import Counter
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from gan_lab.callbacks.clock import Stopwatch
 from gan_lab.callbacks.trackers import LocalTracker, Tracker, Trackers
 from gan_lab.config.checks import check
 from gan_lab.runs.folder import RunFolder
+from gan_lab.storage.pictures import save_picture
 from gan_lab.training.guests import build_trackers
 
 TINY = [
@@ -216,7 +218,7 @@ def test_wandb_online_without_a_key_costs_one_warning(tmp_path, monkeypatch, cap
     ]
 
 
-def test_runs_of_a_sweep_share_an_experiment(tmp_path):
+def test_runs_of_a_sweep_share_an_experiment(tmp_path, caplog):
     sweep = tmp_path / "my_sweep"
     for name in ("a", "b"):
         (sweep / name).mkdir(parents=True)
@@ -225,6 +227,15 @@ def test_runs_of_a_sweep_share_an_experiment(tmp_path):
     client = MlflowClient(f"sqlite:///{sweep}/loggers/mlflow/mlflow.db")
     experiment = client.get_experiment_by_name("my_sweep")
     assert sorted(run.info.run_name for run in client.search_runs([experiment.experiment_id])) == ["a", "b"]
+
+    # a database that names another place for pictures gets none
+    with sqlite3.connect(sweep / "loggers" / "mlflow" / "mlflow.db") as database:
+        database.execute("UPDATE runs SET artifact_uri = ?", [(tmp_path / "elsewhere").as_uri()])
+    save_picture(sweep / "a" / "samples" / "iteration_0000001.png", np.zeros((4, 4, 3), np.uint8))
+    with caplog.at_level(logging.WARNING):
+        use(build_trackers(check(composed_of("logger=mlflow")), RunFolder(sweep / "a"), Stopwatch()))
+    assert not (tmp_path / "elsewhere").exists()
+    assert [text for text in warnings(caplog) if "no pictures, as the database puts them into" in text]
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import gan_lab.config.guests
 from gan_lab.cli.options import CommandLine, resumed
 from gan_lab.cli.train import main
 from gan_lab.config.guests import REFUSED_CALLBACKS, harmless, refused_callback
+from gan_lab.config.hashing import config_hash
 from gan_lab.runs.folder import RunFolder
 
 WANDB = "_target_: pytorch_lightning.loggers.WandbLogger"
@@ -125,6 +126,11 @@ def test_every_refused_callback_is_lightnings():
     import pytorch_lightning.callbacks as theirs
 
     assert set(REFUSED_CALLBACKS) <= set(theirs.__all__)
+
+
+def test_loggers_and_callbacks_make_no_other_run(composed):
+    others = composed("logger=[csv,wandb,mlflow]", "callbacks=[lr_monitor,device_stats]")
+    assert config_hash(others) == config_hash(composed())
 
 
 def test_other_keys_are_not_loggers():
