@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 _ENDINGS = {"success": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
 _AT_ONCE = 1000  # points in a request, of which MLflow takes no more
+_LONGEST = 250  # letters of a parameter, to which Lightning cuts it
 _SECONDS = 5.0  # between requests: one takes as long as many iterations of small networks
 
 
@@ -91,6 +92,14 @@ class MLflowTracker(Tracker):
         database = self.home.absolute() / "mlflow.db"
         artifacts = (self.home.absolute() / "artifacts").as_uri()
         return {"tracking_uri": f"sqlite:///{database}?timeout=60", "artifact_location": artifacts}
+
+    def parameters(self, values: Mapping[str, Any]) -> None:
+        """Log the hyper-parameters; one that a resume has changed becomes a tag, as MLflow lets no parameter change."""
+        known = self.client.get_run(self.run_id).data.params
+        super().parameters({name: value for name, value in values.items() if name not in known})
+        for name, value in values.items():
+            if name in known and known[name] != str(value)[:_LONGEST]:
+                self.client.set_tag(self.run_id, f"now.{name}", str(value)[:_LONGEST])
 
     def key(self, name: str) -> str:
         return re.sub(r"[^\w/. -]", "_", name, flags=re.ASCII)  # all that MLflow takes

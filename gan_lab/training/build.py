@@ -57,7 +57,7 @@ from gan_lab.runs.resume import Start
 from gan_lab.runs.stop_signals import Stop
 from gan_lab.seeds import derive
 from gan_lab.training.compatibility import check_combination, check_labels, check_networks
-from gan_lab.training.guests import build_callbacks, build_profiler, build_trackers, show_summaries
+from gan_lab.training.guests import build_callbacks, build_profiler, build_trackers
 from gan_lab.training.runtime import check_devices
 from gan_lab.training.schedules import Decay, Schedule
 
@@ -233,8 +233,6 @@ class Training:
             self.trackers,
         ]
         guests = build_callbacks(config)
-        if config.trainer.get("enable_model_summary"):
-            show_summaries()
         if checkpoint is not None:
             check_callbacks(start.checkpoint, checkpoint, callbacks)
         # guests come before what saves an iteration, and after what prepares the first one

@@ -1,7 +1,6 @@
 """Loggers, callbacks and profilers of Lightning's in a run, from its configuration."""
 
 import io
-import logging
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -112,8 +111,3 @@ def build_profiler(name: str | None, folder: Path) -> Profiler | None:
     """Lightning's profiler of that name, which writes ``fit-profile.txt`` into a folder; None for None."""
     kinds: dict[str, type[SimpleProfiler | AdvancedProfiler]] = {"simple": SimpleProfiler, "advanced": AdvancedProfiler}
     return None if name is None else kinds[name](dirpath=folder, filename="profile")
-
-
-def show_summaries() -> None:
-    """Let Lightning log the table of the networks; during a run its loggers tell warnings alone."""
-    logging.getLogger("pytorch_lightning.callbacks.model_summary").setLevel(logging.INFO)

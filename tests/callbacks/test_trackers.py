@@ -50,8 +50,8 @@ def trackers_of(path: Path, *trackers: Tracker) -> Trackers:
     return Trackers(RunFolder(path), trackers, Stopwatch())
 
 
-def use(trackers: Trackers) -> None:
-    trackers.open({"seed": 0})
+def use(trackers: Trackers, **parameters: float) -> None:
+    trackers.open({"seed": 0, **parameters})
     trackers.points(3, {"a/b": math.nan})
     trackers.save()
     trackers.close()
@@ -233,7 +233,10 @@ def test_runs_of_a_sweep_share_an_experiment(tmp_path, caplog):
         database.execute("UPDATE runs SET artifact_uri = ?", [(tmp_path / "elsewhere").as_uri()])
     save_picture(sweep / "a" / "samples" / "iteration_0000001.png", np.zeros((4, 4, 3), np.uint8))
     with caplog.at_level(logging.WARNING):
-        use(build_trackers(check(composed_of("logger=mlflow")), RunFolder(sweep / "a"), Stopwatch()))
+        use(build_trackers(check(composed_of("logger=mlflow")), RunFolder(sweep / "a"), Stopwatch()), seed=1, lr=0.5)
+    (run,) = client.search_runs([experiment.experiment_id], "attributes.run_name = 'a'")
+    assert (run.data.params, run.data.tags["now.seed"]) == ({"seed": "0", "lr": "0.5"}, "1")
+    assert run.info.status == "FINISHED"
     assert not (tmp_path / "elsewhere").exists()
     assert [text for text in warnings(caplog) if "no pictures, as the database puts them into" in text]
 
