@@ -123,7 +123,7 @@ class Models:
             assert (sweep / name).is_dir(), sorted(path.name for path in sweep.iterdir())
         from omegaconf import OmegaConf
 
-        from gan_lab.config.checks import leaves
+        from gan_lab.config.leaves import leaves
 
         config: Any = OmegaConf.to_container(OmegaConf.load(run / ".hydra" / "config.yaml"))
         keys = [

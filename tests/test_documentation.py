@@ -325,6 +325,8 @@ LISTS = [
     ("docs/sweeps.md", "protocol"),
     ("docs/sweeps.md", "hydra/launcher"),
     ("docs/sweeps.md", "experiment"),
+    ("docs/trackers.md", "logger"),
+    ("docs/trackers.md", "callbacks"),
 ]
 
 

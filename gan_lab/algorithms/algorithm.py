@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.amp import GradScaler
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
 
 from gan_lab.algorithms.cuda_graph import GraphedIteration, settle
 from gan_lab.algorithms.lightning_internals import SKIPPED_HOOK, count_iteration, grad_scaler
@@ -137,9 +136,15 @@ class Algorithm(pl.LightningModule):
         tensor = tensor.to(self.device)
         return tensor.to(self.dtype) if tensor.is_floating_point() else tensor
 
-    def configure_optimizers(self) -> tuple[list[Optimizer], list[LambdaLR]]:
-        players = self.players.values()
-        return [player.optimizer for player in players], [player.scheduler for player in players]
+    def configure_optimizers(self) -> tuple[list[Optimizer], list[Any]]:
+        """The players' optimizers and schedules, with the names by which Lightning's callbacks log learning rates."""
+        players = self.players.items()
+        schedules = [{"scheduler": one.scheduler, "interval": "step", "name": f"lr/{name}"} for name, one in players]
+        return [player.optimizer for _, player in players], schedules
+
+    def log(self, *arguments: Any, **settings: Any) -> None:
+        """As Lightning's; it cannot find out the size of a batch, by which it would weight means over an epoch."""
+        super().log(*arguments, **settings | {"batch_size": settings.get("batch_size") or 1})
 
     def on_fit_start(self) -> None:
         """Make the latents' random generator on the training's device, in the state that a checkpoint holds."""

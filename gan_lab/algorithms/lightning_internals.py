@@ -40,6 +40,14 @@ def end_after_this_iteration(trainer: pl.Trainer) -> None:
     trainer.fit_loop.epoch_loop.max_steps = trainer.global_step
 
 
+def batches_done(trainer: pl.Trainer) -> int:
+    """The step at which Lightning and its callbacks log: the number of iterations done before the one under way.
+
+    Leans on: the epoch loop counts it in this attribute, after the last hook of an iteration.
+    """
+    return trainer.fit_loop.epoch_loop._batches_that_stepped
+
+
 def grad_scaler(trainer: pl.Trainer) -> GradScaler | None:
     """The scaler of losses that ``precision=16-mixed`` uses; None for every other precision.
 

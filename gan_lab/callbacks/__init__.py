@@ -4,6 +4,7 @@ from gan_lab.callbacks.base import AfterIterations, AtStart, Callback
 from gan_lab.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
 from gan_lab.callbacks.clock import Deadline, Stopwatch
 from gan_lab.callbacks.evaluation import Evaluation
+from gan_lab.callbacks.guest_curves import GuestCurves
 from gan_lab.callbacks.logger import Curves
 from gan_lab.callbacks.pictures import Pictures
 from gan_lab.callbacks.progress import ProgressBar
@@ -20,6 +21,7 @@ __all__ = [
     "Curves",
     "Deadline",
     "Evaluation",
+    "GuestCurves",
     "Pictures",
     "ProgressBar",
     "Randomness",

@@ -36,6 +36,9 @@ class Stopwatch(Callback):
     @contextmanager
     def stopped(self) -> Iterator[None]:
         """Do not count the time spent inside."""
+        if self._since is None:  # it is stopped already
+            yield
+            return
         self._stop()
         yield
         self._start()

@@ -21,6 +21,7 @@ from gan_lab.algorithms.lightning_internals import grad_scaler
 from gan_lab.algorithms.player import total_norm
 from gan_lab.callbacks.base import Callback
 from gan_lab.callbacks.clock import Stopwatch
+from gan_lab.callbacks.trackers import Trackers
 from gan_lab.distributed.collectives import mean_of_each
 from gan_lab.errors import Diverged, shown
 from gan_lab.runs.folder import RunFolder, append_points
@@ -61,18 +62,27 @@ class Curves(Callback):
         every: iterations between points.
         stopwatch: measures the training time.
         purge_step: the first iteration of which TensorBoard hides the points of an earlier process; None: of none.
+        trackers: get every point too; None for no such.
 
     Attributes:
+        began: whether training has begun, so that files may be written.
         latest: the last value written of each curve, by tag.
     """
 
     def __init__(
-        self, folder: RunFolder | None, every: int, stopwatch: Stopwatch, purge_step: int | None = None
+        self,
+        folder: RunFolder | None,
+        every: int,
+        stopwatch: Stopwatch,
+        purge_step: int | None = None,
+        trackers: Trackers | None = None,
     ) -> None:
         self.folder = folder
         self.every = every
         self.stopwatch = stopwatch
         self.purge_step = purge_step
+        self.trackers = trackers
+        self.began = False
         self.latest: dict[str, float] = {}
         self._kept: list[dict[str, Tensor]] = []  # of each iteration since the last check, on the device
         self._finite: dict[str, list[float]] = {}  # the checked values since the last point
@@ -93,6 +103,7 @@ class Curves(Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, Algorithm)
+        self.began = self.folder is not None
         self._rows = {file.name: self._count_rows(file, self._expected.get(file.name, 0)) for file in self._files()}
         if trainer.global_step == 0:
             self.write(0, {name: norm.item() for name, norm in _weight_norms(pl_module).items()})
@@ -165,12 +176,26 @@ class Curves(Callback):
         self._rows[file.name] += len(values)
         for name, value in values.items():
             self.tensorboard.add_scalar(name, value, iteration)
+        if self.trackers is not None:
+            self.trackers.points(iteration, values)
+
+    def write_guests(self, iteration: int, values: dict[str, float]) -> None:
+        """Write points of Lightning's callbacks, which metrics.csv does not get."""
+        if self.folder is None:
+            return
+        append_points(self.folder.callbacks_file, iteration, values)
+        for name, value in values.items():
+            self.tensorboard.add_scalar(name, value, iteration)
+        if self.trackers is not None:
+            self.trackers.points(iteration, values)
 
     def sync(self) -> None:
         """Flush all curves to the disk. Called before a checkpoint is saved, so that it is never ahead of them."""
         if self.folder is not None:
             self.tensorboard.flush()
-        for file in self._files():
+        if self.trackers is not None:
+            self.trackers.save()
+        for file in (*self._files(), *([] if self.folder is None else [self.folder.callbacks_file])):
             if file.exists():
                 sync(file)
 

@@ -50,4 +50,6 @@ class Pictures(Periodic):
         save_picture(self.folder.samples / f"iteration_{iteration:07d}.png", picture)
         if iteration == trainer.max_steps:
             save_picture(self.folder.samples / "final.png", picture)
+        if self.curves.trackers is not None:
+            self.curves.trackers.picture(iteration, self.folder.samples / f"iteration_{iteration:07d}.png")
         self.curves.tensorboard.add_image("samples", torch.from_numpy(picture), iteration, dataformats="HWC")

@@ -6,9 +6,7 @@ import pytorch_lightning as pl
 
 from gan_lab.algorithms.algorithm import Algorithm
 from gan_lab.algorithms.lightning_internals import end_after_this_iteration
-from gan_lab.callbacks.clock import Stopwatch
 from gan_lab.callbacks.evaluation import Evaluation, better
-from gan_lab.callbacks.logger import Curves
 from gan_lab.callbacks.periodic import Periodic
 from gan_lab.errors import ConfigError, closest
 from gan_lab.metrics import Evaluator
@@ -16,7 +14,7 @@ from gan_lab.runs.folder import RunFolder
 
 
 class Selection(Periodic):
-    """Measures validation samples whenever the held-out ones are measured, and acts upon what it finds.
+    """Measures validation samples whenever the held-out ones are measured: the curves ``validation/<name>``.
 
     It keeps the weights with the best value of one metric in ``checkpoints/best.ckpt``, a checkpoint like any other.
     It ends training once another metric, or the same, has not improved for several evaluations. It comes after the
@@ -30,8 +28,6 @@ class Selection(Periodic):
         stop: the metric that ends training; None to train to the end.
         patience: evaluations without an improvement after which training ends.
         minimum_change: smallest change that counts as an improvement.
-        curves: receives the points ``validation/<name>``.
-        stopwatch: stopped during an evaluation.
 
     Attributes:
         final: the metrics of the last evaluation.
@@ -51,10 +47,8 @@ class Selection(Periodic):
         stop: str | None,
         patience: int,
         minimum_change: float,
-        curves: Curves,
-        stopwatch: Stopwatch,
     ) -> None:
-        super().__init__(evaluation.every, curves, stopwatch)
+        super().__init__(evaluation.every, evaluation.curves, evaluation.stopwatch)
         for key, metric in (("checkpoint.best", best), ("stop_early.metric", stop)):
             if metric is not None and metric not in evaluator.floor:
                 raise ConfigError(f"{key}={metric}: it is not measured; {closest(metric, list(evaluator.floor))}")

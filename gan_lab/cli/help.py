@@ -22,7 +22,8 @@ def explained(config: DictConfig, choices: dict[str, Any]) -> str:
         choices: the option chosen of each group.
     """
     comments = dict(_comments("train.yaml", ""))
-    lists = {"penalty": list(config.loss.penalties)}  # Hydra records no choice of a list
+    # Hydra records no choice of a list
+    lists = {"penalty": list(config.loss.penalties), "logger": list(config.logger), "callbacks": list(config.callbacks)}
     for group, option in (choices | lists).items():
         for name in re.findall(r"[\w-]+", str(option)):
             if not group.startswith("hydra"):

@@ -1,6 +1,7 @@
 """The command line of ``gan-lab`` as Hydra's own objects, and what ``resume=`` stands for."""
 
 import re
+import sys
 from argparse import ArgumentError, Namespace
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -12,8 +13,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
+from gan_lab.config.guests import harmless
 from gan_lab.config.targets import check_allowed
-from gan_lab.errors import ConfigError
+from gan_lab.errors import ConfigError, shown
 from gan_lab.runs.folder import RunFolder
 from gan_lab.sweeps.overrides import quoted
 
@@ -27,10 +29,17 @@ class CommandLine:
     Args:
         options: what Hydra's parser makes of the options, such as ``config_dir`` and ``multirun``.
         overrides: ``key=value`` and the like.
+        recorded: how many of the overrides, which come first, were read from the folder of a run that goes on.
     """
 
     options: Namespace
     overrides: tuple[Override, ...]
+    recorded: int = 0
+
+    @property
+    def typed(self) -> tuple[Override, ...]:
+        """The overrides that a person has typed."""
+        return self.overrides[self.recorded :]
 
     @classmethod
     def parse(cls, words: Sequence[str]) -> "CommandLine":
@@ -172,12 +181,17 @@ def resumed(line: CommandLine) -> CommandLine:
     own = [one for one in line.overrides if one.key_or_group not in ("resume", "hydra.run.dir")]
     given = {one.key_or_group for one in line.overrides}
     recorded = [one for one in _recorded(run) if one.key_or_group not in given]
+    for one in recorded:
+        if not harmless(one):
+            word = f"resume={shown(run.path)}: {shown(one.input_line)}"
+            print(f"gan-lab: warning: {word}: it counts only where it is typed, and is left out", file=sys.stderr)
+    recorded = [one for one in recorded if harmless(one)]
     if (begun_with := run.configuration.config_folder()) and line.options.config_dir is None:
         raise ConfigError(  # the folder's YAML says what Hydra does, and the run's folder may come from anyone
             f"resume={run.path}: the run was begun with --config-dir {begun_with}; expected it on this command line too"
         )
     where = [quoted("resume", str(run.path)), quoted("hydra.run.dir", str(run.path)), "hydra.output_subdir=null"]
-    return replace(line, overrides=(*recorded, *own, *parse_overrides(where)))
+    return replace(line, overrides=(*recorded, *own, *parse_overrides(where)), recorded=len(recorded))
 
 
 def _recorded(run: RunFolder) -> list[Override]:

@@ -13,9 +13,12 @@ import yaml
 from omegaconf import DictConfig, OmegaConf, flag_override
 
 import gan_lab.config.resolvers  # noqa: F401  # conf/ uses them
+from gan_lab.config.guests import check_guests, check_installed
+from gan_lab.config.leaves import leaves, named_targets
 from gan_lab.config.messages import A_BLOCK
 from gan_lab.config.schema import TrainConfig
 from gan_lab.config.targets import check_allowed, check_names
+from gan_lab.config.trainer import check_trainer
 from gan_lab.errors import ConfigError, closest
 from gan_lab.validation import is_number
 
@@ -30,16 +33,6 @@ _BLOCKS = (
     "trainer",
 )
 _DEEPEST = 40  # levels of nesting; readers of run folders refuse more than 50
-_TRAINER: dict[str, tuple[Any, ...]] = {
-    "accelerator": ("auto", "cpu", "gpu", "cuda", "mps"),
-    "precision": ("32-true", "64-true", "bf16-mixed", "16-mixed"),
-    "deterministic": (True, False, "warn"),
-    "benchmark": (True, False, None),
-    "detect_anomaly": (True, False),
-}
-_COUNTS = {"devices": "processes, each on a device of its own", "num_nodes": "machines"}
-# what a run can say to Lightning's trainer: steps, clipping, logging and checkpoints are keys of the root
-_TRAINER_KEYS = ("_target_", *_TRAINER, *_COUNTS)
 
 
 def without_hydra(config: DictConfig) -> DictConfig:
@@ -76,6 +69,7 @@ def check(config: DictConfig) -> DictConfig:
     config = resolved(config)
     check_values(config)
     check_allowed(config.allowed_targets)
+    check_installed(config)
     check_names(named_targets(OmegaConf.to_container(config)), config.allowed_targets)
     return config
 
@@ -143,7 +137,8 @@ def check_values(config: DictConfig) -> None:
             raise ConfigError(f"{key}._target_: missing, expected the full name of a class")
     for player in ("generator", "discriminator"):
         _check_optimizer(f"optimizer.{player}", config.optimizer[player])
-    _check_trainer(config.trainer)
+    check_trainer(config.trainer)
+    check_guests(config)
     _check_budget(config)
     if config.ema_decay is not None and config.ema_decay >= 1:
         raise ConfigError(f"ema_decay={config.ema_decay}: expected null or a number from 0 to below 1")
@@ -217,20 +212,6 @@ def _check_optimizer(key: str, settings: DictConfig) -> None:
             raise ConfigError(f"{key}.{name}={value}: expected a number of at least 0")
 
 
-def _check_trainer(trainer: DictConfig) -> None:
-    for key in map(str, trainer):
-        if key not in _TRAINER_KEYS:
-            raise ConfigError(f"trainer.{key}: there is no key '{key}' in trainer; {closest(key, _TRAINER_KEYS)}")
-    for key, values in _TRAINER.items():
-        if key in trainer and not any(type(trainer[key]) is type(value) and trainer[key] == value for value in values):
-            words = ", ".join("null" if value is None else str(value) for value in values)
-            raise ConfigError(f"trainer.{key}={trainer[key]}: expected one of {words}")
-    for key, meaning in _COUNTS.items():
-        value = trainer[key]
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ConfigError(f"trainer.{key}={value}: expected a whole number of at least 1, of {meaning}")
-
-
 def _check_graph(config: DictConfig) -> None:
     """A CUDA graph repeats the same work on one GPU and looks at no result in between."""
     needed = {
@@ -255,38 +236,3 @@ def _ruled(config: DictConfig, schema: type, prefix: str = "") -> Iterator[tuple
             yield f"{prefix}{entry.name}", config[entry.name], dict(entry.metadata)
         elif isinstance(entry.default_factory, type) and is_dataclass(entry.default_factory):
             yield from _ruled(config[entry.name], entry.default_factory, f"{prefix}{entry.name}.")
-
-
-def leaves(value: Any, key: str = "", into_lists: bool = False) -> Iterator[tuple[str, Any]]:
-    """Every value in nested mappings with its dotted key, in order.
-
-    Args:
-        value: plain containers and values; an empty mapping is a value.
-        key: where it is in the configuration; empty for the root.
-        into_lists: whether elements of lists are visited too, with their index as key; otherwise a list is a value.
-    """
-    if isinstance(value, dict) and value:
-        entries: Any = value.items()
-    elif into_lists and isinstance(value, list) and value:
-        entries = enumerate(value)
-    else:
-        yield key, value
-        return
-    for name, entry in entries:
-        yield from leaves(entry, f"{key}.{name}" if key else str(name), into_lists)
-
-
-def named_targets(node: Any, key: str = "") -> list[tuple[str, Any]]:
-    """Every ``_target_`` in nested containers: where it is, and the name.
-
-    Raises:
-        ConfigError: for a value that is an interpolation: it could become a block with a ``_target_``.
-    """
-    targets = []
-    for where, value in leaves(node, key, into_lists=True):
-        path = f".{where}."
-        if "._target_." in path:  # a mapping or list in the place of a name is refused as one
-            targets.append((f"{path.partition('._target_.')[0]}._target_".lstrip("."), value))
-        elif isinstance(value, str) and "${" in value:
-            raise ConfigError(f"{where}={value}: expected a value without ${{")
-    return targets

@@ -29,6 +29,10 @@ _LATER: dict[tuple[str, ...], Any] = {
 }
 
 
+BESIDE = ("resume", "allowed_targets", "logger", "callbacks")
+"""Keys that do not decide what is trained."""
+
+
 def config_hash(config: DictConfig) -> str:
     """A hash of the resolved configuration: equal hashes are the same run."""
     asked = OmegaConf.to_container(config, resolve=True)
@@ -53,6 +57,5 @@ def without_later(asked: dict[Any, Any]) -> dict[Any, Any]:
 
 def hash_of(asked: dict[Any, Any]) -> str:
     """`config_hash` of a configuration as plain, resolved containers."""
-    beside = ("resume", "allowed_targets")  # they do not affect training
-    run = without_later({key: value for key, value in asked.items() if key not in beside})
+    run = without_later({key: value for key, value in asked.items() if key not in BESIDE})
     return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:16]

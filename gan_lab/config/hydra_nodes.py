@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from gan_lab.config.checks import leaves
+from gan_lab.config.leaves import leaves
 from gan_lab.config.targets import check_name, check_target
 from gan_lab.errors import ConfigError
 

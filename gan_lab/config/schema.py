@@ -166,6 +166,8 @@ class TrainConfig:
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     stop_early: StopEarlyConfig = field(default_factory=StopEarlyConfig)  # configurations of earlier versions lack it
     pictures: PicturesConfig = field(default_factory=PicturesConfig)
+    logger: dict[str, Any] = field(default_factory=dict)
+    callbacks: dict[str, Any] = field(default_factory=dict)
 
 
 ConfigStore.instance().store(name="schema", node=TrainConfig)

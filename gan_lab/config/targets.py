@@ -27,7 +27,11 @@ from gan_lab.errors import ConfigError
 _OURS = ("gan_lab.datasets", "gan_lab.losses", "gan_lab.metrics", "gan_lab.models")
 _TRAINERS = ("pytorch_lightning.Trainer", "pytorch_lightning.trainer.trainer.Trainer")
 _PARTS = (*_OURS, "torch.nn", "torch.optim", *_TRAINERS)
+LIGHTNINGS = {"logger": "pytorch_lightning.loggers", "callbacks": "pytorch_lightning.callbacks"}
+"""Packages of Lightning's by the group whose blocks, and no others, may name their classes."""
 _BASES = {
+    r"logger\.\w+": "pytorch_lightning.loggers.Logger",
+    r"callbacks\.\w+": "pytorch_lightning.Callback",
     r"trainer": "pytorch_lightning.Trainer",
     r"model\.\w+|evaluation\.extractor": "torch.nn.Module",
     r"optimizer\.\w+": "torch.optim.Optimizer",
@@ -60,7 +64,7 @@ def check_targets(targets: Iterable[tuple[str, Any]], allowed: Sequence[str]) ->
     found = {}
     for where, name in targets:
         _check_part(where, name, allowed)
-        found[where] = made = check_target(where, name, _PARTS, allowed)
+        found[where] = made = check_target(where, name, _parts(where), allowed)
         base = base_of(where.removesuffix("_target_").removesuffix("."))
         if base is not None and inspect.isclass(made) and not issubclass(made, _locate(base)):
             raise ConfigError(f"{where}={name}: expected a subclass of {base}")
@@ -69,9 +73,15 @@ def check_targets(targets: Iterable[tuple[str, Any]], allowed: Sequence[str]) ->
 
 def _check_part(where: str, name: Any, allowed: Sequence[str]) -> None:
     """`check_name` of a part of a run. Datasets read and download files, which nothing but ``dataset`` may ask for."""
-    check_name(where, name, _PARTS, allowed)
+    check_name(where, name, _parts(where), allowed)
     if where != "dataset._target_" and _within(name, ["gan_lab.datasets"]):
         raise ConfigError(f"{where}={name}: expected a dataset under the key dataset alone")
+
+
+def _parts(where: str) -> tuple[str, ...]:
+    """The packages whose classes a key may name."""
+    group, _, name = where.removesuffix("._target_").partition(".")
+    return (LIGHTNINGS[group],) if group in LIGHTNINGS and "." not in name else _PARTS
 
 
 def check_kind(key: str, made: Any) -> None:
@@ -153,5 +163,7 @@ def _within(name: str, prefixes: Sequence[str]) -> bool:
 
 def _refusal(where: str, name: str, package: str, allowed: Sequence[str], found: str = ":") -> str:
     ours = "expected one of gan_lab's losses, models, datasets or metrics, of torch.nn or torch.optim"
+    if _parts(where) != _PARTS:
+        ours = f"expected one of {_parts(where)[0]}"
     wider = f"; if you trust it, allowed_targets=[{','.join([*allowed, package])}] lets it in"
     return f"{where}={name}{found} {ours}" + ("" if package.startswith("gan_lab") else wider)

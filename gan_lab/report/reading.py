@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from gan_lab.config.checks import leaves
-from gan_lab.config.hashing import hash_of
+from gan_lab.config.hashing import BESIDE, hash_of
+from gan_lab.config.leaves import leaves
 from gan_lab.errors import shown
 from gan_lab.report.run import GROUPS, SILENCE, UNKNOWN, Asked, Curve, Gap, Measurement, Outcome, Run
 from gan_lab.report.values import exact, fault, harmless
@@ -24,7 +24,6 @@ from gan_lab.runs import reader
 from gan_lab.storage.files import BrokenRecord, foreign_in
 from gan_lab.validation import is_whole
 
-_NOT_TRAINED = ("resume", "allowed_targets")  # of a configuration: how it was begun, not what
 _CLOCK = "time/train_seconds"
 
 T = TypeVar("T")
@@ -155,7 +154,7 @@ def _asked(settings: _Settings, result: dict[str, Any] | None, seed: int, gaps: 
         choices |= measured
     config, exactly = {}, {}
     for key, value in leaves(settings.config):
-        if key.partition(".")[0] in _NOT_TRAINED or value == {}:  # an empty block is as good as none
+        if key.partition(".")[0] in BESIDE or value == {}:  # an empty block is as good as none
             continue
         config[shown(key)] = harmless(value)
         exactly[shown(key)] = exact(value if shown(key) == key else [key, value])

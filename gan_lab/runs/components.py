@@ -8,7 +8,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from gan_lab.config.arguments import asked_for, fitted, named_by
-from gan_lab.config.checks import named_targets
+from gan_lab.config.leaves import named_targets
 from gan_lab.config.messages import blame
 from gan_lab.config.targets import check_kind, check_targets
 from gan_lab.datasets import Dataset, Request
@@ -44,6 +44,14 @@ def build(config: DictConfig, key: str, **arguments: Any) -> Any:
     if not node.get("_partial_", False):
         check_kind(key, made)
     return made
+
+
+def check_arguments(config: DictConfig, key: str) -> Any:
+    """The class that the node at ``key`` names; ConfigError for an argument that it does not take. Nothing is made."""
+    node: Any = OmegaConf.to_container(OmegaConf.select(config, key), resolve=False)
+    found = check_targets(named_targets(node, key), config.allowed_targets)
+    _fitted(node, key, found)
+    return found[f"{key}._target_"]
 
 
 def _fitted(node: Any, key: str, found: dict[str, Any]) -> Any:

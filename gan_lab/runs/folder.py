@@ -17,7 +17,7 @@ from gan_lab.config.hashing import config_hash
 from gan_lab.errors import CannotGoOn, ConfigError, shown
 from gan_lab.runs.configuration import RunConfiguration
 from gan_lab.runs.making import make_folder, refuse_full, remove_made
-from gan_lab.runs.reader import malformed_rows, read_curves, read_points, read_result, read_status
+from gan_lab.runs.reader import Point, malformed_rows, read_curves, read_points, read_result, read_status
 from gan_lab.storage.files import check_inside, named, remove_half_written, replacing, write_json
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,9 @@ class RunFolder:
         self.result_file = self.path / "result.json"
         self.metrics_file = self.path / "metrics.csv"
         self.times_file = self.path / "times.csv"
+        self.callbacks_file = self.path / "callbacks.csv"
         self.samples = self.path / "samples"
+        self.loggers = self.path / "loggers"
         self.checkpoints = self.path / "checkpoints"
         self.configuration = RunConfiguration(self.path / ".hydra")
         self.lock_file = self.path / ".lock"
@@ -170,7 +172,7 @@ class RunFolder:
         Checkpoints of later iterations are broken, and are renamed.
         """
         remove_half_written(self.path)
-        for file in (self.metrics_file, self.times_file):
+        for file in self._curves_files():
             if file.exists():
                 if lost := malformed_rows(file):
                     log.warning("gan-lab: warning: %s: rows that cannot be read are dropped: %d", shown(file), lost)
@@ -193,6 +195,17 @@ class RunFolder:
                 while broken.exists():  # from an earlier resume
                     broken = broken.with_name(f"{broken.name}.broken")
                 self.checkpoint(later).rename(broken)
+
+    def _curves_files(self) -> tuple[Path, ...]:
+        return self.metrics_file, self.times_file, self.callbacks_file
+
+    def points(self) -> list[Point]:
+        """Every point of every curve, of the clock's and of the callbacks' too."""
+        return [point for file in self._curves_files() for point in read_points(file)]
+
+    def pictures(self) -> dict[int, Path]:
+        """The pictures of samples by iteration."""
+        return {iteration: file for file, iteration in _iterations(self.samples, "png").items()}
 
     def last_point(self) -> int:
         """The last iteration in metrics.csv, 0 if it has no rows."""

@@ -6,8 +6,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from gan_lab.config.checks import leaves, within_budget
+from gan_lab.config.checks import within_budget
 from gan_lab.config.hashing import config_hash, without_later
+from gan_lab.config.leaves import leaves
 from gan_lab.errors import CannotGoOn, ConfigError
 from gan_lab.runs.folder import RunFolder
 
@@ -15,6 +16,8 @@ CHANGEABLE = (
     "trainer.accelerator",
     "trainer.devices",
     "trainer.num_nodes",
+    "trainer.profiler",
+    "trainer.enable_model_summary",
     "compile",
     "threads",
     "log_every",
@@ -26,6 +29,8 @@ CHANGEABLE = (
     "dataset.root",
     "dataset.path",
     "dataset.download",
+    "logger",
+    "callbacks",
 )
 """Keys, or blocks of keys, that do not change what is trained: where, how often it is looked at, where the data lie."""
 

@@ -14,6 +14,7 @@ from gan_lab.runs.making import make_folder, refuse_full, remove_made
 from gan_lab.storage.files import BrokenRecord, leads_out, read_json, write_json
 
 _LOCK = ".sweep.lock"
+_DEEPEST = 4  # folders between a sweep's and those of its runs: tuned sweeps sort them
 FINISHED = ("done", "diverged")
 """States of runs that would end the same if they were run again."""
 
@@ -146,6 +147,11 @@ class SweepFolder:
         others = ", ".join(f"{counts[state]} {state}" for state in sorted(counts) if state != "done")
         words = f"{counts['done']} of {planned} done" + (f", {others}" if others else "")
         return words + ("" if left is None else f"; about {_duration(left)} left")
+
+
+def sweep_around(run: Path) -> SweepFolder | None:
+    """The sweep that a run's folder lies in, or None."""
+    return next((SweepFolder(above) for above in run.parents[:_DEEPEST] if (above / "sweep.json").is_file()), None)
 
 
 def _is_plan(index: dict[str, Any]) -> bool:

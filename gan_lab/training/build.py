@@ -21,14 +21,15 @@ from gan_lab.callbacks import (
     Curves,
     Deadline,
     Evaluation,
+    GuestCurves,
     Pictures,
     ProgressBar,
     Randomness,
-    Selection,
     Signals,
     Stopwatch,
 )
-from gan_lab.config.checks import named_targets, within_budget
+from gan_lab.config.checks import within_budget
+from gan_lab.config.leaves import named_targets
 from gan_lab.config.messages import blame
 from gan_lab.config.targets import check_targets
 from gan_lab.datasets.batch import one_per_sample
@@ -57,13 +58,13 @@ from gan_lab.runs.resume import Start
 from gan_lab.runs.stop_signals import Stop
 from gan_lab.seeds import derive
 from gan_lab.training.compatibility import check_combination, check_labels, check_networks
+from gan_lab.training.guests import build_callbacks, build_profiler, build_trackers
 from gan_lab.training.runtime import check_devices
 from gan_lab.training.schedules import Decay, Schedule
+from gan_lab.training.selection import build_selection
 from gan_lab.training.warm_start import warm_start
 
 log = logging.getLogger(__name__)
-
-_EQUAL = ("matched", "equal_compute")  # protocols that promise equal budgets
 
 
 def build_module(
@@ -145,7 +146,7 @@ def averaging(config: DictConfig) -> Decay | None:
 
 
 def build_trainer(
-    config: DictConfig, callbacks: list[pl.Callback], checkpoint: dict[str, Any] | None = None
+    config: DictConfig, callbacks: list[pl.Callback], checkpoint: dict[str, Any] | None = None, **settings: Any
 ) -> pl.Trainer:
     """Lightning's trainer for exactly ``iterations`` steps; pictures, curves and checkpoints are the callbacks' work.
 
@@ -153,6 +154,7 @@ def build_trainer(
         config: the resolved configuration.
         callbacks: in the order in which they are called.
         checkpoint: what the checkpoint to go on from holds, if it has been loaded.
+        settings: further ones of Lightning's trainer.
     """
     processes = config.trainer.devices * config.trainer.num_nodes
     return build(
@@ -163,10 +165,10 @@ def build_trainer(
         max_epochs=-1,
         callbacks=callbacks,
         plugins=[AtomicCheckpointIO(checkpoint)],
-        logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
-        enable_model_summary=False,
+        enable_model_summary=config.trainer.get("enable_model_summary", False),
+        **settings,
     )
 
 
@@ -213,8 +215,10 @@ class Training:
         self.evaluator = build_evaluator(config, self.dataset)  # may train a classifier
         folder = request.folder if writes else None
         self.stopwatch = Stopwatch()
-        self.curves = Curves(folder, config.log_every, self.stopwatch, start.purge_step)
+        self.trackers = build_trackers(config, request.folder, self.stopwatch, writes)
+        self.curves = Curves(folder, config.log_every, self.stopwatch, start.purge_step, self.trackers)
         self.evaluation = Evaluation(self.evaluator, config.evaluation.every, self.curves, self.stopwatch)
+        self.selection = build_selection(request, self.dataset, self.evaluation)
         labels, columns = pictured_classes(config, self.dataset)
         asked = fixed_request(config, "samples", config.pictures.samples if columns is None else len(labels), labels)
         real, every = self.dataset.test[:2500], config.pictures.every
@@ -228,39 +232,34 @@ class Training:
             Deadline(config.budget.seconds, self.stopwatch),
             self.curves,
             self.evaluation,
-            *self._selection(request.folder, request.names["protocol"]),
+            *([] if self.selection is None else [self.selection]),
             Pictures(folder, asked, real, every, self.curves, self.stopwatch, columns),
             checkpoints,
             ProgressBar(f"{request.names['dataset']} {request.names['loss']}", self.curves),
             Signals(stop, checkpoints),
+            self.trackers,
         ]
+        self.trainer = self._trainer(request.folder, callbacks, start, checkpoint)
+
+    def _trainer(
+        self, folder: RunFolder, callbacks: list[Callback], start: Start, checkpoint: dict[str, Any] | None
+    ) -> pl.Trainer:
+        """Lightning's trainer with our callbacks and the user's.
+
+        The user's come before what saves an iteration, and after what prepares the first one.
+        """
+        guests = build_callbacks(self.config)
         if checkpoint is not None:
             check_callbacks(start.checkpoint, checkpoint, callbacks)
-        self.trainer = build_trainer(config, [*callbacks, AfterIterations(callbacks)], checkpoint)
-
-    def _selection(self, folder: RunFolder, protocol: str) -> list[Callback]:
-        """What selects by validation samples, if anything is selected."""
-        self.selection: Selection | None = None
-        if self.dataset.validation is not None:
-            stop = self.config.stop_early
-            if stop.metric is not None and protocol in _EQUAL:
-                log.warning(
-                    "gan-lab: warning: stop_early.metric=%s: with protocol=%s runs are to have equal budgets, and such "
-                    "that stop early have less",
-                    stop.metric, protocol,
-                )  # fmt: skip
-            self.selection = Selection(
-                folder,
-                build_evaluator(self.config, self.dataset.to_select_by()),
-                self.evaluation,
-                self.config.checkpoint.best,
-                stop.metric,
-                stop.patience,
-                stop.minimum_change,
-                self.curves,
-                self.stopwatch,
-            )
-        return [] if self.selection is None else [self.selection]
+        return build_trainer(
+            self.config,
+            [*callbacks, *guests, AfterIterations(callbacks)],
+            checkpoint,
+            logger=GuestCurves(self.curves, lambda: self.trainer) if guests else False,
+            log_every_n_steps=self.config.log_every,
+            profiler=build_profiler(self.config.trainer.get("profiler"), folder.path),
+            default_root_dir=str(folder.path),
+        )
 
     def fit(self, begin: Callable[[], None]) -> None:
         """Train to the end.

@@ -112,6 +112,7 @@ def _train(request: RunRequest, stop: Stop) -> float:
             _take_up(request, start, training.config.iterations)
         if training.warm_start is not None:
             folder.update_status(init_from=training.warm_start)
+        training.trackers.open(parameters)
 
     try:
         with assisted(training.trainer.strategy, partial(assist, request, start)):
@@ -125,6 +126,9 @@ def _train(request: RunRequest, stop: Stop) -> float:
         result["evaluations"] = folder.result()["evaluations"]
     training.curves.write_hyperparameters(parameters, result["metrics"])
     write_json(folder.result_file, result)
+    final = {f"final/{name}": value for name, value in result["metrics"].items()}
+    training.trackers.points(result["budget"]["iterations"], final)
+    training.trackers.close()
     return next(iter(result["metrics"].values()))
 
 

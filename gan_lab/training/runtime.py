@@ -48,6 +48,8 @@ def library_settings(trainer: DictConfig, threads: int | None, matmul_precision:
     levels = [library.level for library in libraries]
     for library in libraries:
         library.setLevel(logging.WARNING)  # their hints concern settings made here
+    summaries = logging.getLogger("pytorch_lightning.callbacks.model_summary")
+    summaries.setLevel(logging.INFO if trainer.get("enable_model_summary") else logging.NOTSET)
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"  # with Lightning's 1, every optimizer step looks for a driver
     precision, tf32 = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision(matmul_precision)

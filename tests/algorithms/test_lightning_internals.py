@@ -8,6 +8,7 @@ from torch.amp import GradScaler
 
 from gan_lab.algorithms.lightning_internals import (
     SKIPPED_HOOK,
+    batches_done,
     count_iteration,
     end_after_this_iteration,
     grad_scaler,
@@ -60,6 +61,20 @@ def test_global_step_and_max_steps_count_iterations():
     module, trainer = trained(max_steps=4)
     assert (module.calls, trainer.global_step) == (4, 4)
     assert module.weight.item() == -12  # three steps of size 1 each
+
+
+def test_batches_are_counted_after_the_last_hook_of_an_iteration():
+    seen = []
+
+    class Look(pl.Callback):
+        def on_train_batch_start(self, trainer, *arguments):
+            seen.append((batches_done(trainer), trainer.global_step))
+
+        def on_train_batch_end(self, trainer, *arguments):
+            seen.append((batches_done(trainer), trainer.global_step))
+
+    trained(max_steps=2, callbacks=[Look()])
+    assert seen == [(0, 0), (0, 1), (1, 1), (1, 2)]
 
 
 def test_training_ends_after_this_iteration():

@@ -14,7 +14,7 @@ from training_runs import SMALL, checkpoint, train_in
 from gan_lab.cli.evaluate import main as evaluate
 from gan_lab.cli.sample import main as sample
 from gan_lab.cli.train import main as gan_lab
-from gan_lab.config.checks import named_targets
+from gan_lab.config.leaves import named_targets
 from gan_lab.config.targets import check_kind, check_names, check_targets
 from gan_lab.errors import ConfigError
 from gan_lab.report.collect import read

@@ -16,7 +16,7 @@ from hydra.utils import get_class, get_method
 
 from gan_lab.cli.sample import main as sample
 from gan_lab.cli.train import main
-from gan_lab.config.checks import leaves
+from gan_lab.config.leaves import leaves
 from gan_lab.report.collect import read
 from gan_lab.report.render import write_report
 from gan_lab.runs.evaluate import evaluate_run

@@ -1,0 +1,87 @@
+"""Composing configurations, each checked as soon as it is composed."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import CachingConfigRepository
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf, flag_override
+
+from gan_lab.config.guests import check_typed
+from gan_lab.config.hydra_nodes import CHECKED, check_hydra
+from gan_lab.config.messages import USER_ERRORS, first_line
+from gan_lab.errors import ConfigError
+
+
+class CheckedLoader(ConfigLoaderImpl):
+    """Composes configurations that allow themselves nothing and tell Hydra to run no foreign code.
+
+    Args:
+        config_search_path: where the YAML lies.
+        allowed: the packages that the user has typed into ``allowed_targets``; no YAML can add to them.
+        given: what the user has typed.
+    """
+
+    def __init__(self, config_search_path: ConfigSearchPath, allowed: list[str], given: Sequence[Override]) -> None:
+        super().__init__(config_search_path=config_search_path)
+        self.allowed = allowed
+        self.given = given
+        self.typed = [one.key_or_group for one in given if one.is_hydra_override()]
+
+    def load_configuration(self, *arguments: Any, **keywords: Any) -> DictConfig:
+        """As Hydra's.
+
+        Raises:
+            ConfigError: for a configuration that is refused.
+        """
+        try:
+            config = super().load_configuration(*arguments, **keywords)
+        except USER_ERRORS:
+            raise
+        except (ValueError, OSError, AttributeError) as error:  # Hydra takes for granted that files have the right form
+            if str(error).startswith("Config group override"):
+                raise ConfigError("a group: expected the name of an option, such as loss=lsgan") from error
+            raise ConfigError(
+                f"--config-name or a file that it names: {first_line(error)}: expected a mapping of keys, whose "
+                "defaults are a list, such as [train, _self_]"
+            ) from error
+        if missing := [key for key in ("model", "loss", "dataset", "allowed_targets") if key not in config]:
+            name = arguments[0] if arguments else keywords["config_name"]
+            raise ConfigError(
+                f"--config-name {name}: it has no '{missing[0]}': expected it to begin with defaults: [train, _self_]"
+            )
+        if (allowed := list(config.get("allowed_targets") or [])) != self.allowed:
+            raise ConfigError(
+                f"allowed_targets={allowed}: expected on the command line alone, where a person "
+                "has typed it; a configuration cannot allow itself anything"
+            )
+        with flag_override(config, "readonly", False):
+            config.allowed_targets = self.allowed  # it may have been an interpolation, of another value next time
+        check_hydra(OmegaConf.masked_copy(config.hydra, CHECKED), self.allowed, self.typed)
+        check_typed(config, self.given)
+        return config
+
+    def _process_config_searchpath(self, config_name: str | None, *arguments: Any) -> None:
+        """As Hydra's, which imports the modules that ``pkg://`` names."""
+        repository: Any = arguments[-1]
+        loaded = None if config_name is None else repository.load_config(config_path=config_name)
+        if "hydra.searchpath" not in self.typed:
+            of_file = loaded.config if loaded is not None and OmegaConf.is_dict(loaded.config) else OmegaConf.create()
+            named = [OmegaConf.select(of_file, "hydra.searchpath")]
+            named += [one.value() for one in arguments[0] if one.key_or_group == "hydra.searchpath"]  # a sweeper's
+            if found := [one for one in named if one is not None]:
+                raise ConfigError(f"hydra.searchpath={found[0]}: expected on the command line alone, or --config-dir")
+        super()._process_config_searchpath(config_name, *arguments)
+
+    def get_group_options(self, group_name: str, *arguments: Any, **keywords: Any) -> list[str]:
+        """As Hydra's, which copies every YAML that it has read for each group; ``--help`` asks for a hundred groups."""
+        if keywords or len(arguments) > 1:
+            return super().get_group_options(group_name, *arguments, **keywords)
+        return self._groups.get_group_options(group_name, *arguments)
+
+    @cached_property
+    def _groups(self) -> CachingConfigRepository:
+        return self._parse_overrides_and_create_caching_repo(None, [])[1]
