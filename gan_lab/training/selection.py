@@ -26,8 +26,8 @@ def build_selection(request: RunRequest, dataset: Dataset, evaluation: Evaluatio
     stop = config.stop_early
     if stop.metric is not None and protocol in _EQUAL:
         log.warning(
-            "gan-lab: warning: stop_early.metric=%s: with protocol=%s runs are to have equal budgets, and such that stop "
-            "early have less",
+            "gan-lab: warning: stop_early.metric=%s: with protocol=%s runs are to have equal budgets, and such that "
+            "stop early have less",
             stop.metric,
             protocol,
         )
