@@ -28,7 +28,7 @@ from gan_lab.cli import evaluate, export, report, sample, train
 from gan_lab.cli.arguments import folders_and_rest, parse
 from gan_lab.config.checks import check
 from gan_lab.errors import ConfigError
-from gan_lab.runs.components import build_dataset
+from gan_lab.runs.components import build_dataset, build_discriminator
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -238,6 +238,22 @@ def test_the_network_that_the_pages_add(users_folder):
     assert generator(torch.zeros(2, 3)).shape == (2, 1, 8, 8)
     discriminator = instantiate(config.model.discriminator, sample_shape=(1, 8, 8))
     assert discriminator(torch.zeros(2, 1, 8, 8)).shape == (2,)
+
+
+@pytest.mark.parametrize(("loss", "norm"), [("sngan", "none"), ("hinge", "none"), ("sngan", "batch")])
+def test_recipes_do_not_mind_a_discriminator_without_their_settings(users_folder, loss, norm):
+    """sngan sets norm=none, for which a network without the argument has no use; norm=batch it cannot give."""
+    (users_folder / "my_plain.py").write_text(
+        "from torch import nn\n\n\nclass Plain(nn.Sequential):\n    def __init__(self, sample_shape):\n"
+        "        super().__init__(nn.Flatten(), nn.Linear(64, 1), nn.Flatten(0))\n"
+    )
+    config = composed_and_checked([f"loss={loss}", "model=mlp", "allowed_targets=[my_plain]"])
+    config.model.discriminator = {"_target_": "my_plain.Plain", "norm": norm}
+    if norm == "none":
+        assert build_discriminator(config, (1, 8, 8))(torch.zeros(2, 1, 8, 8)).shape == (2,)
+    else:
+        with pytest.raises(ConfigError, match=r"^model.discriminator.norm: there is no key 'norm' in model.discr"):
+            build_discriminator(config, (1, 8, 8))
 
 
 def test_the_dataset_that_the_page_on_data_adds(users_folder, monkeypatch):

@@ -19,6 +19,7 @@ from gan_lab.models.latents import Prior
 from gan_lab.models.packing import packed_shape
 from gan_lab.seeds import derive
 
+_ASKS_NOTHING = {"norm": "none", "attention": False}  # by recipes, of discriminators that may lack such an argument
 _VALIDATION = 0.1  # of the training samples, if the dataset's block does not say
 
 
@@ -72,7 +73,9 @@ def _fitted(node: Any, key: str, found: dict[str, Any]) -> Any:
     made = found.get(f"{key}._target_")
     if made is None:
         return block
-    aside = _reading(made, block) if key == "dataset" else {}
+    aside = set(_reading(made, block)) if key == "dataset" else set()
+    if key == "model.discriminator":
+        aside = {name for name, nothing in _ASKS_NOTHING.items() if block.get(name) == nothing} - named_by(made)
     return fitted(key, made, {name: value for name, value in block.items() if name not in aside})
 
 
