@@ -34,7 +34,7 @@ def signals(
     real, fake = real[:count], fake[:count]
     within = {}
     if real_labels is not None and fake_labels is not None:
-        within["class_diversity"] = _class_diversity(real, fake, real_labels[:count], fake_labels[:count])
+        within = _within_classes(real, fake, real_labels[:count], fake_labels[:count])
     near = _DUPLICATE * neighbour_radii(real, 1).median()
     k = min(_NEIGHBOURS, count - 1)
     crowds = fakes_in_balls(real, fake, k).clamp(max=_CROWD * k)
@@ -46,12 +46,12 @@ def signals(
     }
 
 
-def _class_diversity(real: Tensor, fake: Tensor, real_labels: Tensor, fake_labels: Tensor) -> float:
-    """The mean over classes of the diversity of their samples, without classes whose real samples do not differ."""
+def _within_classes(real: Tensor, fake: Tensor, real_labels: Tensor, fake_labels: Tensor) -> dict[str, float]:
+    """``class_diversity``, without classes whose real samples do not differ; nothing if no class is left."""
     ratios = []
     for of_class in real_labels.unique():
         reals = real[(real_labels == of_class).to(real.device)]
         fakes = fake[(fake_labels == of_class).to(fake.device)]
         if min(len(reals), len(fakes)) > 1 and (distance := mean_distance(reals)) > 0:
             ratios.append(mean_distance(fakes) / distance)
-    return sum(ratios) / len(ratios) if ratios else float("nan")
+    return {"class_diversity": sum(ratios) / len(ratios)} if ratios else {}

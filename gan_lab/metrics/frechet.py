@@ -94,3 +94,16 @@ def frechet_distance(first: Moments, second: Moments) -> float:
     shift = (first.mean - second.mean).square().sum()
     distance = shift + covariance.trace() + other.trace() - 2 * cross
     return max(distance.item(), 0.0)  # rounding can give −1e-15 for equal sets
+
+
+def frechet_distance_of_few(first: Tensor, second: Tensor) -> float:
+    """`frechet_distance` of two sets of features, ``[N, d]`` and ``[M, d]``, quick where N and M are below d.
+
+    With X and Y the centred features over √(N − 1) and √(M − 1), tr(Σ₁Σ₂)^½ is the sum of the singular values of XYᵀ.
+    """
+    sides = [features.double() for features in (first, second)]
+    centred = [(features - features.mean(0)) / (len(features) - 1) ** 0.5 for features in sides]
+    cross = torch.linalg.svdvals(centred[0] @ centred[1].T).sum()
+    shift = (sides[0].mean(0) - sides[1].mean(0)).square().sum()
+    distance = shift + sum(features.square().sum() for features in centred) - 2 * cross
+    return max(distance.item(), 0.0)

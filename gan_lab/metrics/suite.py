@@ -16,7 +16,7 @@ from gan_lab.errors import ConfigError, NotFinite, closest
 from gan_lab.metric_names import feature_metric
 from gan_lab.metrics.classes import class_histogram, classifier_score, predicted_classes
 from gan_lab.metrics.extractors import Extractor
-from gan_lab.metrics.frechet import Moments, frechet_distance
+from gan_lab.metrics.frechet import Moments, frechet_distance, frechet_distance_of_few
 from gan_lab.metrics.kernel import kernel_distance
 from gan_lab.metrics.measures import Measures, Side
 from gan_lab.metrics.modes import class_ceiling, mixture_ceiling, mode_coverage
@@ -177,8 +177,10 @@ class Comparison:
             sides = [side.features[(_labels(side) == of_class).to(side.features.device)] for side in (real, fake)]
             count = min(map(len, sides))
             if count > 1:
-                distances.append(frechet_distance(*(Moments.of(features[:count]) for features in sides)))
-        return self._named({"intra_fd": sum(distances) / len(distances) if distances else float("nan")})
+                few = [features[:count] for features in sides]
+                whole = count > few[0].shape[1]
+                distances.append(frechet_distance(*map(Moments.of, few)) if whole else frechet_distance_of_few(*few))
+        return self._named({"intra_fd": sum(distances) / len(distances)})
 
     # ---- what the metrics need of the dataset ----
 

@@ -14,7 +14,6 @@ from gan_lab.config.targets import check_kind, check_targets
 from gan_lab.datasets import Dataset, Request
 from gan_lab.datasets.of_torch import READING, of_torch, repeatable
 from gan_lab.errors import ConfigError
-from gan_lab.metrics import Classifier, Comparison, Evaluator, Extractor, Measures, RealSets, as_extractor
 from gan_lab.models.latents import Prior
 from gan_lab.models.packing import packed_shape
 from gan_lab.seeds import derive
@@ -75,6 +74,11 @@ def _fitted(node: Any, key: str, found: dict[str, Any]) -> Any:
         return block
     aside = set(_reading(made, block)) if key == "dataset" else set()
     if key == "model.discriminator":
+        if "conditioning" in block and "conditioning" not in named_by(made):
+            raise ConfigError(
+                f"{key}.conditioning={block['conditioning']}: {made.__name__} looks at no labels; expected "
+                "conditional=none, or a model that takes labels, such as dcgan, mlp, sngan_cnn or sngan_resnet"
+            )
         aside = {name for name, nothing in _ASKS_NOTHING.items() if block.get(name) == nothing} - named_by(made)
     return fitted(key, made, {name: value for name, value in block.items() if name not in aside})
 
@@ -155,6 +159,7 @@ def build_generator(
         class_counts: number of training samples of each class; None if they have none.
     """
     settings = {"latent_dim": config.latent_dim, "sample_shape": sample_shape, **_classes(config, class_counts)}
+    _check_given(config, "model.generator")
     return _network(build(config, "model.generator", **settings))
 
 
@@ -164,7 +169,16 @@ def build_discriminator(
     """The configured discriminator, of packs of samples of this shape; the arguments are as of `build_generator`."""
     packed = packed_shape(sample_shape, config.model.packing)
     settings = {"sample_shape": packed, **_classes(config, class_counts)}
+    _check_given(config, "model.discriminator")
     return _network(build(config, "model.discriminator", **settings))
+
+
+def _check_given(config: DictConfig, key: str) -> None:
+    """Raise ConfigError for an argument of one of gan_lab's networks that follows from other keys."""
+    node = OmegaConf.select(config, key)
+    for name, source in (("latent_dim", "latent_dim"), ("sample_shape", "the dataset"), ("classes", "conditional")):
+        if name in node and node._target_.startswith("gan_lab."):
+            raise ConfigError(f"{key}.{name}={node[name]}: expected none, as it follows from {source}")
 
 
 def _classes(config: DictConfig, class_counts: Sequence[int] | None) -> dict[str, int]:
@@ -184,7 +198,7 @@ def classes(config: DictConfig, class_counts: Sequence[int] | None) -> int | Non
         raise ConfigError(
             f"conditional={config.conditional}: expected none, as the dataset has no label for each sample"
         )
-    if len(class_counts) < 2:
+    if sum(count > 0 for count in class_counts) < 2:
         raise ConfigError(f"conditional={config.conditional}: expected none, as all samples are of one class")
     return len(class_counts)
 
@@ -237,61 +251,3 @@ def statistics_requests(config: DictConfig, class_counts: Sequence[int] | None) 
         generator = torch.Generator().manual_seed(derive(config.seed, "statistics/labels"))
         labels = torch.multinomial(torch.tensor(class_counts).double(), 6400, replacement=True, generator=generator)
     return fixed_request(config, "statistics", 6400, labels).split(64)
-
-
-def build_evaluator(config: DictConfig, dataset: Dataset) -> Evaluator:
-    """The evaluator, whose latents depend on the seed alone; its labels are those of the samples compared with."""
-    extractor = build_extractor(config.evaluation, config.allowed_targets)
-    real = RealSets.of(dataset, config.evaluation.samples, extractor.learns)
-    count = len(real.reference)
-    evaluation = config.evaluation.copy()
-    if config.conditional == "none" and (wrong := {"class_accuracy", "intra_fd"}.intersection(evaluation.metrics)):
-        raise ConfigError(
-            f"evaluation.metrics: {min(wrong)} takes a generator that is given labels; expected conditional=projection "
-            "or another way"
-        )
-    if config.conditional != "none":
-        evaluation.metrics = [*evaluation.metrics, *_of_classes(extractor, evaluation.metrics)]
-    comparison = build_comparison(evaluation, extractor, real.learned, count, config.trainer.accelerator)
-    return Evaluator(dataset, real, comparison, fixed_request(config, "evaluation", count, real.labels))
-
-
-def _of_classes(extractor: Extractor, metrics: Sequence[str]) -> list[str]:
-    """The metrics that every run with labels gets, beside those that are asked for."""
-    wanted = ["class_accuracy", "intra_fd"] if isinstance(extractor, Classifier) else ["intra_fd"]
-    return [name for name in wanted if name not in metrics]
-
-
-def build_extractor(evaluation: DictConfig, allowed: Sequence[str]) -> Extractor:
-    """The configured extractor, not yet prepared.
-
-    Args:
-        evaluation: the configuration's block.
-        allowed: as in `gan_lab.config.targets`.
-    """
-    with torch.random.fork_rng():
-        torch.manual_seed(0)  # a user's extractor may draw its weights: always the same ones, and none of training's
-        module = build(OmegaConf.create({"evaluation": evaluation, "allowed_targets": allowed}), "evaluation.extractor")
-    settings = OmegaConf.to_container(evaluation.extractor, resolve=True)
-    assert isinstance(settings, dict)
-    return as_extractor(module, settings)
-
-
-def build_comparison(
-    evaluation: DictConfig, extractor: Extractor, dataset: Dataset, size: int, accelerator: str = "auto"
-) -> Comparison:
-    """What is measured, and by which extractor.
-
-    Args:
-        evaluation: the configuration's block.
-        extractor: learns from the dataset's training samples, if it learns.
-        dataset: has the modes and classes.
-        size: of the sets that will be compared.
-        accelerator: the trainer's; unless it is cpu, a CUDA GPU is used if there is one. Other GPUs lack float64.
-
-    Raises:
-        ConfigError: if there are too few samples for a metric, or nothing to measure it by.
-    """
-    measures = Measures(tuple(evaluation.metrics), evaluation.k, evaluation.kid_subsets, evaluation.kid_subset_size)
-    device = torch.device("cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu")
-    return Comparison(dataset, extractor, measures, device, size)

@@ -21,8 +21,9 @@ from gan_lab.errors import CannotGoOn, ConfigError, NotFinite, shown
 from gan_lab.metrics import signals
 from gan_lab.metrics.evaluator import DEFINITION
 from gan_lab.runs.checkpoints import load_generator
-from gan_lab.runs.components import build_comparison, build_dataset, build_evaluator, build_extractor, keeps_average
+from gan_lab.runs.components import build_dataset, keeps_average
 from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.measuring import build_comparison, build_evaluator, build_extractor
 
 log = logging.getLogger(__name__)
 

@@ -85,13 +85,17 @@ def _classes(
         if labels is not None:
             raise ConfigError(f"class={_listed(labels)}: the run's generator takes no labels; expected none")
         return None
-    count = len(load_checkpoint(folder.last_checkpoint).get("class_counts") or [])
-    if not count:
+    counts = load_checkpoint(folder.last_checkpoint).get("class_counts") or []
+    known = [label for label, count in enumerate(counts) if count]
+    if not known:
         raise ConfigError(f"{folder.last_checkpoint}: it lacks the number of classes; expected a newer checkpoint")
     if labels is None:
-        return torch.arange(count)
-    if not labels or not all(is_whole(label) and 0 <= label < count for label in labels):
-        raise ConfigError(f"class={_listed(labels)}: expected classes from 0 to {count - 1}, such as 3 or [0,1]")
+        return torch.tensor(known)
+    if not labels or not all(is_whole(label) and label in known for label in labels):
+        gaps = "" if len(known) == len(counts) else ", of which there were samples to train on"
+        raise ConfigError(
+            f"class={_listed(labels)}: expected classes from 0 to {len(counts) - 1}{gaps}, such as 3 or [0,1]"
+        )
     return torch.tensor(labels)
 
 

@@ -44,7 +44,6 @@ from gan_lab.runs.components import (
     build,
     build_dataset,
     build_discriminator,
-    build_evaluator,
     build_generator,
     classes,
     fixed_request,
@@ -53,6 +52,7 @@ from gan_lab.runs.components import (
     statistics_requests,
 )
 from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.measuring import build_evaluator
 from gan_lab.runs.request import RunRequest
 from gan_lab.runs.resume import Start
 from gan_lab.runs.stop_signals import Stop
@@ -175,14 +175,21 @@ def build_trainer(
 def pictured_classes(config: DictConfig, dataset: Dataset) -> tuple[Any, int | None]:
     """The labels of the pictures' samples, and the images in a row: with labels each row is of one class.
 
+    Of more classes than half the samples, one sample each is drawn, in a grid about as wide as high.
+
     Without, the labels are those of held-out samples, for generators that take some all the same; None if there are
     none.
     """
     count = classes(config, dataset.class_counts)
     if count is None:
         return one_per_sample(dataset.test_labels), None
-    columns = max(1, config.pictures.samples // count)
-    return torch.arange(min(count, config.pictures.samples)).repeat_interleave(columns), columns
+    assert dataset.class_counts is not None
+    known = torch.tensor([label for label, samples in enumerate(dataset.class_counts) if samples])
+    columns = config.pictures.samples // len(known)
+    if columns > 1:
+        return known.repeat_interleave(columns), columns
+    spread = torch.linspace(0, len(known) - 1, min(len(known), config.pictures.samples)).round().long()
+    return known[spread], None
 
 
 class Training:
@@ -220,7 +227,8 @@ class Training:
         self.evaluation = Evaluation(self.evaluator, config.evaluation.every, self.curves, self.stopwatch)
         self.selection = build_selection(request, self.dataset, self.evaluation)
         labels, columns = pictured_classes(config, self.dataset)
-        asked = fixed_request(config, "samples", config.pictures.samples if columns is None else len(labels), labels)
+        count = config.pictures.samples if config.conditional == "none" else len(labels)
+        asked = fixed_request(config, "samples", count, labels)
         real, every = self.dataset.test[:2500], config.pictures.every
         saved = config.checkpoint
         checkpoints = Checkpoints(

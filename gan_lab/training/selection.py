@@ -4,7 +4,7 @@ import logging
 
 from gan_lab.callbacks import Evaluation, Selection
 from gan_lab.datasets import Dataset
-from gan_lab.runs.components import build_evaluator
+from gan_lab.runs.measuring import build_evaluator
 from gan_lab.runs.request import RunRequest
 
 log = logging.getLogger(__name__)

@@ -9,10 +9,14 @@ from training_runs import SMALL, checkpoint, killed, train_in, unequal, weights_
 from gan_lab.cli.sample import main as sample_main
 from gan_lab.cli.train import main
 from gan_lab.config.hashing import hash_of
+from gan_lab.datasets import Dataset
 from gan_lab.errors import ConfigError
+from gan_lab.metrics import signals
+from gan_lab.metrics.frechet import Moments, frechet_distance, frechet_distance_of_few
 from gan_lab.runs.components import classes
+from gan_lab.runs.measuring import build_evaluator
 from gan_lab.runs.sample import sample
-from gan_lab.training.build import build_module
+from gan_lab.training.build import build_module, pictured_classes
 from gan_lab.training.schedules import Decay
 
 WAYS = ["concat", "projection", "auxiliary", "per_class"]
@@ -107,7 +111,10 @@ def test_metrics_of_classes_against_their_definitions():
     ("words", "sentence"),
     [
         (["conditional=projection", "model=infogan"],
-         "model.discriminator.conditioning: there is no key 'conditioning' in model.discriminator; "),
+         "model.discriminator.conditioning=projection: InfoGANDiscriminator looks at no labels; expected cond"),
+        (["+model.generator.classes=5"], "model.generator.classes=5: expected none, as it follows from conditional"),
+        (["+model.discriminator.sample_shape=[3]"],
+         "model.discriminator.sample_shape=[3]: expected none, as it follows from the dataset"),
         (["conditional=auxiliary", "model.discriminator.conditioning=none"],
          "loss.penalties.classification: expected a discriminator that classifies, such as conditional=auxiliary "),
         (["model.discriminator.conditioning=auxiliary"],
@@ -133,12 +140,50 @@ def test_refusals(monkeypatch, tmp_path, words, sentence):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_distance_within_classes_takes_pairs(composed):
+    """Of 60 classes with one held-out sample each, nothing is measured within a class, and nothing is not a number."""
+    labels = torch.arange(120) % 60
+    points = torch.randn(120, 3, generator=torch.Generator().manual_seed(0))
+    few = Dataset(points[:60], labels[:60], points[60:], labels[60:], "few")
+    words = ["conditional=concat", "evaluation/extractor=points", "evaluation.metrics=[prdc]", "evaluation.samples=60"]
+    evaluator = build_evaluator(composed(*SMALL, *words), few)
+    assert "intra_fd_points" not in evaluator.floor
+    asked = composed(*SMALL, *words, "evaluation.metrics=[intra_fd]")
+    with pytest.raises(ConfigError, match=r"^evaluation.metrics: intra_fd takes at least two held-out and two"):
+        build_evaluator(asked, few)
+    assert "class_diversity" not in signals(points[:60], points[60:], labels[:60], labels[60:])
+
+
+def test_the_distance_of_few_features_is_that_of_their_moments():
+    draw = torch.Generator().manual_seed(0)
+    for count, dimensions in ((5, 30), (30, 5), (2, 3)):
+        one, other = torch.randn(count, dimensions, generator=draw), 2 + torch.randn(count, dimensions, generator=draw)
+        whole = frechet_distance(Moments.of(one), Moments.of(other))
+        assert frechet_distance_of_few(one, other) == pytest.approx(whole, rel=1e-6)
+    assert frechet_distance_of_few(one, one) == pytest.approx(0, abs=1e-9)
+
+
+def test_pictures_of_many_classes_and_of_classes_without_samples(composed):
+    def of(labels, samples):
+        data = Dataset(torch.zeros(len(labels), 2).add(torch.arange(len(labels))[:, None]), labels, torch.eye(2),
+                       torch.tensor([0, 1]), "x")  # fmt: skip
+        drawn, columns = pictured_classes(composed("conditional=concat", f"pictures.samples={samples}"), data)
+        return drawn.tolist(), columns
+
+    assert of(torch.tensor([0, 5, 9]), 7) == ([0, 0, 5, 5, 9, 9], 2)  # none of classes that were never trained
+    assert of(torch.arange(5), 7) == ([0, 1, 2, 3, 4], None)
+    assert of(torch.arange(101), 5) == ([0, 25, 50, 75, 100], None)
+
+
 def test_data_without_labels_are_refused(composed):
     config = composed(*SMALL, "conditional=projection")
     with pytest.raises(ConfigError, match=r"^conditional=projection: expected none, as the dataset has no label for"):
         classes(config, None)
-    with pytest.raises(ConfigError, match=r"^conditional=projection: expected none, as all samples are of one class"):
-        classes(config, [8])
+    for counts in ([8], [0, 0, 8]):
+        with pytest.raises(
+            ConfigError, match=r"^conditional=projection: expected none, as all samples are of one class"
+        ):
+            classes(config, counts)
     assert (classes(config, [4, 4]), classes(composed(*SMALL), [4, 4])) == (2, None)
 
 

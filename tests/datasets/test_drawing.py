@@ -17,7 +17,8 @@ from gan_lab.datasets.dataset import to_model_range
 from gan_lab.datasets.drawing import PLAIN, Drawing
 from gan_lab.errors import ConfigError
 from gan_lab.metrics.evaluator import RealSets
-from gan_lab.runs.components import build_dataset, build_evaluator
+from gan_lab.runs.components import build_dataset
+from gan_lab.runs.measuring import build_evaluator
 from gan_lab.runs.resume import changes_since
 
 FLIP, NOISE = Drawing(flip=True), Drawing(dequantise=True)

@@ -20,7 +20,7 @@ from gan_lab.metrics import (
 )
 from gan_lab.metrics.measures import Side
 from gan_lab.models import MLPGenerator
-from gan_lab.runs.components import build_evaluator
+from gan_lab.runs.measuring import build_evaluator
 
 CPU = torch.device("cpu")
 ALL = ("fd", "kid", "prdc", "score", "classes")

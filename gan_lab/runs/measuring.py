@@ -1,0 +1,83 @@
+"""What measures a run's generator, from the configuration."""
+
+from collections.abc import Sequence
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from gan_lab.datasets import Dataset
+from gan_lab.errors import ConfigError
+from gan_lab.metrics import Classifier, Comparison, Evaluator, Extractor, Measures, RealSets, as_extractor
+from gan_lab.runs.components import build, fixed_request
+
+
+def build_evaluator(config: DictConfig, dataset: Dataset) -> Evaluator:
+    """The evaluator, whose latents depend on the seed alone; its labels are those of the samples compared with."""
+    extractor = build_extractor(config.evaluation, config.allowed_targets)
+    real = RealSets.of(dataset, config.evaluation.samples, extractor.learns)
+    count = len(real.reference)
+    evaluation = config.evaluation.copy()
+    if config.conditional == "none" and (wrong := {"class_accuracy", "intra_fd"}.intersection(evaluation.metrics)):
+        raise ConfigError(
+            f"evaluation.metrics: {min(wrong)} takes a generator that is given labels; expected conditional=projection "
+            "or another way"
+        )
+    if config.conditional != "none":
+        if "intra_fd" in evaluation.metrics and not _has_pairs(real):
+            raise ConfigError(
+                "evaluation.metrics: intra_fd takes at least two held-out and two training samples of a class; "
+                "expected more samples, or no intra_fd"
+            )
+        evaluation.metrics = [*evaluation.metrics, *_of_classes(extractor, evaluation.metrics, _has_pairs(real))]
+    comparison = build_comparison(evaluation, extractor, real.learned, count, config.trainer.accelerator)
+    return Evaluator(dataset, real, comparison, fixed_request(config, "evaluation", count, real.labels))
+
+
+def _has_pairs(real: RealSets) -> bool:
+    """Whether some class has two samples in both sets of real samples, so that distances within it can be measured."""
+    if real.labels is None or real.other_labels is None:
+        return False
+    several = [set((labels.bincount() > 1).nonzero().flatten().tolist()) for labels in (real.labels, real.other_labels)]
+    return bool(several[0] & several[1])
+
+
+def _of_classes(extractor: Extractor, metrics: Sequence[str], pairs: bool) -> list[str]:
+    """The metrics that every run with labels gets, beside those that are asked for."""
+    wanted = ["class_accuracy"] if isinstance(extractor, Classifier) else []
+    wanted += ["intra_fd"] if pairs else []
+    return [name for name in wanted if name not in metrics]
+
+
+def build_extractor(evaluation: DictConfig, allowed: Sequence[str]) -> Extractor:
+    """The configured extractor, not yet prepared.
+
+    Args:
+        evaluation: the configuration's block.
+        allowed: as in `gan_lab.config.targets`.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(0)  # a user's extractor may draw its weights: always the same ones, and none of training's
+        module = build(OmegaConf.create({"evaluation": evaluation, "allowed_targets": allowed}), "evaluation.extractor")
+    settings = OmegaConf.to_container(evaluation.extractor, resolve=True)
+    assert isinstance(settings, dict)
+    return as_extractor(module, settings)
+
+
+def build_comparison(
+    evaluation: DictConfig, extractor: Extractor, dataset: Dataset, size: int, accelerator: str = "auto"
+) -> Comparison:
+    """What is measured, and by which extractor.
+
+    Args:
+        evaluation: the configuration's block.
+        extractor: learns from the dataset's training samples, if it learns.
+        dataset: has the modes and classes.
+        size: of the sets that will be compared.
+        accelerator: the trainer's; unless it is cpu, a CUDA GPU is used if there is one. Other GPUs lack float64.
+
+    Raises:
+        ConfigError: if there are too few samples for a metric, or nothing to measure it by.
+    """
+    measures = Measures(tuple(evaluation.metrics), evaluation.k, evaluation.kid_subsets, evaluation.kid_subset_size)
+    device = torch.device("cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu")
+    return Comparison(dataset, extractor, measures, device, size)
