@@ -176,7 +176,7 @@ def build_discriminator(
 def _check_given(config: DictConfig, key: str) -> None:
     """Raise ConfigError for an argument of one of gan_lab's networks that follows from other keys."""
     node = OmegaConf.select(config, key)
-    for name, source in (("latent_dim", "latent_dim"), ("sample_shape", "the dataset"), ("classes", "conditional")):
+    for name, source in (("latent_dim", "latent_dim"), ("sample_shape", "the dataset")):
         if name in node and node._target_.startswith("gan_lab."):
             raise ConfigError(f"{key}.{name}={node[name]}: expected none, as it follows from {source}")
 

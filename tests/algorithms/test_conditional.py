@@ -112,7 +112,6 @@ def test_metrics_of_classes_against_their_definitions():
     [
         (["conditional=projection", "model=infogan"],
          "model.discriminator.conditioning=projection: InfoGANDiscriminator looks at no labels; expected cond"),
-        (["+model.generator.classes=5"], "model.generator.classes=5: expected none, as it follows from conditional"),
         (["+model.discriminator.sample_shape=[3]"],
          "model.discriminator.sample_shape=[3]: expected none, as it follows from the dataset"),
         (["conditional=auxiliary", "model.discriminator.conditioning=none"],
