@@ -4,14 +4,13 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
-from pytorch_lightning.loggers import Logger
 
-from gan_lab.callbacks.trackers import Points, Tracker
+from gan_lab.callbacks.trackers import NamedTracker, Points
 from gan_lab.errors import shown
 from gan_lab.storage.files import check_inside
 
@@ -23,36 +22,19 @@ _LONGEST = 250  # letters of a parameter, to which Lightning cuts it
 _SECONDS = 5.0  # between requests: one takes as long as many iterations of small networks
 
 
-class MLflowTracker(Tracker):
+class MLflowTracker(NamedTracker):
     """Points are metrics at step = iteration, written every few seconds and before each checkpoint.
 
     When a run goes on, the run there does too: MLflow is asked which points it has.
 
     Args:
-        name: see `Tracker`.
-        folder: see `Tracker`.
-        make: see `Tracker`.
-        block: the logger's in the configuration.
-        run: the name that the run gets there.
         home: the folder of the database: the tracker's, or one in the sweep's folder.
-        group: the sweep's name, if the run is one of a sweep.
+        settings: those of `NamedTracker`.
     """
 
-    def __init__(
-        self,
-        name: str,
-        folder: Path,
-        make: Callable[..., Logger],
-        block: Mapping[str, Any],
-        run: str,
-        home: Path,
-        group: str | None,
-    ) -> None:
-        super().__init__(name, folder, make)
-        self.block = block
-        self.run_name = run
+    def __init__(self, home: Path, *settings: Any) -> None:
+        super().__init__(*settings)
         self.home = home
-        self.group = group
         self._held: list[Any] = []  # points that are not sent yet
         self._sent_at = time.monotonic()
 

@@ -107,6 +107,33 @@ class LocalTracker(Tracker):
                 add("samples", np.asarray(image), iteration, dataformats="HWC")
 
 
+class NamedTracker(Tracker):
+    """A logger of a place that keeps runs by their names and groups.
+
+    Args:
+        name: see `Tracker`.
+        folder: see `Tracker`.
+        make: see `Tracker`.
+        block: the logger's in the configuration.
+        run: the name that the run gets there.
+        group: the sweep's name, if the run is one of a sweep.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        make: Callable[..., Logger],
+        block: Mapping[str, Any],
+        run: str,
+        group: str | None,
+    ) -> None:
+        super().__init__(name, folder, make)
+        self.block = block
+        self.run_name = run
+        self.group = group
+
+
 class Trackers(Callback):
     """All trackers of a run.
 

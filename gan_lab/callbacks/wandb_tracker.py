@@ -4,13 +4,10 @@ import logging
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pytorch_lightning.loggers import Logger
-
-from gan_lab.callbacks.trackers import Points, Tracker
+from gan_lab.callbacks.trackers import NamedTracker, Points
 
 _EXITS = {"success": 0, "failed": 1, "interrupted": 130}
 _LONGEST_WAIT = 300  # seconds for what is not uploaded yet when a run ends
@@ -24,35 +21,14 @@ _SETTINGS: dict[str, Any] = {
 }
 
 
-class WandbTracker(Tracker):
+class WandbTracker(NamedTracker):
     """Points are rows of W&B's history, at W&B's step = iteration.
 
     Offline, the files are written anew when a run goes on, under the same run id: `wandb sync` sends one run. Online,
     the run goes on; W&B has the points before its own next step already, and takes no others there.
-
-    Args:
-        name: see `Tracker`.
-        folder: see `Tracker`.
-        make: see `Tracker`.
-        block: the logger's in the configuration.
-        run: the name that the run gets there.
-        group: the sweep's name, if the run is one of a sweep.
     """
 
-    def __init__(
-        self,
-        name: str,
-        folder: Path,
-        make: Callable[..., Logger],
-        block: Mapping[str, Any],
-        run: str,
-        group: str | None,
-    ) -> None:
-        super().__init__(name, folder, make)
-        self.block = block
-        self.run_name = run
-        self.group = group
-        self._first = 0  # the first step that W&B lacks
+    _first = 0  # the first step that W&B lacks
 
     def open(self) -> None:
         shutil.rmtree(self.folder / "wandb", ignore_errors=True)  # settings of a foreign folder's among it

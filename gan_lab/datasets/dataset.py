@@ -82,10 +82,7 @@ class Dataset:
             ValueError: if the share is not between 0 and 1, or leaves fewer than two samples in a part.
         """
         labels = one_per_sample(self.train_labels)
-        try:
-            kept, aside = hold_out(share, len(self.train), labels)
-        except ValueError as error:
-            raise ValueError(str(error).replace("held_out", "dataset.validation")) from error
+        kept, aside = hold_out(share, len(self.train), labels, "dataset.validation")
         kept = kept.sort().values
         return replace(
             self,
@@ -145,7 +142,7 @@ def first(limit: int | None, samples: Tensor, labels: Tensor | None = None) -> t
     return samples[:limit], None if labels is None else labels[:limit]
 
 
-def hold_out(share: float, count: int, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+def hold_out(share: float, count: int, labels: Tensor | None, key: str = "held_out") -> tuple[Tensor, Tensor]:
     """Split samples: the indices to train on and the indices to hold out, both in random order.
 
     The split is the same for every seed of a run, like the split of a published dataset. Each class is split alike: its
@@ -155,17 +152,16 @@ def hold_out(share: float, count: int, labels: Tensor | None) -> tuple[Tensor, T
         share: share of the samples to hold out.
         count: number of samples.
         labels: their classes, ``[count]``, or None.
+        key: of the share, for errors.
 
     Raises:
         ValueError: if the share is not between 0 and 1, or leaves fewer than two samples in a part.
     """
     if not is_number(share) or not 0 < share < 1:
-        raise ValueError(f"held_out={share!r}: expected a number above 0 and below 1, the share of samples to hold out")
+        raise ValueError(f"{key}={share!r}: expected a number above 0 and below 1, the share of samples to hold out")
     held_out = round(share * count)
     if not 2 <= held_out <= count - 2:
-        raise ValueError(
-            f"held_out={share}: {held_out} of {count} samples are held out: expected 2 or more in each part"
-        )
+        raise ValueError(f"{key}={share}: {held_out} of {count} samples are held out: expected 2 or more in each part")
     shuffled = torch.randperm(count, generator=torch.Generator().manual_seed(0))
     by_class = shuffled if labels is None else shuffled[labels[shuffled].argsort(stable=True)]
     # evenly spaced among the samples sorted by class

@@ -67,20 +67,30 @@ def _fitted(node: Any, key: str, found: dict[str, Any]) -> Any:
     if not isinstance(node, dict):
         return node
     block = {name: _fitted(entry, f"{key}.{name}", found) for name, entry in node.items()}
-    if key == "dataset":
-        block.pop("validation", None)  # which `build_dataset` sees to, whatever the dataset is
     made = found.get(f"{key}._target_")
     if made is None:
         return block
-    aside = set(_reading(made, block)) if key == "dataset" else set()
-    if key == "model.discriminator":
-        if "conditioning" in block and "conditioning" not in named_by(made):
-            raise ConfigError(
-                f"{key}.conditioning={block['conditioning']}: {made.__name__} looks at no labels; expected "
-                "conditional=none, or a model that takes labels, such as dcgan, mlp, sngan_cnn or sngan_resnet"
-            )
-        aside = {name for name, nothing in _ASKS_NOTHING.items() if block.get(name) == nothing} - named_by(made)
+    aside = _aside(key, made, block)
     return fitted(key, made, {name: value for name, value in block.items() if name not in aside})
+
+
+def _aside(key: str, made: Any, block: dict[str, Any]) -> set[str]:
+    """What is in a block and not for its class.
+
+    Raises:
+        ConfigError: for a way of looking at labels, of a discriminator that looks at none.
+    """
+    if key == "dataset":
+        return {"validation", *_reading(made, block)}  # `build_dataset` sees to both
+    if key != "model.discriminator":
+        return set()
+    known = named_by(made)
+    if "conditioning" in block and "conditioning" not in known:
+        raise ConfigError(
+            f"{key}.conditioning={block['conditioning']}: {made.__name__} looks at no labels; expected "
+            "conditional=none, or a model that takes labels, such as dcgan, mlp, sngan_cnn or sngan_resnet"
+        )
+    return {name for name, nothing in _ASKS_NOTHING.items() if block.get(name) == nothing} - known
 
 
 def _reading(made: Any, block: dict[str, Any]) -> dict[str, Any]:

@@ -116,12 +116,13 @@ def _settings(config: DictConfig) -> dict[str, Any]:
 
 
 def is_done(folder: RunFolder, config: DictConfig) -> bool:
-    """Whether the run has reached the iterations or the seconds of the configuration, and has its result."""
+    """Whether the run has its result, and has reached its iterations or seconds or stopped early."""
     if folder.status()["state"] != "done" or not folder.result_file.is_file():
         return False
-    spent = folder.result()["budget"]
-    if folder.result().get("stopped_early"):
+    result = folder.result()
+    if result.get("stopped_early"):
         return True
+    spent = result["budget"]
     out_of_time = config.budget.seconds is not None and spent["train_seconds"] >= config.budget.seconds
     return out_of_time or spent["iterations"] >= within_budget(config).iterations
 

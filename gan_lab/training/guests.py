@@ -55,7 +55,7 @@ def _tracker(config: DictConfig, name: str, kind: type[Logger], folder: RunFolde
         return WandbTracker(name, own, make, block, run, group)
     if issubclass(kind, MLFlowLogger):
         home = own if sweep is None else sweep.path / own.relative_to(folder.path)
-        return MLflowTracker(name, own, make, block, run, home, group)
+        return MLflowTracker(home, name, own, make, block, run, group)
     local = issubclass(kind, CSVLogger | TensorBoardLogger)
     return (LocalTracker if local else Tracker)(name, own, make)
 
