@@ -8,7 +8,7 @@ def derive(seed: int, purpose: str) -> int:
 
     Purposes: ``batches`` and ``generator_batches`` (the order of the real samples in the updates of either player; with
     ``/flip`` or ``/dequantise`` after it, what is done to them), ``noise`` (the latents of training), ``evaluation``,
-    ``samples`` and ``statistics`` (the fixed latents of metrics, pictures, and BatchNorm's statistics of a moving
-    average). Runs that differ in their loss alone thus share them.
+    ``validation``, ``samples`` and ``statistics`` (the fixed latents of metrics, of what selects, of pictures, and of
+    BatchNorm's statistics of a moving average). Runs that differ in their loss alone thus share them.
     """
     return int.from_bytes(hashlib.sha256(f"{seed}/{purpose}".encode()).digest()[:8], "little") >> 1

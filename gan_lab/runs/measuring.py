@@ -11,8 +11,14 @@ from gan_lab.metrics import Classifier, Comparison, Evaluator, Extractor, Measur
 from gan_lab.runs.components import build, fixed_request
 
 
-def build_evaluator(config: DictConfig, dataset: Dataset) -> Evaluator:
-    """The evaluator, whose latents depend on the seed alone; its labels are those of the samples compared with."""
+def build_evaluator(config: DictConfig, dataset: Dataset, purpose: str = "evaluation") -> Evaluator:
+    """The evaluator, whose latents depend on the seed alone; its labels are those of the samples compared with.
+
+    Args:
+        config: the configuration.
+        dataset: its held-out samples are compared with.
+        purpose: of the latents, as in `gan_lab.seeds.derive`.
+    """
     extractor = build_extractor(config.evaluation, config.allowed_targets)
     real = RealSets.of(dataset, config.evaluation.samples, extractor.learns)
     count = len(real.reference)
@@ -30,7 +36,7 @@ def build_evaluator(config: DictConfig, dataset: Dataset) -> Evaluator:
             )
         evaluation.metrics = [*evaluation.metrics, *_of_classes(extractor, evaluation.metrics, _has_pairs(real))]
     comparison = build_comparison(evaluation, extractor, real.learned, count, config.trainer.accelerator)
-    return Evaluator(dataset, real, comparison, fixed_request(config, "evaluation", count, real.labels))
+    return Evaluator(dataset, real, comparison, fixed_request(config, purpose, count, real.labels))
 
 
 def _has_pairs(real: RealSets) -> bool:

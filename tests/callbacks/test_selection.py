@@ -6,11 +6,18 @@ from configurations import composed_of
 from omegaconf import OmegaConf
 from training_runs import SMALL, checkpoint, differences, killed, train_in, unequal
 
+from gan_lab.callbacks import Evaluation
+from gan_lab.config.checks import check
 from gan_lab.datasets import digits, ring
 from gan_lab.runs.checkpoints import load_checkpoint, load_generator
+from gan_lab.runs.components import build_dataset
 from gan_lab.runs.evaluate import evaluate_run
+from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.measuring import build_evaluator
+from gan_lab.runs.request import RunRequest
 from gan_lab.runs.resume import is_done
 from gan_lab.runs.sample import sample
+from gan_lab.training.selection import build_selection
 
 RING = [
     *SMALL,
@@ -79,6 +86,16 @@ def test_selecting_changes_nothing_but_the_samples_trained_on(run):
     assert result["data"] == {**result["data"], "train": 90_000, "test": 10_000, "validation": 10_000}
     assert result["validation"]["metrics"].keys() == result["metrics"].keys()
     assert result["validation"]["metrics"] != result["metrics"]
+
+
+def test_what_is_generated_to_select_by_is_not_what_is_reported(composed, tmp_path):
+    """Some metrics, as reverse_kl, look at generated points alone: the same ones would select and report."""
+    request = RunRequest(check(composed(*BEST)), RunFolder(tmp_path), {"protocol": "paper"})
+    dataset = build_dataset(request.config)
+    evaluation = Evaluation(build_evaluator(request.config, dataset), 2, None, None)
+    selecting, reporting = build_selection(request, dataset, evaluation).evaluator, evaluation.evaluator
+    assert len(selecting.request.latents) == len(reporting.request.latents) == 100
+    assert not torch.isin(selecting.request.latents, reporting.request.latents).any()
 
 
 def test_a_run_that_is_killed_selects_the_same(composed, tmp_path):
