@@ -1,10 +1,10 @@
 """Callbacks: what happens between iterations, such as curves, metrics, pictures, checkpoints and the progress bar."""
 
 from gan_lab.callbacks.base import AfterIterations, AtStart, Callback
+from gan_lab.callbacks.callback_curves import CallbackCurves
 from gan_lab.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
 from gan_lab.callbacks.clock import Deadline, Stopwatch
 from gan_lab.callbacks.evaluation import Evaluation
-from gan_lab.callbacks.guest_curves import GuestCurves
 from gan_lab.callbacks.logger import Curves
 from gan_lab.callbacks.pictures import Pictures
 from gan_lab.callbacks.progress import ProgressBar
@@ -17,11 +17,11 @@ __all__ = [
     "AtStart",
     "AtomicCheckpointIO",
     "Callback",
+    "CallbackCurves",
     "Checkpoints",
     "Curves",
     "Deadline",
     "Evaluation",
-    "GuestCurves",
     "Pictures",
     "ProgressBar",
     "Randomness",

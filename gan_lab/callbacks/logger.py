@@ -179,7 +179,7 @@ class Curves(Callback):
         if self.trackers is not None:
             self.trackers.points(iteration, values)
 
-    def write_guests(self, iteration: int, values: dict[str, float]) -> None:
+    def write_of_callbacks(self, iteration: int, values: dict[str, float]) -> None:
         """Write points of Lightning's callbacks, which metrics.csv does not get."""
         if self.folder is None:
             return

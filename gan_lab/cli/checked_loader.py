@@ -10,8 +10,8 @@ from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf, flag_override
 
-from gan_lab.config.guests import check_typed
 from gan_lab.config.hydra_nodes import CHECKED, check_hydra
+from gan_lab.config.lightning_parts import check_typed
 from gan_lab.config.messages import USER_ERRORS, first_line
 from gan_lab.errors import ConfigError
 

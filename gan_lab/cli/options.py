@@ -13,7 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
-from gan_lab.config.guests import harmless
+from gan_lab.config.lightning_parts import harmless
 from gan_lab.config.targets import check_allowed
 from gan_lab.errors import ConfigError, shown
 from gan_lab.runs.folder import RunFolder

@@ -13,8 +13,8 @@ import yaml
 from omegaconf import DictConfig, OmegaConf, flag_override
 
 import gan_lab.config.resolvers  # noqa: F401  # conf/ uses them
-from gan_lab.config.guests import check_guests, check_installed
 from gan_lab.config.leaves import leaves, named_targets
+from gan_lab.config.lightning_parts import check_installed, check_lightning_parts
 from gan_lab.config.messages import A_BLOCK
 from gan_lab.config.schema import TrainConfig
 from gan_lab.config.targets import check_allowed, check_names
@@ -138,7 +138,7 @@ def check_values(config: DictConfig) -> None:
     for player in ("generator", "discriminator"):
         _check_optimizer(f"optimizer.{player}", config.optimizer[player])
     check_trainer(config.trainer)
-    check_guests(config)
+    check_lightning_parts(config)
     _check_budget(config)
     if config.ema_decay is not None and config.ema_decay >= 1:
         raise ConfigError(f"ema_decay={config.ema_decay}: expected null or a number from 0 to below 1")

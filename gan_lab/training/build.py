@@ -17,11 +17,11 @@ from gan_lab.callbacks import (
     AtomicCheckpointIO,
     AtStart,
     Callback,
+    CallbackCurves,
     Checkpoints,
     Curves,
     Deadline,
     Evaluation,
-    GuestCurves,
     Pictures,
     ProgressBar,
     Randomness,
@@ -58,7 +58,7 @@ from gan_lab.runs.resume import Start
 from gan_lab.runs.stop_signals import Stop
 from gan_lab.seeds import derive
 from gan_lab.training.compatibility import check_combination, check_labels, check_networks
-from gan_lab.training.guests import build_callbacks, build_profiler, build_trackers
+from gan_lab.training.lightning_parts import build_callbacks, build_profiler, build_trackers
 from gan_lab.training.runtime import check_devices
 from gan_lab.training.schedules import Decay, Schedule
 from gan_lab.training.selection import build_selection
@@ -256,14 +256,14 @@ class Training:
 
         The user's come before what saves an iteration, and after what prepares the first one.
         """
-        guests = build_callbacks(self.config)
+        added = build_callbacks(self.config)
         if checkpoint is not None:
             check_callbacks(start.checkpoint, checkpoint, callbacks)
         return build_trainer(
             self.config,
-            [*callbacks, *guests, AfterIterations(callbacks)],
+            [*callbacks, *added, AfterIterations(callbacks)],
             checkpoint,
-            logger=GuestCurves(self.curves, lambda: self.trainer) if guests else False,
+            logger=CallbackCurves(self.curves, lambda: self.trainer) if added else False,
             log_every_n_steps=self.config.log_every,
             profiler=build_profiler(self.config.trainer.get("profiler"), folder.path),
             default_root_dir=str(folder.path),

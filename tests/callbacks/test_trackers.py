@@ -25,7 +25,7 @@ from gan_lab.callbacks.trackers import LocalTracker, Tracker, Trackers
 from gan_lab.config.checks import check
 from gan_lab.runs.folder import RunFolder
 from gan_lab.storage.pictures import save_picture
-from gan_lab.training.guests import build_trackers
+from gan_lab.training.lightning_parts import build_trackers
 
 TINY = [
     "dataset=ring8",

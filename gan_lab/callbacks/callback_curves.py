@@ -11,7 +11,7 @@ from gan_lab.algorithms.lightning_internals import batches_done
 from gan_lab.callbacks.logger import Curves
 
 
-class GuestCurves(Logger):
+class CallbackCurves(Logger):
     """The one logger that Lightning's callbacks see as ``trainer.logger``: it passes on to all that gan_lab writes to.
 
     Points go to callbacks.csv, TensorBoard and the trackers; metrics.csv gets none. A point belongs to the iteration
@@ -49,7 +49,7 @@ class GuestCurves(Logger):
         done = batches_done(trainer)
         iteration = min(done + 1, trainer.max_steps) if step is None or step == done else step
         values = {re.sub(r'[,"\s\0]', "_", name): float(value) for name, value in metrics.items() if name != "epoch"}
-        self.curves.write_guests(iteration, values)
+        self.curves.write_of_callbacks(iteration, values)
 
     def log_hyperparams(self, *arguments: Any, **keywords: Any) -> None:
         """The trackers get a run's hyper-parameters from gan_lab."""

@@ -18,7 +18,7 @@ from gan_lab.callbacks.mlflow_tracker import MLflowTracker
 from gan_lab.callbacks.trackers import LocalTracker, Tracker, Trackers
 from gan_lab.callbacks.wandb_tracker import WandbTracker
 from gan_lab.config.arguments import asked_for
-from gan_lab.config.guests import refused_callback, with_defaults
+from gan_lab.config.lightning_parts import refused_callback, with_defaults
 from gan_lab.errors import ConfigError
 from gan_lab.runs.components import build, check_arguments
 from gan_lab.runs.folder import RunFolder

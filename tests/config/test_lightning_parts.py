@@ -5,11 +5,11 @@ from command_runs import ended, refusal
 from omegaconf import OmegaConf
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-import gan_lab.config.guests
+import gan_lab.config.lightning_parts
 from gan_lab.cli.options import CommandLine, resumed
 from gan_lab.cli.train import main
-from gan_lab.config.guests import REFUSED_CALLBACKS, harmless, refused_callback
 from gan_lab.config.hashing import config_hash
+from gan_lab.config.lightning_parts import REFUSED_CALLBACKS, harmless, refused_callback
 from gan_lab.runs.folder import RunFolder
 
 WANDB = "_target_: pytorch_lightning.loggers.WandbLogger"
@@ -109,7 +109,7 @@ def test_a_run_folder_lets_no_logger_send_anything(tmp_path, capsys):
 
 
 def test_a_missing_package_is_named_with_what_installs_it(monkeypatch, tmp_path):
-    monkeypatch.setattr(gan_lab.config.guests, "find_spec", lambda _: None)
+    monkeypatch.setattr(gan_lab.config.lightning_parts, "find_spec", lambda _: None)
     assert refusal(monkeypatch, tmp_path, main, "gan-lab", "logger=[csv,wandb]") == (
         "gan-lab: logger=wandb: the package wandb is not installed; pip install 'gan-loss-lab[trackers]' installs it"
     )

@@ -60,7 +60,7 @@ REFUSED_CALLBACKS = {
 """Lightning's callbacks that would break what a run promises: by class, the reason and what to use instead."""
 
 
-def check_guests(config: DictConfig) -> None:
+def check_lightning_parts(config: DictConfig) -> None:
     """Raise ConfigError for a block of ``logger`` or ``callbacks`` that no run could have; nothing is imported."""
     for group in ("logger", "callbacks"):
         for name, block in config[group].items():
