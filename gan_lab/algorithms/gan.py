@@ -26,8 +26,9 @@ class GAN(Algorithm):
 
     Args:
         generator: its network maps latents ``[B, latent_dim]`` to samples ``[B, …]``.
-        discriminator: its network maps samples ``[B, …]`` to logits ``[B]``, or ``[B, heads]`` if the objective asks
-            for several. Both networks may take labels ``[B]`` as a second argument, named ``labels``.
+        discriminator: its network maps samples ``[B, …]`` to logits ``[B]``, to a map ``[B, 1, H, W]`` of them, or to
+            ``[B, heads]`` if the objective asks for several. Both networks may take labels ``[B]`` as a second
+            argument, named ``labels``.
         loss: the recipe that they minimise; its constraint is attached to the discriminator.
         prior: of the latents.
         noise_seed: see `Algorithm`.

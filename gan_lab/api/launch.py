@@ -29,10 +29,13 @@ def launch(
     folder: str | PathLike[str] | None,
     config_dir: str | PathLike[str] | None,
     allowed_targets: Sequence[str],
-) -> Path:
-    """Make the run that ``gan-lab`` makes of these overrides, or go on with one; returns its folder.
+) -> tuple[Path, list[str]]:
+    """Make the run that ``gan-lab`` makes of these overrides, or go on with one.
 
     The arguments are those of `gan_lab.train`, and so are the errors.
+
+    Returns:
+        The run's folder, and the packages that it was allowed.
     """
     with called(allowed_targets), separate_logging():
         if threading.current_thread() is not threading.main_thread():
@@ -42,7 +45,7 @@ def launch(
             raise ConfigError(f"{swept[0].input_line}: expected one value, as {_SWEEPS}")
         made = carry_out(line, _OneRun)
     assert made is not None
-    return made.path.absolute()
+    return made.path.absolute(), line.allowed_targets()
 
 
 def _words(

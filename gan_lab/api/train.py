@@ -31,5 +31,5 @@ def train(
         ConfigError: for bad input, in one sentence, before training begins.
         Diverged: if a loss, logit or gradient is no longer finite.
     """
-    made = launch(overrides, folder, config_dir, allowed_targets)
-    return Run(made, config_dir=config_dir, allowed_targets=allowed_targets)
+    made, allowed = launch(overrides, folder, config_dir, allowed_targets)
+    return Run(made, config_dir=config_dir, allowed_targets=allowed)

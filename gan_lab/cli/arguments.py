@@ -74,7 +74,8 @@ def parse(command: str, schema: type[Arguments], words: Sequence[str]) -> Argume
         if name not in given:
             raise ConfigError(f"{name}=...: missing; {command} --help explains it")
     texts = {entry.name for entry in fields(schema) if entry.type in (str, str | None)}  # type: ignore[arg-type]
-    lists = {entry.name for entry in fields(schema) if entry.default_factory is list}  # type: ignore[arg-type]
+    entries = {entry.name: entry for entry in fields(schema)}  # type: ignore[arg-type]
+    lists = {name for name, entry in entries.items() if "list" in str(entry.type)}
     arguments = OmegaConf.structured(schema)
     for name, _, value in (word.partition("=") for word in words):
         if not value:
@@ -86,6 +87,8 @@ def parse(command: str, schema: type[Arguments], words: Sequence[str]) -> Argume
             arguments[known] = [given_value] if one_of_list else given_value
         except (yaml.YAMLError, ValidationError) as error:
             kind = "a list, such as [a,b]" if known in lists else "a whole number"
+            if known in lists and entries[known].type != list[str]:
+                kind = "a whole number, or a list such as [0,1]"
             raise ConfigError(f"{name}={value}: expected {kind}") from error
     return OmegaConf.to_object(arguments)  # type: ignore[return-value]
 

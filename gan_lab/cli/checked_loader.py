@@ -8,6 +8,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import CachingConfigRepository
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.override_parser.types import Override
+from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig, OmegaConf, flag_override
 
 from gan_lab.config.hydra_nodes import CHECKED, check_hydra
@@ -29,6 +30,7 @@ class CheckedLoader(ConfigLoaderImpl):
         super().__init__(config_search_path=config_search_path)
         self.allowed = allowed
         self.given = given
+        self.blocks: list[Override] = []
         self.typed = [one.key_or_group for one in given if one.is_hydra_override()]
 
     def load_configuration(self, *arguments: Any, **keywords: Any) -> DictConfig:
@@ -64,6 +66,28 @@ class CheckedLoader(ConfigLoaderImpl):
         check_typed(config, self.given)
         return config
 
+    def _parse_overrides_and_create_caching_repo(
+        self, config_name: str | None, overrides: list[str]
+    ) -> tuple[list[Override], CachingConfigRepository]:
+        """As Hydra's; it is the first to read the overrides."""
+        parsed, repository = super()._parse_overrides_and_create_caching_repo(config_name, overrides)
+        self.blocks = [one for one in parsed if names_class(one)]
+        return parsed, repository
+
+    def _load_single_config(self, *arguments: Any, **keywords: Any) -> ConfigResult:
+        """As Hydra's, but a typed block takes the place of an option's block that names a class.
+
+        Hydra would add it to the arguments of the option's class. What later options change in the block still counts.
+        """
+        loaded = super()._load_single_config(*arguments, **keywords)
+        for block in self.blocks:
+            there = OmegaConf.select(loaded.config, block.key_or_group, throw_on_missing=False)
+            if isinstance(there, DictConfig) and "_target_" in there:
+                typed: Any = block.value()
+                hydras = {name: value for name, value in there.items() if str(name).startswith("_")}
+                OmegaConf.update(loaded.config, block.key_or_group, hydras | typed, merge=False)
+        return loaded
+
     def _process_config_searchpath(self, config_name: str | None, *arguments: Any) -> None:
         """As Hydra's, which imports the modules that ``pkg://`` names."""
         repository: Any = arguments[-1]
@@ -85,3 +109,11 @@ class CheckedLoader(ConfigLoaderImpl):
     @cached_property
     def _groups(self) -> CachingConfigRepository:
         return self._parse_overrides_and_create_caching_repo(None, [])[1]
+
+
+def names_class(override: Override) -> bool:
+    """Whether an override is a block with a ``_target_``, such as ``model.generator={_target_:mine.Net}``."""
+    if override.is_delete() or override.is_add() or override.is_sweep_override():
+        return False
+    value = override.value()
+    return isinstance(value, dict) and "_target_" in value and "." in override.key_or_group

@@ -19,6 +19,8 @@ from gan_lab.errors import ConfigError, shown
 from gan_lab.runs.folder import RunFolder
 from gan_lab.sweeps.overrides import quoted
 
+_LISTS = ("penalty", "logger", "callbacks", "experiment")
+"""Groups of which several options can be chosen."""
 _LONGEST = 200  # letters of an option's name; file systems allow 255 bytes
 
 
@@ -120,6 +122,8 @@ def check_options(override: Override) -> None:
     names = value if isinstance(value, list) else [value]
     if group and isinstance(value, list) and not all(isinstance(one, str) for one in value):
         raise ConfigError(f"{override.input_line}: expected a list of names, such as [r1,r2]")
+    if isinstance(value, list) and group and not key.startswith("hydra/") and key not in _LISTS:
+        raise ConfigError(f"{override.input_line}: expected one option of the group; -m {key}=a,b sweeps several")
     if group and value is None and key != "experiment":
         raise ConfigError(f"{key}=null: expected the name of an option")
     if any(isinstance(one, str) and len(one) > _LONGEST for one in names):

@@ -38,8 +38,8 @@ class SampleArguments:
         default="auto",
     )
     seed: int = _argument("of the latents", default=0)
-    class_: list[int] = field(
-        default_factory=list,
+    class_: list[int] | None = field(
+        default=None,
         metadata={"help": "of a run with labels: the class to draw, or several in turn, such as 3 or [0,1]"},
     )
     allowed_targets: list[str] = field(
@@ -81,7 +81,7 @@ def _sample() -> None:
         arguments.weights,
         arguments.seed,
         arguments.allowed_targets,
-        arguments.class_ or None,
+        arguments.class_,
     )
     write(samples, out, columns=arguments.interpolate or None)
     print(f"{len(samples.values)} samples of {shown(folder.path)} in {shown(out)}")

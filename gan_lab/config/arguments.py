@@ -30,28 +30,40 @@ def fitted(where: str, made: Callable[..., Any], block: Mapping[str, Any]) -> di
     for key in block:
         if key not in known and key not in _HYDRAS and not anything:
             within = closest(key, known) if known else "it takes none"
+            foreign = not made.__module__.startswith("gan_lab.") and where.startswith(("model.", "optimizer."))
+            if foreign and "did you mean" not in within:
+                within += f"; {where}={{_target_:...}} takes the place of the whole block"
             raise ConfigError(f"{where}.{key}: there is no key '{key}' in {where}; {within}")
     floats = {key for key in known.intersection(block) if _wants_floats(taken[key])}
     return {key: _as_floats(value) if key in floats else value for key, value in block.items()}
 
 
 def asked_for(made: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the arguments that a class or function names; all, if it takes any."""
-    taken = _parameters(made)
-    anything = any(one.kind is one.VAR_KEYWORD for one in taken.values())
-    return {name: value for name, value in arguments.items() if anything or name in taken}
+    """Those of the arguments that a class or function names."""
+    named = named_by(made)
+    return {name: value for name, value in arguments.items() if name in named}
 
 
 def named_by(made: Callable[..., Any]) -> set[str]:
-    """The names of the arguments that a class or function has; not those of ``**kwargs``."""
+    """The names of the arguments that a class or function has, or that a class hands on to its base class."""
     return {name for name, one in _parameters(made).items() if one.kind is not one.VAR_KEYWORD}
 
 
 def _parameters(made: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """The arguments that a class or function takes; ``**kwargs`` of a class are those of its base class."""
+    makers = [vars(kind)["__init__"] for kind in getattr(made, "__mro__", ())[:-1] if "__init__" in vars(kind)]
     try:
-        return inspect.signature(made).parameters
+        taken = dict(inspect.signature(made).parameters)
+        for inherited in makers[1:]:
+            rest = [name for name, one in taken.items() if one.kind is one.VAR_KEYWORD]
+            if not rest:
+                break
+            del taken[rest[0]]
+            _, *parameters = inspect.signature(inherited).parameters.items()
+            taken = dict(parameters) | taken
     except ValueError:  # a class written in C may not tell what it takes
         return {"kwargs": inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)}
+    return taken
 
 
 def _wants_floats(parameter: inspect.Parameter) -> bool:

@@ -136,7 +136,7 @@ class TrainConfig:
     trainer: Any = MISSING
     optimizer: NetworksConfig = field(default_factory=NetworksConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
-    conditional: str = _one_of("none", "concat", "projection", "auxiliary", "per_class", default="none")
+    conditional: str = _one_of("none", "concat", "projection", "auxiliary", "per_class", "own", default="none")
     seed: int = _at_least(0, 2**32 - 1, default=MISSING)
     iterations: int = _at_least(1, 10**12, default=MISSING)
     batch_size: int = _at_least(1, default=MISSING)

@@ -16,7 +16,8 @@ class Judgement(NamedTuple):
     """What a discriminator gives: the logits, and of one with an auxiliary classifier the classes.
 
     Args:
-        logits: ``[B]`` or ``[B, heads]``.
+        logits: ``[B]``; ``[B, heads]``; or ``[B, 1, …]``, such as a map ``[B, 1, H, W]``, each number of which is a
+            logit of its sample.
         classes: unnormalised log-probabilities of the classes, ``[B, classes]``; None if it does not classify.
     """
 
@@ -25,8 +26,11 @@ class Judgement(NamedTuple):
 
     @classmethod
     def of(cls, judged: "Tensor | Judgement") -> "Judgement":
-        """What a discriminator returned, which may be logits alone."""
-        return judged if isinstance(judged, Judgement) else cls(judged)
+        """What a discriminator returned, which may be logits alone; those of one channel come flat, ``[B·H·W]``."""
+        judgement = judged if isinstance(judged, Judgement) else cls(judged)
+        if judgement.logits.shape[1:2] != (1,):
+            return judgement
+        return cls(judgement.logits.flatten(), judgement.classes)
 
     def to(self, dtype: torch.dtype) -> "Judgement":
         """The same in another precision."""

@@ -1,7 +1,8 @@
 """DCGAN: transposed convolutions up, strided convolutions down (Radford et al. 2015, arXiv 1511.06434).
 
-The depth follows from the image. Every block doubles or halves the side, between the image's and a base of 4 to 7
-pixels (16 → 4, 28 → 7, 32 → 4, 64 → 4); there are at least two blocks (8 → 2).
+The depth follows from the longer side of the image. Every block doubles or halves the sides, between the image's and a
+base of 4 to 7 pixels (16 → 4, 28 → 7, 32 → 4, 64 → 4); there are at least two blocks (8 → 2). The shorter side must be
+halved as often to a whole number of pixels.
 """
 
 from collections.abc import Sequence
@@ -14,23 +15,24 @@ from gan_lab.models.layers.attention import Heads, SelfAttention
 from gan_lab.models.layers.heads import Projection, head
 from gan_lab.models.layers.labelled import ConcatLabel, LabelledSequential
 from gan_lab.models.layers.normalisation import MAP_NORMS, batch_norm
+from gan_lab.models.layers.shapes import ANY_SIZE
 from gan_lab.validation import check_choice, check_positive
 
 
 def _blocks(sample_shape: Sequence[int]) -> int:
-    """The number of blocks: how often the side of the image is halved."""
+    """The number of blocks: how often the sides of the image are halved."""
     if len(sample_shape) != 3:
         raise ValueError(
             f"dcgan draws images of shape [C, H, W], not samples of shape {list(sample_shape)}: use model=mlp"
         )
     _, height, width = sample_shape
-    blocks = 2
-    while height >> blocks > 7:
+    longer, blocks = max(height, width), 2
+    while longer >> blocks > 7:
         blocks += 1
-    if height != width or height % (1 << blocks) or height < 8:
+    if height % (1 << blocks) or width % (1 << blocks) or longer < 8:
         raise ValueError(
-            f"dcgan cannot draw images of {height}x{width} pixels: expected a square whose side, halved twice or "
-            "more, comes to a whole number of at most 7, such as 8, 16, 28, 32 or 64"
+            f"dcgan cannot draw images of {height}x{width} pixels: expected sides that, halved twice or more until "
+            f"the longer one has at most 7 pixels, are whole numbers, such as 28x28, 32x32 or 64x32; {ANY_SIZE}"
         )
     return blocks
 
@@ -74,7 +76,7 @@ class DCGANGenerator(LabelledSequential):
         check_positive("DCGANGenerator.channels", channels)
         check_generator_conditioning("DCGANGenerator", conditioning, classes, has_batchnorm=True)
         blocks = _blocks(sample_shape)
-        colours, side = sample_shape[0], sample_shape[1] >> blocks
+        colours, base = sample_shape[0], (sample_shape[1] >> blocks, sample_shape[2] >> blocks)
         widths = [channels << blocks - 1 - i for i in range(blocks)]
         layers: list[nn.Module] = []
         if classes is not None and conditioning == "concat":
@@ -82,7 +84,7 @@ class DCGANGenerator(LabelledSequential):
             latent_dim *= 2
         layers += [
             nn.Unflatten(1, (latent_dim, 1, 1)),
-            nn.ConvTranspose2d(latent_dim, widths[0], side, bias=False),
+            nn.ConvTranspose2d(latent_dim, widths[0], base, bias=False),
         ]
         norm = batch_norm(nn.BatchNorm2d, conditioning, classes)
         for fan_in, fan_out in zip(widths, [*widths[1:], colours], strict=True):
@@ -122,7 +124,8 @@ class DCGANDiscriminator(LabelledSequential):
         check_choice("DCGANDiscriminator.attention", attention, (False, True))
         check_discriminator_conditioning("DCGANDiscriminator", conditioning, classes, attention)
         blocks = _blocks(sample_shape)
-        side, widths = sample_shape[1] >> blocks, [sample_shape[0], *(channels << i for i in range(blocks))]
+        height, width = (side >> blocks for side in sample_shape[1:])
+        widths = [sample_shape[0], *(channels << i for i in range(blocks))]
         layers: list[nn.Module] = []
         if classes is not None and conditioning == "concat":
             layers.append(concat := ConcatLabel(classes))
@@ -131,15 +134,20 @@ class DCGANDiscriminator(LabelledSequential):
             block_norm = norm if i else "none"
             layers.append(nn.Conv2d(fan_in, fan_out, 4, stride=2, padding=1, bias=block_norm == "none"))
             layers += [MAP_NORMS[block_norm](fan_out), nn.LeakyReLU(0.2)]
-        last = head(conditioning, widths[-1] * side**2, classes, lambda: nn.Conv2d(widths[-1], 1, side))
+        features = widths[-1] * height * width
+
+        def logit() -> nn.Conv2d:
+            return nn.Conv2d(widths[-1], 1, (height, width))
+
+        last = head(conditioning, features, classes, logit)
         super().__init__(*layers, last)
         _initialise(self)  # before attention is added, so that the other weights are the same with and without it
         if isinstance(last, nn.Conv2d):
-            self[-1] = _with_attention(last, side) if attention else Heads(last, None, None)
+            self[-1] = _with_attention(last, logit()) if attention else Heads(last, None, None)
 
 
-def _with_attention(first: nn.Conv2d, side: int) -> Heads:
-    second, block = nn.Conv2d(first.in_channels, 1, side), SelfAttention(first.in_channels)
+def _with_attention(first: nn.Conv2d, second: nn.Conv2d) -> Heads:
+    block = SelfAttention(first.in_channels)
     for added in (block, second):
         _initialise(added)
     return Heads(first, block, second)

@@ -16,7 +16,7 @@ from gan_lab.models.layers.initialisation import draw_glorot
 from gan_lab.models.layers.labelled import ConcatLabel, LabelledSequential
 from gan_lab.models.layers.normalisation import MAP_NORMS, batch_norm
 from gan_lab.models.layers.residual import down_block, first_down_block, up_block
-from gan_lab.models.layers.shapes import check_image
+from gan_lab.models.layers.shapes import ANY_SIZE, check_image
 from gan_lab.validation import check_choice, check_flag, check_positive
 
 _EPS = 2e-5  # of BatchNorm, as in the authors' code
@@ -49,7 +49,7 @@ def _plan(sample_shape: Sequence[int]) -> _Plan:
             return plan
     raise ValueError(
         f"sngan_resnet cannot draw images of {sides[0]}x{sides[1]} pixels: expected a longer side of 32, 48 or 64, and "
-        "a shorter one that is a multiple of 8, 16 or 32 respectively"
+        f"a shorter one that is a multiple of 8, 16 or 32 respectively; {ANY_SIZE}"
     )
 
 

@@ -19,6 +19,10 @@ from gan_lab.models.packing import packed_shape
 from gan_lab.seeds import derive
 
 _ASKS_NOTHING = {"norm": "none", "attention": False}  # by recipes, of discriminators that may lack such an argument
+_ASKS_OWN = {
+    "attention": True,
+    "conditioning": "auxiliary",
+}  # of a user's, which may give what is asked for all the same
 _VALIDATION = 0.1  # of the training samples, if the dataset's block does not say
 
 
@@ -84,13 +88,17 @@ def _aside(key: str, made: Any, block: dict[str, Any]) -> set[str]:
         return {"validation", *_reading(made, block)}  # `build_dataset` sees to both
     if key != "model.discriminator":
         return set()
-    known = named_by(made)
-    if "conditioning" in block and "conditioning" not in known:
+    known, own = named_by(made), not made.__module__.startswith("gan_lab.")
+    asked = [*_ASKS_NOTHING.items(), *(_ASKS_OWN.items() if own else ())]
+    aside = {name for name, value in asked if block.get(name) == value} - known
+    if "conditioning" in block and "conditioning" not in {*known, *aside}:
+        expected = "conditional=none, or a model that takes labels, such as dcgan, mlp, sngan_cnn or sngan_resnet"
+        if own:
+            expected = "conditional=own, with which it looks at labels in its own way"
         raise ConfigError(
-            f"{key}.conditioning={block['conditioning']}: {made.__name__} looks at no labels; expected "
-            "conditional=none, or a model that takes labels, such as dcgan, mlp, sngan_cnn or sngan_resnet"
+            f"{key}.conditioning={block['conditioning']}: {made.__name__} has no such argument; expected {expected}"
         )
-    return {name for name, nothing in _ASKS_NOTHING.items() if block.get(name) == nothing} - known
+    return aside
 
 
 def _reading(made: Any, block: dict[str, Any]) -> dict[str, Any]:
@@ -169,7 +177,7 @@ def build_generator(
         class_counts: number of training samples of each class; None if they have none.
     """
     settings = {"latent_dim": config.latent_dim, "sample_shape": sample_shape, **_classes(config, class_counts)}
-    _check_given(config, "model.generator")
+    _check_given(config, "model.generator", class_counts)
     return _network(build(config, "model.generator", **settings))
 
 
@@ -179,13 +187,20 @@ def build_discriminator(
     """The configured discriminator, of packs of samples of this shape; the arguments are as of `build_generator`."""
     packed = packed_shape(sample_shape, config.model.packing)
     settings = {"sample_shape": packed, **_classes(config, class_counts)}
-    _check_given(config, "model.discriminator")
+    _check_given(config, "model.discriminator", class_counts)
     return _network(build(config, "model.discriminator", **settings))
 
 
-def _check_given(config: DictConfig, key: str) -> None:
+def _check_given(config: DictConfig, key: str, class_counts: Sequence[int] | None) -> None:
     """Raise ConfigError for an argument of one of gan_lab's networks that follows from other keys."""
     node = OmegaConf.select(config, key)
+    if (given := node.get("classes")) is not None and node._target_.startswith("gan_lab."):
+        count = None if class_counts is None else len(class_counts)
+        if given != count:
+            expected = (
+                "none, as the dataset has no label for each sample" if count is None else f"{count}, the dataset's"
+            )
+            raise ConfigError(f"{key}.classes={given}: expected {expected}")
     for name, source in (("latent_dim", "latent_dim"), ("sample_shape", "the dataset")):
         if name in node and node._target_.startswith("gan_lab."):
             raise ConfigError(f"{key}.{name}={node[name]}: expected none, as it follows from {source}")

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
+from gan_lab.config.messages import first_line
 from gan_lab.errors import ConfigError
 from gan_lab.losses import (
     Classification,
@@ -45,24 +46,43 @@ def check_networks(
             raise ConfigError(f"batch_size=1: expected at least 2, as model.{name} has BatchNorm")
         if packing > 1 and takes_labels(network):
             raise ConfigError(f"model.packing={packing}: expected 1, as model.{name} takes labels")
-    with torch.no_grad():
-        samples = generator.eval()(torch.zeros(2, latent_dim), *some_labels(generator, 2))
-        judged = discriminator.eval()(torch.zeros(2, *packed_shape(shape, packing)), *some_labels(discriminator, 2))
-    generator.train()
-    discriminator.train()
-    logits = Judgement.of(judged).logits
+    samples = _tried("generator", generator, torch.zeros(2, latent_dim)).logits
+    judged = _tried("discriminator", discriminator, torch.zeros(2, *packed_shape(shape, packing)))
     _check_classification(loss, judged)
     if samples.shape[1:] != shape:
+        raise ConfigError(f"model.generator: it draws samples {_batch(samples.shape[1:])}, expected {_batch(shape)}")
+    heads, logits = loss.objective.heads, judged.logits
+    one_channel = heads == 1 and logits.shape[:2] == (2, 1)
+    if not one_channel and logits.shape != ((2,) if heads == 1 else (2, heads)):
+        asked = _batch([heads] * (heads > 1))
         raise ConfigError(
-            f"model.generator: it draws samples of shape {list(samples.shape[1:])}, expected {list(shape)}"
+            f"model.discriminator: it gives logits {_batch(logits.shape[1:])}, and {type(loss.objective).__name__} "
+            f"takes {asked}; model.discriminator.attention=true adds a second logit, false removes it"
         )
-    heads = loss.objective.heads
-    if logits.shape != ((2,) if heads == 1 else (2, heads)):
-        found, asked = (f"[B{''.join(f', {n}' for n in dims)}]" for dims in (logits.shape[1:], [heads] * (heads > 1)))
-        raise ConfigError(
-            f"model.discriminator: it gives logits {found}, and {type(loss.objective).__name__} takes {asked}; "
-            "model.discriminator.attention=true adds a second logit, false removes it"
-        )
+
+
+def _tried(name: str, network: nn.Module, inputs: Tensor) -> Judgement:
+    """What a network gives for two inputs, which are of class 0 if it takes labels; a generator's samples are `logits`.
+
+    Raises:
+        ConfigError: if it fails or gives something else, as a network of the user's may.
+    """
+    what = f"model.{name}: {type(network).__name__}, given {_batch(inputs.shape[1:])},"
+    try:
+        with torch.no_grad():
+            given = network.eval()(inputs, *some_labels(network, 2))
+    except Exception as error:
+        raise ConfigError(f"{what} fails: {first_line(error)}") from error
+    network.train()
+    judged = given if isinstance(given, Judgement) else Judgement(given)
+    if not isinstance(judged.logits, Tensor):
+        raise ConfigError(f"{what} gives a {type(given).__name__}: expected a tensor")
+    return judged
+
+
+def _batch(shape: Sequence[int]) -> str:
+    """The shape of a batch of what has this shape, as messages tell it."""
+    return f"[{', '.join(['B', *map(str, shape)])}]"
 
 
 def check_labels(conditional: str, generator: nn.Module, discriminator: nn.Module) -> None:
@@ -75,11 +95,11 @@ def check_labels(conditional: str, generator: nn.Module, discriminator: nn.Modul
         raise ConfigError(f"conditional={conditional}: expected none, as model.discriminator takes no labels")
 
 
-def _check_classification(loss: Recipe, judged: Tensor | Judgement) -> None:
+def _check_classification(loss: Recipe, judged: Judgement) -> None:
     """Raise ConfigError if the discriminator classifies and no part of the loss looks at it, or the other way round."""
     looking = [f"penalties.{name}" for name, one in loss.penalties.items() if isinstance(one, Classification)]
     looking += [f"terms.{name}" for name, one in loss.terms.items() if isinstance(one, ClassificationTerm)]
-    classifies = isinstance(judged, Judgement) and judged.classes is not None
+    classifies = judged.classes is not None
     if classifies and not looking:
         raise ConfigError(
             "model.discriminator: it classifies its samples, which no part of the loss looks at; "

@@ -58,7 +58,7 @@ def check_refused(monkeypatch, folder, capsys, arguments, sentence):
         ([*FOLDER, "batch_size=8", "evaluation.k=8"], "evaluation.k=8: expected less than the number of samples comp"),
         (
             [*FOLDER, "batch_size=8", "dataset.image_size=50"],
-            "model.generator: dcgan cannot draw images of 50x50 pixels: expected a square whose side",
+            "model.generator: dcgan cannot draw images of 50x50 pixels: expected sides that, halved twice",
         ),
         (
             [*ARCHIVE, "batch_size=8", "evaluation/extractor=classifier"],

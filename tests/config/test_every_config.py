@@ -45,6 +45,7 @@ def test_two_iterations(composed, tmp_path, choice, request, monkeypatch):
     fake = ["dataset._target_=torchvision.datasets.FakeData", "+dataset.size=60", "+dataset.image_size=[3,8,8]"]
     fitting = {
         "dataset=torch": [*fake, "allowed_targets=[torchvision]"],
+        "conditional=own": ["model.discriminator.conditioning=projection"],
         "model=pacgan_mlp": ["dataset=ring8"],
         "model=sngan_resnet": ["dataset=npz", "model.generator.channels=16", "model.discriminator.channels=16"],
     }.get(choice, [])

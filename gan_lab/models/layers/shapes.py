@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+ANY_SIZE = "model=pacgan_dcgan draws images of any size"
+
 
 def check_image(model: str, sample_shape: Sequence[int], instead: str = "mlp") -> None:
     """Raise unless the shape is an image's, ``[C, H, W]``."""
@@ -17,5 +19,6 @@ def check_sides(model: str, sample_shape: Sequence[int], multiple: int) -> None:
     _, height, width = sample_shape
     if height % multiple or width % multiple:
         raise ValueError(
-            f"{model} cannot draw images of {height}x{width} pixels: expected sides that are multiples of {multiple}"
+            f"{model} cannot draw images of {height}x{width} pixels: expected sides that are multiples of {multiple}; "
+            + ANY_SIZE
         )
