@@ -17,15 +17,17 @@ import pytest
 import torch
 from command_runs import ended
 from configurations import options
-from hydra import compose, initialize_config_module
-from hydra._internal.utils import get_args_parser
+from hydra import version
+from hydra._internal.utils import create_config_search_path, get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from gan_lab.cli import evaluate, export, report, sample, train
 from gan_lab.cli.arguments import folders_and_rest, parse
+from gan_lab.cli.checked_loader import CheckedLoader
 from gan_lab.config.checks import check
 from gan_lab.errors import ConfigError
 from gan_lab.runs.components import build_dataset, build_discriminator
@@ -127,8 +129,10 @@ def composed_and_checked(overrides: list[str]) -> DictConfig:
     Raises:
         Exception: as gan-lab does before a run begins.
     """
-    with initialize_config_module("gan_lab.conf", version_base="1.3"):
-        config = compose("train", overrides, return_hydra_config=True)
+    version.setbase("1.3")
+    line = train.CommandLine.parse(overrides)
+    loader = CheckedLoader(create_config_search_path("pkg://gan_lab.conf"), line.allowed_targets(), line.typed)
+    config = loader.load_configuration("train", overrides, RunMode.RUN)
     check(config)
     return config
 
