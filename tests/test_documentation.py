@@ -42,7 +42,7 @@ MAINS = {
     "gan-lab-report": report.main,
     "gan-lab-export": export.main,
 }
-PRINTING = {"--help", "--cfg"}  # options with which a command prints and does nothing else
+PRINTING = {"--help", "--cfg", "show", "-sc"}  # options with which a command prints and does nothing else
 
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`(gan-lab[\w-]*\s[^`]+)`")

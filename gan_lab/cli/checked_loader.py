@@ -1,7 +1,6 @@
 """Composing configurations, each checked as soon as it is composed."""
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -99,16 +98,6 @@ class CheckedLoader(ConfigLoaderImpl):
             if found := [one for one in named if one is not None]:
                 raise ConfigError(f"hydra.searchpath={found[0]}: expected on the command line alone, or --config-dir")
         super()._process_config_searchpath(config_name, *arguments)
-
-    def get_group_options(self, group_name: str, *arguments: Any, **keywords: Any) -> list[str]:
-        """As Hydra's, which copies every YAML that it has read for each group; ``--help`` asks for a hundred groups."""
-        if keywords or len(arguments) > 1:
-            return super().get_group_options(group_name, *arguments, **keywords)
-        return self._groups.get_group_options(group_name, *arguments)
-
-    @cached_property
-    def _groups(self) -> CachingConfigRepository:
-        return self._parse_overrides_and_create_caching_repo(None, [])[1]
 
 
 def names_class(override: Override) -> bool:

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -10,6 +11,14 @@ from rich.table import Table
 from gan_lab.errors import shown
 from gan_lab.metric_names import in_order, unfounded, unfounded_precision
 from gan_lab.runs.folder import RunFolder
+
+_NEXT = (
+    ("curves", "tensorboard --logdir", "", ""),
+    ("samples", "gan-lab-sample", "run=", ""),
+    ("longer", "gan-lab", "resume=", " iterations=N"),
+    ("export", "gan-lab-export", "run=", " out=generator.pt2"),
+)
+"""What can be done with a run: the line's name, the command, and what stands around the folder."""
 
 
 def print_summary(result: dict[str, Any], folder: RunFolder) -> None:
@@ -34,9 +43,14 @@ def print_summary(result: dict[str, Any], folder: RunFolder) -> None:
     )
     for line in _selected(result):
         console.print(line, highlight=False)
-    console.print(f"run      {shown(folder.path)}", highlight=False)
-    console.print(f"picture  {shown(folder.samples / 'final.png')}", highlight=False)
-    console.print(f"curves   tensorboard --logdir {shown(folder.path)}", highlight=False)
+    path = folder.path
+    if path.is_relative_to(Path.cwd()):
+        path = path.relative_to(Path.cwd())
+    console.print(f"run      {shown(path)}", highlight=False)
+    console.print(f"picture  {shown(path / folder.samples.relative_to(folder.path) / 'final.png')}", highlight=False)
+    for name, before, key, after in _NEXT:
+        word = shlex.quote(f"{key}{shown(path)}")
+        console.print(f"{name:8} {before} {word}{after}", highlight=False)
 
 
 def _selected(result: dict[str, Any]) -> Iterator[str]:

@@ -8,11 +8,14 @@ torch and Lightning take seconds to import, so nothing here imports them before 
 """
 
 import os
-import shutil
+import pydoc
 import sys
-import textwrap
 from argparse import Namespace
+from contextlib import redirect_stdout
 from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from string import Template
 from typing import Any
 
 from hydra import version
@@ -29,13 +32,14 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus, run_job
 from hydra.types import HydraContext, RunMode, TaskFunction
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from gan_lab.cli.arguments import print_version
 from gan_lab.cli.assistant import assist_the_first, check_folder_is_named
 from gan_lab.cli.checked_loader import CheckedLoader
 from gan_lab.cli.help import explained
 from gan_lab.cli.options import CommandLine, resumed
+from gan_lab.cli.show import all_groups, show, yaml_folders
 from gan_lab.cli.summary import how_to_go_on, print_summary
 from gan_lab.config.hydra_nodes import check_record, named_by_the_clock
 from gan_lab.config.messages import USER_ERRORS
@@ -107,18 +111,21 @@ class App(Hydra):
         return job
 
     def get_help(self, help_cfg: DictConfig, cfg: DictConfig, args_parser: Any, resolve: bool) -> str:
-        """As Hydra's, but each key with the comment that explains it."""
-        text = super().get_help(help_cfg, OmegaConf.create({"x": _HERE}), args_parser, resolve)
-        before, _, after = text.partition(f"x: {_HERE}")
-        groups = "\n".join(textwrap.fill(line, _columns(), subsequent_indent="  ") for line in before.splitlines())
-        return f"{groups}\n{explained(cfg, dict(HydraConfig.get().runtime.choices))}{after}"
+        """The template of ``train.yaml`` with every group, option and key, and the comments that explain them."""
+        path = self.config_loader.get_search_path().get_path()
+        own = [Path(one.path.removeprefix("file://")) for one in path if str(one.path).startswith("file://")]
+        parts = {
+            "GROUPS": all_groups(yaml_folders(own)),
+            "CONFIG": explained(cfg, dict(HydraConfig.get().runtime.choices)),
+        }
+        return Template(help_cfg.template).substitute(parts)
 
-
-_HERE = "here"  # where the configuration stands in Hydra's text
-
-
-def _columns() -> int:
-    return shutil.get_terminal_size().columns - 1
+    def app_help(self, *arguments: Any) -> None:
+        """As Hydra's, but page by page on a terminal."""
+        text = StringIO()
+        with redirect_stdout(text):
+            super().app_help(*arguments)
+        pydoc.pager(text.getvalue())
 
 
 def make_run(request: RunRequest) -> float:
@@ -208,6 +215,10 @@ def main() -> None:
 def _main() -> None:
     if "--version" in sys.argv[1:]:
         print_version()
+        return
+    if sys.argv[1:2] == ["show"]:
+        with harmless_output():
+            pydoc.pager(show(sys.argv[2:]))
         return
     carry_out(CommandLine.parse(sys.argv[1:]))
 

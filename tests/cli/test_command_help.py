@@ -4,6 +4,7 @@ import re
 
 import pytest
 from command_runs import ended, refusal
+from configurations import CONF, options
 
 import gan_lab.cli.evaluate
 import gan_lab.cli.export
@@ -72,3 +73,61 @@ def test_a_configuration_that_is_not_gan_labs_is_named(monkeypatch, tmp_path):
             "gan-lab: --config-name mine: it has no 'model': expected it to begin with defaults: [train, _self_]"
         )
     assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]
+
+
+# ---- gan-lab show ----
+
+
+def test_show_lists_every_group_and_option_with_what_its_file_says(helped):
+    text = helped("show")
+    assert max(map(len, text.splitlines())) < 80
+    named = {(found[1], option) for found in re.finditer(r"^(\S+)=\n((?:  .*\n)+)", text, re.M)
+             for option in re.findall(r"^  (\w+) ", found[2], re.M)}  # fmt: skip
+    files = {file.relative_to(CONF).with_suffix("") for file in CONF.rglob("*/*.yaml") if "hydra" not in file.parts}
+    assert named == {(str(file.parent), file.name) for file in files}
+    assert all("arXiv" in helped("show", f"loss={name}") for name in options("loss"))
+
+
+def test_show_tells_of_a_group_all_that_help_cuts_short(helped):
+    says = " ".join(helped("show", "loss").split())
+    assert "gan-lab loss=OPTION" in says
+    assert "wgan_gp Gulrajani et al. 2017 (arXiv 1704.00028): wgan with a penalty" in says
+    assert "five double backward passes an iteration are slow." in says
+    assert "five double backward passes" not in " ".join(helped("--help").split())
+
+
+def test_show_prints_a_file_and_finds_those_of_the_user(helped, tmp_path):
+    assert helped("show", "penalty=r1") == (CONF / "penalty" / "r1.yaml").read_text()
+    (tmp_path / "mine" / "loss").mkdir(parents=True)
+    (tmp_path / "mine" / "loss" / "cubic.yaml").write_text("# @package _global_\n# A cube\x1b[31m of mine.\nloss: {}\n")
+    text = helped("show", "loss", "--config-dir", "mine")
+    assert "  cubic               A cube\\x1b[31m of mine.\n" in text
+    assert "  wgan_gp " in text
+    assert "  cubic               A cube" in helped("--help", "--config-dir", "mine")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["los"], "show los: there is no such group; did you mean 'loss'? Allowed: callbacks, "),
+        (["loss=wgan_g"], "show loss=wgan_g: there is no such option; did you mean 'wgan_gp'? Allowed: dragan, "),
+        (["loss", "model"], "show: model: expected gan-lab show [GROUP[=OPTION]] [--config-dir FOLDER]"),
+        (["--los"], "show: --los: expected gan-lab show [GROUP[=OPTION]] [--config-dir FOLDER]"),
+        (["loss", "--config-dir", "none"], "--config-dir none: there is no such folder"),
+        (["loss", "--config-dir"], "show: "),
+        (["../conf"], "show ../conf: there is no such group; "),
+        (["loss=../model/mlp"], "show loss=../model/mlp: there is no such option; "),
+    ],
+)
+def test_show_refuses(monkeypatch, tmp_path, words, sentence):
+    assert refusal(monkeypatch, tmp_path, main, "gan-lab", "show", *words).startswith(f"gan-lab: {sentence}")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete(helped, monkeypatch, shell):
+    assert "gan-lab" in helped("-sc", f"install={shell}")
+    line = "gan-lab loss=wgan"
+    monkeypatch.setenv("COMP_LINE", line)
+    monkeypatch.setenv("COMP_POINT", str(len(line)))
+    if shell == "bash":
+        assert helped("-sc", "query=bash").split() == ["loss=wgan", "loss=wgan_gp", "loss=wgan_lp"]
