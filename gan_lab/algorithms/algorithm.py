@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import pytorch_lightning as pl
 import torch
@@ -32,6 +32,11 @@ class Algorithm(pl.LightningModule):
         statistics: what the generator is asked for where its moving average needs BatchNorm statistics of its own.
         compile_mode: True compiles the players' networks; ``cudagraph`` plays whole iterations back from a CUDA graph.
     """
+
+    roles: ClassVar[tuple[str, ...]] = ("generator", "discriminator")
+    """The players, each built from the blocks of its name in ``model`` and ``optimizer``."""
+    compares: ClassVar[tuple[str, ...]] = ()
+    """What its terms can compare (`gan_lab.losses.Term.compared`)."""
 
     automatic_optimization = False
     on_train_batch_start = SKIPPED_HOOK
@@ -63,6 +68,11 @@ class Algorithm(pl.LightningModule):
         if compile_mode is True:
             for player in players.values():
                 player.compile()
+
+    @property
+    @abstractmethod
+    def generator_uses_real(self) -> bool:
+        """Whether the generator's updates look at real samples."""
 
     @abstractmethod
     def iterate(self, draw: Draw) -> Curves:

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from gan_lab.algorithms.algorithm import Algorithm
 from gan_lab.algorithms.player import Curves, Player
-from gan_lab.datasets.batch import Batch, Draw, Request
-from gan_lab.losses import GeneratorStep, Judge, Recipe, first_head
+from gan_lab.datasets.batch import Batch, Condition, Draw, Request
+from gan_lab.losses import GeneratorStep, Judge, Recipe, Term, first_head
 from gan_lab.losses.weighted import Weighted
 from gan_lab.models.conditions import Judgement
 from gan_lab.models.latents import Prior
@@ -27,8 +27,8 @@ class GAN(Algorithm):
     Args:
         generator: its network maps latents ``[B, latent_dim]`` to samples ``[B, …]``.
         discriminator: its network maps samples ``[B, …]`` to logits ``[B]``, to a map ``[B, 1, H, W]`` of them, or to
-            ``[B, heads]`` if the objective asks for several. Both networks may take labels ``[B]`` as a second
-            argument, named ``labels``.
+            ``[B, heads]`` if the objective asks for several. Both networks may take further arguments by name:
+            ``labels``, ``[B]``, and ``source``, the images to translate.
         loss: the recipe that they minimise; its constraint is attached to the discriminator.
         prior: of the latents.
         noise_seed: see `Algorithm`.
@@ -39,6 +39,7 @@ class GAN(Algorithm):
             packs; the generator, batches and requests are of samples.
         statistics: see `Algorithm`.
         compile_mode: see `Algorithm`.
+        others: further players, which a subclass moves.
     """
 
     def __init__(
@@ -53,8 +54,9 @@ class GAN(Algorithm):
         packing: int = 1,
         statistics: Sequence[Request] = (),
         compile_mode: bool | str = False,
+        **others: Player,
     ) -> None:
-        players = {"generator": generator, "discriminator": discriminator}
+        players = {"generator": generator, "discriminator": discriminator, **others}
         super().__init__(players, turns, prior, noise_seed, statistics, compile_mode)
         self.loss = loss
         self.joint_batch = joint_batch
@@ -63,8 +65,12 @@ class GAN(Algorithm):
 
     @property
     def generator_uses_real(self) -> bool:
-        """Whether the generator's updates look at real samples."""
         return self.loss.objective.generator_uses_real or any(term.uses_real for term in self.loss.terms.values())
+
+    @property
+    def generator_terms(self) -> Mapping[str, Term]:
+        """The terms of the generator's loss, by name."""
+        return self.loss.terms
 
     def iterate(self, draw: Draw) -> Curves:
         self.curves = {}
@@ -82,10 +88,10 @@ class GAN(Algorithm):
         generator, discriminator = self.players["generator"], self.players["discriminator"]
         real, request = pack(batch.samples, self.packing), self.request(batch)
         with torch.no_grad():
-            fake = pack(generator(request.latents, request.labels).to(real.dtype), self.packing)
-        of_real, of_fake = self.judge_both(real, fake, batch.labels)
+            fake = pack(generator(request.latents, request).to(real.dtype), self.packing)
+        of_real, of_fake = self.judge_both(real, fake, request)
         loss = self.loss.objective.discriminator(of_real.logits, of_fake.logits)
-        judge = self.judge(batch.labels, of_real, of_fake)
+        judge = self.judge(request, of_real, of_fake)
         loss = self.with_added(loss, self.loss.penalties, discriminator.updates, judge, real, fake)
         discriminator.descend(loss, self.curves)
         if self.loss.constraint is not None:
@@ -101,15 +107,14 @@ class GAN(Algorithm):
         generator, discriminator = self.players["generator"], self.players["discriminator"]
         real, request = pack(batch.samples, self.packing), self.request(batch)
         with discriminator.frozen():
-            fake = generator(request.latents, request.labels).to(real.dtype)
+            fake = generator(request.latents, request).to(real.dtype)
             of_real = None
             if self.loss.objective.generator_uses_real:
-                of_real = Judgement.of(discriminator(real, batch.labels)).to(real.dtype)
-            of_fake = Judgement.of(discriminator(pack(fake, self.packing), request.labels)).to(real.dtype)
+                of_real = Judgement.of(discriminator(real, request)).to(real.dtype)
+            of_fake = Judgement.of(discriminator(pack(fake, self.packing), request)).to(real.dtype)
             loss = self.loss.objective.generator(of_real and of_real.logits, of_fake.logits)
-            judge = self.judge(request.labels, of_real, of_fake)
-            step = GeneratorStep(batch, request, fake, judge, {name: one.network for name, one in self.players.items()})
-            loss = self.with_added(loss, self.loss.terms, generator.updates, step)
+            step = self.step(batch, request, fake, self.judge(request, of_real, of_fake))
+            loss = self.with_added(loss, self.generator_terms, generator.updates, step)
             generator.descend(loss, self.curves)
         self.curves["loss/generator"] = loss.detach()
 
@@ -117,27 +122,40 @@ class GAN(Algorithm):
         """What the generator is asked for beside a batch: fresh latents, with the batch's labels and sources."""
         return Request(self.draw_latents(len(batch)), batch.labels, batch.source)
 
-    def judge_both(self, real: Tensor, fake: Tensor, labels: Tensor | None) -> tuple[Judgement, Judgement]:
-        """What the discriminator says of real and of fake samples, which share their labels."""
+    def judge_both(self, real: Tensor, fake: Tensor, request: Request) -> tuple[Judgement, Judgement]:
+        """What the discriminator says of real and of fake samples, which share their labels and sources."""
         discriminator = self.players["discriminator"]
         if self.joint_batch:
-            both = None if labels is None else torch.cat([labels, labels])
-            return Judgement.of(discriminator(torch.cat([real, fake]), both)).to(real.dtype).halves()
-        of_real, of_fake = (Judgement.of(discriminator(samples, labels)).to(real.dtype) for samples in (real, fake))
+            twice = Condition(request.labels, request.source).twice()
+            return Judgement.of(discriminator(torch.cat([real, fake]), twice)).to(real.dtype).halves()
+        of_real, of_fake = (Judgement.of(discriminator(samples, request)).to(real.dtype) for samples in (real, fake))
         return of_real, of_fake
 
-    def judge(self, labels: Tensor | None, of_real: Judgement | None, of_fake: Judgement) -> Judge:
+    def judge(self, request: Request, of_real: Judgement | None, of_fake: Judgement) -> Judge:
         """The discriminator as penalties and terms see it; they differentiate twice, so it is never compiled."""
         discriminator = self.players["discriminator"]
         real_logits, real_classes = of_real or (None, None)
-        given = labels if discriminator.takes_labels else None
-        return Judge(discriminator.network, given, real_logits, of_fake.logits, labels, real_classes, of_fake.classes)
+        return Judge(
+            discriminator.network,
+            real=real_logits,
+            fake=of_fake.logits,
+            classes=request.labels,
+            real_classes=real_classes,
+            fake_classes=of_fake.classes,
+            **discriminator.conditions(request),
+        )
 
-    def with_added(self, loss: Tensor, parts: Mapping[str, Weighted], updates: int, *arguments: Any) -> Tensor:
+    def step(self, batch: Batch, request: Request, fake: Tensor, judge: Judge) -> GeneratorStep:
+        """What terms of the generator's loss are given."""
+        return GeneratorStep(batch, request, fake, judge, {name: one.network for name, one in self.players.items()})
+
+    def with_added(
+        self, loss: Tensor, parts: Mapping[str, Weighted], updates: int, *arguments: Any, suffix: str = ""
+    ) -> Tensor:
         """The loss with every penalty or term that is due added, times its weight; the curves show it unweighted."""
         for name, part in parts.items():
             if part.due(updates):
                 value = part(*arguments)
                 loss = loss + part.weight * part.every * value
-                self.curves[f"loss/{name}"] = value.detach()
+                self.curves[f"loss/{name}{suffix}"] = value.detach()
         return loss

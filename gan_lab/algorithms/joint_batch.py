@@ -3,14 +3,16 @@
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from gan_lab.models.conditions import Judgement, some_labels
+from gan_lab.models.conditions import Judgement, some_conditions
 
 _COUNT = 8  # samples in each of the two batches
 
 
-def judges_each_alone(discriminator: nn.Module, sample_shape: tuple[int, ...]) -> bool:
+def judges_each_alone(
+    discriminator: nn.Module, sample_shape: tuple[int, ...], source_shape: tuple[int, ...] | None = None
+) -> bool:
     """Whether two batches in one pass get the same logits, and leave the same buffers, as in two passes.
 
     It is tried out in float64 on copies: BatchNorm couples the samples of a batch, dropout draws other masks, and
@@ -20,6 +22,7 @@ def judges_each_alone(discriminator: nn.Module, sample_shape: tuple[int, ...]) -
     Args:
         discriminator: maps samples ``[B, *sample_shape]`` to logits.
         sample_shape: the shape of one sample.
+        source_shape: the shape of the image that a sample translates, or None.
     """
     random = torch.Generator().manual_seed(0)
     apart = copy.deepcopy(discriminator).double().train()
@@ -30,8 +33,13 @@ def judges_each_alone(discriminator: nn.Module, sample_shape: tuple[int, ...]) -
     first, second = torch.randn(2, _COUNT, *sample_shape, dtype=torch.float64, generator=random)
     with torch.no_grad(), torch.random.fork_rng():
         torch.manual_seed(0)  # once: seeded before each way, a single dropout would draw the same masks both times
-        labels = some_labels(discriminator, _COUNT)
-        expected = torch.cat([Judgement.of(apart(samples, *labels)).logits for samples in (first, second)])
-        found = Judgement.of(joint(torch.cat([first, second]), *some_labels(discriminator, 2 * _COUNT))).logits
+        each, both = (_conditions(discriminator, count, source_shape) for count in (_COUNT, 2 * _COUNT))
+        expected = torch.cat([Judgement.of(apart(samples, **each)).logits for samples in (first, second)])
+        found = Judgement.of(joint(torch.cat([first, second]), **both)).logits
     traces = zip(apart.buffers(), joint.buffers(), strict=True)
     return torch.allclose(expected, found, rtol=1e-9, atol=1e-9) and all(torch.equal(*pair) for pair in traces)
+
+
+def _conditions(network: nn.Module, count: int, source_shape: tuple[int, ...] | None) -> dict[str, Tensor]:
+    given = some_conditions(network, count, source_shape)
+    return {name: one.double() if one.is_floating_point() else one for name, one in given.items()}

@@ -15,7 +15,7 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 
 from gan_lab.datasets.batch import Request
 from gan_lab.distributed.batchnorm import GlobalBatchNorm
-from gan_lab.models.conditions import takes_labels
+from gan_lab.models.conditions import conditions_for
 
 
 @torch.no_grad()
@@ -27,7 +27,7 @@ def with_own_statistics(network: nn.Module, requests: Iterable[Request]) -> nn.M
 
     Args:
         network: the network, which stays as it is.
-        requests: batches of latents, with labels if it takes them.
+        requests: batches of latents, with labels and sources if it takes them.
     """
     if not any(map(_derives, network.modules())):
         return network
@@ -44,8 +44,8 @@ def with_own_statistics(network: nn.Module, requests: Iterable[Request]) -> nn.M
     for number, request in enumerate(requests, 1):
         for module in momenta:
             module.momentum = 1 / number  # the mean over all batches
-        labels = [request.labels.to(weight.device)] if takes_labels(own) and request.labels is not None else []
-        own(request.latents.to(weight), *labels)
+        asked = request.map(lambda tensor: tensor.to(weight.device))
+        own(asked.latents.to(weight), **conditions_for(own, asked))
     for module, momentum in momenta.items():
         module.momentum = momentum
     return own.eval()

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from gan_lab.distributed.collectives import average, global_mean
-from gan_lab.models.conditions import takes_labels
+from gan_lab.models.conditions import Conditions, conditions_taken
 
 Curves = dict[str, Tensor]
 """Values of an iteration by tag, detached: scalars, and logits ``[B]``."""
@@ -64,17 +65,29 @@ class Player:
         self.updates = 0
         self.skipped = 0
         self.scaler = GradScaler(enabled=False)
-        self.takes_labels = takes_labels(network)
         self.half: torch.dtype | None = None
-        self._forward: Callable[..., Tensor] = network
+        self._taken = conditions_taken(network)
+        self._forward: Callable[..., Any] = network
 
-    def __call__(self, inputs: Tensor, labels: Tensor | None = None) -> Tensor:
-        """The network's outputs in training, in half precision if it is set; labels reach networks that take them."""
-        arguments = (inputs, labels) if self.takes_labels else (inputs,)
+    def __call__(self, inputs: Tensor, asked: Conditions) -> Any:
+        """The network's outputs in training, in half precision if it is set.
+
+        Args:
+            inputs: latents or samples, ``[B, …]``.
+            asked: a batch or a request of as many, whose labels and sources reach networks that take them.
+        """
+        return self.apply(self._forward, inputs, **self.conditions(asked))
+
+    def apply(self, part: Callable[..., Any], inputs: Tensor, **given: Any) -> Any:
+        """The outputs of the network, or of one of several that it holds, in half precision if it is set."""
         if self.half is None:
-            return self._forward(*arguments)
+            return part(inputs, **given)
         with torch.autocast(inputs.device.type, self.half):
-            return self._forward(*arguments)
+            return part(inputs, **given)
+
+    def conditions(self, asked: Conditions) -> dict[str, Any]:
+        """What the network is given beside its input, by name."""
+        return {name: getattr(asked, name) for name in self._taken}
 
     def compile(self) -> None:
         """Compile the network for calls of the player. Penalties differentiate twice and use the network uncompiled."""

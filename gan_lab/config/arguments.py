@@ -49,6 +49,12 @@ def named_by(made: Callable[..., Any]) -> set[str]:
     return {name for name, one in _parameters(made).items() if one.kind is not one.VAR_KEYWORD}
 
 
+def required_by(made: Callable[..., Any]) -> set[str]:
+    """The names of the arguments that a class or function has and that have no default."""
+    plain = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return {name for name, one in _parameters(made).items() if one.default is one.empty and one.kind in plain}
+
+
 def _parameters(made: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     """The arguments that a class or function takes; ``**kwargs`` of a class are those of its base class."""
     makers = [vars(kind)["__init__"] for kind in getattr(made, "__mro__", ())[:-1] if "__init__" in vars(kind)]

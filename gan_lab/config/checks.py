@@ -23,6 +23,7 @@ from gan_lab.errors import ConfigError, closest
 from gan_lab.validation import is_number
 
 _BLOCKS = (
+    "algorithm",
     "model.generator",
     "model.discriminator",
     "loss.objective",

@@ -7,6 +7,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from gan_lab.config.schema import ALGORITHM
+
 # keys that came after runs had been hashed, and the value that means the same as no such key: hashes stay as they were
 _LATER: dict[tuple[str, ...], Any] = {
     ("loss", "terms"): {},
@@ -15,6 +17,10 @@ _LATER: dict[tuple[str, ...], Any] = {
     ("dataset", "flip"): False,
     ("dataset", "dequantise"): False,
     ("model", "packing"): 1,
+    ("algorithm",): ALGORITHM,
+    ("model", "encoder"): None,
+    ("optimizer", "encoder"): None,
+    ("clip_grad", "encoder"): None,
     ("conditional",): "none",
     ("ema",): {"half_life": None, "ramp": None},
     ("generator_batch_factor",): 1,

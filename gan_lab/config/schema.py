@@ -19,6 +19,10 @@ def _one_of(*choices: str, **default: Any) -> Any:
     return field(metadata={"one_of": choices}, **default)
 
 
+ALGORITHM = {"_target_": "gan_lab.algorithms.gan.GAN", "_partial_": True}
+"""The block of conf/algorithm/gan.yaml."""
+
+
 @dataclass
 class LossConfig:
     """The mathematics of a recipe."""
@@ -33,15 +37,16 @@ class LossConfig:
 
 @dataclass
 class NetworksConfig:
-    """A block for each of the two networks."""
+    """A block for each network."""
 
     generator: Any = MISSING
     discriminator: Any = MISSING
+    encoder: Any = None  # a third player's, where the algorithm has one; configurations of earlier versions lack it
 
 
 @dataclass
 class ModelConfig(NetworksConfig):
-    """The two networks, and how many samples the discriminator sees at once."""
+    """The networks, and how many samples the discriminator sees at once."""
 
     packing: int = _at_least(1, 1024, default=1)  # configurations of earlier versions lack it
 
@@ -52,6 +57,7 @@ class ClipGradConfig:
 
     generator: float | None = _above(0, default=None)
     discriminator: float | None = _above(0, default=None)
+    encoder: float | None = _above(0, default=None)
 
 
 @dataclass
@@ -131,6 +137,7 @@ class TrainConfig:
     """The keys of ``train.yaml``, where each is explained."""
 
     model: ModelConfig = field(default_factory=ModelConfig)
+    algorithm: Any = field(default_factory=lambda: dict(ALGORITHM))  # configurations of earlier versions lack it
     loss: LossConfig = field(default_factory=LossConfig)
     dataset: Any = MISSING
     trainer: Any = MISSING

@@ -33,6 +33,7 @@ _BASES = {
     r"logger\.\w+": "pytorch_lightning.loggers.Logger",
     r"callbacks\.\w+": "pytorch_lightning.Callback",
     r"trainer": "pytorch_lightning.Trainer",
+    r"algorithm": "gan_lab.algorithms.algorithm.Algorithm",
     r"model\.\w+|evaluation\.extractor": "torch.nn.Module",
     r"optimizer\.\w+": "torch.optim.Optimizer",
     r"loss": "gan_lab.losses.Recipe",
@@ -81,7 +82,9 @@ def _check_part(where: str, name: Any, allowed: Sequence[str]) -> None:
 def _parts(where: str) -> tuple[str, ...]:
     """The packages whose classes a key may name."""
     group, _, name = where.removesuffix("._target_").partition(".")
-    return (LIGHTNINGS[group],) if group in LIGHTNINGS and "." not in name else _PARTS
+    if group in LIGHTNINGS and "." not in name:
+        return (LIGHTNINGS[group],)
+    return ("gan_lab.algorithms",) if group == "algorithm" else _PARTS
 
 
 def check_kind(key: str, made: Any) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
+import torch
 from torch import Tensor
 
 from gan_lab.distributed.collectives import own_part
@@ -30,6 +31,23 @@ class _Parts:
 
     def __len__(self) -> int:
         return len(next(iter(vars(self).values())))
+
+
+@dataclass(frozen=True, eq=False)
+class Condition(_Parts):
+    """What samples are asked to be.
+
+    Args:
+        labels: the class of each, ``[B]`` int64, or None.
+        source: the image that each translates, ``[B, …]``, or None.
+    """
+
+    labels: Tensor | None = None
+    source: Tensor | None = None
+
+    def twice(self) -> "Condition":
+        """Of real and generated samples one after the other, which share their conditions."""
+        return self.map(lambda tensor: torch.cat([tensor, tensor]))
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,9 @@
 """Adversarial losses from independent parts: a recipe is an objective, penalties, terms and a constraint."""
 
 from gan_lab.losses.classification import Classification, ClassificationTerm
+from gan_lab.losses.comparisons import BCE, KL, L1, MSE, Cycle, Identity
 from gan_lab.losses.constraints import Constraint, SpectralNorm, WeightClip
+from gan_lab.losses.features import FeatureMatching, FeatureReconstruction
 from gan_lab.losses.judge import Judge
 from gan_lab.losses.objectives import (
     Hinge,
@@ -26,15 +28,23 @@ from gan_lab.losses.relativistic import Relativistic, RelativisticAttention
 from gan_lab.losses.terms import GeneratorStep, Term
 
 __all__ = [
+    "BCE",
     "DRAGAN",
+    "KL",
+    "L1",
+    "MSE",
     "R1",
     "R2",
     "Classification",
     "ClassificationTerm",
     "Constraint",
+    "Cycle",
+    "FeatureMatching",
+    "FeatureReconstruction",
     "GeneratorStep",
     "GradientPenalty",
     "Hinge",
+    "Identity",
     "Judge",
     "LeastSquares",
     "LipschitzPenalty",

@@ -1,18 +1,21 @@
 """The discriminator as penalties and terms see it."""
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan_lab.losses.objectives import first_head
 from gan_lab.models.conditions import Judgement
 
+_LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
 
 @dataclass(frozen=True, eq=False)
 class Judge:
-    """Maps samples ``[B, …]`` to logits ``[B]`` of the discriminator's first head, with the batch's labels bound.
+    """Maps samples ``[B, …]`` to logits ``[B]`` of the discriminator's first head, with labels and sources bound.
 
     Of a discriminator that gives a map of logits it is the mean over a sample's map. Their sum would scale R1 by the
     square of their number.
@@ -28,6 +31,7 @@ class Judge:
         fake: the same for the generated samples.
         real_classes: its class logits of the real samples, ``[B, classes]``, or None if it does not classify.
         fake_classes: the same for the generated samples.
+        source: the source images that the discriminator is given, ``[B, …]``, or None.
     """
 
     discriminator: Callable[..., Any]
@@ -37,8 +41,37 @@ class Judge:
     classes: Tensor | None = None
     real_classes: Tensor | None = None
     fake_classes: Tensor | None = None
+    source: Tensor | None = None
+
+    @property
+    def given(self) -> dict[str, Tensor]:
+        """What the discriminator is given beside samples, by name."""
+        given = {"labels": self.labels, "source": self.source}
+        return {name: value for name, value in given.items() if value is not None}
+
+    def features(self, samples: Tensor) -> Tensor:
+        """The features ``[B, F]`` of samples in the discriminator.
+
+        They are what its method ``features`` gives, or else what goes into its last linear layer or convolution.
+
+        Raises:
+            ValueError: if it has neither.
+        """
+        network: Any = self.discriminator
+        if inspect.ismethod(getattr(network, "features", None)):
+            return network.features(samples, **self.given).flatten(1)
+        layers = [layer for layer in network.modules() if isinstance(layer, _LAYERS)]
+        if not layers:
+            raise ValueError(f"{type(network).__name__}: expected a discriminator with a linear layer or a convolution")
+        seen: list[Tensor] = []
+        with_hook = layers[-1].register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0]))
+        try:
+            network(samples, **self.given)
+        finally:
+            with_hook.remove()
+        return seen[-1].flatten(1)
 
     def __call__(self, samples: Tensor) -> Tensor:
-        arguments = (samples,) if self.labels is None else (samples, self.labels)
-        logits = first_head(Judgement.of(self.discriminator(*arguments)).logits)
+        judged = self.discriminator(samples, **self.given)
+        logits = first_head(Judgement.of(judged).logits)
         return logits if len(logits) == len(samples) else logits.view(len(samples), -1).mean(1)

@@ -4,8 +4,8 @@ They are to the generator what penalties are to the discriminator. A recipe name
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor, nn
@@ -27,6 +27,8 @@ class GeneratorStep:
         fake: its samples, ``[B, …]``, with their graph.
         judge: the discriminator, with this update's logits; with packing it judges packs of these samples.
         networks: of all players, by name.
+        compares: what the algorithm says should be equal, by name: pairs of a made and a wanted batch ``[B, …]``, made
+            when a term asks for them.
     """
 
     batch: "Batch"
@@ -34,6 +36,7 @@ class GeneratorStep:
     fake: Tensor
     judge: Judge
     networks: Mapping[str, nn.Module]
+    compares: Mapping[str, Callable[[], Sequence[tuple[Tensor, Tensor]]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class Term(Weighted):
     weight: float = 1.0
     uses_real: ClassVar[bool] = True
     """Whether it looks at the real samples of the generator's update, which are then drawn for it."""
+    compared: ClassVar[str | None] = None
+    """What it compares, of `GeneratorStep.compares`; algorithms say which they have. None for nothing."""
 
     @abstractmethod
     def __call__(self, step: GeneratorStep) -> Tensor:

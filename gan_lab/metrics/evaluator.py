@@ -15,7 +15,7 @@ from gan_lab.errors import ConfigError, NotFinite
 from gan_lab.metrics.collapse import signals
 from gan_lab.metrics.measures import Side
 from gan_lab.metrics.suite import Comparison
-from gan_lab.models.conditions import takes_labels
+from gan_lab.models.conditions import conditions_for, takes_labels
 from gan_lab.storage.cache import cached, code_hash
 
 DEFINITION = 2
@@ -184,9 +184,10 @@ def generate(generator: nn.Module, request: Request) -> Tensor:
 
 
 def _samples(generator: nn.Module, request: Request, weights: Tensor) -> Tensor:
-    arguments = [request.latents.to(weights)]
-    if takes_labels(generator):
-        if request.labels is None:
-            raise ConfigError("model.generator: it takes labels, and the request has none; expected data with labels")
-        arguments.append(request.labels.to(weights.device))
-    return generator(*arguments).float().cpu()
+    asked = request.map(lambda tensor: tensor.to(weights if tensor.is_floating_point() else weights.device))
+    conditions = conditions_for(generator, asked)
+    if missing := [name for name, tensor in conditions.items() if tensor is None]:
+        raise ConfigError(
+            f"model.generator: it takes {missing[0]}, and the request has none; expected data with {missing[0]}"
+        )
+    return generator(asked.latents, **conditions).float().cpu()

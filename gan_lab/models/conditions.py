@@ -1,7 +1,8 @@
 """How networks are given labels, and what a discriminator says of them."""
 
 import inspect
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,17 @@ from gan_lab.validation import check_choice, check_positive
 
 GENERATOR_CONDITIONING = ("concat", "batch_norm")
 DISCRIMINATOR_CONDITIONING = ("none", "concat", "projection", "auxiliary", "per_class")
+_CONDITIONS = ("labels", "source")
+
+
+class Conditions(Protocol):
+    """Labels ``[B]`` int64 and source images ``[B, C, H, W]`` of a batch; each None if there are none."""
+
+    @property
+    def labels(self) -> Tensor | None: ...
+
+    @property
+    def source(self) -> Tensor | None: ...
 
 
 class Judgement(NamedTuple):
@@ -44,17 +56,35 @@ class Judgement(NamedTuple):
         return Judgement(first, self.classes.chunk(2)[0]), Judgement(second, self.classes.chunk(2)[1])
 
 
-def takes_labels(network: nn.Module) -> bool:
-    """Whether the network is given labels: its forward method has an argument ``labels``, and it uses it.
+def conditions_taken(network: nn.Module) -> tuple[str, ...]:
+    """Of ``labels`` and ``source``, what the network is given beside its input.
 
-    A network that can be built with and without labels says which by its attribute ``uses_labels``.
+    Its forward method has an argument of that name, and uses it. A network that can be built with and without says
+    which by its attributes ``uses_labels`` and ``uses_source``.
     """
-    return "labels" in inspect.signature(network.forward).parameters and getattr(network, "uses_labels", True)
+    named = inspect.signature(network.forward).parameters
+    return tuple(name for name in _CONDITIONS if name in named and getattr(network, f"uses_{name}", True))
 
 
-def some_labels(network: nn.Module, count: int) -> list[Tensor]:
-    """The labels ``[count]`` to try a network with, all of class 0, or nothing if it takes none."""
-    return [torch.zeros(count, dtype=torch.long)] if takes_labels(network) else []
+def takes_labels(network: nn.Module) -> bool:
+    """Whether the network is given labels."""
+    return "labels" in conditions_taken(network)
+
+
+def conditions_for(network: nn.Module, asked: Conditions) -> dict[str, Any]:
+    """What the network is given beside its input, by name: labels and sources of a batch or a request."""
+    return {name: getattr(asked, name) for name in conditions_taken(network)}
+
+
+def some_conditions(network: nn.Module, count: int, source_shape: Sequence[int] | None = None) -> dict[str, Tensor]:
+    """What to try a network with, beside ``count`` inputs: labels of class 0 and sources of zeros, if it takes them."""
+    taken = conditions_taken(network)
+    given = {}
+    if "labels" in taken:
+        given["labels"] = torch.zeros(count, dtype=torch.long)
+    if "source" in taken and source_shape is not None:
+        given["source"] = torch.zeros(count, *source_shape)
+    return given
 
 
 def check_generator_conditioning(name: str, conditioning: object, classes: int | None, has_batchnorm: bool) -> None:

@@ -7,7 +7,7 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from gan_lab.config.arguments import asked_for, fitted, named_by
+from gan_lab.config.arguments import asked_for, fitted, named_by, required_by
 from gan_lab.config.leaves import named_targets
 from gan_lab.config.messages import blame
 from gan_lab.config.targets import check_kind, check_targets
@@ -23,6 +23,7 @@ _ASKS_OWN = {
     "attention": True,
     "conditioning": "auxiliary",
 }  # of a user's, which may give what is asked for all the same
+NO_SOURCES = "the dataset has none to translate; expected such as dataset=digits_edges, or another model"
 _VALIDATION = 0.1  # of the training samples, if the dataset's block does not say
 
 
@@ -166,41 +167,58 @@ def build_dataset(config: DictConfig, **arguments: Any) -> Dataset:
     return dataset
 
 
-def build_generator(
-    config: DictConfig, sample_shape: tuple[int, ...], class_counts: Sequence[int] | None = None
+def build_network(
+    config: DictConfig,
+    role: str,
+    sample_shape: tuple[int, ...],
+    class_counts: Sequence[int] | None = None,
+    source_shape: tuple[int, ...] | None = None,
 ) -> torch.nn.Module:
-    """The configured generator.
+    """The configured network of a player; a discriminator is one of packs of samples.
 
     Args:
         config: the configuration.
+        role: ``generator``, ``discriminator`` or another player of the algorithm.
         sample_shape: of one sample.
         class_counts: number of training samples of each class; None if they have none.
+        source_shape: of the image that a sample translates; None for data without sources.
     """
-    settings = {"latent_dim": config.latent_dim, "sample_shape": sample_shape, **_classes(config, class_counts)}
-    _check_given(config, "model.generator", class_counts)
-    return _network(build(config, "model.generator", **settings))
+    key = f"model.{role}"
+    _check_given(config, key, class_counts)
+    settings: dict[str, Any] = {"sample_shape": sample_shape, **_classes(config, class_counts)}
+    if role == "discriminator":
+        settings["sample_shape"] = packed_shape(sample_shape, config.model.packing)
+    else:
+        settings["latent_dim"] = config.latent_dim
+    if source_shape is not None:
+        settings["source_shape"] = source_shape
+    elif "source_shape" in required_by(check_arguments(config, key)):
+        raise ConfigError(f"{key}: it translates images, and {NO_SOURCES}")
+    # convolutions are faster with the channels last in memory, on processors and GPUs alike
+    network: torch.nn.Module = build(config, key, **settings)
+    return network.to(memory_format=torch.channels_last)
+
+
+def build_generator(
+    config: DictConfig, sample_shape: tuple[int, ...], class_counts: Sequence[int] | None = None
+) -> torch.nn.Module:
+    """`build_network` of the generator, for data without sources."""
+    return build_network(config, "generator", sample_shape, class_counts)
 
 
 def build_discriminator(
     config: DictConfig, sample_shape: tuple[int, ...], class_counts: Sequence[int] | None = None
 ) -> torch.nn.Module:
-    """The configured discriminator, of packs of samples of this shape; the arguments are as of `build_generator`."""
-    packed = packed_shape(sample_shape, config.model.packing)
-    settings = {"sample_shape": packed, **_classes(config, class_counts)}
-    _check_given(config, "model.discriminator", class_counts)
-    return _network(build(config, "model.discriminator", **settings))
+    """`build_network` of the discriminator, for data without sources."""
+    return build_network(config, "discriminator", sample_shape, class_counts)
 
 
 def _check_given(config: DictConfig, key: str, class_counts: Sequence[int] | None) -> None:
     """Raise ConfigError for an argument of one of gan_lab's networks that follows from other keys."""
     node = OmegaConf.select(config, key)
-    if (given := node.get("classes")) is not None and node._target_.startswith("gan_lab."):
-        count = None if class_counts is None else len(class_counts)
-        if given != count:
-            expected = (
-                "none, as the dataset has no label for each sample" if count is None else f"{count}, the dataset's"
-            )
-            raise ConfigError(f"{key}.classes={given}: expected {expected}")
+    given = node.get("classes")
+    if given is not None and class_counts is not None and given != len(class_counts):
+        raise ConfigError(f"{key}.classes={given}: expected {len(class_counts)}, as it follows from the dataset")
     for name, source in (("latent_dim", "latent_dim"), ("sample_shape", "the dataset")):
         if name in node and node._target_.startswith("gan_lab."):
             raise ConfigError(f"{key}.{name}={node[name]}: expected none, as it follows from {source}")
@@ -226,11 +244,6 @@ def classes(config: DictConfig, class_counts: Sequence[int] | None) -> int | Non
     if sum(count > 0 for count in class_counts) < 2:
         raise ConfigError(f"conditional={config.conditional}: expected none, as all samples are of one class")
     return len(class_counts)
-
-
-def _network(network: torch.nn.Module) -> torch.nn.Module:
-    # convolutions are faster with the channels last in memory, on processors and GPUs alike
-    return network.to(memory_format=torch.channels_last)
 
 
 def selects(config: DictConfig) -> bool:

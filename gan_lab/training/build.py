@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from gan_lab.algorithms.gan import GAN
+from gan_lab.algorithms.algorithm import Algorithm
 from gan_lab.algorithms.joint_batch import judges_each_alone
 from gan_lab.algorithms.player import Player
 from gan_lab.callbacks import (
@@ -28,6 +28,7 @@ from gan_lab.callbacks import (
     Signals,
     Stopwatch,
 )
+from gan_lab.config.arguments import asked_for
 from gan_lab.config.checks import within_budget
 from gan_lab.config.leaves import named_targets
 from gan_lab.config.messages import blame
@@ -38,13 +39,14 @@ from gan_lab.datasets.dataset import Dataset
 from gan_lab.distributed.batchnorm import over_all_processes
 from gan_lab.distributed.strategy import SharedBatch
 from gan_lab.errors import ConfigError
+from gan_lab.losses import Recipe
 from gan_lab.models.packing import packed_shape
 from gan_lab.runs.checkpoint_checks import check_callbacks, check_fits
 from gan_lab.runs.components import (
     build,
     build_dataset,
-    build_discriminator,
-    build_generator,
+    build_network,
+    check_arguments,
     classes,
     fixed_request,
     keeps_average,
@@ -57,7 +59,7 @@ from gan_lab.runs.request import RunRequest
 from gan_lab.runs.resume import Start
 from gan_lab.runs.stop_signals import Stop
 from gan_lab.seeds import derive
-from gan_lab.training.compatibility import check_combination, check_labels, check_networks
+from gan_lab.training.compatibility import check_combination, check_labels, check_networks, check_terms
 from gan_lab.training.lightning_parts import build_callbacks, build_profiler, build_trackers
 from gan_lab.training.runtime import check_devices
 from gan_lab.training.schedules import Decay, Schedule
@@ -68,55 +70,76 @@ log = logging.getLogger(__name__)
 
 
 def build_module(
-    config: DictConfig, sample_shape: tuple[int, ...], processes: int = 1, class_counts: Sequence[int] | None = None
-) -> GAN:
-    """The game and both players, their networks initialised from the seed alone; a warning for each known danger.
+    config: DictConfig,
+    sample_shape: tuple[int, ...],
+    processes: int = 1,
+    class_counts: Sequence[int] | None = None,
+    source_shape: tuple[int, ...] | None = None,
+) -> Algorithm:
+    """The algorithm and its players, their networks initialised from the seed alone; a warning for each known danger.
 
     Args:
         config: the composed configuration.
         sample_shape: of one sample.
         processes: number of processes that share every batch.
         class_counts: number of training samples of each class, or None.
+        source_shape: of the image that a sample translates, or None.
     """
     pl.seed_everything(config.seed, verbose=False)
-    generator = build_generator(config, sample_shape, class_counts)
-    discriminator = build_discriminator(config, sample_shape, class_counts)
+    kind: type[Algorithm] = check_arguments(config, "algorithm")
+    networks = {role: build_network(config, role, sample_shape, class_counts, source_shape) for role in kind.roles}
+    generator, discriminator = networks["generator"], networks["discriminator"]
     check_labels(config.conditional, generator, discriminator)
     loss = build(config, "loss")
+    check_terms(loss, kind)
     packing = config.model.packing
-    check_networks(loss, generator, discriminator, config.latent_dim, sample_shape, config.batch_size, packing)
+    check_networks(
+        loss, generator, discriminator, config.latent_dim, sample_shape, config.batch_size, packing, source_shape
+    )
     if processes > 1:
-        generator, discriminator = over_all_processes(generator), over_all_processes(discriminator)
+        networks = {role: over_all_processes(network) for role, network in networks.items()}
+    discriminator = networks["discriminator"]
     if loss.constraint is not None:
         loss.constraint.attach(discriminator)
     if config.trainer.precision == "64-true":  # before the optimizers, some of which make their state at once
-        generator, discriminator = generator.double(), discriminator.double()
-    players = {
-        "generator": build_player(config, "generator", generator, averaging(config)),
-        "discriminator": build_player(config, "discriminator", discriminator),
-    }
-    for oddity in check_combination(
-        loss.objective,
-        loss.constraint,
-        loss.gradient_penalties,
-        discriminator,
-        players["discriminator"].optimizer,
-        config.trainer.precision,
-        config.allow_batchnorm_penalty,
-    ):
-        log.warning("gan-lab: warning: %s", oddity)
+        networks = {role: network.double() for role, network in networks.items()}
+    averages = {"generator": averaging(config)}
+    players = {role: build_player(config, role, one, averages.get(role)) for role, one in networks.items()}
+    warn_of_dangers(config, loss, players["discriminator"])
     joint_batch, judged = config.joint_batch, packed_shape(sample_shape, packing)
-    return GAN(
+    make = build(config, "algorithm")
+    of_data = {"sample_shape": sample_shape, "source_shape": source_shape, "processes": processes}
+    made: Algorithm = make(
         **players,
+        **asked_for(kind, of_data),
         loss=loss,
         prior=latent_prior(config),
         noise_seed=derive(config.seed, "noise"),
-        turns={"generator": config.n_generator, "discriminator": config.n_critic},
-        joint_batch=judges_each_alone(discriminator, judged) if joint_batch is None else joint_batch,
+        turns={role: config.n_critic if role == "discriminator" else config.n_generator for role in players},
+        joint_batch=judges_each_alone(discriminator, judged, source_shape) if joint_batch is None else joint_batch,
         packing=packing,
         statistics=statistics_requests(config, class_counts),
         compile_mode=config.compile,
     )
+    return made
+
+
+def warn_of_dangers(config: DictConfig, loss: Recipe, discriminator: Player) -> None:
+    """Log a warning for each combination that is known to fail.
+
+    Raises:
+        ConfigError: for a combination that is ill-defined.
+    """
+    for oddity in check_combination(
+        loss.objective,
+        loss.constraint,
+        loss.gradient_penalties,
+        discriminator.network,
+        discriminator.optimizer,
+        config.trainer.precision,
+        config.allow_batchnorm_penalty,
+    ):
+        log.warning("gan-lab: warning: %s", oddity)
 
 
 def build_player(config: DictConfig, name: str, network: torch.nn.Module, average: Decay | None = None) -> Player:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
+from gan_lab.algorithms.algorithm import Algorithm
 from gan_lab.config.messages import first_line
 from gan_lab.errors import ConfigError
 from gan_lab.losses import (
@@ -19,8 +20,9 @@ from gan_lab.losses import (
     Wasserstein,
     WeightClip,
 )
-from gan_lab.models.conditions import Judgement, some_labels, takes_labels
+from gan_lab.models.conditions import Judgement, conditions_taken, some_conditions, takes_labels
 from gan_lab.models.packing import packed_shape
+from gan_lab.runs.components import NO_SOURCES
 
 _NORMS = (_BatchNorm, nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
 
@@ -33,10 +35,11 @@ def check_networks(
     shape: tuple[int, ...],
     batch_size: int,
     packing: int = 1,
+    source_shape: tuple[int, ...] | None = None,
 ) -> None:
     """Raise ConfigError unless G makes samples of the dataset's shape and D gives the logits the objective takes.
 
-    With packing, D is given packs of samples, and neither network may take labels: a pack has no class.
+    With packing, D is given packs of samples, and neither network may take labels or sources: a pack has none.
     """
     for name, network, count in (
         ("generator", generator, batch_size * packing),
@@ -44,10 +47,12 @@ def check_networks(
     ):
         if count == 1 and _has_batchnorm(network):
             raise ConfigError(f"batch_size=1: expected at least 2, as model.{name} has BatchNorm")
-        if packing > 1 and takes_labels(network):
-            raise ConfigError(f"model.packing={packing}: expected 1, as model.{name} takes labels")
-    samples = _tried("generator", generator, torch.zeros(2, latent_dim)).logits
-    judged = _tried("discriminator", discriminator, torch.zeros(2, *packed_shape(shape, packing)))
+        if packing > 1 and (taken := conditions_taken(network)):
+            raise ConfigError(f"model.packing={packing}: expected 1, as model.{name} takes {taken[0]}")
+        if "source" in conditions_taken(network) and source_shape is None:
+            raise ConfigError(f"model.{name}: it translates images, and {NO_SOURCES}")
+    samples = _tried("generator", generator, torch.zeros(2, latent_dim), source_shape).logits
+    judged = _tried("discriminator", discriminator, torch.zeros(2, *packed_shape(shape, packing)), source_shape)
     _check_classification(loss, judged)
     if samples.shape[1:] != shape:
         raise ConfigError(f"model.generator: it draws samples {_batch(samples.shape[1:])}, expected {_batch(shape)}")
@@ -61,7 +66,7 @@ def check_networks(
         )
 
 
-def _tried(name: str, network: nn.Module, inputs: Tensor) -> Judgement:
+def _tried(name: str, network: nn.Module, inputs: Tensor, source_shape: tuple[int, ...] | None) -> Judgement:
     """What a network gives for two inputs, which are of class 0 if it takes labels; a generator's samples are `logits`.
 
     Raises:
@@ -70,7 +75,7 @@ def _tried(name: str, network: nn.Module, inputs: Tensor) -> Judgement:
     what = f"model.{name}: {type(network).__name__}, given {_batch(inputs.shape[1:])},"
     try:
         with torch.no_grad():
-            given = network.eval()(inputs, *some_labels(network, 2))
+            given = network.eval()(inputs, **some_conditions(network, 2, source_shape))
     except Exception as error:
         raise ConfigError(f"{what} fails: {first_line(error)}") from error
     network.train()
@@ -93,6 +98,14 @@ def check_labels(conditional: str, generator: nn.Module, discriminator: nn.Modul
         raise ConfigError(f"conditional={conditional}: expected none, as model.generator takes no labels")
     if not takes_labels(discriminator) and conditional != "auxiliary":
         raise ConfigError(f"conditional={conditional}: expected none, as model.discriminator takes no labels")
+
+
+def check_terms(loss: Recipe, algorithm: type[Algorithm]) -> None:
+    """Raise ConfigError for a term that compares what the algorithm does not have."""
+    for name, term in loss.terms.items():
+        if term.compared is not None and term.compared not in algorithm.compares:
+            has = f"algorithm={algorithm.__name__.lower()} has no {term.compared}"
+            raise ConfigError(f"loss.terms.{name}: expected another algorithm, as {has} to compare")
 
 
 def _check_classification(loss: Recipe, judged: Judgement) -> None:

@@ -10,6 +10,7 @@ from gan_lab.cli.sample import main as sample_main
 from gan_lab.cli.train import main
 from gan_lab.config.hashing import hash_of
 from gan_lab.datasets import Dataset
+from gan_lab.datasets.batch import Condition
 from gan_lab.errors import ConfigError
 from gan_lab.metrics import signals
 from gan_lab.metrics.frechet import Moments, frechet_distance, frechet_distance_of_few
@@ -51,7 +52,7 @@ def test_every_way_on_every_model_makes_an_iteration(composed, model, way, loss)
 def test_without_labels_nothing_is_given_any(composed):
     plain, none = build_module(composed(*SMALL), (1, 8, 8)), build_module(composed(*SMALL), (1, 8, 8), 1, COUNTS)
     assert plain.state_dict().keys() == none.state_dict().keys()
-    assert not none.players["generator"].takes_labels
+    assert not none.players["generator"].conditions(Condition())
     before, now = composed(*SMALL), composed(*SMALL)
     del before.conditional, before.ema, before.generator_batch_factor, before.model.packing
     assert hash_of(OmegaConf.to_container(before)) == hash_of(OmegaConf.to_container(now))
@@ -124,7 +125,7 @@ def test_metrics_of_classes_against_their_definitions():
         (["conditional=labels"], "conditional=labels: there is no such file in the group; "),
         (["evaluation.metrics=[class_accuracy]"],
          "evaluation.metrics: class_accuracy takes a generator that is given labels; expected conditional=projection "),
-        (["+model.generator.classes=5"], "model.generator.classes=5: expected 10, the dataset's"),
+        (["+model.generator.classes=5"], "model.generator.classes=5: expected 10, as it follows from the dataset"),
         (["conditional=[projection,auxiliary]"],
          "conditional=[projection,auxiliary]: expected one option of the group; -m conditional=a,b sweeps several"),
         (["conditional=own"], "conditional=own: expected none, as model.discriminator takes no labels"),

@@ -4,6 +4,7 @@ import torch
 from training_runs import SMALL, train_in, weights_of
 
 from gan_lab.algorithms.player import Player
+from gan_lab.datasets.batch import Condition
 from gan_lab.losses import Objective, Term
 from gan_lab.training.build import build_module
 
@@ -111,8 +112,8 @@ def test_a_call_in_half_precision_is_of_the_weights_after_the_last_step():
     player.half = torch.bfloat16
     with torch.autocast("cpu", torch.bfloat16), torch.autocast("cpu", enabled=False):
         with torch.no_grad():
-            player(samples)
-        player.descend(player(samples).float().mean(), {})
-        found = player(samples)
+            player(samples, Condition())
+        player.descend(player(samples, Condition()).float().mean(), {})
+        found = player(samples, Condition())
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(found, network(samples))

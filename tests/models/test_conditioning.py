@@ -14,7 +14,7 @@ from gan_lab.models import (
     SNGANResNetDiscriminator,
     SNGANResNetGenerator,
 )
-from gan_lab.models.conditions import DISCRIMINATOR_CONDITIONING, Judgement, some_labels, takes_labels
+from gan_lab.models.conditions import DISCRIMINATOR_CONDITIONING, Judgement, some_conditions, takes_labels
 from gan_lab.models.layers.heads import AuxiliaryClassifier, Logit, PerClassLogit, Projection
 from gan_lab.models.layers.labelled import ConcatLabel, ConditionalBatchNorm
 
@@ -185,7 +185,7 @@ def test_networks_without_labels_ignore_how_they_would_take_them(name):
         assert not takes_labels(GENERATORS[name](conditioning=conditioning))
     assert made[0].keys() == made[1].keys()
     assert all(torch.equal(made[0][key], made[1][key]) for key in made[0])
-    assert some_labels(GENERATORS[name](), 2) == []
+    assert some_conditions(GENERATORS[name](), 2) == {}
 
 
 def test_unlabelled_weights_are_those_of_plain_layers():

@@ -1,0 +1,151 @@
+"""Pictures from pictures, without pairs: CycleGAN of Zhu et al. 2017 (arXiv 1703.10593)."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from torch import Tensor, nn
+
+from gan_lab.algorithms.gan import GAN
+from gan_lab.algorithms.history import History
+from gan_lab.datasets.batch import Batch
+from gan_lab.errors import ConfigError
+from gan_lab.losses import GeneratorStep, Judge, first_head
+from gan_lab.models.conditions import Judgement
+from gan_lab.validation import check_null_or_whole
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One of the two domains: what is drawn there, from what, and who judges it.
+
+    Args:
+        name: ``sample`` or ``source``.
+        translate: the network that translates into it.
+        judge: the network that judges its pictures.
+        suffix: of its curves.
+    """
+
+    name: str
+    translate: nn.Module
+    judge: nn.Module
+    suffix: str
+
+
+class CycleGAN(GAN):
+    """Two games of `GAN`, one in each domain, whose generators translate into each other's.
+
+    The generator is two networks, ``to_sample`` and ``to_source``, and the discriminator two more, ``of_sample`` and
+    ``of_source``. Each pair is one player.
+
+    | loss | discriminator | generator |
+    | --- | --- | --- |
+    | objective in both domains | half the sum | the sum |
+    | penalties in both domains | half the sum | – |
+    | cycle, identity | – | weight |
+
+    The discriminator is shown translations of a history (`gan_lab.algorithms.history.History`).
+
+    Args:
+        sample_shape: of a picture of the samples' domain.
+        source_shape: of one of the sources' domain.
+        processes: number of processes that share every batch.
+        history: translations kept for each domain; 0 shows those just made.
+        settings: those of `GAN`.
+
+    Raises:
+        ConfigError: for settings that cannot be.
+    """
+
+    compares = ("cycle", "identity")
+    generator_uses_real = True
+
+    def __init__(
+        self,
+        *,
+        sample_shape: tuple[int, ...],
+        source_shape: tuple[int, ...],
+        processes: int = 1,
+        history: int = 50,
+        **settings: Any,
+    ) -> None:
+        super().__init__(**settings)
+        check_null_or_whole("CycleGAN.history", history, 0, 100_000)
+        if self.compile_mode is not False:
+            raise ConfigError(f"compile={self.compile_mode}: expected false with algorithm=cyclegan")
+        if processes > 1 and history:
+            raise ConfigError(f"algorithm.history={history}: expected 0 in several processes, which share no history")
+        generator, discriminator = (self.players[role].network for role in self.roles)
+        self.sides = (
+            Side("sample", generator.get_submodule("to_sample"), discriminator.get_submodule("of_sample"), ""),
+            Side("source", generator.get_submodule("to_source"), discriminator.get_submodule("of_source"), "_source"),
+        )
+        self.histories = nn.ModuleDict(
+            {"sample": History(history, sample_shape), "source": History(history, source_shape)}
+        )
+
+    def update_discriminator(self, batch: Batch) -> None:
+        """Descend half the sum of L_D in both domains, then restore the constraint."""
+        discriminator = self.players["discriminator"]
+        total = batch.samples.new_zeros(())
+        for side, real, fake in zip(self.sides, self.real(batch), self.translations(batch), strict=True):
+            fake = self.histories[side.name].shown(fake, self.noise)  # type: ignore[operator]  # a History
+            of_real, of_fake = (self.judged(side, samples) for samples in (real, fake))
+            loss = self.loss.objective.discriminator(of_real, of_fake)
+            judge, updates = Judge(side.judge, real=of_real, fake=of_fake), discriminator.updates
+            total = total + self.with_added(loss, self.loss.penalties, updates, judge, real, fake, suffix=side.suffix)
+            self.curves[f"logits/real{side.suffix}"] = first_head(of_real).detach()
+            self.curves[f"logits/fake{side.suffix}"] = first_head(of_fake).detach()
+        total = total / 2
+        discriminator.descend(total, self.curves)
+        if self.loss.constraint is not None:
+            self.loss.constraint.project(discriminator.network)
+        self.curves["loss/discriminator"] = total.detach()
+
+    def update_generator(self, batch: Batch) -> None:
+        """Descend the sum of L_G in both domains, and Σ weight · term."""
+        generator, discriminator = self.players["generator"], self.players["discriminator"]
+        with discriminator.frozen():
+            real, fakes = self.real(batch), list(self.translations(batch))
+            loss = batch.samples.new_zeros(())
+            for side, real_one, fake in zip(self.sides, real, fakes, strict=True):
+                of_real = self.judged(side, real_one) if self.loss.objective.generator_uses_real else None
+                loss = loss + self.loss.objective.generator(of_real, self.judged(side, fake))
+            request = self.request(batch)
+            networks = {name: one.network for name, one in self.players.items()}
+            judge = Judge(self.sides[0].judge)
+            step = GeneratorStep(batch, request, fakes[0], judge, networks, self.compared(real, fakes))
+            loss = self.with_added(loss, self.loss.terms, generator.updates, step)
+            generator.descend(loss, self.curves)
+        self.curves["loss/generator"] = loss.detach()
+
+    def real(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The real pictures of both domains, in the order of `sides`."""
+        assert batch.source is not None
+        return batch.samples, batch.source
+
+    def translations(self, batch: Batch) -> Iterator[Tensor]:
+        """The translations into both domains, in the order of `sides`."""
+        samples, source = self.real(batch)
+        yield self.translated(self.sides[0], source)
+        yield self.translated(self.sides[1], samples)
+
+    def translated(self, side: Side, pictures: Tensor) -> Tensor:
+        """Pictures of the other domain translated into this one."""
+        return self.players["generator"].apply(side.translate, pictures).to(pictures.dtype)
+
+    def judged(self, side: Side, pictures: Tensor) -> Tensor:
+        """The logits of pictures of a domain, flat."""
+        judged = Judgement.of(self.players["discriminator"].apply(side.judge, pictures))
+        return judged.to(pictures.dtype).logits
+
+    def compared(
+        self, real: tuple[Tensor, Tensor], fakes: list[Tensor]
+    ) -> dict[str, Callable[[], list[tuple[Tensor, Tensor]]]]:
+        """What comes back from the other domain beside what left, and what was of the domain beside its translation."""
+        (to_sample, to_source), (samples, source) = (partial(self.translated, side) for side in self.sides), real
+        return {
+            "cycle": lambda: [(to_source(fakes[0]), source), (to_sample(fakes[1]), samples)],
+            "identity": lambda: [(to_sample(samples), samples), (to_source(source), source)],
+        }
