@@ -23,7 +23,8 @@ def explained(config: DictConfig, choices: dict[str, Any]) -> str:
     """
     comments = dict(_comments("train.yaml", ""))
     # Hydra records no choice of a list
-    lists = {"penalty": list(config.loss.penalties), "logger": list(config.logger), "callbacks": list(config.callbacks)}
+    lists: dict[str, Any] = {"penalty": list(config.loss.penalties), "term": list(config.loss.terms)}
+    lists |= {"logger": list(config.logger), "callbacks": list(config.callbacks)}
     for group, option in (choices | lists).items():
         for name in re.findall(r"[\w-]+", str(option)):
             if not group.startswith("hydra"):

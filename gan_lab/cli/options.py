@@ -19,7 +19,7 @@ from gan_lab.errors import ConfigError, shown
 from gan_lab.runs.folder import RunFolder
 from gan_lab.sweeps.overrides import quoted
 
-_LISTS = ("penalty", "logger", "callbacks", "experiment")
+_LISTS = ("penalty", "term", "logger", "callbacks", "experiment")
 """Groups of which several options can be chosen."""
 _LONGEST = 200  # letters of an option's name; file systems allow 255 bytes
 

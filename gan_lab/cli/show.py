@@ -24,8 +24,10 @@ def show(words: Sequence[str]) -> str:
     Raises:
         ConfigError: for a group or option that there is not.
     """
-    parser = ArgumentParser(usage=_USAGE, description=__doc__, exit_on_error=False)
-    parser.add_argument("what", nargs="*", metavar="GROUP[=OPTION]")
+    parser = ArgumentParser(usage=_USAGE, description="Show options and what they do.", exit_on_error=False)
+    parser.add_argument(
+        "what", nargs="*", metavar="GROUP[=OPTION]", help="a group, such as loss, or one of its options"
+    )
     parser.add_argument("--config-dir", "-cd", metavar="FOLDER", help="a folder with YAML files of your own")
     try:
         given, unknown = parser.parse_known_args(words)
@@ -40,6 +42,8 @@ def show(words: Sequence[str]) -> str:
         return all_groups(folders)
     group, _, name = given.what[0].partition("=")
     if group not in (known := groups(folders)):
+        if of := [one for one in known if group.rpartition("/")[2] in options(one, folders)]:
+            raise ConfigError(f"show {group}: there is no such group; expected show {of[0]}={group.rpartition('/')[2]}")
         raise ConfigError(f"show {group}: there is no such group; {closest(group, known)}")
     found = options(group, folders)
     if not name:

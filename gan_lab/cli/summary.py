@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
@@ -12,17 +13,15 @@ from gan_lab.errors import shown
 from gan_lab.metric_names import in_order, unfounded, unfounded_precision
 from gan_lab.runs.folder import RunFolder
 
-_NEXT = (
-    ("curves", "tensorboard --logdir", "", ""),
-    ("samples", "gan-lab-sample", "run=", ""),
-    ("longer", "gan-lab", "resume=", " iterations=N"),
-    ("export", "gan-lab-export", "run=", " out=generator.pt2"),
-)
-"""What can be done with a run: the line's name, the command, and what stands around the folder."""
 
+def print_summary(result: dict[str, Any], folder: RunFolder, config: DictConfig) -> None:
+    """Print final metrics beside their best and floor, the budget, where things are, and what can be done with them.
 
-def print_summary(result: dict[str, Any], folder: RunFolder) -> None:
-    """Print final metrics beside their best and floor, the budget, and where things are."""
+    Args:
+        result: the run's.
+        folder: the run's.
+        config: the run's configuration.
+    """
     console = Console(soft_wrap=True)
     console.print(metrics_table(result))
     verdict, signs = result["verdict"], result["signals"]
@@ -48,9 +47,22 @@ def print_summary(result: dict[str, Any], folder: RunFolder) -> None:
         path = path.relative_to(Path.cwd())
     console.print(f"run      {shown(path)}", highlight=False)
     console.print(f"picture  {shown(path / folder.samples.relative_to(folder.path) / 'final.png')}", highlight=False)
-    for name, before, key, after in _NEXT:
-        word = shlex.quote(f"{key}{shown(path)}")
-        console.print(f"{name:8} {before} {word}{after}", highlight=False)
+    for name, words in _next_commands(str(path), result, folder, config):
+        console.print(f"{name:8} {shlex.join(map(shown, words))}", highlight=False)
+
+
+def _next_commands(
+    path: str, result: dict[str, Any], folder: RunFolder, config: DictConfig
+) -> Iterator[tuple[str, list[str]]]:
+    """What can be done with the run: a word, and the command's words, with what it needs to read the run."""
+    allowed = [f"allowed_targets=[{','.join(config.allowed_targets)}]"] if config.allowed_targets else []
+    best = ["weights=best"] if result.get("selected") else []
+    yield "curves", ["tensorboard", "--logdir", path]
+    yield "samples", ["gan-lab-sample", f"run={path}", *best, *allowed]
+    if config.lr_schedule == "constant" and not result.get("stopped_early"):  # others may not be made longer
+        own = folder.configuration.config_folder()
+        yield "longer", ["gan-lab", *(["--config-dir", own] if own else []), f"resume={path}", "iterations=N", *allowed]
+    yield "export", ["gan-lab-export", f"run={path}", "out=generator.pt2", *best, *allowed]
 
 
 def _selected(result: dict[str, Any]) -> Iterator[str]:

@@ -132,7 +132,8 @@ def make_run(request: RunRequest) -> float:
     """Make a single run, or go on with it; returns the final value of its first metric."""
     folder = request.folder
     if request.resume and is_done(folder, request.config):
-        print(f"{shown(folder.path)}: the run is done, nothing is left to do")
+        stopped = "; it stopped early" if folder.result().get("stopped_early") else ""
+        print(f"{shown(folder.path)}: the run is done, nothing is left to do{stopped}")
         return next(iter(folder.result()["metrics"].values()))
     try:
         value = execute(request)
@@ -140,7 +141,7 @@ def make_run(request: RunRequest) -> float:
         if isinstance(stop.code, int) and stop.code > 128:
             print(f"gan-lab: {how_to_go_on(folder)}", file=sys.stderr)
         raise
-    print_summary(folder.result(), folder)
+    print_summary(folder.result(), folder, request.config)
     return value
 
 

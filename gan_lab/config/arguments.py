@@ -39,9 +39,10 @@ def fitted(where: str, made: Callable[..., Any], block: Mapping[str, Any]) -> di
 
 
 def asked_for(made: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the arguments that a class or function names."""
-    named = named_by(made)
-    return {name: value for name, value in arguments.items() if name in named}
+    """Those of the arguments that a class or function names; all, if it takes any."""
+    taken = _parameters(made)
+    anything = any(one.kind is one.VAR_KEYWORD for one in taken.values())
+    return {name: value for name, value in arguments.items() if anything or name in taken}
 
 
 def named_by(made: Callable[..., Any]) -> set[str]:

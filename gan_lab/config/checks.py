@@ -33,6 +33,13 @@ _BLOCKS = (
     "evaluation.extractor",
     "trainer",
 )
+_DEPENDENT = {
+    "stop_early.patience": ("stop_early.metric", 5),
+    "stop_early.minimum_change": ("stop_early.metric", 0.0),
+    "init_players": ("init_from", ["generator", "discriminator"]),
+    "init_strict": ("init_from", True),
+}
+"""Keys that another key needs, and their defaults."""
 _DEEPEST = 40  # levels of nesting; readers of run folders refuse more than 50
 
 
@@ -145,6 +152,10 @@ def check_values(config: DictConfig) -> None:
         raise ConfigError(f"ema_decay={config.ema_decay}: expected null or a number from 0 to below 1")
     if not config.init_players or set(config.init_players) - {"generator", "discriminator"}:
         raise ConfigError(f"init_players={list(config.init_players)}: expected [generator], [discriminator] or both")
+    for key, without in _DEPENDENT.items():
+        needed, default = without
+        if OmegaConf.select(config, needed) is None and (value := OmegaConf.select(config, key)) != default:
+            raise ConfigError(f"{key}={value}: it does nothing without {needed}; expected {needed}=... with it")
     if config.ema.half_life is not None and config.ema_decay is not None:
         raise ConfigError(f"ema.half_life={config.ema.half_life}: expected null with ema_decay={config.ema_decay}")
     if config.ema.ramp is not None and config.ema.half_life is None:

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from torch.nn.parameter import is_lazy
 
 from gan_lab.config.arguments import asked_for, fitted, named_by, required_by
 from gan_lab.config.leaves import named_targets
@@ -24,6 +25,11 @@ _ASKS_OWN = {
     "conditioning": "auxiliary",
 }  # of a user's, which may give what is asked for all the same
 NO_SOURCES = "the dataset has none to translate; expected such as dataset=digits_edges, or another model"
+_NEEDED = {
+    "source_shape": f"it translates images, and {NO_SOURCES}",
+    "classes": "it asks for the number of classes; expected conditional=own, or another option, with it",
+}
+"""What a network's constructor may ask for, and what to say where there is none."""
 _VALIDATION = 0.1  # of the training samples, if the dataset's block does not say
 
 
@@ -184,6 +190,8 @@ def build_network(
         source_shape: of the image that a sample translates; None for data without sources.
     """
     key = f"model.{role}"
+    if config.model[role] is None:
+        raise ConfigError(f"{key}: missing; expected a model for this algorithm, such as model=vae_gan for vae_gan")
     _check_given(config, key, class_counts)
     settings: dict[str, Any] = {"sample_shape": sample_shape, **_classes(config, class_counts)}
     if role == "discriminator":
@@ -192,10 +200,18 @@ def build_network(
         settings["latent_dim"] = config.latent_dim
     if source_shape is not None:
         settings["source_shape"] = source_shape
-    elif "source_shape" in required_by(check_arguments(config, key)):
-        raise ConfigError(f"{key}: it translates images, and {NO_SOURCES}")
+    kind = check_arguments(config, key)
+    given = config.model[role]
+    if missing := [name for name in _NEEDED if name in required_by(kind) and name not in {*settings, *given}]:
+        raise ConfigError(f"{key}: {_NEEDED[missing[0]]}")
+    # by name alone: **kwargs of a user's network are for layers of his
+    named = {name: one for name, one in settings.items() if name in named_by(kind) and name not in given}
+    network = build(config, key, **named)
+    if not isinstance(network, torch.nn.Module):
+        raise ConfigError(f"{key}: it makes a {type(network).__name__}: expected a torch.nn.Module")
+    if not (weights := list(network.parameters())) or any(map(is_lazy, weights)):
+        raise ConfigError(f"{key}: {type(network).__name__} has no weights yet: expected layers whose sizes are given")
     # convolutions are faster with the channels last in memory, on processors and GPUs alike
-    network: torch.nn.Module = build(config, key, **settings)
     return network.to(memory_format=torch.channels_last)
 
 
@@ -217,10 +233,11 @@ def _check_given(config: DictConfig, key: str, class_counts: Sequence[int] | Non
     """Raise ConfigError for an argument of one of gan_lab's networks that follows from other keys."""
     node = OmegaConf.select(config, key)
     given = node.get("classes")
-    if given is not None and class_counts is not None and given != len(class_counts):
+    ours = node._target_.startswith("gan_lab.")
+    if ours and given is not None and class_counts is not None and given != len(class_counts):
         raise ConfigError(f"{key}.classes={given}: expected {len(class_counts)}, as it follows from the dataset")
     for name, source in (("latent_dim", "latent_dim"), ("sample_shape", "the dataset")):
-        if name in node and node._target_.startswith("gan_lab."):
+        if ours and name in node:
             raise ConfigError(f"{key}.{name}={node[name]}: expected none, as it follows from {source}")
 
 

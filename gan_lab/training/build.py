@@ -28,7 +28,7 @@ from gan_lab.callbacks import (
     Signals,
     Stopwatch,
 )
-from gan_lab.config.arguments import asked_for
+from gan_lab.config.arguments import named_by
 from gan_lab.config.checks import within_budget
 from gan_lab.config.leaves import named_targets
 from gan_lab.config.messages import blame
@@ -111,7 +111,7 @@ def build_module(
     of_data = {"sample_shape": sample_shape, "source_shape": source_shape, "processes": processes}
     made: Algorithm = make(
         **players,
-        **asked_for(kind, of_data),
+        **{name: one for name, one in of_data.items() if name in named_by(kind)},
         loss=loss,
         prior=latent_prior(config),
         noise_seed=derive(config.seed, "noise"),

@@ -24,6 +24,12 @@ from gan_lab.models.conditions import Judgement, conditions_taken, some_conditio
 from gan_lab.models.packing import packed_shape
 from gan_lab.runs.components import NO_SOURCES
 
+_COMPARING = {
+    "reconstruction": "pix2pix or vae_gan",
+    "posterior": "vae_gan",
+    "cycle": "cyclegan",
+    "identity": "cyclegan",
+}
 _NORMS = (_BatchNorm, nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
 
 
@@ -54,16 +60,18 @@ def check_networks(
     samples = _tried("generator", generator, torch.zeros(2, latent_dim), source_shape).logits
     judged = _tried("discriminator", discriminator, torch.zeros(2, *packed_shape(shape, packing)), source_shape)
     _check_classification(loss, judged)
-    if samples.shape[1:] != shape:
-        raise ConfigError(f"model.generator: it draws samples {_batch(samples.shape[1:])}, expected {_batch(shape)}")
+    if samples.shape != (2, *shape):
+        found = list(samples.shape) if samples.shape[:1] != (2,) else _batch(samples.shape[1:])
+        raise ConfigError(f"model.generator: it draws samples {found} of latents [B, …], expected {_batch(shape)}")
     heads, logits = loss.objective.heads, judged.logits
     one_channel = heads == 1 and logits.shape[:2] == (2, 1)
     if not one_channel and logits.shape != ((2,) if heads == 1 else (2, heads)):
-        asked = _batch([heads] * (heads > 1))
-        raise ConfigError(
-            f"model.discriminator: it gives logits {_batch(logits.shape[1:])}, and {type(loss.objective).__name__} "
-            f"takes {asked}; model.discriminator.attention=true adds a second logit, false removes it"
-        )
+        found = list(logits.shape) if logits.shape[:1] != (2,) else _batch(logits.shape[1:])
+        asked = "[B], [B, 1] or a map [B, 1, H, W]" if heads == 1 else f"[B, {heads}]"
+        ours = type(discriminator).__module__.startswith("gan_lab.")
+        hint = "; model.discriminator.attention=true adds a second logit, false removes it" if ours else ""
+        objective = type(loss.objective).__name__
+        raise ConfigError(f"model.discriminator: it gives logits {found}, and {objective} takes {asked}{hint}")
 
 
 def _tried(name: str, network: nn.Module, inputs: Tensor, source_shape: tuple[int, ...] | None) -> Judgement:
@@ -74,14 +82,15 @@ def _tried(name: str, network: nn.Module, inputs: Tensor, source_shape: tuple[in
     """
     what = f"model.{name}: {type(network).__name__}, given {_batch(inputs.shape[1:])},"
     try:
-        with torch.no_grad():
-            given = network.eval()(inputs, **some_conditions(network, 2, source_shape))
+        given = network.eval()(inputs, **some_conditions(network, 2, source_shape))
     except Exception as error:
-        raise ConfigError(f"{what} fails: {first_line(error)}") from error
+        raise ConfigError(f"{what} fails: {type(error).__name__}: {first_line(error)}") from error
     network.train()
     judged = given if isinstance(given, Judgement) else Judgement(given)
     if not isinstance(judged.logits, Tensor):
         raise ConfigError(f"{what} gives a {type(given).__name__}: expected a tensor")
+    if not judged.logits.requires_grad:
+        raise ConfigError(f"{what} gives a tensor without a graph: expected one that its weights have gradients of")
     return judged
 
 
@@ -94,18 +103,21 @@ def check_labels(conditional: str, generator: nn.Module, discriminator: nn.Modul
     """Raise ConfigError unless the generator takes labels and the discriminator looks at them, if labels are used."""
     if conditional == "none":
         return
-    if not takes_labels(generator):
-        raise ConfigError(f"conditional={conditional}: expected none, as model.generator takes no labels")
-    if not takes_labels(discriminator) and conditional != "auxiliary":
-        raise ConfigError(f"conditional={conditional}: expected none, as model.discriminator takes no labels")
+    for name, network in (("generator", generator), ("discriminator", discriminator)):
+        if not takes_labels(network) and (conditional, name) != ("auxiliary", "discriminator"):
+            ours = conditional == "own" and type(network).__module__.startswith("gan_lab.")
+            expected = "projection or another way" if ours else "none"
+            raise ConfigError(f"conditional={conditional}: expected {expected}, as model.{name} takes no labels")
 
 
 def check_terms(loss: Recipe, algorithm: type[Algorithm]) -> None:
     """Raise ConfigError for a term that compares what the algorithm does not have."""
     for name, term in loss.terms.items():
         if term.compared is not None and term.compared not in algorithm.compares:
-            has = f"algorithm={algorithm.__name__.lower()} has no {term.compared}"
-            raise ConfigError(f"loss.terms.{name}: expected another algorithm, as {has} to compare")
+            raise ConfigError(
+                f"loss.terms.{name}: it compares the {term.compared}, which {algorithm.__name__} has none of; expected "
+                f"algorithm={_COMPARING.get(term.compared, 'one that has')}"
+            )
 
 
 def _check_classification(loss: Recipe, judged: Judgement) -> None:

@@ -128,7 +128,7 @@ def test_metrics_of_classes_against_their_definitions():
         (["+model.generator.classes=5"], "model.generator.classes=5: expected 10, as it follows from the dataset"),
         (["conditional=[projection,auxiliary]"],
          "conditional=[projection,auxiliary]: expected one option of the group; -m conditional=a,b sweeps several"),
-        (["conditional=own"], "conditional=own: expected none, as model.discriminator takes no labels"),
+        (["conditional=own"], "conditional=own: expected projection or another way, as model.discriminator"),
         (["ema_decay=0.9", "ema.half_life=3"], "ema.half_life=3.0: expected null with ema_decay=0.9"),
         (["ema.ramp=0.05"], "ema.ramp=0.05: expected null without ema.half_life, which it shortens"),
         (["ema.half_life=0"], "ema.half_life=0.0: expected a number above 0"),

@@ -81,6 +81,31 @@ class Pair(Features):
         return super().forward(samples), samples
 
 
+class OneOnly(Generator):
+    def forward(self, latents):
+        return super().forward(latents)[:1]
+
+
+class Detached(Generator):
+    def forward(self, latents):
+        return super().forward(latents).detach()
+
+
+class Lazy(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Flatten(), nn.LazyLinear(1))
+
+
+class Weightless(nn.Module):
+    def forward(self, samples):
+        return samples.flatten(1).mean(1)
+
+
+class Mean(Features):
+    def forward(self, samples):
+        return super().forward(samples).mean()
+
+
 class Taking(nn.Module):
     def __init__(self, **anything):
         super().__init__()
@@ -197,8 +222,21 @@ def test_a_sweep_over_blocks(monkeypatch, tmp_path):
         ([G % "Features"], "model.generator: Features, given [B, 100], fails: "),
         ([D % "Generator,latent_dim:64"], "model.discriminator: Generator, given [B, 1, 8, 8], fails: "),
         ([D % "Patches", "loss=ragan_attention"],
-         "model.discriminator: it gives logits [B, 1, 2, 2], and RelativisticAttention takes [B, 2]; "),
-        ([D % "Features,out:3"], "model.discriminator: it gives logits [B, 3], and NonSaturating takes [B]; "),
+         "model.discriminator: it gives logits [B, 1, 2, 2], and RelativisticAttention takes [B, 2]"),
+        ([G % "OneOnly"], "model.generator: it draws samples [1, 1, 8, 8] of latents [B, …], expected [B, 1, 8, 8]"),
+        ([G % "Detached"], "model.generator: Detached, given [B, 100], gives a tensor without a graph: "),
+        ([D % "Lazy"], "model.discriminator: Lazy has no weights yet: expected layers whose sizes are given"),
+        ([D % "Weightless"], "model.discriminator: Weightless has no weights yet: "),
+        ([D % "Mean"], "model.discriminator: it gives logits [], and NonSaturating takes [B], [B, 1] or a map "),
+        ([D % "Labelled"], "model.discriminator: it asks for the number of classes; expected conditional=own"),
+        ([G % "Generator,_partial_:true"], "model.generator: it makes a "),
+        ([G % "Generator,sample_shape:[1,9,9]"],
+         "model.generator: it draws samples [B, 1, 9, 9] of latents [B, …], expected [B, 1, 8, 8]"),
+        ([G % "Generator", "model.generator.depth=7"],
+         "model.generator.depth: there is no key 'depth' in model.generator; Allowed: _target_; +model.gen"),
+        (["stop_early.patience=3"], "stop_early.patience=3: it does nothing without stop_early.metric; "),
+        (["init_strict=false"], "init_strict=False: it does nothing without init_from; expected init_from=... with it"),
+        ([D % "Features,out:3"], "model.discriminator: it gives logits [B, 3], and NonSaturating takes [B], [B, 1] or "),
         ([D % "Labelled", "conditional=projection"],
          "model.discriminator.conditioning=projection: Labelled has no such argument; expected conditional=own, "),
         ([D % "Features", "conditional=own"], "conditional=own: expected none, as model.discriminator takes no labels"),
