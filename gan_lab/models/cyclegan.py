@@ -1,0 +1,72 @@
+"""The four networks of CycleGAN (Zhu et al. 2017, arXiv 1703.10593), those of a player in one module.
+
+Sources and samples are two sets of images. There is a translator into each of them, and a discriminator of each.
+"""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from gan_lab.models.layers.pairs import check_pair
+from gan_lab.models.patchgan import PatchGANDiscriminator
+from gan_lab.models.resnet_translator import ResNetTranslator
+
+
+class CycleGANGenerators(nn.Module):
+    """Two residual translators, of sources into samples and back.
+
+    Args:
+        sample_shape: ``(C, H, W)``, sides as of `ResNetTranslator`.
+        source_shape: ``(C', H, W)``, of the same sides.
+        channels: of each translator, as of `ResNetTranslator`.
+        blocks: of each translator, as of `ResNetTranslator`.
+
+    Attributes:
+        to_sample: sources → samples; forward is its translation.
+        to_source: samples → sources.
+    """
+
+    def __init__(
+        self,
+        sample_shape: Sequence[int],
+        source_shape: Sequence[int],
+        channels: int = 64,
+        blocks: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.to_sample = ResNetTranslator(sample_shape, source_shape, channels, blocks)
+        self.to_source = ResNetTranslator(source_shape, sample_shape, channels, blocks)
+
+    def forward(self, latents: Tensor | None, source: Tensor) -> Tensor:
+        """Sources ``[B, C', H, W]`` → samples ``[B, C, H, W]``; the latents are ignored."""
+        return self.to_sample(latents, source)
+
+
+class CycleGANDiscriminators(nn.Module):
+    """Two PatchGANs, of samples and of sources; neither sees what an image was translated from.
+
+    Args:
+        sample_shape: ``(C, H, W)``, H and W at least 8.
+        source_shape: ``(C', H, W)``, of the same sides.
+        channels: of each discriminator, as of `PatchGANDiscriminator`.
+        norm: of each discriminator: instance (as in the paper), none, batch or layer.
+
+    Attributes:
+        of_sample: judges samples, and is what forward asks.
+        of_source: judges sources.
+        uses_source: False.
+    """
+
+    uses_source = False
+
+    def __init__(
+        self, sample_shape: Sequence[int], source_shape: Sequence[int], channels: int = 64, norm: str = "instance"
+    ) -> None:
+        check_pair("cyclegan", sample_shape, source_shape)
+        super().__init__()
+        self.of_sample = PatchGANDiscriminator(sample_shape, channels=channels, norm=norm)
+        self.of_source = PatchGANDiscriminator(source_shape, channels=channels, norm=norm)
+
+    def forward(self, samples: Tensor) -> Tensor:
+        """Samples ``[B, C, H, W]`` → logits ``[B, 1, H', W']``."""
+        return self.of_sample(samples)
