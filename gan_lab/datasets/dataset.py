@@ -99,6 +99,26 @@ class Dataset:
             return None
         return torch.bincount(labels if self.chosen is None else labels[self.chosen]).tolist()
 
+    def limited(self, limit: int | None, drawing: Drawing) -> "Dataset":
+        """The dataset with the first samples to train on alone, and settings of drawing.
+
+        Args:
+            limit: number of samples to train on, and of sources; a side that has fewer keeps all. None for all.
+            drawing: the settings.
+
+        Raises:
+            ValueError: if ``limit`` is not between 2 and the number of samples, or of sources if they are more.
+        """
+        source, labels = self.source, self.train_labels
+        check_null_or_whole("max_samples", limit, 2, max(len(self.train), 0 if source is None else len(source.train)))
+        return replace(
+            self,
+            train=self.train[:limit],
+            train_labels=None if labels is None else labels[:limit],
+            drawing=drawing,
+            source=None if source is None else source.limited(limit),
+        )
+
     def with_validation(self, share: float) -> "Dataset":
         """The dataset with a share of its training samples set aside for validation, the same for every seed.
 
@@ -216,9 +236,9 @@ def hold_out(share: float, count: int, labels: Tensor | None, key: str = "held_o
     return shuffled[~is_test[shuffled]], shuffled[is_test[shuffled]]
 
 
-def all_the_same(what: str, count: int) -> ConfigError:
+def all_the_same(what: str, count: int, kind: str = "samples") -> ConfigError:
     """The error for samples that are all the same.
 
     A generator that draws only that sample would be both perfect and collapsed, so no metric or verdict is defined.
     """
-    return ConfigError(f"{what}: all {count} samples are the same, expected some that differ")
+    return ConfigError(f"{what}: all {count} {kind} are the same, expected some that differ")

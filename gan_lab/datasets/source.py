@@ -54,6 +54,11 @@ class Source:
                     f"source.{name}: {len(images)} images are paired with {len(samples)} samples, expected as many"
                 )
 
+    def limited(self, limit: int | None) -> "Source":
+        """The source with the first ``limit`` training images alone; all for None."""
+        labels = self.train_labels
+        return replace(self, train=self.train[:limit], train_labels=None if labels is None else labels[:limit])
+
     def without(self, kept: Tensor, aside: Tensor) -> "Source":
         """The source with some of its training images set aside for validation.
 
