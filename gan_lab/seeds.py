@@ -7,7 +7,8 @@ def derive(seed: int, purpose: str) -> int:
     """A 63-bit seed for one purpose of a run, the same on every machine.
 
     Purposes: ``batches`` and ``generator_batches`` (the order of the real samples in the updates of either player; with
-    ``/flip`` or ``/dequantise`` after it, what is done to them), ``noise`` (the latents of training), ``evaluation``,
+    ``/source`` after it, that of the images to translate where they belong to no sample; with ``/flip`` or
+    ``/dequantise`` after it, what is done to them), ``noise`` (the latents of training), ``evaluation``,
     ``validation``, ``samples`` and ``statistics`` (the fixed latents of metrics, of what selects, of pictures, and of
     BatchNorm's statistics of a moving average). Runs that differ in their loss alone thus share them.
     """

@@ -1,14 +1,13 @@
 """The data module that Lightning trains from."""
 
-from typing import Any
+from functools import partial
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
 
 from gan_lab.datasets.batch import one_per_sample
 from gan_lab.datasets.dataset import Dataset
-from gan_lab.datasets.stream import BatchStream, DrawStream
+from gan_lab.datasets.stream import BatchStream, DrawStream, UnpairedStream
 
 
 class InMemoryData(pl.LightningDataModule):
@@ -21,8 +20,9 @@ class InMemoryData(pl.LightningDataModule):
         n_generator: generator updates in an iteration.
         iterations: length of the run.
         seed: the run's seed.
-        generator_uses_real: whether the generator's updates look at real samples; their labels they always have.
+        generator_uses_real: whether the generator's updates look at real samples; they always have labels and sources.
         generator_batch_factor: samples in one update of the generator, as a multiple of ``batch_size``.
+        keeps_pairs: False draws the sources of pairs in an order of their own, as if they belonged to no sample.
     """
 
     def __init__(
@@ -35,6 +35,7 @@ class InMemoryData(pl.LightningDataModule):
         seed: int,
         generator_uses_real: bool,
         generator_batch_factor: int = 1,
+        keeps_pairs: bool = True,
     ) -> None:
         super().__init__()
         self.dataset = dataset
@@ -45,26 +46,42 @@ class InMemoryData(pl.LightningDataModule):
         self.seed = seed
         self.generator_uses_real = generator_uses_real
         self.generator_batch_factor = generator_batch_factor
+        self.keeps_pairs = keeps_pairs
 
     def train_dataloader(self) -> DrawStream:
         assert self.trainer is not None
         device = self.trainer.strategy.root_device
-        samples, labels = self.dataset.train, one_per_sample(self.dataset.train_labels)
-        if _fits(samples, device):  # otherwise the algorithm moves each batch
-            samples = samples.to(device)
+        dataset = self.dataset
+        samples, labels = dataset.train, one_per_sample(dataset.train_labels)
+        source = None if dataset.source is None else dataset.source.train
+        if _fits(samples.nbytes + (0 if source is None else source.nbytes), device):
+            samples = samples.to(device)  # otherwise the algorithm moves each batch
             labels = None if labels is None else labels.to(device)
+            source = None if source is None else source.to(device)
+        in_pairs = dataset.source is not None and dataset.source.paired and self.keeps_pairs
 
-        def stream(updates: int, **settings: Any) -> BatchStream:
-            # one batch more than needed: Lightning takes the last batch for the end of an epoch, and would start a
-            # second epoch when a run continues to more iterations
-            settings |= {"chosen": self.dataset.chosen, "drawing": self.dataset.drawing}
-            return BatchStream(samples, updates * self.batch_size, self.iterations + 1, self.seed, labels, **settings)
+        def stream(updates: int, purpose: str, with_samples: bool = True) -> BatchStream | UnpairedStream:
+            make = partial(
+                BatchStream,
+                batch_size=updates * self.batch_size,
+                # one more than needed: Lightning takes the last batch for the end of an epoch, and would start a second
+                # epoch when a run continues to more iterations
+                batches=self.iterations + 1,
+                seed=self.seed,
+                drawing=dataset.drawing,
+            )
+            own = partial(
+                make, samples, labels=labels, purpose=purpose, with_samples=with_samples, chosen=dataset.chosen
+            )
+            if source is None or in_pairs:
+                return own(source=source)
+            return UnpairedStream(own(), make(source, purpose=f"{purpose}/source", chosen=dataset.chosen_source))
 
         updates = self.n_generator * self.generator_batch_factor
-        generator = stream(updates, purpose="generator_batches", with_samples=self.generator_uses_real)
-        return DrawStream(stream(self.n_critic), generator)
+        generator = stream(updates, "generator_batches", self.generator_uses_real)
+        return DrawStream(stream(self.n_critic, "batches"), generator)
 
 
-def _fits(samples: Tensor, device: torch.device) -> bool:
-    """Whether the samples leave half of a GPU's free memory to the networks."""
-    return device.type != "cuda" or samples.nbytes <= torch.cuda.mem_get_info(device)[0] // 2
+def _fits(size: int, device: torch.device) -> bool:
+    """Whether so many bytes of samples leave half of a GPU's free memory to the networks."""
+    return device.type != "cuda" or size <= torch.cuda.mem_get_info(device)[0] // 2

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gan_lab.datasets.batch import one_per_sample
 from gan_lab.datasets.drawing import PLAIN, Drawing
+from gan_lab.datasets.source import Source
 from gan_lab.errors import ConfigError
 from gan_lab.validation import check_null_or_whole, is_number
 
@@ -30,9 +31,10 @@ class Dataset:
         drawing: how training draws from ``train``. Everything else, such as the floor, reads the whole of it.
         validation: samples of the same kind to select by, ``[N, …]``, which neither train nor report; or None.
         validation_labels: classes of the validation samples, of the same kind; or None.
+        source: the images that the samples translate; None if they translate none.
 
     Raises:
-        ValueError: if ``drawing`` does not suit the samples.
+        ValueError: if ``drawing`` or ``source`` does not suit the samples.
     """
 
     train: Tensor
@@ -46,16 +48,25 @@ class Dataset:
     drawing: Drawing = PLAIN
     validation: Tensor | None = None
     validation_labels: Tensor | None = None
+    source: Source | None = None
 
     def __post_init__(self) -> None:
         self.drawing.check_samples(self.train)
-        _ = self.chosen  # found now, so that an error comes now
+        if self.source is not None:
+            self.source.check_fits(self.train, self.test)
+        _ = self.chosen, self.chosen_source  # found now, so that an error comes now
 
     @cached_property
     def chosen(self) -> Tensor | None:
         """The indices of the samples of ``train`` to train on, in order; None for all."""
-        labels = self.train_labels
-        return self.drawing.chosen(len(self.train), None if labels is None or labels.ndim != 1 else labels)
+        return self.drawing.chosen(len(self.train), one_per_sample(self.train_labels))
+
+    @cached_property
+    def chosen_source(self) -> Tensor | None:
+        """The indices of the images of ``source.train`` to train on, in order; None for all. Pairs stay whole."""
+        if self.source is None or self.source.paired:
+            return self.chosen
+        return self.drawing.chosen(len(self.source.train), self.source.train_labels, "sources")
 
     @property
     def trained_on(self) -> int:
@@ -65,7 +76,20 @@ class Dataset:
     @property
     def record(self) -> dict[str, Any]:
         """The entry on the data in a run's ``result.json``."""
-        return {"checksum": self.checksum, "train": self.trained_on, "test": len(self.test), **self.origin}
+        counts = {"train": self.trained_on, "test": len(self.test)}
+        return {"checksum": self.checksum, **counts, **self._source_record, **self.origin}
+
+    @property
+    def _source_record(self) -> dict[str, Any]:
+        if (source := self.source) is None:
+            return {}
+        counts = {
+            "train": len(source.train) if self.chosen_source is None else len(self.chosen_source),
+            "test": len(source.test),
+        }
+        if source.validation is not None:
+            counts["validation"] = len(source.validation)
+        return {"source": {"paired": source.paired, **counts}}
 
     @property
     def class_counts(self) -> list[int] | None:
@@ -75,38 +99,79 @@ class Dataset:
             return None
         return torch.bincount(labels if self.chosen is None else labels[self.chosen]).tolist()
 
+    def limited(self, limit: int | None, drawing: Drawing) -> "Dataset":
+        """The dataset with the first samples to train on alone, and settings of drawing.
+
+        Args:
+            limit: number of samples to train on, and of sources; a side that has fewer keeps all. None for all.
+            drawing: the settings.
+
+        Raises:
+            ValueError: if ``limit`` is not between 2 and the number of samples, or of sources if they are more.
+        """
+        source, labels = self.source, self.train_labels
+        check_null_or_whole("max_samples", limit, 2, max(len(self.train), 0 if source is None else len(source.train)))
+        return replace(
+            self,
+            train=self.train[:limit],
+            train_labels=None if labels is None else labels[:limit],
+            drawing=drawing,
+            source=None if source is None else source.limited(limit),
+        )
+
     def with_validation(self, share: float) -> "Dataset":
         """The dataset with a share of its training samples set aside for validation, the same for every seed.
 
         Raises:
             ValueError: if the share is not between 0 and 1, or leaves fewer than two samples in a part.
         """
-        labels = one_per_sample(self.train_labels)
-        kept, aside = hold_out(share, len(self.train), labels, "dataset.validation")
-        kept = kept.sort().values
+        kept, aside = _set_aside(share, self.train, one_per_sample(self.train_labels))
+        source = self.source
+        if source is not None:
+            parts = (kept, aside) if source.paired else _set_aside(share, source.train, source.train_labels)
+            source = source.without(*parts)
         return replace(
             self,
             train=self.train[kept],
             train_labels=None if self.train_labels is None else self.train_labels[kept],
             validation=self.train[aside],
             validation_labels=None if self.train_labels is None else self.train_labels[aside],
-            checksum=_derived(self.checksum, f"without {share}"),
+            checksum=derived(self.checksum, f"without {share}"),
             origin=self.origin | {"validation": len(aside)},
+            source=source,
         )
 
     def to_select_by(self) -> "Dataset":
         """The dataset whose held-out samples are the validation samples."""
         assert self.validation is not None
-        checksum = _derived(self.checksum, "validation")
-        return replace(self, test=self.validation, test_labels=self.validation_labels, checksum=checksum)
+        checksum = derived(self.checksum, "validation")
+        source = None if self.source is None else self.source.to_select_by()
+        return replace(self, test=self.validation, test_labels=self.validation_labels, checksum=checksum, source=source)
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
         """Shape of one sample: ``(C, H, W)`` or ``(D,)``."""
         return tuple(self.train.shape[1:])
 
+    @property
+    def source_shape(self) -> tuple[int, ...] | None:
+        """Shape of one image to translate, ``(C, H, W)``; None if there are none."""
+        return None if self.source is None else tuple(self.source.train.shape[1:])
 
-def _derived(checksum: str, how: str) -> str:
+
+def _set_aside(share: float, samples: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The indices of the samples to go on training on, in order, and of those for validation."""
+    kept, aside = hold_out(share, len(samples), labels, "dataset.validation")
+    return kept.sort().values, aside
+
+
+def derived(checksum: str, how: str) -> str:
+    """The checksum of data that are a function of other data.
+
+    Args:
+        checksum: that of the other data.
+        how: names the function.
+    """
     return hashlib.sha256(f"{checksum} {how}".encode()).hexdigest()
 
 
@@ -171,9 +236,9 @@ def hold_out(share: float, count: int, labels: Tensor | None, key: str = "held_o
     return shuffled[~is_test[shuffled]], shuffled[is_test[shuffled]]
 
 
-def all_the_same(what: str, count: int) -> ConfigError:
+def all_the_same(what: str, count: int, kind: str = "samples") -> ConfigError:
     """The error for samples that are all the same.
 
     A generator that draws only that sample would be both perfect and collapsed, so no metric or verdict is defined.
     """
-    return ConfigError(f"{what}: all {count} samples are the same, expected some that differ")
+    return ConfigError(f"{what}: all {count} {kind} are the same, expected some that differ")

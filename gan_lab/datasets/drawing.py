@@ -51,7 +51,7 @@ class Drawing:
                 kind = f"{str(samples.dtype).removeprefix('torch.')} {list(samples.shape)}"
                 raise ValueError(f"{name}=true: the samples are {kind}, expected false or images of 8-bit pixels")
 
-    def chosen(self, count: int, labels: Tensor | None) -> Tensor | None:
+    def chosen(self, count: int, labels: Tensor | None, kind: str = "samples") -> Tensor | None:
         """The indices of the samples to train on, in order; None for all.
 
         They are the same in every run, and a smaller share is part of a larger one.
@@ -59,13 +59,15 @@ class Drawing:
         Args:
             count: number of training samples.
             labels: their classes, ``[count]``; None chooses among all samples alike.
+            kind: what they are, such as ``sources``; the choice among samples of another kind is another one.
 
         Raises:
             ValueError: if the share leaves a class without a sample, or fewer than two samples in all.
         """
         if self.subset is None:
             return None
-        shuffled = torch.randperm(count, generator=torch.Generator().manual_seed(derive(0, "subset")))
+        purpose = "subset" if kind == "samples" else f"{kind}/subset"
+        shuffled = torch.randperm(count, generator=torch.Generator().manual_seed(derive(0, purpose)))
         classes = torch.zeros(count, dtype=torch.long) if labels is None else labels
         parts = []
         for one in classes.unique().tolist():
@@ -74,13 +76,13 @@ class Drawing:
             if not kept:
                 of_class = "" if labels is None else f" of class {one}"
                 raise ValueError(
-                    f"subset={self.subset}: it leaves none of the {len(members)} training samples{of_class}, expected "
+                    f"subset={self.subset}: it leaves none of the {len(members)} training {kind}{of_class}, expected "
                     "a share that leaves one or more"
                 )
             parts.append(members[:kept])
         chosen = torch.cat(parts).sort().values
         if len(chosen) < 2:
-            raise ValueError(f"subset={self.subset}: it leaves 1 of {count} training samples, expected 2 or more")
+            raise ValueError(f"subset={self.subset}: it leaves 1 of {count} training {kind}, expected 2 or more")
         return chosen
 
     def flipped(self, samples: Tensor, start: int, seed: int, purpose: str) -> Tensor:

@@ -57,19 +57,26 @@ def find_images(key: str, folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def read_image(file: Path, channels: int | None = None, size: int | None = None) -> np.ndarray:
-    """The pixels of an image file, uint8 ``[H, W, C]``, turned upright by its orientation tag.
-
-    Of an animation it is the first picture.
+    """The pixels of an image file, uint8 ``[H, W, C]``.
 
     Args:
-        file: the file.
+        file: as of `open_image`, as are further errors.
         channels: 1 converts to grey (ITU-R 601), 3 to colour; None keeps the file's.
         size: resize the shorter side to this many pixels, by antialiased bicubic interpolation as Parmar et al. 2022
             (arXiv 2104.11222) advise, and crop the central square; None keeps the file's size.
 
     Raises:
-        BrokenImage: if the content cannot be decoded.
         UnfitImage: if the image has transparent pixels, or is neither grey nor colour of 8 bits a channel.
+    """
+    return pixels_of(open_image(file), channels, size)
+
+
+def open_image(file: Path) -> Image.Image:
+    """The image in a file, turned upright by its orientation tag. Of an animation it is the first picture.
+
+    Raises:
+        BrokenImage: if the content cannot be decoded.
+        UnfitImage: if it is no ordinary file.
         OSError: if the system cannot read the file.
     """
     if not stat.S_ISREG(file.stat().st_mode):  # reading a pipe could block for ever
@@ -78,10 +85,9 @@ def read_image(file: Path, channels: int | None = None, size: int | None = None)
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as opened:
             opened.load()
-            image = ImageOps.exif_transpose(opened)
+            return ImageOps.exif_transpose(opened)
     except Exception as error:  # on damaged bytes Pillow's parsers raise errors of many kinds
         raise BrokenImage(f"is not an image that can be read: {_reason(error)}") from error
-    return pixels_of(image, channels, size)
 
 
 def pixels_of(image: Image.Image, channels: int | None = None, size: int | None = None) -> np.ndarray:

@@ -27,20 +27,22 @@ class PixelWriter:
 
     Attributes:
         example: the first image, ``[H, W, C]``; None if there is none yet.
-        varied: whether an image differs from the first one.
+        varied: for each channel, whether an image differs from the first one there, ``[C]``.
     """
 
     def __init__(self, stream: IO[bytes]) -> None:
         self.stream = stream
         self.example: np.ndarray | None = None
-        self.varied = False
+        self.varied = np.zeros(0, bool)
         self._digest = hashlib.sha256()
 
     def write(self, image: np.ndarray) -> None:
         """Write an image, uint8 ``[H, W, C]`` of the same shape as the first one."""
         if self.example is None:
             self.example = image
-        self.varied = self.varied or not np.array_equal(image, self.example)
+            self.varied = np.zeros(image.shape[2], bool)
+        if not self.varied.all():
+            self.varied |= (image != self.example).any((0, 1))
         row = image.transpose(2, 0, 1).tobytes()
         self.stream.write(row)
         self._digest.update(row)

@@ -1,6 +1,7 @@
 """Batches of an in-memory dataset: one index operation each, in an order that is a function of seed and position."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -28,6 +29,9 @@ class BatchStream:
         with_samples: False leaves the samples out of the batches, which then hold labels at most.
         chosen: indices of the samples that are drawn; None for all. N is their number.
         drawing: what is done to each sample when it is drawn.
+        source: the image that each sample translates, ``[N, C, H, W]`` uint8 on the same device, or None. It is
+            mirrored together with its sample and gets no noise: it is a condition, the same for real and generated
+            samples.
     """
 
     def __init__(
@@ -41,9 +45,11 @@ class BatchStream:
         with_samples: bool = True,
         chosen: Tensor | None = None,
         drawing: Drawing = PLAIN,
+        source: Tensor | None = None,
     ) -> None:
         self.samples = samples
         self.labels = labels
+        self.source = source
         self.purpose = purpose
         self.with_samples = with_samples
         self.chosen = chosen
@@ -64,13 +70,16 @@ class BatchStream:
             start = self.position * self.batch_size
             self.position += 1
             indices = self._indices(start, start + self.batch_size)
-            samples = self._drawn(indices, start) if self.with_samples else self._none
-            yield Batch(samples, None if self.labels is None else self.labels.index_select(0, indices))
+            samples = self._none
+            if self.with_samples:
+                drawn = self._flipped(self.samples, indices, start)
+                samples = self.drawing.dequantised(drawn, start, self.seed, self.purpose)
+            labels = None if self.labels is None else self.labels.index_select(0, indices)
+            yield Batch(samples, labels, None if self.source is None else self._flipped(self.source, indices, start))
 
-    def _drawn(self, indices: Tensor, start: int) -> Tensor:
-        where = (start, self.seed, self.purpose)
-        samples = self.drawing.flipped(self.samples.index_select(0, indices), *where)
-        return self.drawing.dequantised(to_model_range(samples), *where)
+    def _flipped(self, samples: Tensor, indices: Tensor, start: int) -> Tensor:
+        flipped = self.drawing.flipped(samples.index_select(0, indices), start, self.seed, self.purpose)
+        return to_model_range(flipped)
 
     def _indices(self, start: int, stop: int) -> Tensor:
         pieces = []
@@ -93,6 +102,35 @@ class BatchStream:
         self.position = state["position"]
 
 
+class UnpairedStream:
+    """An iterable of a stream's batches, to each of which a second stream adds as many sources, in an order of its own.
+
+    The second stream's images are drawn as samples are, mirrored by coins of their own and with noise of their own, as
+    a discriminator may judge them.
+
+    Args:
+        samples: the stream of the samples.
+        sources: the stream of the images to translate, of the same batches.
+    """
+
+    def __init__(self, samples: BatchStream, sources: BatchStream) -> None:
+        self.streams = (samples, sources)
+
+    def __len__(self) -> int:
+        return len(self.streams[0])
+
+    def __iter__(self) -> Iterator[Batch]:
+        for batch, sources in zip(*self.streams, strict=True):
+            yield replace(batch, source=sources.samples)
+
+    def state_dict(self) -> dict[str, int]:
+        return self.streams[0].state_dict()
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        for stream in self.streams:
+            stream.load_state_dict(state)
+
+
 class DrawStream:
     """An iterable of what each iteration draws: the discriminator's batch and the generator's, of a stream each.
 
@@ -103,7 +141,7 @@ class DrawStream:
         generator: its stream, as long.
     """
 
-    def __init__(self, discriminator: BatchStream, generator: BatchStream) -> None:
+    def __init__(self, discriminator: BatchStream | UnpairedStream, generator: BatchStream | UnpairedStream) -> None:
         self.streams = (discriminator, generator)
 
     def __len__(self) -> int:

@@ -70,7 +70,7 @@ class RealSets:
         if learns:
             rest, all_labels = order[count:], dataset.train_labels
             kept = None if all_labels is None else all_labels[rest]
-            learned = replace(dataset, train=dataset.train[rest], train_labels=kept, drawing=PLAIN)
+            learned = replace(dataset, train=dataset.train[rest], train_labels=kept, drawing=PLAIN, source=None)
         other_labels = one_per_sample(dataset.train_labels)
         return cls(
             dataset.test[held_out],

@@ -28,6 +28,8 @@ CHANGEABLE = (
     "on_divergence",
     "dataset.root",
     "dataset.path",
+    "dataset.source",
+    "dataset.target",
     "dataset.download",
     "logger",
     "callbacks",

@@ -12,6 +12,7 @@ from training_runs import train_in
 
 GROUPS = sorted({str(file.parent.relative_to(CONF)) for file in CONF.glob("*/**/*.yaml")})
 PICTURES = np.random.RandomState(0).randint(0, 256, (60, 8, 8, 3)).astype(np.uint8)
+PLACES = {"dataset=image_folder": ["path"], "dataset=pairs": ["path"], "dataset=unpaired": ["source", "target"]}
 TINY = ["iterations=2", "batch_size=4", "evaluation.samples=20", "evaluation.kid_subset_size=10", "pictures.samples=4"]
 
 
@@ -57,12 +58,14 @@ def test_two_iterations(composed, tmp_path, choice, request, monkeypatch):
         config.evaluation.metrics = ["kid", "score"]  # a Fréchet distance in 2048 dimensions takes seconds
     if "steps" in config.evaluation.extractor:
         config.evaluation.extractor.steps = 20  # of a classifier's training: how good it is, is for other tests
-    if choice == "dataset=image_folder":
-        config.dataset.path = str(tmp_path / "pictures")
-        (tmp_path / "pictures").mkdir()
+    for key in PLACES.get(choice, []):
+        config.dataset[key] = str(tmp_path / key)
+        (tmp_path / key).mkdir()
         for number, image in enumerate(PICTURES):
-            Image.fromarray(image).save(tmp_path / "pictures" / f"{number}.png")
-    if "dataset=npz" in (choice, *fitting):
+            Image.fromarray(image.repeat(2, 1) if choice == "dataset=pairs" else image).save(
+                tmp_path / key / f"{number}.png"
+            )
+    if choice == "dataset=grey_to_colour" or "dataset=npz" in (choice, *fitting):
         config.dataset.path = str(tmp_path / "pictures.npz")
         np.savez(config.dataset.path, PICTURES.repeat(4, 1).repeat(4, 2) if fitting else PICTURES)
     if choice in ("dataset=cifar10", "dataset=torchvision"):
