@@ -20,11 +20,22 @@ _KINDS = {
     "modes": ("Modes reached", True),
     "high_quality": ("High-quality share", True),
     "reverse_kl": ("Reverse KL (nats)", False),
+    "l1": ("L1 to the target", False),  # of pixels in [0, 1]
+    "psnr": ("PSNR to the target (dB)", True),
+    "ssim": ("SSIM to the target", True),
 }
+_SHARES = ("precision", "recall", "coverage", "high_quality", "class_accuracy", "l1", "ssim")
+"""Those that are at most 1."""
+_PREFIXES = {
+    "reconstruction": "of reconstructions",
+    "back": "of translations back",
+    "cycle": "of what was there and back",
+}
+"""Before a metric's name, where it is not of the samples that the generator is asked for."""
 
 
 # in tables: an independent judge agreed with these most, and with precision least (docs/evaluation.md)
-_FIRST = ("fid", "fd", "coverage", "score", "inception_score", "class_kl", "class_accuracy")
+_FIRST = ("l1", "fid", "fd", "coverage", "score", "inception_score", "class_kl", "class_accuracy")
 
 
 def in_order(names: Iterable[str]) -> list[str]:
@@ -83,8 +94,11 @@ def title(name: str) -> str:
     kind = _kind(name)
     if kind is None:
         return name
-    extractor = name[len(kind) + 1 :]
-    return f"{_KINDS[kind][0]} ({extractor.replace('_', ' ')})" if extractor else _KINDS[kind][0]
+    prefix, _, rest = name.partition("_")
+    whose = f" {_PREFIXES[prefix]}" if prefix in _PREFIXES and rest else ""
+    extractor = (rest if whose else name)[len(kind) + 1 :]
+    said = f"{_KINDS[kind][0].replace(' to the target', '') if whose else _KINDS[kind][0]}{whose}"
+    return f"{said} ({extractor.replace('_', ' ')})" if extractor else said
 
 
 def bounds(name: str) -> tuple[float, float]:
@@ -92,7 +106,7 @@ def bounds(name: str) -> tuple[float, float]:
     kind = _kind(name)
     if kind in (None, "kid"):  # the unbiased estimate of a kernel distance can be negative
         return -float("inf"), float("inf")
-    return 0.0, 1.0 if kind in ("precision", "recall", "coverage", "high_quality", "class_accuracy") else float("inf")
+    return 0.0, 1.0 if kind in _SHARES else float("inf")
 
 
 def known(name: str) -> bool:
@@ -101,4 +115,7 @@ def known(name: str) -> bool:
 
 
 def _kind(name: str) -> str | None:
+    prefix, _, rest = name.partition("_")
+    if prefix in _PREFIXES and rest:
+        name = rest
     return next((kind for kind in _KINDS if name == kind or name.startswith(f"{kind}_")), None)

@@ -37,6 +37,8 @@ class Algorithm(pl.LightningModule):
     """The players, each built from the blocks of its name in ``model`` and ``optimizer``."""
     compares: ClassVar[tuple[str, ...]] = ()
     """What its terms can compare (`gan_lab.losses.Term.compared`)."""
+    translates_back: ClassVar[bool] = False
+    """Whether its generator also translates samples into sources."""
 
     automatic_optimization = False
     on_train_batch_start = SKIPPED_HOOK
@@ -94,6 +96,11 @@ class Algorithm(pl.LightningModule):
         if self._sampler is None or self._sampler[0] != generator.updates:
             self._sampler = generator.updates, with_own_statistics(self.ema, self.statistics)
         return self._sampler[1]
+
+    @property
+    def inference(self) -> nn.Module | None:
+        """The network that maps samples to the mean and the log-variance of their latents, if there is one."""
+        return self.players["encoder"].network if "encoder" in self.players else None
 
     @property
     def updates(self) -> dict[str, int]:

@@ -22,13 +22,13 @@ class Side:
 
     Args:
         name: ``sample`` or ``source``.
-        translate: the network that translates into it.
+        translate: translates pictures of the other domain into it.
         judge: the network that judges its pictures.
         suffix: of its curves.
     """
 
     name: str
-    translate: nn.Module
+    translate: Callable[[Tensor], Tensor]
     judge: nn.Module
     suffix: str
 
@@ -59,6 +59,7 @@ class CycleGAN(GAN):
     """
 
     compares = ("cycle", "identity")
+    translates_back = True
     generator_uses_real = True
 
     def __init__(
@@ -76,10 +77,10 @@ class CycleGAN(GAN):
             raise ConfigError(f"compile={self.compile_mode}: expected false with algorithm=cyclegan")
         if processes > 1 and history:
             raise ConfigError(f"algorithm.history={history}: expected 0 in several processes, which share no history")
-        generator, discriminator = (self.players[role].network for role in self.roles)
-        self.sides = (
-            Side("sample", generator.get_submodule("to_sample"), discriminator.get_submodule("of_sample"), ""),
-            Side("source", generator.get_submodule("to_source"), discriminator.get_submodule("of_source"), "_source"),
+        translate, judge = (self.players[role].network.get_submodule for role in self.roles)
+        self.sides = tuple(
+            Side(name, partial(translate(f"to_{name}"), None), judge(f"of_{name}"), suffix)
+            for name, suffix in (("sample", ""), ("source", "_source"))
         )
         self.histories = nn.ModuleDict(
             {"sample": History(history, sample_shape), "source": History(history, source_shape)}
@@ -95,8 +96,8 @@ class CycleGAN(GAN):
             loss = self.loss.objective.discriminator(of_real, of_fake)
             judge, updates = Judge(side.judge, real=of_real, fake=of_fake), discriminator.updates
             total = total + self.with_added(loss, self.loss.penalties, updates, judge, real, fake, suffix=side.suffix)
-            self.curves[f"logits/real{side.suffix}"] = first_head(of_real).detach()
-            self.curves[f"logits/fake{side.suffix}"] = first_head(of_fake).detach()
+            for name, logits in (("real", first_head(of_real)), ("fake", first_head(of_fake))):
+                self.curves[f"logits/{name}{side.suffix}"] = logits.detach().mean() if side.suffix else logits.detach()
         total = total / 2
         discriminator.descend(total, self.curves)
         if self.loss.constraint is not None:

@@ -29,7 +29,7 @@ def with_own_statistics(network: nn.Module, requests: Iterable[Request]) -> nn.M
         network: the network, which stays as it is.
         requests: batches of latents, with labels and sources if it takes them.
     """
-    if not any(map(_derives, network.modules())):
+    if not derives_from_weights(network):
         return network
     own = copy.deepcopy(network).eval()
     momenta = {}
@@ -49,6 +49,11 @@ def with_own_statistics(network: nn.Module, requests: Iterable[Request]) -> nn.M
     for module, momentum in momenta.items():
         module.momentum = momentum
     return own.eval()
+
+
+def derives_from_weights(network: nn.Module) -> bool:
+    """Whether a network keeps, beside its weights, what follows from them."""
+    return any(map(_derives, network.modules()))
 
 
 def _derives(module: nn.Module) -> bool:

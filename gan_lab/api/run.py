@@ -148,9 +148,9 @@ class Run:
         """
         with called(self._allowed):
             import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
-            from gan_lab.runs.checkpoints import load_discriminator
+            from gan_lab.runs.checkpoints import load_player
 
-            return load_discriminator(self._records, self._allowed)
+            return load_player(self._records, "discriminator", self._allowed)
 
     def sample(
         self, n: int, labels: int | Sequence[int] | None = None, seed: int = 0, weights: str = "auto"

@@ -101,6 +101,8 @@ class Checkpoints(Periodic):
         checkpoint["sample_shape"] = list(self.dataset.sample_shape)
         checkpoint["data"] = self.dataset.checksum
         checkpoint["class_counts"] = self.dataset.class_counts
+        if self.dataset.source is not None:
+            checkpoint["source_shape"] = list(self.dataset.source.train.shape[1:])
 
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]

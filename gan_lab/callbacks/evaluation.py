@@ -38,7 +38,7 @@ class Evaluation(Periodic):
         self.best: dict[str, dict[str, Any]] = {}
 
     def act(self, trainer: pl.Trainer, module: Algorithm, iteration: int) -> None:
-        self.final, self.signals = self.evaluator.evaluate(module.sampler)
+        self.final, self.signals = self.evaluator.evaluate(module.sampler, module.inference)
         for name, value in self.final.items():
             if name not in self.best or better(name, value, self.best[name]["value"]):
                 self.best[name] = {"value": value, "iteration": iteration}

@@ -71,6 +71,11 @@ def takes_labels(network: nn.Module) -> bool:
     return "labels" in conditions_taken(network)
 
 
+def takes_source(network: nn.Module) -> bool:
+    """Whether the network is given the images to translate."""
+    return "source" in conditions_taken(network)
+
+
 def conditions_for(network: nn.Module, asked: Conditions) -> dict[str, Any]:
     """What the network is given beside its input, by name: labels and sources of a batch or a request."""
     return {name: getattr(asked, name) for name in conditions_taken(network)}

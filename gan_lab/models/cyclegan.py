@@ -42,6 +42,23 @@ class CycleGANGenerators(nn.Module):
         return self.to_sample(latents, source)
 
 
+class Reverse(nn.Module):
+    """The translator of samples into sources.
+
+    Args:
+        generators: those of both directions, with a module ``to_source``.
+    """
+
+    def __init__(self, generators: nn.Module) -> None:
+        super().__init__()
+        self.to_source = generators.get_submodule("to_source")
+
+    def forward(self, latents: Tensor | None, source: Tensor) -> Tensor:
+        """Samples, here the images to translate, ``[B, C, H, W]`` → sources ``[B, C', H, W]``."""
+        made: Tensor = self.to_source(latents, source)
+        return made
+
+
 class CycleGANDiscriminators(nn.Module):
     """Two PatchGANs, of samples and of sources; neither sees what an image was translated from.
 

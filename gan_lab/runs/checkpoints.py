@@ -8,12 +8,13 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
+from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from gan_lab.algorithms.own_statistics import with_own_statistics
 from gan_lab.errors import ConfigError, shown
 from gan_lab.models.conditions import takes_labels
-from gan_lab.runs.components import build, build_discriminator, build_generator, statistics_requests
+from gan_lab.runs.components import build, build_network, statistics_requests
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.resume import Start
 
@@ -165,7 +166,7 @@ def load_generator(folder: RunFolder, weights: str, allowed_targets: Sequence[st
         raise ConfigError("weights=ema: the run kept no moving average; expected generator or auto")
     prefix = "ema." if has_average and weights != "generator" else "generator."
     config = folder.configuration.read(allowed_targets)
-    generator = build_generator(config, tuple(checkpoint["sample_shape"]), checkpoint.get("class_counts"))
+    generator = _built(config, "generator", checkpoint)
     saved = {key.removeprefix(prefix): state[key] for key in state if key.startswith(prefix)}
     if kinds(saved) != kinds(generator.state_dict()):
         raise ConfigError(f"{file}: its weights do not fit the run's configuration")
@@ -181,11 +182,12 @@ def load_generator(folder: RunFolder, weights: str, allowed_targets: Sequence[st
     return generator.eval()
 
 
-def load_discriminator(folder: RunFolder, allowed_targets: Sequence[str] = ()) -> nn.Module:
-    """The discriminator of a run's last checkpoint, in eval mode on the CPU, with its constraint.
+def load_player(folder: RunFolder, role: str, allowed_targets: Sequence[str] = ()) -> nn.Module:
+    """A player's network of a run's last checkpoint, in eval mode on the CPU; the discriminator has its constraint.
 
     Args:
         folder: the run.
+        role: ``discriminator``, or another player but the generator.
         allowed_targets: as of `load_generator`.
 
     Raises:
@@ -195,15 +197,19 @@ def load_discriminator(folder: RunFolder, allowed_targets: Sequence[str] = ()) -
         raise ConfigError(f"run={folder.path}: it has no {folder.last_checkpoint.relative_to(folder.path)} yet")
     checkpoint = load_checkpoint(folder.last_checkpoint)
     config = folder.configuration.read(allowed_targets)
-    discriminator = build_discriminator(config, tuple(checkpoint["sample_shape"]), checkpoint.get("class_counts"))
-    if (constraint := build(config, "loss").constraint) is not None:
-        constraint.attach(discriminator)
-    state = checkpoint["state_dict"]
-    saved = {key.removeprefix(_PREFIX): state[key] for key in state if key.startswith(_PREFIX)}
-    if kinds(saved) != kinds(discriminator.state_dict()):
+    network = _built(config, role, checkpoint)
+    if role == "discriminator" and (constraint := build(config, "loss").constraint) is not None:
+        constraint.attach(network)
+    state, prefix = checkpoint["state_dict"], f"{role}."
+    saved = {key.removeprefix(prefix): state[key] for key in state if key.startswith(prefix)}
+    if kinds(saved) != kinds(network.state_dict()):
         raise ConfigError(f"{folder.last_checkpoint}: its weights do not fit the run's configuration")
-    discriminator.load_state_dict(saved)
-    return discriminator.eval()
+    network.load_state_dict(saved)
+    return network.eval()
 
 
-_PREFIX = "discriminator."
+def _built(config: DictConfig, role: str, checkpoint: Mapping[str, Any]) -> nn.Module:
+    """A player's network for the data that a checkpoint is of; checkpoints of earlier versions tell less of it."""
+    source = checkpoint.get("source_shape")
+    shape = tuple(checkpoint["sample_shape"])
+    return build_network(config, role, shape, checkpoint.get("class_counts"), None if source is None else tuple(source))

@@ -13,6 +13,7 @@ from gan_lab.config.leaves import named_targets
 from gan_lab.config.messages import blame
 from gan_lab.config.targets import check_kind, check_targets
 from gan_lab.datasets import Dataset, Request
+from gan_lab.datasets.dataset import to_model_range
 from gan_lab.datasets.of_torch import READING, of_torch, repeatable
 from gan_lab.errors import ConfigError
 from gan_lab.models.latents import Prior
@@ -281,7 +282,13 @@ def latent_prior(config: DictConfig) -> Prior:
     return Prior(config.latent_prior, config.latent_dim)
 
 
-def fixed_request(config: DictConfig, purpose: str, count: int, labels: torch.Tensor | None = None) -> Request:
+def fixed_request(
+    config: DictConfig,
+    purpose: str,
+    count: int,
+    labels: torch.Tensor | None = None,
+    sources: torch.Tensor | None = None,
+) -> Request:
     """What the generator is always asked for a purpose: latents that are a function of seed and prior, on every device.
 
     Args:
@@ -289,9 +296,11 @@ def fixed_request(config: DictConfig, purpose: str, count: int, labels: torch.Te
         purpose: as in `gan_lab.seeds.derive`.
         count: number of samples.
         labels: classes to ask for, ``[N]``, one after the other and again from the beginning; or None.
+        sources: images to translate, ``[M, C, H, W]`` uint8, in the same way; or None.
     """
     classes = None if labels is None else labels[torch.arange(count) % len(labels)]
-    return Request(latent_prior(config).first(count, derive(config.seed, purpose)), classes)
+    images = None if sources is None else to_model_range(sources[torch.arange(count) % len(sources)])
+    return Request(latent_prior(config).first(count, derive(config.seed, purpose)), classes, images)
 
 
 def statistics_requests(config: DictConfig, class_counts: Sequence[int] | None) -> list[Request]:

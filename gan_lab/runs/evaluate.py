@@ -20,7 +20,7 @@ from gan_lab.datasets.readers import read_samples
 from gan_lab.errors import CannotGoOn, ConfigError, NotFinite, shown
 from gan_lab.metrics import signals
 from gan_lab.metrics.evaluator import DEFINITION
-from gan_lab.runs.checkpoints import load_generator
+from gan_lab.runs.checkpoints import load_generator, load_player
 from gan_lab.runs.components import build_dataset, keeps_average
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.measuring import build_comparison, build_evaluator, build_extractor
@@ -53,7 +53,8 @@ def evaluate_run(
     if "evaluation.samples" in changed and len(evaluator.request) < (asked := config.evaluation.samples):
         log.warning("evaluation.samples=%d: as many as are held out, %d, are compared", asked, len(evaluator.request))
     try:
-        metrics, signs = evaluator.evaluate(generator)
+        encoder = load_player(run, "encoder", allowed_targets) if evaluator.reconstructs else None
+        metrics, signs = evaluator.evaluate(generator, encoder)
     except NotFinite as error:
         raise ConfigError(f"{run.path}: at iteration {run.status()['iteration']}, {error}") from error
     averaged: dict[str, Any] = {"ema": keeps_average(config) and weights != "generator"}

@@ -1,14 +1,17 @@
 """What measures a run's generator, from the configuration."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from omegaconf import DictConfig, OmegaConf
 
 from gan_lab.datasets import Dataset
+from gan_lab.datasets.dataset import derived
+from gan_lab.datasets.source import Source
 from gan_lab.errors import ConfigError
 from gan_lab.metrics import Classifier, Comparison, Evaluator, Extractor, Measures, RealSets, as_extractor
-from gan_lab.runs.components import build, fixed_request
+from gan_lab.runs.components import build, check_arguments, fixed_request
 
 
 def build_evaluator(config: DictConfig, dataset: Dataset, purpose: str = "evaluation") -> Evaluator:
@@ -35,8 +38,37 @@ def build_evaluator(config: DictConfig, dataset: Dataset, purpose: str = "evalua
                 "expected more samples, or no intra_fd"
             )
         evaluation.metrics = [*evaluation.metrics, *_of_classes(extractor, evaluation.metrics, _has_pairs(real))]
+    if isinstance(extractor, Classifier) and real.source_labels is not None:  # is the source's class kept?
+        evaluation.metrics = list(dict.fromkeys([*evaluation.metrics, "class_accuracy"]))
     comparison = build_comparison(evaluation, extractor, real.learned, count, config.trainer.accelerator)
-    return Evaluator(dataset, real, comparison, fixed_request(config, purpose, count, real.labels))
+    labels = real.labels if real.sources is None else real.source_labels
+    request = fixed_request(config, purpose, count, labels, real.sources)
+    back = _back(config, dataset, purpose) if check_arguments(config, "algorithm").translates_back else None
+    return Evaluator(dataset, real, comparison, request, config.model.encoder is not None, back)
+
+
+def _back(config: DictConfig, dataset: Dataset, purpose: str) -> Evaluator:
+    """The evaluator of translations of samples into sources: Fréchet distance, and whether the class is kept."""
+    assert dataset.source is not None
+    source = dataset.source
+    there = replace(
+        dataset,
+        train=source.train,
+        train_labels=source.train_labels,
+        test=source.test,
+        test_labels=source.test_labels,
+        checksum=derived(dataset.checksum, "sources"),
+        source=Source(dataset.train, dataset.test, False, dataset.train_labels, dataset.test_labels),
+        validation=None,
+        validation_labels=None,
+    )
+    extractor = build_extractor(config.evaluation, config.allowed_targets)
+    real = RealSets.of(there, config.evaluation.samples, extractor.learns)
+    evaluation, count = config.evaluation.copy(), len(real.reference)
+    known = isinstance(extractor, Classifier) and real.source_labels is not None
+    evaluation.metrics = ["fd", "class_accuracy"] if known else ["fd"]
+    comparison = build_comparison(evaluation, extractor, real.learned, count, config.trainer.accelerator)
+    return Evaluator(there, real, comparison, fixed_request(config, purpose, count, real.source_labels, real.sources))
 
 
 def _has_pairs(real: RealSets) -> bool:

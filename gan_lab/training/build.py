@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan_lab.algorithms.algorithm import Algorithm
 from gan_lab.algorithms.joint_batch import judges_each_alone
+from gan_lab.algorithms.own_statistics import derives_from_weights
 from gan_lab.algorithms.player import Player
 from gan_lab.callbacks import (
     AfterIterations,
@@ -40,6 +41,7 @@ from gan_lab.distributed.batchnorm import over_all_processes
 from gan_lab.distributed.strategy import SharedBatch
 from gan_lab.errors import ConfigError
 from gan_lab.losses import Recipe
+from gan_lab.models.conditions import takes_source
 from gan_lab.models.packing import packed_shape
 from gan_lab.runs.checkpoint_checks import check_callbacks, check_fits
 from gan_lab.runs.components import (
@@ -90,6 +92,9 @@ def build_module(
     networks = {role: build_network(config, role, sample_shape, class_counts, source_shape) for role in kind.roles}
     generator, discriminator = networks["generator"], networks["discriminator"]
     check_labels(config.conditional, generator, discriminator)
+    if keeps_average(config) and takes_source(generator) and derives_from_weights(generator):
+        key = "ema_decay" if config.ema_decay is not None else "ema.half_life"
+        raise ConfigError(f"{key}: expected null, as model.generator translates images with BatchNorm")
     loss = build(config, "loss")
     check_terms(loss, kind)
     packing = config.model.packing
@@ -238,7 +243,9 @@ class Training:
         check_targets(named_targets(OmegaConf.to_container(config)), config.allowed_targets)
         self.dataset = build_dataset(config)
         processes = config.trainer.devices * config.trainer.num_nodes
-        self.module = build_module(config, self.dataset.sample_shape, processes, self.dataset.class_counts)
+        data, source = self.dataset, self.dataset.source
+        source_shape = None if source is None else tuple(source.train.shape[1:])
+        self.module = build_module(config, data.sample_shape, processes, data.class_counts, source_shape)
         self.warm_start = warm_start(config, self.module) if start.iteration is None else None
         if checkpoint is not None:
             check_fits(start.checkpoint, checkpoint, self.module, self.dataset.checksum)
@@ -251,7 +258,7 @@ class Training:
         self.selection = build_selection(request, self.dataset, self.evaluation)
         labels, columns = pictured_classes(config, self.dataset)
         count = config.pictures.samples if config.conditional == "none" else len(labels)
-        asked = fixed_request(config, "samples", count, labels)
+        asked = fixed_request(config, "samples", count, labels, None if source is None else source.test)
         real, every = self.dataset.test[:2500], config.pictures.every
         saved = config.checkpoint
         checkpoints = Checkpoints(
