@@ -9,6 +9,7 @@ from torch.nn import functional
 from gan_lab.validation import check_number
 
 _BITS = 24  # of a random number: as many as a float32 holds exactly
+_FRACTION = 40  # bits behind the point of a latent's numbers
 _BLOCK = 40  # 2⁴⁰ numbers of a latent's stream belong to each layer
 
 
@@ -17,8 +18,8 @@ class LatentDropout(nn.Module):
 
     In training mode this is ordinary dropout. In eval mode a sample's mask is a pure function of its own latent: equal
     latents have equal masks in any batch, in any order and on any device, and PyTorch's random state is neither read
-    nor changed. The masks are drawn with integer arithmetic, not with a `torch.Generator`, so `torch.export` can trace
-    them and a GPU need not wait for the CPU.
+    nor changed. The masks are drawn with integer arithmetic, not with a `torch.Generator`, so `torch.export` and ONNX
+    know them and a GPU need not wait for the CPU.
 
     Args:
         probability: of a feature to become zero, from 0 to below 1; with 0 features stay as they are.
@@ -47,10 +48,16 @@ class LatentDropout(nn.Module):
 
 
 def seeds_of(latents: Tensor) -> Tensor:
-    """A seed for each latent, from the bits of its numbers in float32: ``[B, latent_dim]`` → ``[B]`` int64."""
-    bits = latents.detach().to(torch.float32).contiguous().view(torch.int32).to(torch.int64)
-    places = torch.arange(1, bits.shape[1] + 1, device=bits.device) * _STEP
-    return _mix(bits + _mix(places)).sum(1)
+    """A seed for each latent: ``[B, latent_dim]`` → ``[B]`` int64.
+
+    It depends on every number and its place, as float32 and to 2⁻⁴⁰, for numbers below 2²³. (Their bits as they are
+    would do for all numbers, but ONNX cannot read them.)
+    """
+    numbers = (latents.detach().to(torch.float32) * 2.0**_FRACTION).to(torch.int64)  # exact: float32 has 24 bits
+    places = torch.arange(1, numbers.shape[1] + 1, device=numbers.device) * _STEP
+    mixed = _mix(numbers + _mix(places))
+    # in halves: onnxruntime adds integers exactly only below 2⁵³
+    return _mix(_shift_right(mixed, 32).sum(1)) + (mixed & ((1 << 32) - 1)).sum(1)
 
 
 def splitmix64(seeds: Tensor, count: int, skipped: int = 0) -> Tensor:
