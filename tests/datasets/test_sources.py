@@ -217,6 +217,8 @@ def test_a_share_is_one_of_each_side():
     assert (whole.trained_on, len(whole.chosen_source)) == (25, 10)
     assert whole.source.train_labels[whole.chosen_source].bincount().tolist() == [2] * 5
     assert whole.record["source"] == {"paired": False, "train": 10, "test": 10}
+    drawn = indices(joined(draws(whole), "generator").source, OTHERS[:20])
+    assert drawn.unique().tolist() == whole.chosen_source.tolist()
     equal = replace(whole, source=Source(partner(PIXELS[:50]), OTHERS[20:], False, CLASSES))
     assert not torch.equal(equal.chosen, equal.chosen_source)  # equal counts make no pairs
     assert torch.equal(paired(Drawing(0.5)).chosen, paired(Drawing(0.5)).chosen_source)
