@@ -20,7 +20,7 @@ from gan_lab.validation import is_whole
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-    from torch import nn
+    from torch import Tensor, nn
 
     from gan_lab.runs.sample import Samples
 
@@ -123,7 +123,7 @@ class Run:
     def generator(self, weights: str = "auto") -> "nn.Module":
         """The generator of the last or the best checkpoint, on the CPU in eval mode.
 
-        It maps latents ``[N, latent_dim]``, and labels if it takes them, to samples.
+        It maps latents ``[N, latent_dim]``, and labels and sources if it takes them, to samples.
 
         Args:
             weights: ``generator``; ``ema``, its moving average, with BatchNorm statistics of its own; ``best``, those
@@ -181,6 +181,37 @@ class Run:
             listed: Any = getattr(labels, "tolist", lambda: labels)()  # NumPy's and PyTorch's arrays have it
             asked = listed if listed is None or isinstance(listed, Sequence) else [listed]
             return sample(self._records, n, 0, weights, seed, self._allowed, asked)
+
+    def translate(self, pictures: Any, back: bool = False, seed: int = 0, weights: str = "auto") -> "Tensor":
+        """Translations of pictures, as ``gan-lab-translate`` makes them.
+
+        Args:
+            pictures: a folder of images, read in the order of their names, or an array or tensor, uint8
+                ``[N, C, H, W]``. Each gets the size and the channels that the run was trained on.
+            back: translate samples into sources, of a run of CycleGAN.
+            seed: of the latents, where the generator's dropout is noise.
+            weights: as of `generator`.
+
+        Returns:
+            uint8 pixels ``[N, C, H, W]``.
+
+        Raises:
+            ConfigError: for values that cannot be, a run that translates nothing, or if there is no checkpoint yet.
+        """
+        with called(self._allowed):
+            if not is_whole(seed) or not 0 <= seed < 2**32:
+                raise ConfigError(f"seed={seed}: expected a whole number from 0 to {2**32 - 1}")
+            if not isinstance(back, bool):
+                raise ConfigError(f"back={shown(back)}: expected True or False")
+            import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
+            from gan_lab.datasets.folders import Folder
+            from gan_lab.runs.translate import Translator, as_pictures, translate_folder
+
+            translator = Translator(self._records, back, seed, weights, self._allowed)
+            if isinstance(pictures, str | PathLike):
+                return translate_folder(translator, Folder.named("pictures", str(pictures)))
+            given = translator.fitted(as_pictures(pictures))
+            return translator.translate(given, translator.latents(len(given)))
 
     def evaluate(self, *overrides: str, weights: str = "auto") -> dict[str, Any]:
         """The metrics of the last checkpoint, as ``gan-lab-evaluate`` computes them and adds them to ``result.json``.

@@ -83,6 +83,8 @@ def parse(command: str, schema: type[Arguments], words: Sequence[str]) -> Argume
         known = names[name]
         try:
             given_value = value if known in texts else yaml.safe_load(value)
+            if entries[known].type is bool and not isinstance(given_value, bool):
+                raise ConfigError(f"{name}={value}: expected true or false")
             one_of_list = known in lists and is_whole(given_value)
             arguments[known] = [given_value] if one_of_list else given_value
         except (yaml.YAMLError, ValidationError) as error:

@@ -12,6 +12,7 @@ from rich.table import Table
 from gan_lab.errors import shown
 from gan_lab.metric_names import in_order, unfounded, unfounded_precision
 from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.translate import asks_for_sources
 
 
 def print_summary(result: dict[str, Any], folder: RunFolder, config: DictConfig) -> None:
@@ -58,7 +59,10 @@ def _next_commands(
     allowed = [f"allowed_targets=[{','.join(config.allowed_targets)}]"] if config.allowed_targets else []
     best = ["weights=best"] if result.get("selected") else []
     yield "curves", ["tensorboard", "--logdir", path]
-    yield "samples", ["gan-lab-sample", f"run={path}", *best, *allowed]
+    if result["data"].get("source") and asks_for_sources(config):
+        yield "samples", ["gan-lab-translate", f"run={path}", "in=FOLDER", "out=FOLDER", *best, *allowed]
+    else:
+        yield "samples", ["gan-lab-sample", f"run={path}", *best, *allowed]
     if config.lr_schedule == "constant" and not result.get("stopped_early"):  # others may not be made longer
         own = folder.configuration.config_folder()
         yield "longer", ["gan-lab", *(["--config-dir", own] if own else []), f"resume={path}", "iterations=N", *allowed]

@@ -53,6 +53,22 @@ class Folder(NamedTuple):
             raise ConfigError(f"{self}: it holds no images ({', '.join(SUFFIXES)})")
         return images, others
 
+    def by_name(self) -> dict[Path, "File"]:
+        """The images in the folder by their paths below it, without suffixes; in order.
+
+        Raises:
+            ConfigError: as of `files`, and if two images have one name.
+        """
+        files, others = self.files()
+        report_others(self, others)
+        found: dict[Path, File] = {}
+        for file in files:
+            if (same := found.setdefault(file.below.with_suffix(""), file)) is not file:
+                raise ConfigError(
+                    f"{same} and {shown(file.path)} differ in their suffixes alone, expected one image of each name"
+                )
+        return found
+
     def classes(self, files: Sequence["File"]) -> tuple[list[str], Tensor | None]:
         """The names of the classes, and the class of each file; none if all files lie in the folder itself."""
         names = [file.below.parts[0] for file in files]
@@ -96,7 +112,8 @@ def naming(file: File) -> Iterator[None]:
     try:
         yield
     except BrokenImage as error:
-        raise BrokenFile(f"{file} {error}; dataset.skip_corrupt=true leaves such files out") from error
+        way_on = "; dataset.skip_corrupt=true leaves such files out" if file.folder.key.startswith("dataset.") else ""
+        raise BrokenFile(f"{file} {error}{way_on}") from error
     except UnfitImage as error:
         raise ConfigError(f"{file} {error}") from error
     except OSError as error:

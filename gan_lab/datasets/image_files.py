@@ -56,14 +56,15 @@ def find_images(key: str, folder: Path) -> tuple[list[Path], list[Path]]:
     return sorted(images), sorted(others)
 
 
-def read_image(file: Path, channels: int | None = None, size: int | None = None) -> np.ndarray:
+def read_image(file: Path, channels: int | None = None, size: int | tuple[int, int] | None = None) -> np.ndarray:
     """The pixels of an image file, uint8 ``[H, W, C]``.
 
     Args:
         file: as of `open_image`, as are further errors.
         channels: 1 converts to grey (ITU-R 601), 3 to colour; None keeps the file's.
         size: resize the shorter side to this many pixels, by antialiased bicubic interpolation as Parmar et al. 2022
-            (arXiv 2104.11222) advise, and crop the central square; None keeps the file's size.
+            (arXiv 2104.11222) advise, and crop the central square; width and height instead, for the central
+            rectangle; None keeps the file's size.
 
     Raises:
         UnfitImage: if the image has transparent pixels, or is neither grey nor colour of 8 bits a channel.
@@ -90,7 +91,7 @@ def open_image(file: Path) -> Image.Image:
         raise BrokenImage(f"is not an image that can be read: {_reason(error)}") from error
 
 
-def pixels_of(image: Image.Image, channels: int | None = None, size: int | None = None) -> np.ndarray:
+def pixels_of(image: Image.Image, channels: int | None = None, size: int | tuple[int, int] | None = None) -> np.ndarray:
     """The pixels of an image, uint8 ``[H, W, C]``; arguments and UnfitImage are those of `read_image`."""
     if image.mode not in _MODES:
         raise UnfitImage(f"is of Pillow's mode {image.mode}, expected 8-bit grey or colour")
@@ -101,11 +102,12 @@ def pixels_of(image: Image.Image, channels: int | None = None, size: int | None 
     return converted(image, _MODES[image.mode] if channels is None else {1: "L", 3: "RGB"}[channels], size)
 
 
-def converted(image: Image.Image, mode: str, size: int | None) -> np.ndarray:
+def converted(image: Image.Image, mode: str, size: int | tuple[int, int] | None) -> np.ndarray:
     """The pixels of an opaque image, uint8 ``[H, W, C]``, in mode L or RGB; ``size`` as in `read_image`."""
     image = image.convert(mode)
     if size is not None:
-        image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
+        both = (size, size) if isinstance(size, int) else size
+        image = ImageOps.fit(image, both, Image.Resampling.BICUBIC)
     pixels = np.asarray(image)
     return pixels[:, :, None] if pixels.ndim == 2 else pixels
 

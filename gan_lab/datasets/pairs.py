@@ -3,7 +3,6 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from PIL import Image
 
@@ -105,7 +104,7 @@ def two_folders(source: str, target: str) -> tuple[Folder, Folder]:
 
 def _with_partners(sources: Folder, samples: Folder) -> tuple[Folder, list[Item]]:
     """The folder of the samples, and each sample with its source."""
-    partners, named = _by_name(sources), _by_name(samples)
+    partners, named = sources.by_name(), samples.by_name()
     for here, there, folder in ((partners, named, samples), (named, partners, sources)):
         if alone := sorted(here.keys() - there.keys()):
             more = "" if len(alone) == 1 else f", nor have {len(alone) - 1} more"
@@ -113,19 +112,6 @@ def _with_partners(sources: Folder, samples: Folder) -> tuple[Folder, list[Item]
                 f"{here[alone[0]]} has no partner in {folder}{more}, expected equal names in both folders"
             )
     return samples, [(file, partners[name]) for name, file in named.items()]
-
-
-def _by_name(folder: Folder) -> dict[Path, File]:
-    """The images in a folder by their paths below it, without suffixes; in order."""
-    files, others = folder.files()
-    report_others(folder, others)
-    found: dict[Path, File] = {}
-    for file in files:
-        if (same := found.setdefault(file.below.with_suffix(""), file)) is not file:
-            raise ConfigError(
-                f"{same} and {shown(file.path)} differ in their suffixes alone, expected one image of each name"
-            )
-    return found
 
 
 @dataclass(frozen=True)

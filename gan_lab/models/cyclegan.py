@@ -52,6 +52,7 @@ class Reverse(nn.Module):
     def __init__(self, generators: nn.Module) -> None:
         super().__init__()
         self.to_source = generators.get_submodule("to_source")
+        self.training = generators.training
 
     def forward(self, latents: Tensor | None, source: Tensor) -> Tensor:
         """Samples, here the images to translate, ``[B, C, H, W]`` → sources ``[B, C', H, W]``."""

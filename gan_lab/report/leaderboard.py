@@ -174,13 +174,16 @@ class Board:
 
 
 def primary_metric(names: list[str]) -> str | None:
-    """The metric to rank by: of a mixture its reverse KL, otherwise FID, a Fréchet distance, KID, or any known one.
+    """The metric to rank by: of a mixture its reverse KL, of translations with targets their L1 distance to these,
+    otherwise FID, a Fréchet distance, KID, or any known one.
 
     On a mixture the reverse KL shows lost and starved modes. ``modes`` soon saturates, and a Fréchet distance sees only
     mean and covariance, which a generator with half of the modes can match.
     """
     if "modes" in names and "reverse_kl" in names:
         return "reverse_kl"
+    if "l1" in names:
+        return "l1"
     for kind in ("fid", "fd", "kid"):
         for name in names:
             if name == kind or name.startswith(f"{kind}_"):

@@ -17,10 +17,11 @@ from torch.nn.utils.spectral_norm import SpectralNorm, remove_spectral_norm
 
 from gan_lab.config.messages import first_line
 from gan_lab.errors import ConfigError, shown
-from gan_lab.models.conditions import takes_labels
+from gan_lab.models.conditions import takes_labels, takes_source
 from gan_lab.runs.checkpoints import checkpoint_of, load_checkpoint, load_generator
 from gan_lab.runs.components import latent_prior
 from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.translate import translates_back
 from gan_lab.storage.files import replacing
 
 TOLERANCE = 1e-4
@@ -37,10 +38,11 @@ def export(folder: RunFolder, out: Path, weights: str = "auto", allowed_targets:
     """Write a run's generator to a new file, once it has drawn the same samples as the run's.
 
     The form follows from the suffix. ``.pt2`` and ``.onnx`` are programs of ``latents``, float32 ``[N, latent_dim]``,
-    and ``labels``, int64 ``[N]``, if the generator takes them; N is free. They give ``samples``, float32: images
-    ``[N, C, H, W]`` in [−1, 1], or points ``[N, D]``. ``.safetensors`` holds the weights alone, by their names in the
-    network. BatchNorm is in eval mode, and parametrizations, such as spectral norm, are merged into the weights. Each
-    file also has the texts of `described`.
+    ``labels``, int64 ``[N]``, and ``source``, float32 ``[N, C', H, W]`` in [−1, 1], if the generator takes them; N is
+    free. They give ``samples``, float32: images ``[N, C, H, W]`` in [−1, 1], or points ``[N, D]``. ``.safetensors``
+    holds the weights alone, by their names in the network. Of a run that also translates back, the network is the
+    translator into samples. BatchNorm is in eval mode, and parametrizations, such as spectral norm, are merged into the
+    weights. Each file also has the texts of `described`.
 
     Args:
         folder: the run.
@@ -52,15 +54,19 @@ def export(folder: RunFolder, out: Path, weights: str = "auto", allowed_targets:
         ConfigError: if the file exists, cannot be written, or does not draw what the run's generator draws.
     """
     check_out(out)
-    generator = _plain(load_generator(folder, weights, allowed_targets))
+    generator = load_generator(folder, weights, allowed_targets)
+    if translates_back(folder.configuration.read(allowed_targets)):
+        generator = generator.get_submodule("to_sample")
+    generator = _plain(generator)
     origin = checkpoint_of(folder, weights)
     checkpoint, config = load_checkpoint(origin), folder.configuration.read(allowed_targets)
     classes = len(checkpoint.get("class_counts") or []) if takes_labels(generator) else 0
     if takes_labels(generator) and not classes:
         raise ConfigError(f"{origin}: it lacks the number of classes; expected a newer checkpoint")
     average = weights != "generator" and any(key.startswith("ema.") for key in checkpoint["state_dict"])
-    texts = described(config, checkpoint, classes, "ema" if average else "generator")
-    content = _WRITERS[out.suffix.lower()](out, generator, _tried(config, classes), texts)
+    source = tuple(checkpoint["source_shape"]) if takes_source(generator) else None
+    texts = described(config, checkpoint, classes, "ema" if average else "generator", source)
+    content = _WRITERS[out.suffix.lower()](out, generator, _tried(config, classes, source), texts)
     try:
         with replacing(out) as file:
             file.write(content)
@@ -81,7 +87,13 @@ def check_out(out: Path) -> None:
         raise ConfigError(f"out={out}: it needs {', '.join(missing)}; pip install 'gan-loss-lab[onnx]' brings it")
 
 
-def described(config: DictConfig, checkpoint: Mapping[str, Any], classes: int, weights: str) -> dict[str, str]:
+def described(
+    config: DictConfig,
+    checkpoint: Mapping[str, Any],
+    classes: int,
+    weights: str,
+    source: Sequence[int] | None = None,
+) -> dict[str, str]:
     """The texts in a file's metadata, both JSON: ``gan_lab``, what the generator is, and ``config``, the run's.
 
     Args:
@@ -89,16 +101,19 @@ def described(config: DictConfig, checkpoint: Mapping[str, Any], classes: int, w
         checkpoint: where the weights are from.
         classes: number of classes; 0 for a generator without labels.
         weights: ``generator`` or ``ema``.
+        source: shape of a picture to translate; None of a generator that takes none.
     """
     shape = list(checkpoint["sample_shape"])
     latents = {"shape": [_BATCH, config.latent_dim], "dtype": "float32", "prior": config.latent_prior}
     labels = {"labels": {"shape": [_BATCH], "dtype": "int64", "classes": classes}} if classes else {}
+    translated = None if source is None else {"shape": [_BATCH, *source], "dtype": "float32", "range": [-1, 1]}
+    sources = {} if translated is None else {"source": translated}
     samples = {"shape": [_BATCH, *shape], "dtype": "float32", "range": [-1, 1] if len(shape) == 3 else None}
     about = {
         "version": version("gan-loss-lab"),
         "iteration": checkpoint["global_step"],
         "weights": weights,
-        "inputs": {"latents": latents, **labels},
+        "inputs": {"latents": latents, **labels, **sources},
         "outputs": {"samples": samples},
     }
     return {"gan_lab": json.dumps(about), "config": json.dumps(OmegaConf.to_container(config))}
@@ -115,12 +130,17 @@ def _plain(generator: nn.Module) -> nn.Module:
     return generator.to(memory_format=torch.contiguous_format).requires_grad_(False)
 
 
-def _tried(config: DictConfig, classes: int) -> list[_Inputs]:
+def _tried(config: DictConfig, classes: int, source: Sequence[int] | None) -> list[_Inputs]:
     """What the run's generator and the file's are both asked for: batches of several sizes."""
-    latents = latent_prior(config).first(sum(_TRIED), seed=0).split(_TRIED)
-    if not classes:
-        return [{"latents": one} for one in latents]
-    return [{"latents": one, "labels": torch.arange(len(one)) % classes} for one in latents]
+    asked: list[_Inputs] = [{"latents": one} for one in latent_prior(config).first(sum(_TRIED), seed=0).split(_TRIED)]
+    random = torch.Generator().manual_seed(0)
+    for inputs in asked:
+        count = len(inputs["latents"])
+        if classes:
+            inputs["labels"] = torch.arange(count) % classes
+        if source is not None:
+            inputs["source"] = torch.rand(count, *source, generator=random) * 2 - 1
+    return asked
 
 
 def _check(out: Path, generator: nn.Module, tried: Sequence[_Inputs], drawn: Callable[[_Inputs], Tensor]) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from gan_lab.datasets.batch import Request
 from gan_lab.errors import ConfigError
 from gan_lab.metrics.evaluator import generate
-from gan_lab.models.conditions import takes_labels
+from gan_lab.models.conditions import takes_labels, takes_source
 from gan_lab.runs.checkpoints import load_checkpoint, load_generator
 from gan_lab.runs.components import latent_prior
 from gan_lab.runs.folder import RunFolder
@@ -61,7 +61,7 @@ def sample(
             all classes in turn. Generators without labels take None alone.
 
     Raises:
-        ConfigError: for labels that the generator cannot be given.
+        ConfigError: for labels that the generator cannot be given, or one that translates pictures.
     """
     config = folder.configuration.read()
     latents = latent_prior(config).first(_whole(2 * count if interpolate else count), derive(seed, "sample"))
@@ -70,6 +70,11 @@ def sample(
     wanted = count * max(1, interpolate)
     latents = latents[: _whole(wanted)]
     generator = load_generator(folder, weights, allowed_targets)
+    if takes_source(generator):
+        raise ConfigError(
+            f"run={folder.path}: its generator translates pictures; expected gan-lab-translate run=RUN in=FOLDER "
+            "out=FOLDER, or Run.translate"
+        )
     classes = _classes(config, folder, generator, labels)
     if classes is not None:
         classes = classes[torch.arange(len(latents)) // max(1, interpolate) % len(classes)]

@@ -37,12 +37,36 @@ def draw_grid(images: Tensor, columns: int | None = None) -> np.ndarray:
         images: ``[N, C, h, w]`` uint8 pixels, C being 1 or 3.
         columns: images in a row; None for about as many as there are rows.
     """
-    from torchvision.utils import make_grid  # imported late: it takes seconds
-
     columns = columns or math.ceil(math.sqrt(len(images)))
     scale = max(1, _PIXELS // (columns * images.shape[-1]))
-    enlarged = interpolate(images.float(), scale_factor=scale, mode="bicubic").round().clamp(0, 255).to(torch.uint8)
-    return make_grid(enlarged, nrow=columns, padding=max(2, scale // 2), pad_value=255).permute(1, 2, 0).numpy()
+    return _grid(_enlarged(images, scale), columns, max(2, scale // 2))
+
+
+def draw_groups(parts: Sequence[Tensor]) -> np.ndarray:
+    """Images that belong together side by side, such as a source and its translation; uint8 ``[H, W, 3]``.
+
+    A line of white separates the images of a group, and a wider one the groups. Image i of every part is of group i.
+
+    Args:
+        parts: ``[N, C, h, w]`` uint8 pixels each, of one h and w, C being 1 or 3 in each.
+    """
+    columns = max(1, round(math.sqrt(len(parts[0]) / len(parts))))
+    scale = max(1, _PIXELS // (columns * len(parts) * parts[0].shape[-1]))
+    thin = max(1, scale // 4)
+    images = [_enlarged(part.expand(-1, 3, -1, -1), scale) for part in parts]
+    line = images[0].new_full((*images[0].shape[:3], thin), 255)
+    joined = [piece for image in images for piece in (line, image)][1:]
+    return _grid(torch.cat(joined, dim=3), columns, 3 * thin + 2)
+
+
+def _enlarged(images: Tensor, scale: int) -> Tensor:
+    return interpolate(images.float(), scale_factor=scale, mode="bicubic").round().clamp(0, 255).to(torch.uint8)
+
+
+def _grid(images: Tensor, columns: int, padding: int) -> np.ndarray:
+    from torchvision.utils import make_grid  # imported late: it takes seconds
+
+    return make_grid(images, nrow=columns, padding=padding, pad_value=255).permute(1, 2, 0).numpy()
 
 
 def draw_points(samples: Tensor, real: Tensor | None = None, extent: float | None = None) -> np.ndarray:

@@ -23,7 +23,6 @@ from gan_lab.callbacks import (
     Curves,
     Deadline,
     Evaluation,
-    Pictures,
     ProgressBar,
     Randomness,
     Signals,
@@ -34,9 +33,7 @@ from gan_lab.config.checks import within_budget
 from gan_lab.config.leaves import named_targets
 from gan_lab.config.messages import blame
 from gan_lab.config.targets import check_targets
-from gan_lab.datasets.batch import one_per_sample
 from gan_lab.datasets.data_module import InMemoryData
-from gan_lab.datasets.dataset import Dataset
 from gan_lab.distributed.batchnorm import over_all_processes
 from gan_lab.distributed.strategy import SharedBatch
 from gan_lab.errors import ConfigError
@@ -49,8 +46,6 @@ from gan_lab.runs.components import (
     build_dataset,
     build_network,
     check_arguments,
-    classes,
-    fixed_request,
     keeps_average,
     latent_prior,
     statistics_requests,
@@ -63,6 +58,7 @@ from gan_lab.runs.stop_signals import Stop
 from gan_lab.seeds import derive
 from gan_lab.training.compatibility import check_combination, check_labels, check_networks, check_terms
 from gan_lab.training.lightning_parts import build_callbacks, build_profiler, build_trackers
+from gan_lab.training.pictures import build_pictures
 from gan_lab.training.runtime import check_devices
 from gan_lab.training.schedules import Decay, Schedule
 from gan_lab.training.selection import build_selection
@@ -200,26 +196,6 @@ def build_trainer(
     )
 
 
-def pictured_classes(config: DictConfig, dataset: Dataset) -> tuple[Any, int | None]:
-    """The labels of the pictures' samples, and the images in a row: with labels each row is of one class.
-
-    Of more classes than half the samples, one sample each is drawn, in a grid about as wide as high.
-
-    Without, the labels are those of held-out samples, for generators that take some all the same; None if there are
-    none.
-    """
-    count = classes(config, dataset.class_counts)
-    if count is None:
-        return one_per_sample(dataset.test_labels), None
-    assert dataset.class_counts is not None
-    known = torch.tensor([label for label, samples in enumerate(dataset.class_counts) if samples])
-    columns = config.pictures.samples // len(known)
-    if columns > 1:
-        return known.repeat_interleave(columns), columns
-    spread = torch.linspace(0, len(known) - 1, min(len(known), config.pictures.samples)).round().long()
-    return known[spread], None
-
-
 class Training:
     """All parts of a run, built in order: what can be refused comes before what takes long.
 
@@ -256,10 +232,6 @@ class Training:
         self.curves = Curves(folder, config.log_every, self.stopwatch, start.purge_step, self.trackers)
         self.evaluation = Evaluation(self.evaluator, config.evaluation.every, self.curves, self.stopwatch)
         self.selection = build_selection(request, self.dataset, self.evaluation)
-        labels, columns = pictured_classes(config, self.dataset)
-        count = config.pictures.samples if config.conditional == "none" else len(labels)
-        asked = fixed_request(config, "samples", count, labels, None if source is None else source.test)
-        real, every = self.dataset.test[:2500], config.pictures.every
         saved = config.checkpoint
         checkpoints = Checkpoints(
             request.folder, saved.every, saved.minutes, saved.keep, self.dataset, self.curves, self.stopwatch
@@ -271,7 +243,7 @@ class Training:
             self.curves,
             self.evaluation,
             *([] if self.selection is None else [self.selection]),
-            Pictures(folder, asked, real, every, self.curves, self.stopwatch, columns),
+            build_pictures(config, self.dataset, self.module, folder, self.curves, self.stopwatch),
             checkpoints,
             ProgressBar(f"{request.names['dataset']} {request.names['loss']}", self.curves),
             Signals(stop, checkpoints),

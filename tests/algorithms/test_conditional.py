@@ -17,7 +17,8 @@ from gan_lab.metrics.frechet import Moments, frechet_distance, frechet_distance_
 from gan_lab.runs.components import classes
 from gan_lab.runs.measuring import build_evaluator
 from gan_lab.runs.sample import sample
-from gan_lab.training.build import build_module, pictured_classes
+from gan_lab.training.build import build_module
+from gan_lab.training.pictures import pictured_classes
 from gan_lab.training.schedules import Decay
 
 WAYS = ["concat", "projection", "auxiliary", "per_class"]
