@@ -39,11 +39,17 @@ _FIRST = ("l1", "fid", "fd", "coverage", "score", "inception_score", "class_kl",
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Metrics in the order of tables: those that tell most first, then the others as they are."""
+    """Metrics in the order of tables: those that tell most first, then the others as they are.
+
+    Of those that tell most, the ones of what the generator is asked for come before those of reconstructions and the
+    like.
+    """
 
     def place(name: str) -> int:
         kind = _kind(name)
-        return _FIRST.index(kind) if kind in _FIRST else len(_FIRST)
+        if kind not in _FIRST:
+            return len(_FIRST) + 1
+        return _FIRST.index(kind) if name.startswith(kind) else len(_FIRST)
 
     return sorted(names, key=place)
 

@@ -75,6 +75,23 @@ def part(stopped: Path, tmp_path: Path) -> RunFolder:
     return RunFolder(tmp_path / "run")
 
 
+@pytest.fixture(scope="session")
+def paired_run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A U-Net on pairs, whose dropout makes half of its innermost features zero; tests do not change it."""
+    from translators import trained
+
+    return trained(tmp_path_factory.mktemp("paired") / "run", "dataset=digits_edges", "model=unet")
+
+
+@pytest.fixture(scope="session")
+def cycle_run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """CycleGAN, with a moving average; tests do not change it."""
+    from translators import trained
+
+    words = ["dataset=digits_edges", "model=cyclegan", "model.generator.blocks=1", "ema_decay=0.5"]
+    return trained(tmp_path_factory.mktemp("cycle") / "run", *words)
+
+
 @pytest.fixture
 def gan_lab(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs ``gan-lab`` in a process of its own, forked by a server that has imported torch, in an empty folder."""

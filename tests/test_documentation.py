@@ -25,7 +25,7 @@ from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from gan_lab.cli import evaluate, export, report, sample, train
+from gan_lab.cli import evaluate, export, report, sample, train, translate
 from gan_lab.cli.arguments import folders_and_rest, parse
 from gan_lab.cli.checked_loader import CheckedLoader
 from gan_lab.config.checks import check
@@ -41,6 +41,7 @@ MAINS = {
     "gan-lab-evaluate": evaluate.main,
     "gan-lab-report": report.main,
     "gan-lab-export": export.main,
+    "gan-lab-translate": translate.main,
 }
 PRINTING = {"--help", "--cfg", "show", "-sc"}  # options with which a command prints and does nothing else
 
@@ -180,6 +181,11 @@ def test_a_line_of_gan_lab_sample_has_its_keys(command):
 @those_of("gan-lab-export")
 def test_a_line_of_gan_lab_export_has_its_keys(command):
     parse("gan-lab-export", export.ExportArguments, command.words[1:])
+
+
+@those_of("gan-lab-translate")
+def test_a_line_of_gan_lab_translate_has_its_keys(command):
+    parse("gan-lab-translate", translate.TranslateArguments, command.words[1:])
 
 
 @those_of("gan-lab-evaluate")

@@ -12,7 +12,6 @@ from rich.table import Table
 from gan_lab.errors import shown
 from gan_lab.metric_names import in_order, unfounded, unfounded_precision
 from gan_lab.runs.folder import RunFolder
-from gan_lab.runs.translate import asks_for_sources
 
 
 def print_summary(result: dict[str, Any], folder: RunFolder, config: DictConfig) -> None:
@@ -56,6 +55,8 @@ def _next_commands(
     path: str, result: dict[str, Any], folder: RunFolder, config: DictConfig
 ) -> Iterator[tuple[str, list[str]]]:
     """What can be done with the run: a word, and the command's words, with what it needs to read the run."""
+    from gan_lab.runs.translate import asks_for_sources  # imported late: it takes seconds
+
     allowed = [f"allowed_targets=[{','.join(config.allowed_targets)}]"] if config.allowed_targets else []
     best = ["weights=best"] if result.get("selected") else []
     yield "curves", ["tensorboard", "--logdir", path]

@@ -82,7 +82,7 @@ class Translator:
                 "dataset=digits_edges, or gan-lab-sample, which draws samples"
             )
         if back and not translates_back(self.config):
-            raise ConfigError("back=True: the run learned one direction alone; expected false, or a run of cyclegan")
+            raise ConfigError("back=true: the run learned one direction alone; expected false, or a run of cyclegan")
         checkpoint = load_checkpoint(checkpoint_of(folder, weights))
         shapes = [tuple(checkpoint[f"{side}_shape"]) for side in ("source", "sample")]
         self.taken: tuple[int, ...] = shapes[back]

@@ -10,6 +10,7 @@ import gan_lab.cli.evaluate
 import gan_lab.cli.export
 import gan_lab.cli.report
 import gan_lab.cli.sample
+import gan_lab.cli.translate
 from gan_lab.cli.train import main
 
 
@@ -47,7 +48,7 @@ def test_help_is_of_what_is_chosen(helped):
     [
         (main, "gan-lab"), (gan_lab.cli.sample.main, "gan-lab-sample"),
         (gan_lab.cli.evaluate.main, "gan-lab-evaluate"), (gan_lab.cli.report.main, "gan-lab-report"),
-        (gan_lab.cli.export.main, "gan-lab-export"),
+        (gan_lab.cli.export.main, "gan-lab-export"), (gan_lab.cli.translate.main, "gan-lab-translate"),
     ],
 )  # fmt: skip
 def test_version(monkeypatch, tmp_path, capsys, command, name):

@@ -16,6 +16,7 @@ import gan_lab.cli.export
 import gan_lab.cli.report
 import gan_lab.cli.sample
 import gan_lab.cli.train
+import gan_lab.cli.translate
 
 MAINS = {
     "gan-lab": gan_lab.cli.train.main,
@@ -23,6 +24,7 @@ MAINS = {
     "gan-lab-evaluate": gan_lab.cli.evaluate.main,
     "gan-lab-report": gan_lab.cli.report.main,
     "gan-lab-export": gan_lab.cli.export.main,
+    "gan-lab-translate": gan_lab.cli.translate.main,
 }
 HAS_GPU = torch.cuda.is_available() or torch.backends.mps.is_available()
 TINY = ["dataset=ring8", "trainer=debug", "evaluation.samples=100", "model.generator.hidden=[8]"]

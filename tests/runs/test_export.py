@@ -20,7 +20,7 @@ from gan_lab.config.checks import check
 from gan_lab.datasets.dataset import to_pixels
 from gan_lab.errors import ConfigError
 from gan_lab.runs import checkpoints
-from gan_lab.runs.components import build_generator, latent_prior
+from gan_lab.runs.components import build_network, latent_prior
 from gan_lab.runs.export import export
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.sample import sample
@@ -39,16 +39,22 @@ SMALLEST = {
     "pacgan_mlp": (RING, (2,)),
     "sngan_cnn": ([NARROW], (3, 16, 16)),
     "sngan_resnet": ([NARROW], (3, 32, 32)),
+    "vae_gan": ([NARROW, "model.encoder.channels=4"], (1, 8, 8)),
+}
+TRANSLATORS = {
+    "unet": [NARROW],
+    "resnet_translator": [NARROW, "model.generator.blocks=1"],
+    "cyclegan": [NARROW, "model.generator.blocks=1"],
 }
 
 
-def run_of(path, *overrides, shape, counts=None, change=lambda generator: None) -> RunFolder:
+def run_of(path, *overrides, shape, counts=None, change=lambda generator: None, source=None) -> RunFolder:
     """A run folder as `export` needs it, without a training: a generator whose statistics are random, and ``ema``."""
     config = check(composed_of("latent_dim=4", *overrides))
     torch.manual_seed(0)
     state = {}
     for player in ("generator", "ema"):
-        generator = build_generator(config, shape, counts)
+        generator = build_network(config, "generator", shape, counts, source)
         for name, buffer in generator.named_buffers():
             if buffer.is_floating_point():
                 buffer.copy_(torch.rand_like(buffer) + 0.5 * name.endswith("var"))
@@ -59,7 +65,8 @@ def run_of(path, *overrides, shape, counts=None, change=lambda generator: None) 
     folder = RunFolder(path)
     folder.checkpoints.mkdir(parents=True)
     torch.save(
-        parts | {"state_dict": state, "sample_shape": list(shape), "class_counts": counts}, folder.last_checkpoint
+        parts | {"state_dict": state, "sample_shape": list(shape), "class_counts": counts, "source_shape": source},
+        folder.last_checkpoint,
     )
     (path / ".hydra").mkdir()
     OmegaConf.save(config, path / ".hydra" / "config.yaml")
@@ -105,7 +112,7 @@ def first_latents(folder, count):
 
 
 def test_every_shipped_network_is_among_them():
-    assert sorted(SMALLEST) == options("model")
+    assert sorted([*SMALLEST, *TRANSLATORS]) == options("model")
 
 
 @pytest.mark.parametrize("name", SMALLEST)
@@ -129,6 +136,26 @@ def test_every_network_in_every_form(name, tmp_path):
     assert all(torch.equal(saved[name], own[name]) for name in own)
 
 
+@pytest.mark.parametrize("name", TRANSLATORS)
+def test_a_translator_takes_the_source_by_name(name, tmp_path):
+    """Grey sources of 8x8 pixels to colour: the file makes of them what the run's network does."""
+    folder = run_of(tmp_path / "run", *TRANSLATORS[name], f"model={name}", shape=(3, 8, 8), source=(1, 8, 8))
+    latents = first_latents(folder, 5)
+    source = torch.rand(5, 1, 8, 8, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    generator = checkpoints.load_generator(folder, "generator")
+    with torch.no_grad():
+        wanted = to_pixels(generator(latents, source))
+    assert len(wanted.unique(dim=0)) == 5
+    files = check_draws(folder, wanted, latents, source, weights="generator")
+    assert [one.name for one in onnxruntime.InferenceSession(files[1]).get_inputs()] == ["latents", "source"]
+    about = json.loads(texts_of(files[2])["gan_lab"])
+    assert list(about["inputs"]) == ["latents", "source"]
+    assert about["inputs"]["source"] == {"shape": ["N", 1, 8, 8], "dtype": "float32", "range": [-1, 1]}
+    assert about["outputs"]["samples"]["shape"] == ["N", 3, 8, 8]
+    network = generator.to_sample if name == "cyclegan" else generator
+    assert load_file(files[2]).keys() == network.state_dict().keys()
+
+
 def test_labels_are_a_second_input_and_an_average_has_its_own_statistics(tmp_path, monkeypatch):
     requests = checkpoints.statistics_requests
     monkeypatch.setattr(checkpoints, "statistics_requests", lambda *given: requests(*given)[:2])  # of 100
@@ -147,8 +174,8 @@ def test_spectral_norm_is_merged_into_the_weights(tmp_path, monkeypatch):
     def normed(generator):
         return parametrizations.spectral_norm(generator[0]) and generator
 
-    build = checkpoints.build_generator
-    monkeypatch.setattr(checkpoints, "build_generator", lambda *given: normed(build(*given)))
+    build = checkpoints.build_network
+    monkeypatch.setattr(checkpoints, "build_network", lambda *given: normed(build(*given)))
     folder = run_of(tmp_path / "run", *SMALLEST["mlp"][0], "model=mlp", shape=(1, 8, 8), change=normed)
     files = check_draws(
         folder, sample(folder, 5, weights="generator").values, first_latents(folder, 5), weights="generator"

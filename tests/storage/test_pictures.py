@@ -30,6 +30,24 @@ def test_large_images_are_not_made_smaller():
     assert picture.shape == (2 * 400 + 3 * 2, 2 * 400 + 3 * 2, 3)
 
 
+def test_groups_are_drawn_side_by_side():
+    """Six groups of three make a row of one to one and a half: 6 / 3 = 2, whose root rounds to 1.
+
+    640 // (3 · 8) = 26 times larger: 208 pixels a picture, 26 // 4 = 6 between two of them, 3 · 6 + 2 = 20 around.
+    """
+    grey = torch.full((6, 1, 8, 8), 50, dtype=torch.uint8)
+    colour = torch.tensor([10, 20, 30], dtype=torch.uint8).view(1, 3, 1, 1).expand(6, 3, 8, 8)
+    picture = pictures.draw_groups([grey, colour, grey + 100])
+    assert picture.shape == (6 * (208 + 20) + 20, 3 * 208 + 2 * 6 + 2 * 20, 3)
+    row = picture[20 + 100]
+    wanted = [([255] * 3, 20), ([50] * 3, 208), ([255] * 3, 6), ([10, 20, 30], 208), ([255] * 3, 6), ([150] * 3, 208),
+              ([255] * 3, 20)]  # fmt: skip
+    assert row.tolist() == [colour for colour, width in wanted for _ in range(width)]
+    assert (picture[20 + 208 : 40 + 208] == 255).all()
+    # 64 groups: the root of 64 / 3 rounds to 5
+    assert pictures.draw_groups([grey[:1].expand(64, 1, 8, 8)] * 3).shape[1] == 5 * (3 * 40 + 2 * 1 + 5) + 5
+
+
 def test_points_are_drawn_over_real_ones():
     """640 pixels; both colours are there, the real points' grey and the generated ones' red."""
     points = torch.tensor([[0.5, 0.5], [-0.5, -0.5]])

@@ -1,0 +1,106 @@
+"""What the pictures of translations and of auto-encoders show, and that looking changes no training."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from training_runs import weights_of
+from translators import trained
+
+from gan_lab.callbacks import views
+from gan_lab.datasets import digits_edges
+from gan_lab.metrics.evaluator import generate
+from gan_lab.runs.checkpoints import load_generator, load_player
+from gan_lab.runs.components import fixed_request
+from gan_lab.storage.pictures import draw_grid, draw_groups
+
+
+def shown(folder, name) -> np.ndarray:
+    return np.asarray(Image.open(folder.samples / name))
+
+
+def made_by(network, *inputs) -> torch.Tensor:
+    """The pixels of what a network makes."""
+    with torch.no_grad():
+        return ((network(*inputs) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def in_range(pixels: torch.Tensor) -> torch.Tensor:
+    return pixels.float() / 127.5 - 1
+
+
+def alike(found: np.ndarray, wanted: np.ndarray) -> bool:
+    """Whether pictures are equal but for two levels: another size of batch rounds otherwise, and enlarging adds."""
+    return found.shape == wanted.shape and np.abs(found.astype(int) - wanted.astype(int)).max() <= 2
+
+
+def test_pairs_show_source_translation_and_target(paired_run):
+    data = digits_edges()
+    request = fixed_request(paired_run.configuration.read(), "samples", 6, None, data.source.test)
+    made = generate(load_generator(paired_run, "auto"), request)
+    for name in ("final.png", "iteration_0000002.png"):
+        assert alike(shown(paired_run, name), draw_groups([data.source.test[:6], made, data.test[:6]]))
+    assert not alike(shown(paired_run, "final.png"), draw_groups([data.source.test[:6], made, data.test[1:7]]))
+    events = EventAccumulator(str(paired_run.path)).Reload()
+    assert events.Tags()["images"] == ["samples"]
+
+
+def test_cycles_show_source_translation_and_what_comes_back(cycle_run):
+    both, sources = load_generator(cycle_run, "ema"), digits_edges().source.test[:6]
+    made = made_by(both.to_sample, None, in_range(sources))
+    back = made_by(both.to_source, None, in_range(made))
+    assert alike(shown(cycle_run, "final.png"), draw_groups([sources, made, back]))
+
+
+@pytest.fixture(scope="module")
+def encoding(tmp_path_factory):
+    """A run of VAE/GAN."""
+    words = ["dataset=digits", "model=vae_gan", "model.encoder.channels=4"]
+    return trained(tmp_path_factory.mktemp("encoding") / "run", *words)
+
+
+def test_auto_encoders_show_reconstructions_and_interpolations(encoding):
+    """Rows lie on the line between the means that the encoder gives two neighbours among the held-out pictures."""
+    test, generator = digits_edges().test[:16], load_generator(encoding, "auto")
+    with torch.no_grad():
+        means = load_player(encoding, "encoder")(in_range(test))[0]
+    rows = []
+    for first in range(0, 16, 2):
+        way = [means[first] + (means[first + 1] - means[first]) * step / 7 for step in range(8)]
+        rows += [test[first : first + 1], made_by(generator, torch.stack(way)), test[first + 1 : first + 2]]
+    again = made_by(generator, means[:6])
+    assert alike(shown(encoding, "reconstructions.png"), draw_groups([test[:6], again]))
+    assert alike(shown(encoding, "interpolations.png"), draw_grid(torch.cat(rows), 10))
+    events = EventAccumulator(str(encoding.path)).Reload()
+    assert sorted(events.Tags()["images"]) == ["interpolations", "reconstructions", "samples"]
+
+
+@pytest.mark.parametrize("words", [["dataset=digits_edges", "model=cyclegan", "model.generator.blocks=1"],
+                                   ["dataset=digits", "model=vae_gan", "model.encoder.channels=4"],
+                                   ["dataset=digits_edges", "model=unet"]])  # fmt: skip
+def test_looking_changes_no_training(tmp_path, words):
+    often, never = (trained(tmp_path / str(every), *words, f"pictures.every={every}") for every in (1, 2))
+    assert len(list(often.samples.glob("iteration_*"))) == 2
+    assert all(torch.equal(one, weights_of(never)[name]) for name, one in weights_of(often).items())
+
+
+def test_each_end_of_a_row_has_its_own_label():
+    """Of a generator that draws its label: four steps of the first class and four of the second."""
+
+    class Labelled(torch.nn.Linear):
+        def forward(self, latents, labels):
+            return (labels[:, None, None, None] / 127.5 - 1).expand(-1, 1, 8, 8)
+
+    class Encoder(torch.nn.Linear):
+        def forward(self, samples):
+            return samples.flatten(1)[:, :2], None
+
+    class Module:
+        sampler, inference = Labelled(1, 1), Encoder(1, 1)
+
+    ends = [views.Batch(torch.zeros(1, 1, 8, 8, dtype=torch.uint8), torch.tensor([label])) for label in (40, 90)]
+    picture = views.Interpolations(*ends)(Module())
+    middle = picture[picture.shape[0] // 2, :, 0]
+    assert list(dict.fromkeys(middle[middle != 255].tolist())) == [0, 40, 90]
+    assert (middle == 40).sum() == (middle == 90).sum()

@@ -1,0 +1,39 @@
+"""The metric that a report begins with fits the task."""
+
+import pytest
+from pages import answers, board, page
+
+from gan_lab.metric_names import in_order
+from gan_lab.report.leaderboard import primary_metric
+
+PAIRED = {"fd_classifier": 3.0, "kid_classifier": 0.1, "class_accuracy_classifier": 0.9, "psnr": 20.0, "ssim": 0.8}
+
+
+@pytest.mark.parametrize(
+    ("names", "first"),
+    [
+        ([*PAIRED, "l1"], "l1"),  # pix2pix; CycleGAN on pairs
+        (["fd_random_conv", "kid_random_conv", "back_fd_random_conv", "cycle_l1"], "fd_random_conv"),  # unpaired
+        (["fd_classifier", "reconstruction_l1", "reconstruction_psnr"], "fd_classifier"),  # VAE/GAN
+        (["fid", "fd_pixels"], "fid"),
+        (["fd_points", "modes", "reverse_kl"], "reverse_kl"),
+    ],
+)
+def test_what_is_ranked_by(names, first):
+    assert primary_metric(names) == first
+    if "reverse_kl" not in names:
+        assert in_order(names)[0] == first
+
+
+def test_a_report_on_pairs_ranks_by_the_distance_to_the_target(run, tmp_path):
+    """lsgan is nearer to the targets, hinge has the better Fréchet distance; the page shows a picture of each."""
+    for seed in range(4):
+        for loss, l1, fd in (("lsgan", 0.05, 4.0), ("hinge", 0.09, 1.0)):
+            metrics = PAIRED | {"fd_classifier": fd + seed / 100, "l1": l1 + seed / 1000}
+            words = {"loss": loss, "seed": seed, "dataset": "digits_edges", "model": "unet"}
+            run(tmp_path / f"{loss}_{seed}", words, metrics, picture=True)
+    text = page(tmp_path)
+    assert "lsgan is better than hinge on digits_edges" in answers(text)
+    assert "L1 to the target" in answers(text)
+    assert board(tmp_path).primary == "l1"
+    assert text.count("data:image/png;base64,") == 2
