@@ -178,7 +178,7 @@ def test_training_seconds_leave_out_evaluation(composed, tmp_path, monkeypatch):
     monkeypatch.setattr(clock.time, "perf_counter", lambda: now.__setitem__(0, now[0] + 1e-6) or now[0])
     original = Evaluator.evaluate
 
-    def slow(self, generator):
+    def slow(self, generator, encoder=None):
         now[0] += 1000
         return original(self, generator)
 

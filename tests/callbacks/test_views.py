@@ -85,22 +85,49 @@ def test_looking_changes_no_training(tmp_path, words):
     assert all(torch.equal(one, weights_of(never)[name]) for name, one in weights_of(often).items())
 
 
-def test_each_end_of_a_row_has_its_own_label():
-    """Of a generator that draws its label: four steps of the first class and four of the second."""
+class Brightness:
+    """An encoder whose latent is a picture's brightness, and a generator of grey pictures, or of its label."""
+
+    class Encoder(torch.nn.Linear):
+        def forward(self, samples):
+            return samples.mean((2, 3)), None
+
+    class Generator(torch.nn.Linear):
+        def forward(self, latents):
+            return latents[:, :, None, None].expand(-1, 1, 8, 8)
 
     class Labelled(torch.nn.Linear):
         def forward(self, latents, labels):
             return (labels[:, None, None, None] / 127.5 - 1).expand(-1, 1, 8, 8)
 
-    class Encoder(torch.nn.Linear):
-        def forward(self, samples):
-            return samples.flatten(1)[:, :2], None
+    def __init__(self, labelled=False):
+        self.inference = self.Encoder(1, 1)
+        self.sampler = self.Labelled(1, 1) if labelled else self.Generator(1, 1)
 
-    class Module:
-        sampler, inference = Labelled(1, 1), Encoder(1, 1)
 
-    ends = [views.Batch(torch.zeros(1, 1, 8, 8, dtype=torch.uint8), torch.tensor([label])) for label in (40, 90)]
-    picture = views.Interpolations(*ends)(Module())
+def grey(level: int) -> torch.Tensor:
+    return torch.full((1, 1, 8, 8), level, dtype=torch.uint8)
+
+
+def row_of(picture: np.ndarray) -> list[int]:
+    """The levels across the middle of a picture, but for white."""
+    middle = picture[picture.shape[0] // 2, :, 0].tolist()
+    return list(dict.fromkeys(level for level in middle if level != 255))
+
+
+def test_rows_go_from_the_start_to_the_end():
+    """Seven steps of 10 levels."""
+    ends = views.Batch(grey(20)), views.Batch(grey(90))
+    assert row_of(views.Interpolations(*ends)(Brightness())) == [20, 30, 40, 50, 60, 70, 80, 90]
+    pictures = torch.cat([grey(20), grey(90)])
+    drawn = views.Reconstructions(views.Batch(pictures))(Brightness())
+    assert np.array_equal(drawn, draw_groups([pictures, pictures]))
+
+
+def test_each_end_of_a_row_has_its_own_label():
+    """Four steps of the first class and four of the second."""
+    ends = [views.Batch(grey(0), torch.tensor([label])) for label in (40, 90)]
+    picture = views.Interpolations(*ends)(Brightness(labelled=True))
+    assert row_of(picture) == [0, 40, 90]
     middle = picture[picture.shape[0] // 2, :, 0]
-    assert list(dict.fromkeys(middle[middle != 255].tolist())) == [0, 40, 90]
     assert (middle == 40).sum() == (middle == 90).sum()

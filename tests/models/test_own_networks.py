@@ -236,7 +236,7 @@ def test_a_sweep_over_blocks(monkeypatch, tmp_path):
          "model.generator.depth: there is no key 'depth' in model.generator; Allowed: _target_; +model.gen"),
         (["stop_early.patience=3"], "stop_early.patience=3: it does nothing without stop_early.metric; "),
         (["init_strict=false"], "init_strict=False: it does nothing without init_from; expected init_from=... with it"),
-        ([D % "Features,out:3"], "model.discriminator: it gives logits [B, 3], and NonSaturating takes [B], [B, 1] or "),
+        ([D % "Features,out:3"], "model.discriminator: it gives logits [B, 3], and NonSaturating takes [B], [B, 1] "),
         ([D % "Labelled", "conditional=projection"],
          "model.discriminator.conditioning=projection: Labelled has no such argument; expected conditional=own, "),
         ([D % "Features", "conditional=own"], "conditional=own: expected none, as model.discriminator takes no labels"),

@@ -1,6 +1,7 @@
 """Pictures translated by a run: as its generator translates them, under their names, completely or not at all."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -121,13 +122,33 @@ def test_an_error_leaves_nothing(cycle_run, folder, monkeypatch, tmp_path):
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_pictures_come_in_the_order_of_their_names(cycle_run, folder, monkeypatch):
-    """In batches of two, as in one."""
-    translator, named = Translator(cycle_run), Folder.named("in", str(folder))
-    whole = translate_folder(translator, named)
+def test_each_picture_has_its_own_latent_in_batches_of_one_size(paired_run, folder, monkeypatch):
+    """A generator that draws the latent's sign: in batches of two, each filled up, picture i shows that of latent i."""
+    sizes = []
+
+    class Sign(torch.nn.Linear):
+        def forward(self, latents, source):
+            sizes.append(len(source))
+            return latents[:, :1, None, None].sign().expand(-1, 1, 8, 8)
+
+    translator = Translator(paired_run)
+    translator.network = Sign(1, 1)
     monkeypatch.setattr(translate, "_BATCH", 2)
-    assert near(translate_folder(translator, named), whole)
-    assert len(whole.unique(dim=0)) == 4
+    (folder / "d.png").unlink()
+    found = translate_folder(translator, Folder.named("in", str(folder)))[:, 0, 0, 0]
+    drawn = torch.randn(64, 100, generator=torch.Generator().manual_seed(derive(0, "translate")))
+    assert torch.equal(found == 255, drawn[:3, 0] > 0)
+    assert len(found.unique()) == 2
+    assert sizes == [2, 2]
+
+
+def test_pictures_in_files_fit_shapes_that_are_not_square(folder):
+    """As `Run.translate` fits the same pixels: 4 high and 6 wide."""
+    translator = object.__new__(Translator)
+    translator.taken = (3, 4, 6)
+    file = Folder.named("in", str(folder)).by_name()[Path("d")]
+    assert torch.equal(translator.read(file), translator.fitted(pixels(folder / "d.png").permute(2, 0, 1)[None])[0])
+    assert translator.read(file).shape == (3, 4, 6)
 
 
 WRONG = {
