@@ -55,6 +55,8 @@ def without_hydra(config: DictConfig) -> DictConfig:
 def resolved(config: DictConfig) -> DictConfig:
     """A configuration without Hydra's own keys, every interpolation replaced by its value, so that it stays as checked.
 
+    An encoder's optimizer whose ``_target_`` is null gets what it lacks from the generator's.
+
     Raises:
         ConfigError: for a value that would be an interpolation again.
         OmegaConfBaseException: for an interpolation that leads nowhere.
@@ -63,6 +65,11 @@ def resolved(config: DictConfig) -> DictConfig:
     for where, value in leaves(values, into_lists=True):
         if isinstance(value, str) and "${" in value:
             raise ConfigError(f"{where}={value}: expected a value without ${{")
+    optimizers = values.get("optimizer")
+    if isinstance(optimizers, dict) and isinstance(encoder := optimizers.get("encoder"), dict):
+        if encoder.get("_target_", "") is None and isinstance(optimizers["generator"], dict):
+            own = {name: value for name, value in encoder.items() if name != "_target_"}
+            optimizers["encoder"] = {**optimizers["generator"], **own}
     result = OmegaConf.create(values)
     assert isinstance(result, DictConfig)
     return result
