@@ -65,14 +65,17 @@ def resolved(config: DictConfig) -> DictConfig:
     for where, value in leaves(values, into_lists=True):
         if isinstance(value, str) and "${" in value:
             raise ConfigError(f"{where}={value}: expected a value without ${{")
-    optimizers = values.get("optimizer")
-    if isinstance(optimizers, dict) and isinstance(encoder := optimizers.get("encoder"), dict):
-        if encoder.get("_target_", "") is None and isinstance(optimizers["generator"], dict):
-            own = {name: value for name, value in encoder.items() if name != "_target_"}
-            optimizers["encoder"] = {**optimizers["generator"], **own}
+    _complete_encoder(values.get("optimizer"))
     result = OmegaConf.create(values)
     assert isinstance(result, DictConfig)
     return result
+
+
+def _complete_encoder(optimizers: Any) -> None:
+    encoder = optimizers.get("encoder") if isinstance(optimizers, dict) else None
+    if isinstance(encoder, dict) and isinstance(optimizers["generator"], dict) and encoder.get("_target_", "") is None:
+        own = {name: value for name, value in encoder.items() if name != "_target_"}
+        optimizers["encoder"] = {**optimizers["generator"], **own}
 
 
 def check(config: DictConfig) -> DictConfig:
