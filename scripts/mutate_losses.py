@@ -26,16 +26,22 @@ from pathlib import Path
 from tqdm import tqdm
 
 ROOT = Path(__file__).parent.parent
-TESTS = {  # of each file of gan_lab, those of tests/losses likeliest to notice first
+TESTS = {  # of each file of gan_lab, those of tests/losses, or of another folder, likeliest to notice first
     "losses/objectives.py": ["objectives", "dirac", "penalties"],
     "losses/relativistic.py": ["objectives", "dirac", "distributed"],
     "losses/penalties.py": ["penalties", "dirac", "distributed"],
     "losses/weighted.py": ["terms", "penalties"],
-    "losses/terms.py": ["terms"],
+    "losses/terms.py": ["terms", "features"],
+    "losses/comparisons.py": ["comparisons"],
+    "losses/features.py": ["features", "distributed"],
     "losses/classification.py": ["classification"],
     "models/layers/heads.py": ["classification"],
     "losses/constraints.py": ["recipe"],
     "distributed/collectives.py": ["distributed"],
+    "algorithms/history.py": ["algorithms/history"],
+    "algorithms/pix2pix.py": ["algorithms/pix2pix_gradients"],
+    "algorithms/vae_gan.py": ["algorithms/vae_gan_gradients"],
+    "algorithms/cyclegan.py": ["algorithms/cyclegan_gradients"],
 }
 
 _SAME_KIND = "real and fake batches have the same shape, device and type"
@@ -238,6 +244,12 @@ class _Import(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
         return compile(self.mutant.source, str(self.mutant.file), "exec")
 
 
+def test_file(name: str) -> Path:
+    """The file of a name in `TESTS`."""
+    folder, _, own = name.rpartition("/")
+    return ROOT / "tests" / (folder or "losses") / f"test_{own}.py"
+
+
 def start(mutant: Mutant) -> int:
     """Run the tests with the mutant in a child process, which has torch already; returns the child's number."""
     child = os.fork()
@@ -248,8 +260,7 @@ def start(mutant: Mutant) -> int:
     sys.meta_path.insert(0, _Import(mutant))
     import pytest
 
-    names = TESTS[str(mutant.file.relative_to(ROOT / "gan_lab"))]
-    files = [f"tests/losses/test_{name}.py" for name in names]
+    files = [str(test_file(name)) for name in TESTS[str(mutant.file.relative_to(ROOT / "gan_lab"))]]
     signal.alarm(300)  # a mutant that hangs is noticed too
     status = pytest.main([*files, "-x", "-q", "-n", "0", "-p", "no:cacheprovider"])
     os._exit(0 if status == 0 else 1)

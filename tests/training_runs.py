@@ -65,9 +65,9 @@ class Killed(BaseException):
 
 
 @contextmanager
-def killed(at: int, method: str = "update_generator") -> Iterator[None]:
-    """Inside, a run ends in the middle of the iteration that follows so many."""
-    original = getattr(GAN, method)
+def killed(at: int, method: str = "update_generator", kind: type[GAN] = GAN) -> Iterator[None]:
+    """Inside, a run ends in the middle of the iteration that follows so many; ``kind`` is the one with the method."""
+    original = getattr(kind, method)
 
     def until(self, *arguments):
         if self.trainer.global_step == at:
@@ -75,6 +75,6 @@ def killed(at: int, method: str = "update_generator") -> Iterator[None]:
         return original(self, *arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(GAN, method, until)
+        patch.setattr(kind, method, until)
         with pytest.raises(Killed):
             yield

@@ -38,7 +38,9 @@ class Algorithm(pl.LightningModule):
     compares: ClassVar[tuple[str, ...]] = ()
     """What its terms can compare (`gan_lab.losses.Term.compared`)."""
     translates_back: ClassVar[bool] = False
-    """Whether its generator also translates samples into sources."""
+    """Whether its generator also translates samples into sources; it learns that without pairs."""
+    needs_pairs: ClassVar[bool] = False
+    """Whether each sample must be what its source should become."""
 
     automatic_optimization = False
     on_train_batch_start = SKIPPED_HOOK

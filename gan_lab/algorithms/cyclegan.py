@@ -1,19 +1,22 @@
 """Pictures from pictures, without pairs: CycleGAN of Zhu et al. 2017 (arXiv 1703.10593)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from gan_lab.algorithms.gan import GAN
 from gan_lab.algorithms.history import History
 from gan_lab.datasets.batch import Batch
 from gan_lab.errors import ConfigError
-from gan_lab.losses import GeneratorStep, Judge, first_head
+from gan_lab.losses import GeneratorStep, Judge, Term, first_head
 from gan_lab.models.conditions import Judgement
-from gan_lab.validation import check_null_or_whole
+from gan_lab.validation import is_whole
+
+_MOST_KEPT = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,27 +75,47 @@ class CycleGAN(GAN):
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
-        check_null_or_whole("CycleGAN.history", history, 0, 100_000)
-        if self.compile_mode is not False:
-            raise ConfigError(f"compile={self.compile_mode}: expected false with algorithm=cyclegan")
+        if not is_whole(history) or not 0 <= history <= _MOST_KEPT:
+            raise ConfigError(f"algorithm.history={history}: expected a whole number from 0 to {_MOST_KEPT}")
         if processes > 1 and history:
             raise ConfigError(f"algorithm.history={history}: expected 0 in several processes, which share no history")
-        translate, judge = (self.players[role].network.get_submodule for role in self.roles)
+        if self.compile_mode is not False:
+            raise ConfigError(f"compile={self.compile_mode}: expected false with algorithm=cyclegan")
         self.sides = tuple(
-            Side(name, partial(translate(f"to_{name}"), None), judge(f"of_{name}"), suffix)
+            Side(
+                name,
+                partial(self._part("generator", f"to_{name}"), None),
+                self._part("discriminator", f"of_{name}"),
+                suffix,
+            )
             for name, suffix in (("sample", ""), ("source", "_source"))
         )
+        _check_identity(self.loss.terms, sample_shape, source_shape)
         self.histories = nn.ModuleDict(
             {"sample": History(history, sample_shape), "source": History(history, source_shape)}
         )
 
+    def _part(self, role: str, name: str) -> nn.Module:
+        """One of the two networks of a player."""
+        network = self.players[role].network
+        if not isinstance(part := getattr(network, name, None), nn.Module):
+            raise ConfigError(
+                f"model.{role}: {type(network).__name__} has no network {name}; expected model=cyclegan with "
+                "algorithm=cyclegan"
+            )
+        return part
+
     def update_discriminator(self, batch: Batch) -> None:
         """Descend half the sum of L_D in both domains, then restore the constraint."""
         discriminator = self.players["discriminator"]
+        with torch.no_grad():
+            fakes = [
+                self.histories[side.name].shown(fake, self.noise)  # type: ignore[operator]  # a History
+                for side, fake in zip(self.sides, self.translations(batch), strict=True)
+            ]
         total = batch.samples.new_zeros(())
-        for side, real, fake in zip(self.sides, self.real(batch), self.translations(batch), strict=True):
-            fake = self.histories[side.name].shown(fake, self.noise)  # type: ignore[operator]  # a History
-            of_real, of_fake = (self.judged(side, samples) for samples in (real, fake))
+        for side, real, fake in zip(self.sides, self.real(batch), fakes, strict=True):
+            of_real, of_fake = self.judged_both(side, real, fake)
             loss = self.loss.objective.discriminator(of_real, of_fake)
             judge, updates = Judge(side.judge, real=of_real, fake=of_fake), discriminator.updates
             total = total + self.with_added(loss, self.loss.penalties, updates, judge, real, fake, suffix=side.suffix)
@@ -141,6 +164,13 @@ class CycleGAN(GAN):
         judged = Judgement.of(self.players["discriminator"].apply(side.judge, pictures))
         return judged.to(pictures.dtype).logits
 
+    def judged_both(self, side: Side, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """The logits of real and of shown pictures of a domain."""
+        if self.joint_batch:
+            of_real, of_fake = self.judged(side, torch.cat([real, fake])).chunk(2)
+            return of_real, of_fake
+        return self.judged(side, real), self.judged(side, fake)
+
     def compared(
         self, real: tuple[Tensor, Tensor], fakes: list[Tensor]
     ) -> dict[str, Callable[[], list[tuple[Tensor, Tensor]]]]:
@@ -150,3 +180,11 @@ class CycleGAN(GAN):
             "cycle": lambda: [(to_source(fakes[0]), source), (to_sample(fakes[1]), samples)],
             "identity": lambda: [(to_sample(samples), samples), (to_source(source), source)],
         }
+
+
+def _check_identity(terms: Mapping[str, Term], sample_shape: tuple[int, ...], source_shape: tuple[int, ...]) -> None:
+    """Raise ConfigError if a term compares a picture with its translation, which has other channels."""
+    for name, term in terms.items():
+        if term.compared == "identity" and sample_shape != source_shape:
+            channels = f"samples have {sample_shape[0]} channels and sources {source_shape[0]}"
+            raise ConfigError(f"loss.terms.{name}: expected none, such as term=[cycle], as {channels}")

@@ -11,10 +11,9 @@ from torch import Tensor
 from gan_lab.algorithms.gan import GAN
 from gan_lab.algorithms.player import Player
 from gan_lab.datasets.batch import Batch, Request
-from gan_lab.distributed.collectives import own_part, process_count
 from gan_lab.errors import ConfigError
-from gan_lab.losses import GeneratorStep, Judge, Term
-from gan_lab.validation import check_number
+from gan_lab.losses import Comparison, GeneratorStep, Judge, Term
+from gan_lab.validation import is_number
 
 
 class VAEGAN(GAN):
@@ -23,13 +22,15 @@ class VAEGAN(GAN):
     | loss | discriminator | generator | encoder |
     | --- | --- | --- | --- |
     | objective, of real samples and of samples of the prior | its own | its own | – |
-    | reconstruction: mse, bce, l1 or feature_reconstruction | – | weight | dims / (2σ²) |
+    | reconstruction: mse, bce, l1 or feature_reconstruction | – | weight | numbers / (2σ²) |
     | kl, of the latents of real samples and the prior | – | – | weight |
 
-    A reconstruction is the mean over a sample's numbers. Times dims / (2σ²), their number over twice the variance, the
-    mean square is −log p(x | z) of a normal distribution, so that with the KL divergence the encoder has the loss of a
-    variational auto-encoder. Fakes for the discriminator are samples of the prior alone, as in the authors' code for
-    faces; the paper's Algorithm 1 adds reconstructions.
+    A reconstruction is a mean over numbers: those of a sample, or of its features. Times numbers / (2σ²), how many they
+    are over twice the variance, the mean square is −log p(x | z) of a normal distribution, so that with the KL
+    divergence the encoder has the loss of a variational auto-encoder. (For bce, σ = √½ gives −log p of a Bernoulli
+    distribution.) The encoder looks at it in each of its updates, of which there are as many as the generator's;
+    ``every`` is of the generator's loss. Fakes for the discriminator are samples of the prior alone, as in the authors'
+    code for faces; the paper's Algorithm 1 adds reconstructions.
 
     Args:
         encoder: its network maps samples ``[B, …]`` to the mean and the log-variance of their latents,
@@ -38,7 +39,7 @@ class VAEGAN(GAN):
         settings: those of `GAN`.
 
     Raises:
-        ConfigError: unless the latents' prior is normal.
+        ConfigError: unless the latents' prior is normal and a reconstruction is among the terms.
     """
 
     roles = ("generator", "discriminator", "encoder")
@@ -47,9 +48,15 @@ class VAEGAN(GAN):
 
     def __init__(self, *, encoder: Player, sigma: float = 1.0, **settings: Any) -> None:
         super().__init__(encoder=encoder, **settings)
-        check_number("VAEGAN.sigma", sigma, above=0)
+        if not is_number(sigma) or sigma <= 0:
+            raise ConfigError(f"algorithm.sigma={sigma}: expected a number above 0")
         if self.prior.kind != "normal":
             raise ConfigError(f"latent_prior={self.prior.kind}: expected normal with algorithm=vae_gan")
+        if not self.terms_of("reconstruction"):
+            raise ConfigError("loss.terms: expected a reconstruction that counts, such as mse, with algorithm=vae_gan")
+        for name, term in self.terms_of("reconstruction").items():
+            if not isinstance(term, Comparison):
+                raise ConfigError(f"loss.terms.{name}: expected a gan_lab.losses.Comparison with algorithm=vae_gan")
         self.sigma = sigma
 
     def update_generator(self, batch: Batch) -> None:
@@ -57,19 +64,21 @@ class VAEGAN(GAN):
         super().update_generator(batch)
 
     def update_encoder(self, batch: Batch) -> None:
-        """Descend L_E = Σ weight · kl + dims / (2σ²) · Σ reconstruction."""
-        encoder = self.players["encoder"]
-        with self.players["generator"].frozen(), self.players["discriminator"].frozen():
+        """Descend L_E = Σ weight · kl + Σ numbers / (2σ²) · reconstruction."""
+        encoder, generator, discriminator = (self.players[name] for name in ("encoder", "generator", "discriminator"))
+        with generator.frozen(), discriminator.frozen():
             mean, log_variance = self.posterior(batch)
-            request = Request(self.draw_posterior(mean, log_variance), batch.labels)
-            made = self.players["generator"](request.latents, request).to(batch.samples.dtype)
-            judge = Judge(self.players["discriminator"].network, **self.players["discriminator"].conditions(request))
+            latents = draw_posterior(mean, log_variance, self.draw_latents(len(batch)))
+            request = Request(latents, batch.labels, batch.source)
+            made = generator(latents, request).to(batch.samples.dtype)
+            judge = Judge(discriminator.network, **discriminator.conditions(request))
             pairs = {"reconstruction": lambda: [(made, batch.samples)], "posterior": lambda: [(mean, log_variance)]}
-            step = replace(self.step(batch, request, made, judge), compares=pairs)
+            step = replace(super().step(batch, request, made, judge), compares=pairs)
             loss = self.with_added(made.new_zeros(()), self.terms_of("posterior"), encoder.updates, step)
-            scale = batch.samples[0].numel() / (2 * self.sigma**2)
             for term in self.terms_of("reconstruction").values():
-                loss = loss + scale * term(step)
+                assert isinstance(term, Comparison)
+                ((found, wanted),) = term.pairs(step)
+                loss = loss + found[0].numel() / (2 * self.sigma**2) * term.distance(found, wanted)
             encoder.descend(loss, self.curves)
         self.curves["loss/encoder"] = loss.detach()
 
@@ -77,13 +86,6 @@ class VAEGAN(GAN):
         """Mean and log-variance of the latents of real samples, ``[B, latent_dim]`` each."""
         mean, log_variance = self.players["encoder"](batch.samples, batch)
         return mean.to(batch.samples.dtype), log_variance.to(batch.samples.dtype)
-
-    def draw_posterior(self, mean: Tensor, log_variance: Tensor) -> Tensor:
-        """Latents ~ N(mean, exp(log_variance)), differentiable in both."""
-        noise = torch.randn(
-            len(mean) * process_count(), *mean.shape[1:], generator=self.noise, device=mean.device, dtype=mean.dtype
-        )
-        return mean + (log_variance / 2).exp() * own_part(noise)
 
     @property
     def generator_terms(self) -> Mapping[str, Term]:
@@ -94,11 +96,18 @@ class VAEGAN(GAN):
         return {name: one for name, one in self.loss.terms.items() if one.compared == compared and one.counts}
 
     def step(self, batch: Batch, request: Request, fake: Tensor, judge: Judge) -> GeneratorStep:
+        noise = self.draw_latents(len(batch))  # now: later latents shall not depend on which terms are due
+
         @cache
         def reconstruction() -> list[tuple[Tensor, Tensor]]:
             with torch.no_grad():
-                latents = self.draw_posterior(*self.posterior(batch))
-            again = self.players["generator"](latents, Request(latents, batch.labels))
+                latents = draw_posterior(*self.posterior(batch), noise)
+            again = self.players["generator"](latents, Request(latents, batch.labels, batch.source))
             return [(again.to(batch.samples.dtype), batch.samples)]
 
         return replace(super().step(batch, request, fake, judge), compares={"reconstruction": reconstruction})
+
+
+def draw_posterior(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
+    """Latents ~ N(mean, exp(log_variance)) of noise ~ N(0, 1), all ``[B, latent_dim]``; differentiable in both."""
+    return mean + (log_variance / 2).exp() * noise

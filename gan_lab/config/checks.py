@@ -33,6 +33,7 @@ _BLOCKS = (
     "evaluation.extractor",
     "trainer",
 )
+_FURTHER_BLOCKS = ("model.encoder", "optimizer.encoder")  # of some algorithms
 _DEPENDENT = {
     "stop_early.patience": ("stop_early.metric", 5),
     "stop_early.minimum_change": ("stop_early.metric", 0.0),
@@ -54,6 +55,8 @@ def without_hydra(config: DictConfig) -> DictConfig:
 def resolved(config: DictConfig) -> DictConfig:
     """A configuration without Hydra's own keys, every interpolation replaced by its value, so that it stays as checked.
 
+    An encoder's optimizer whose ``_target_`` is null gets what it lacks from the generator's.
+
     Raises:
         ConfigError: for a value that would be an interpolation again.
         OmegaConfBaseException: for an interpolation that leads nowhere.
@@ -62,9 +65,17 @@ def resolved(config: DictConfig) -> DictConfig:
     for where, value in leaves(values, into_lists=True):
         if isinstance(value, str) and "${" in value:
             raise ConfigError(f"{where}={value}: expected a value without ${{")
+    _complete_encoder(values.get("optimizer"))
     result = OmegaConf.create(values)
     assert isinstance(result, DictConfig)
     return result
+
+
+def _complete_encoder(optimizers: Any) -> None:
+    encoder = optimizers.get("encoder") if isinstance(optimizers, dict) else None
+    if isinstance(encoder, dict) and isinstance(optimizers["generator"], dict) and encoder.get("_target_", "") is None:
+        own = {name: value for name, value in encoder.items() if name != "_target_"}
+        optimizers["encoder"] = {**optimizers["generator"], **own}
 
 
 def check(config: DictConfig) -> DictConfig:
@@ -137,21 +148,22 @@ def check_values(config: DictConfig) -> None:
     check_ranges(config, TrainConfig)
     for key in OmegaConf.missing_keys(config):
         raise ConfigError(f"{key}: it has no value unless you give it one, expected {key}=...")
-    for key in _BLOCKS:
+    further = [key for key in _FURTHER_BLOCKS if OmegaConf.select(config, key) is not None]
+    for key in (*_BLOCKS, *further):
         block = OmegaConf.select(config, key)
         if not isinstance(block, DictConfig):
             raise ConfigError(f"{key}={block}: expected a block with a _target_, or an option of its group")
         if "_target_" not in block:
             raise ConfigError(f"{key}._target_: missing, expected the full name of a class")
-    for player in ("generator", "discriminator"):
-        _check_optimizer(f"optimizer.{player}", config.optimizer[player])
+    for player, optimizer in config.optimizer.items():
+        if optimizer is not None:
+            _check_optimizer(f"optimizer.{player}", optimizer)
     check_trainer(config.trainer)
     check_lightning_parts(config)
     _check_budget(config)
     if config.ema_decay is not None and config.ema_decay >= 1:
         raise ConfigError(f"ema_decay={config.ema_decay}: expected null or a number from 0 to below 1")
-    if not config.init_players or set(config.init_players) - {"generator", "discriminator"}:
-        raise ConfigError(f"init_players={list(config.init_players)}: expected [generator], [discriminator] or both")
+    _check_init_players(config)
     for key, without in _DEPENDENT.items():
         needed, default = without
         if OmegaConf.select(config, needed) is None and (value := OmegaConf.select(config, key)) != default:
@@ -207,6 +219,16 @@ def _check_budget(config: DictConfig) -> None:
         raise ConfigError(
             f"budget.updates={config.budget.updates}: expected at least {updates}, the updates of one iteration"
         )
+
+
+def _check_init_players(config: DictConfig) -> None:
+    has_encoder = config.model.encoder is not None
+    players = {"generator", "discriminator", *(["encoder"] if has_encoder else [])}
+    if not config.init_players or set(config.init_players) - players:
+        expected = (
+            "some of generator, discriminator and encoder" if has_encoder else "[generator], [discriminator] or both"
+        )
+        raise ConfigError(f"init_players={list(config.init_players)}: expected {expected}")
 
 
 def _check_optimizer(key: str, settings: DictConfig) -> None:

@@ -1,7 +1,7 @@
 """Adversarial losses from independent parts: a recipe is an objective, penalties, terms and a constraint."""
 
 from gan_lab.losses.classification import Classification, ClassificationTerm
-from gan_lab.losses.comparisons import BCE, KL, L1, MSE, Cycle, Identity
+from gan_lab.losses.comparisons import BCE, KL, L1, MSE, Comparison, Cycle, Identity
 from gan_lab.losses.constraints import Constraint, SpectralNorm, WeightClip
 from gan_lab.losses.features import FeatureMatching, FeatureReconstruction
 from gan_lab.losses.judge import Judge
@@ -37,6 +37,7 @@ __all__ = [
     "R2",
     "Classification",
     "ClassificationTerm",
+    "Comparison",
     "Constraint",
     "Cycle",
     "FeatureMatching",

@@ -5,6 +5,7 @@ a picture and what comes back from the other domain. All are means over the numb
 """
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,14 +21,18 @@ from gan_lab.losses.terms import GeneratorStep, Term
 class Comparison(Term):
     """The sum of a distance over the pairs that the algorithm compares."""
 
+    def pairs(self, step: GeneratorStep) -> Sequence[tuple[Tensor, Tensor]]:
+        """What is compared: batches ``[B, …]`` made, and those wanted."""
+        assert self.compared is not None
+        return step.compares[self.compared]()
+
     @staticmethod
     @abstractmethod
     def distance(made: Tensor, wanted: Tensor) -> Tensor:
         """The mean distance of two batches ``[B, …]``, a scalar."""
 
     def __call__(self, step: GeneratorStep) -> Tensor:
-        assert self.compared is not None
-        return torch.stack([self.distance(made, wanted) for made, wanted in step.compares[self.compared]()]).sum()
+        return torch.stack([self.distance(made, wanted) for made, wanted in self.pairs(step)]).sum()
 
 
 @dataclass(frozen=True)

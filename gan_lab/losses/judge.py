@@ -52,7 +52,8 @@ class Judge:
     def features(self, samples: Tensor) -> Tensor:
         """The features ``[B, F]`` of samples in the discriminator.
 
-        They are what its method ``features`` gives, or else what goes into its last linear layer or convolution.
+        They are what its method ``features`` gives, or else what goes into the last linear layer or convolution that a
+        pass comes through.
 
         Raises:
             ValueError: if it has neither.
@@ -60,15 +61,19 @@ class Judge:
         network: Any = self.discriminator
         if inspect.ismethod(getattr(network, "features", None)):
             return network.features(samples, **self.given).flatten(1)
-        layers = [layer for layer in network.modules() if isinstance(layer, _LAYERS)]
-        if not layers:
-            raise ValueError(f"{type(network).__name__}: expected a discriminator with a linear layer or a convolution")
         seen: list[Tensor] = []
-        with_hook = layers[-1].register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0]))
+        hooks = [
+            layer.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0]))
+            for layer in network.modules()
+            if isinstance(layer, _LAYERS)
+        ]
         try:
             network(samples, **self.given)
         finally:
-            with_hook.remove()
+            for hook in hooks:
+                hook.remove()
+        if not seen:
+            raise ValueError(f"{type(network).__name__}: expected a discriminator with a linear layer or a convolution")
         return seen[-1].flatten(1)
 
     def __call__(self, samples: Tensor) -> Tensor:

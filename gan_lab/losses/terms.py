@@ -48,6 +48,8 @@ class Term(Weighted):
     """Whether it looks at the real samples of the generator's update, which are then drawn for it."""
     compared: ClassVar[str | None] = None
     """What it compares, of `GeneratorStep.compares`; algorithms say which they have. None for nothing."""
+    looks_at_features: ClassVar[bool] = False
+    """Whether it looks at the features of samples in the discriminator, as `Judge.features` gives them."""
 
     @abstractmethod
     def __call__(self, step: GeneratorStep) -> Tensor:

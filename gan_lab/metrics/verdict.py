@@ -44,8 +44,9 @@ def verdict(curves: Mapping[str, Curve], floor: Mapping[str, float], thresholds:
         thresholds: the thresholds of the rules.
 
     Returns:
-        ``verdict``: ``diverged``, ``generator_frozen``, ``discriminator_frozen``, ``collapsed``, ``discriminator_won``,
-        ``unconverged``, ``far_from_real`` or ``healthy``; ``rule``: the finding behind it, in words.
+        ``verdict``: ``diverged``, ``generator_frozen``, ``discriminator_frozen``, ``encoder_frozen``, ``collapsed``,
+        ``discriminator_won``, ``unconverged``, ``far_from_real`` or ``healthy``; ``rule``: the finding behind it, in
+        words.
     """
     for name, rule in _findings(curves, floor, thresholds):
         return {"verdict": name, "rule": rule}
@@ -54,12 +55,13 @@ def verdict(curves: Mapping[str, Curve], floor: Mapping[str, float], thresholds:
 
 def _findings(curves: Mapping[str, Curve], floor: Mapping[str, float], t: Thresholds) -> Iterator[tuple[str, str]]:
     """Each failure rule that applies: its verdict and its finding."""
-    for player in ("generator", "discriminator"):
+    players = [name for name in ("generator", "discriminator", "encoder") if f"weight_norm/{name}" in curves]
+    for player in players:
         norms = list(curves[f"weight_norm/{player}"].values())
         if (growth := norms[-1] / max(norms[0], 1.0)) > t.weight_growth:
             rule = f"the {player}'s weights have {growth:.3g} times their first norm, above {t.weight_growth:g}"
             yield "diverged", rule
-    for player in ("generator", "discriminator"):
+    for player in players:
         norms = list(curves[f"weight_norm/{player}"].values())
         late = norms[len(norms) // 2 - 1 :]
         if max(late) - min(late) <= t.still * max(late):

@@ -126,7 +126,9 @@ def try_parts(config: DictConfig) -> None:
     for key, node in whole.items():
         _fitted(node, key, found)
     build(config, "loss")
-    for player in ("generator", "discriminator"):
+    for player, block in config.optimizer.items():
+        if block is None:
+            continue
         key = f"optimizer.{player}"
         make = build(config, key)
         with blame(key):

@@ -11,7 +11,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan_lab.algorithms.algorithm import Algorithm
 from gan_lab.algorithms.joint_batch import judges_each_alone
-from gan_lab.algorithms.own_statistics import derives_from_weights
 from gan_lab.algorithms.player import Player
 from gan_lab.callbacks import (
     AfterIterations,
@@ -38,7 +37,6 @@ from gan_lab.distributed.batchnorm import over_all_processes
 from gan_lab.distributed.strategy import SharedBatch
 from gan_lab.errors import ConfigError
 from gan_lab.losses import Recipe
-from gan_lab.models.conditions import takes_source
 from gan_lab.models.packing import packed_shape
 from gan_lab.runs.checkpoint_checks import check_callbacks, check_fits
 from gan_lab.runs.components import (
@@ -56,7 +54,14 @@ from gan_lab.runs.request import RunRequest
 from gan_lab.runs.resume import Start
 from gan_lab.runs.stop_signals import Stop
 from gan_lab.seeds import derive
-from gan_lab.training.compatibility import check_combination, check_labels, check_networks, check_terms
+from gan_lab.training.compatibility import (
+    check_combination,
+    check_labels,
+    check_networks,
+    check_pairs,
+    check_players,
+    check_terms,
+)
 from gan_lab.training.lightning_parts import build_callbacks, build_profiler, build_trackers
 from gan_lab.training.pictures import build_pictures
 from gan_lab.training.runtime import check_devices
@@ -88,12 +93,10 @@ def build_module(
     networks = {role: build_network(config, role, sample_shape, class_counts, source_shape) for role in kind.roles}
     generator, discriminator = networks["generator"], networks["discriminator"]
     check_labels(config.conditional, generator, discriminator)
-    if keeps_average(config) and takes_source(generator) and derives_from_weights(generator):
-        key = "ema_decay" if config.ema_decay is not None else "ema.half_life"
-        raise ConfigError(f"{key}: expected null, as model.generator translates images with BatchNorm")
+    check_players(config, kind, generator)
     loss = build(config, "loss")
-    check_terms(loss, kind)
     packing = config.model.packing
+    check_terms(loss, kind, packing)
     check_networks(
         loss, generator, discriminator, config.latent_dim, sample_shape, config.batch_size, packing, source_shape
     )
@@ -110,18 +113,19 @@ def build_module(
     joint_batch, judged = config.joint_batch, packed_shape(sample_shape, packing)
     make = build(config, "algorithm")
     of_data = {"sample_shape": sample_shape, "source_shape": source_shape, "processes": processes}
-    made: Algorithm = make(
-        **players,
-        **{name: one for name, one in of_data.items() if name in named_by(kind)},
-        loss=loss,
-        prior=latent_prior(config),
-        noise_seed=derive(config.seed, "noise"),
-        turns={role: config.n_critic if role == "discriminator" else config.n_generator for role in players},
-        joint_batch=judges_each_alone(discriminator, judged, source_shape) if joint_batch is None else joint_batch,
-        packing=packing,
-        statistics=statistics_requests(config, class_counts),
-        compile_mode=config.compile,
-    )
+    with blame("algorithm"):
+        made: Algorithm = make(
+            **players,
+            **{name: one for name, one in of_data.items() if name in named_by(kind)},
+            loss=loss,
+            prior=latent_prior(config),
+            noise_seed=derive(config.seed, "noise"),
+            turns={role: config.n_critic if role == "discriminator" else config.n_generator for role in players},
+            joint_batch=judges_each_alone(discriminator, judged, source_shape) if joint_batch is None else joint_batch,
+            packing=packing,
+            statistics=statistics_requests(config, class_counts),
+            compile_mode=config.compile,
+        )
     return made
 
 
@@ -220,8 +224,8 @@ class Training:
         self.dataset = build_dataset(config)
         processes = config.trainer.devices * config.trainer.num_nodes
         data, source = self.dataset, self.dataset.source
-        source_shape = None if source is None else tuple(source.train.shape[1:])
-        self.module = build_module(config, data.sample_shape, processes, data.class_counts, source_shape)
+        self.module = build_module(config, data.sample_shape, processes, data.class_counts, data.source_shape)
+        check_pairs(type(self.module), source)
         self.warm_start = warm_start(config, self.module) if start.iteration is None else None
         if checkpoint is not None:
             check_fits(start.checkpoint, checkpoint, self.module, self.dataset.checksum)
@@ -292,6 +296,7 @@ class Training:
             config.seed,
             self.module.generator_uses_real,
             config.generator_batch_factor,
+            keeps_pairs=not self.module.translates_back,
         )
         # Lightning loads the checkpoint before it converts the module: float64 would be rounded
         trainer.precision_plugin.convert_module(self.module)

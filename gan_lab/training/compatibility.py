@@ -3,26 +3,30 @@
 from collections.abc import Iterator, Sequence
 
 import torch
+from omegaconf import DictConfig
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 
 from gan_lab.algorithms.algorithm import Algorithm
-from gan_lab.config.messages import first_line
+from gan_lab.algorithms.own_statistics import derives_from_weights
+from gan_lab.config.messages import blame, first_line
+from gan_lab.datasets.source import Source
 from gan_lab.errors import ConfigError
 from gan_lab.losses import (
     Classification,
     ClassificationTerm,
     Constraint,
+    Judge,
     Objective,
     Recipe,
     SpectralNorm,
     Wasserstein,
     WeightClip,
 )
-from gan_lab.models.conditions import Judgement, conditions_taken, some_conditions, takes_labels
+from gan_lab.models.conditions import Judgement, conditions_taken, some_conditions, takes_labels, takes_source
 from gan_lab.models.packing import packed_shape
-from gan_lab.runs.components import NO_SOURCES
+from gan_lab.runs.components import NO_SOURCES, keeps_average
 
 _COMPARING = {
     "reconstruction": "pix2pix or vae_gan",
@@ -58,7 +62,9 @@ def check_networks(
         if "source" in conditions_taken(network) and source_shape is None:
             raise ConfigError(f"model.{name}: it translates images, and {NO_SOURCES}")
     samples = _tried("generator", generator, torch.zeros(2, latent_dim), source_shape).logits
-    judged = _tried("discriminator", discriminator, torch.zeros(2, *packed_shape(shape, packing)), source_shape)
+    inputs = torch.zeros(2, *packed_shape(shape, packing))
+    judged = _tried("discriminator", discriminator, inputs, source_shape)
+    _check_features(loss, discriminator, inputs, some_conditions(discriminator, 2, source_shape))
     _check_classification(loss, judged)
     if samples.shape != (2, *shape):
         found = list(samples.shape) if samples.shape[:1] != (2,) else _batch(samples.shape[1:])
@@ -110,7 +116,30 @@ def check_labels(conditional: str, generator: nn.Module, discriminator: nn.Modul
             raise ConfigError(f"conditional={conditional}: expected {expected}, as model.{name} takes no labels")
 
 
-def check_terms(loss: Recipe, algorithm: type[Algorithm]) -> None:
+def check_players(config: DictConfig, algorithm: type[Algorithm], generator: nn.Module) -> None:
+    """Raise ConfigError for a player that the algorithm has none of, or an average that could not be judged."""
+    if config.model.encoder is not None and "encoder" not in algorithm.roles:
+        raise ConfigError(
+            f"model.encoder: expected null, as {algorithm.__name__} has no encoder, or algorithm=vae_gan with it"
+        )
+    for role in algorithm.roles:
+        if config.optimizer[role] is None:
+            raise ConfigError(f"optimizer.{role}: missing, expected a block with a _target_")
+    if keeps_average(config) and takes_source(generator) and derives_from_weights(generator):
+        key = "ema_decay" if config.ema_decay is not None else "ema.half_life"
+        raise ConfigError(f"{key}: expected null, as model.generator translates images with BatchNorm")
+
+
+def check_pairs(algorithm: type[Algorithm], source: Source | None) -> None:
+    """Raise ConfigError for data without the pairs that the algorithm learns from."""
+    if algorithm.needs_pairs and source is not None and not source.paired:
+        raise ConfigError(
+            f"dataset: its sources belong to no samples, and {algorithm.__name__} learns from pairs; expected such as "
+            "dataset=pairs, or model=cyclegan"
+        )
+
+
+def check_terms(loss: Recipe, algorithm: type[Algorithm], packing: int = 1) -> None:
     """Raise ConfigError for a term that compares what the algorithm does not have."""
     for name, term in loss.terms.items():
         if term.compared is not None and term.compared not in algorithm.compares:
@@ -118,6 +147,19 @@ def check_terms(loss: Recipe, algorithm: type[Algorithm]) -> None:
                 f"loss.terms.{name}: it compares the {term.compared}, which {algorithm.__name__} has none of; expected "
                 f"algorithm={_COMPARING.get(term.compared, 'one that has')}"
             )
+        if term.looks_at_features and packing > 1:
+            raise ConfigError(
+                f"model.packing={packing}: expected 1 with loss.terms.{name}, which looks at the features of samples"
+            )
+
+
+def _check_features(loss: Recipe, discriminator: nn.Module, inputs: Tensor, given: dict[str, Tensor]) -> None:
+    """Raise ConfigError if a term looks at features that the discriminator has none of."""
+    looking = [name for name, term in loss.terms.items() if term.looks_at_features]
+    if looking:
+        with blame(f"loss.terms.{looking[0]}"), torch.no_grad():
+            Judge(discriminator.eval(), **given).features(inputs)
+        discriminator.train()
 
 
 def _check_classification(loss: Recipe, judged: Judgement) -> None:

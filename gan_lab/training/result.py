@@ -30,6 +30,7 @@ def result_of(request: RunRequest, training: Training) -> dict[str, Any]:
     updates, evaluator = training.module.updates, training.evaluator
     of_generator = updates["generator"] * request.config.generator_batch_factor
     looked = updates["discriminator"] + (of_generator if training.module.generator_uses_real else 0)
+    looked *= 2 if training.module.translates_back else 1  # at the images of both sides
     chosen = training.selection
     selection = {} if chosen is None else {"selected": chosen.selected, "stopped_early": chosen.stopped}
     if chosen is not None:
@@ -67,8 +68,9 @@ def hyperparameters(request: RunRequest) -> dict[str, Any]:
     """For TensorBoard's table: the names, the plain values of the root, and whatever was overridden, as one mapping."""
     config = request.config
     flat = {str(key): value for key, value in config.items() if isinstance(value, int | float | str)}
-    for player in ("generator", "discriminator"):
-        flat[f"lr_{player}"] = config.optimizer[player].get("lr", math.nan)
+    for player, optimizer in config.optimizer.items():
+        if optimizer is not None:
+            flat[f"lr_{player}"] = optimizer.get("lr", math.nan)
     for override in OverridesParser.create().parse_overrides(request.folder.configuration.overrides()):
         key = override.key_or_group
         value = OmegaConf.select(config, key)  # None or a block for an option of a group, which is among the names

@@ -10,6 +10,7 @@ import torch
 from command_runs import refusal
 from configurations import options
 from hydra import compose, initialize_config_module
+from PIL import Image
 
 import gan_lab.cli.evaluate
 import gan_lab.cli.export
@@ -46,6 +47,11 @@ def place(tmp_path_factory):
         draw = np.random.default_rng(0)
         np.savez("points.npz", samples=draw.normal(size=(50, 2)))
         np.savez("images.npz", samples=draw.integers(0, 255, (50, 8, 8), dtype=np.uint8))
+        np.savez("colours.npz", samples=draw.integers(0, 255, (90, 8, 8, 3), dtype=np.uint8))
+        for kind in ("cats", "dogs"):
+            Path(kind).mkdir()
+            for number, image in enumerate(draw.integers(0, 255, (20, 8, 8, 3), dtype=np.uint8)):
+                Image.fromarray(image).save(f"{kind}/{number}.png")
         np.savez("unnamed.npz", x=np.zeros(3))
         np.savez("nan.npz", samples=np.full((50, 2), np.nan))
         Path("broken.npz").write_text("no")
@@ -57,7 +63,7 @@ def words():
     """What stands in the table for lists that grow with the project."""
     with initialize_config_module("gan_lab.conf", version_base="1.3"):
         keys = sorted(key for key in compose("train") if key != "hydra")
-    groups = ("loss", "dataset", "experiment", "penalty", "model")
+    groups = ("loss", "dataset", "experiment", "penalty", "model", "term")
     return {"KEYS": ", ".join(keys), **{f"OPTIONS_{group}": ", ".join(options(group)) for group in groups}}
 
 

@@ -13,6 +13,16 @@ from training_runs import train_in
 GROUPS = sorted({str(file.parent.relative_to(CONF)) for file in CONF.glob("*/**/*.yaml")})
 PICTURES = np.random.RandomState(0).randint(0, 256, (60, 8, 8, 3)).astype(np.uint8)
 PLACES = {"dataset=image_folder": ["path"], "dataset=pairs": ["path"], "dataset=unpaired": ["source", "target"]}
+UNET = ["model=unet", "dataset=digits_edges", "model.generator.channels=8", "model.discriminator.channels=8"]
+CYCLEGAN = ["model=cyclegan", *UNET[1:]]
+VAE_GAN = ["model=vae_gan", *(f"model.{role}.channels=8" for role in ("generator", "discriminator", "encoder"))]
+FITTING = {  # networks and data with which an algorithm or a term trains
+    **dict.fromkeys(("algorithm=pix2pix", "term=l1", "term=mse", "term=bce", "term=feature_reconstruction"), UNET),
+    **dict.fromkeys(("algorithm=cyclegan", "term=cycle", "term=identity"), CYCLEGAN),
+    **dict.fromkeys(("algorithm=vae_gan", "term=[kl,mse]"), VAE_GAN),
+    **dict.fromkeys(("model=unet", "model=resnet_translator", "model=cyclegan"), UNET[1:]),
+    "model=vae_gan": VAE_GAN[1:],
+}
 TINY = ["iterations=2", "batch_size=4", "evaluation.samples=20", "evaluation.kid_subset_size=10", "pictures.samples=4"]
 
 
@@ -41,11 +51,14 @@ def test_two_iterations(composed, tmp_path, choice, request, monkeypatch):
         monkeypatch.setattr(sys.modules["gan_lab.datasets.stacked_mnist"], "_TEST_SAMPLES", 100)
     if choice == "hydra/launcher=ray_local":
         pytest.importorskip("hydra_plugins.hydra_ray_launcher", reason="hydra-ray-launcher is not installed")
+    if choice == "term=kl":
+        choice = "term=[kl,mse]"  # an encoder that nothing is reconstructed from is refused
     # a classifier would look at all of 10 000 held-out pictures
     pixels = ["evaluation/extractor=pixels"] if choice in ("dataset=mnist", "dataset=fashion_mnist") else []
     fake = ["dataset._target_=torchvision.datasets.FakeData", "+dataset.size=60", "+dataset.image_size=[3,8,8]"]
     fitting = {
         "dataset=torch": [*fake, "allowed_targets=[torchvision]"],
+        **FITTING,
         "conditional=own": ["model.discriminator.conditioning=projection"],
         "model=pacgan_mlp": ["dataset=ring8"],
         "model=sngan_resnet": ["dataset=npz", "model.generator.channels=16", "model.discriminator.channels=16"],

@@ -75,6 +75,33 @@ def test_weights_curves_and_metrics_are_those_of_one_process(composed, tmp_path,
     assert sorted(file.name for file in two.samples.iterdir()) == sorted(file.name for file in one.samples.iterdir())
 
 
+def test_pix2pix_is_that_of_one_process(composed, tmp_path):
+    """Without dropout, whose masks each process draws itself. BatchNorm and feature matching see the whole batch."""
+    overrides = [
+        "dataset=digits_edges",
+        "model=unet",
+        "model.generator.channels=2",
+        "model.generator.dropout=0",
+        "model.discriminator.channels=2",
+        "loss=rsgan",
+        "term=[l1,feature_matching]",
+        "batch_size=4",
+        "iterations=3",
+        "evaluation/extractor=pixels",
+        "evaluation.samples=20",
+        "evaluation.metrics=[fd]",
+        "pictures.samples=4",
+        "trainer=cpu",
+        "trainer.precision=64-true",
+    ]
+    one = train_in(tmp_path / "one", plain(composed(*overrides)))
+    two = train_in(tmp_path / "two", plain(composed(*overrides, "trainer.devices=2")))
+    assert largest_difference(one, two) < 1e-12
+    start = train_in(tmp_path / "start", plain(composed(*overrides, "iterations=1")))
+    assert largest_difference(start, two) > 1e-3
+    assert two.result()["metrics"] == pytest.approx(one.result()["metrics"], abs=1e-9)
+
+
 def test_bfloat16_comes_near_one_process(composed, tmp_path):
     """With BatchNorm: what differs is how bfloat16 rounds the halves of a batch, which 4 iterations let grow."""
     overrides = [

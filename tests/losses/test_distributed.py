@@ -6,13 +6,18 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+from torch import nn
 
+from gan_lab.datasets import Batch
 from gan_lab.distributed import collectives
 from gan_lab.losses import (
     DRAGAN,
     R1,
     R2,
+    FeatureMatching,
+    GeneratorStep,
     GradientPenalty,
+    Judge,
     LipschitzPenalty,
     Relativistic,
     RelativisticAttention,
@@ -88,6 +93,28 @@ def test_penalties(tmp_path):
     found = in_two_processes(tmp_path, lambda rank: penalty_values(half(rank)))
     for expected, one, other in zip(penalty_values(slice(8)), *found, strict=True):
         assert ((one + other) / 2 - expected).abs().max() < 1e-13
+
+
+class Sines(nn.Module):
+    """A discriminator whose features are the sines of its samples."""
+
+    def features(self, samples):
+        return samples.sin()
+
+
+def feature_matching(part: slice) -> list[torch.Tensor]:
+    """Its value for a part of the batch, and its gradient in the generated samples of the whole one."""
+    real, fake = torch.randn(2, 8, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    fake.requires_grad_()
+    judge = Judge(Sines())
+    value = FeatureMatching()(GeneratorStep(Batch(real[part]), None, fake[part], judge, {}))
+    return [value.detach(), *torch.autograd.grad(value, fake)]
+
+
+def test_feature_matching(tmp_path):
+    found = in_two_processes(tmp_path, lambda rank: feature_matching(half(rank)))
+    for expected, one, other in zip(feature_matching(slice(8)), *found, strict=True):
+        assert ((one + other) / 2 - expected).abs().max() < 1e-14
 
 
 VALUES = torch.arange(24.0).reshape(4, 3, 2).square()

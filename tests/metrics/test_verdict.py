@@ -102,6 +102,9 @@ RISEN = dict.fromkeys(range(50, 400, 50), 0.9) | {400: 1.0}  # whose last quarte
         ({"weight_norm__discriminator": {0: 1.0, 50: 2.0, 100: 2.0, 150: 2.0}}, "discriminator_frozen"),
         ({"weight_norm__generator": {0: 2.0, 50: 2.0, 100: 2.0, 150: 2.00001}}, "healthy"),
         ({"weight_norm__generator": {0: 0.0, 50: 0.0}}, "generator_frozen"),
+        ({"weight_norm__encoder": {0: 10.0, 50: 11.0, 100: 12.0, 150: 12.5}}, "healthy"),
+        ({"weight_norm__encoder": {0: 1.0, 50: 2.0, 100: 2.0, 150: 2.0}}, "encoder_frozen"),
+        ({"weight_norm__encoder": {0: 1.0, 50: 200.0}}, "diverged"),
         ({"signal__diversity": {150: 0.29}}, "collapsed"),
         ({"signal__diversity": {150: 0.31}}, "healthy"),
         ({"signal__class_diversity": {100: 0.9, 150: 0.29}}, "collapsed"),  # one sample of each class

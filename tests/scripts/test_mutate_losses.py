@@ -28,7 +28,7 @@ def test_every_file_has_mutants_and_tests():
     found = {mutant.file.relative_to(mutate_losses.ROOT / "gan_lab") for mutant in mutate_losses.numbered().values()}
     assert {str(file) for file in found} == set(mutate_losses.TESTS)
     tests = {name for names in mutate_losses.TESTS.values() for name in names}
-    assert all((SCRIPT.parent.parent / "tests" / "losses" / f"test_{name}.py").exists() for name in tests)
+    assert all(mutate_losses.test_file(name).exists() for name in tests)
 
 
 def test_a_survivor_needs_a_reason(monkeypatch, capsys):
