@@ -151,7 +151,8 @@ def _wrong_key(error: ConfigCompositionException | OmegaConfBaseException) -> st
         if name in allowed:
             return f"{key}: missing, expected a value"
         within = closest(name, allowed) if allowed else "it is empty"
-        if parent.startswith("model.") and "did you mean" not in within:
+        ours = str(cause.parent_node.get("_target_", "gan_lab.")).startswith("gan_lab.")
+        if parent.startswith("model.") and not ours and "did you mean" not in within:
             within += f"; +{key} adds an argument"
         return f"{key}: there is no key '{name}' in {parent or 'the configuration'}; {within}"
     if cause is None and given:

@@ -12,13 +12,10 @@ from gan_lab.config.arguments import asked_for, fitted, named_by, required_by
 from gan_lab.config.leaves import named_targets
 from gan_lab.config.messages import blame
 from gan_lab.config.targets import check_kind, check_targets
-from gan_lab.datasets import Dataset, Request
-from gan_lab.datasets.dataset import to_model_range
+from gan_lab.datasets import Dataset
 from gan_lab.datasets.of_torch import READING, of_torch, repeatable
 from gan_lab.errors import ConfigError
-from gan_lab.models.latents import Prior
 from gan_lab.models.packing import packed_shape
-from gan_lab.seeds import derive
 
 _ASKS_NOTHING = {"norm": "none", "attention": False}  # by recipes, of discriminators that may lack such an argument
 _ASKS_OWN = {
@@ -277,43 +274,3 @@ def selects(config: DictConfig) -> bool:
 def keeps_average(config: DictConfig) -> bool:
     """Whether the run keeps a moving average of the generator's weights."""
     return config.ema_decay is not None or config.ema.half_life is not None
-
-
-def latent_prior(config: DictConfig) -> Prior:
-    """The configured prior of the latents."""
-    return Prior(config.latent_prior, config.latent_dim)
-
-
-def fixed_request(
-    config: DictConfig,
-    purpose: str,
-    count: int,
-    labels: torch.Tensor | None = None,
-    sources: torch.Tensor | None = None,
-) -> Request:
-    """What the generator is always asked for a purpose: latents that are a function of seed and prior, on every device.
-
-    Args:
-        config: the configuration.
-        purpose: as in `gan_lab.seeds.derive`.
-        count: number of samples.
-        labels: classes to ask for, ``[N]``, one after the other and again from the beginning; or None.
-        sources: images to translate, ``[M, C, H, W]`` uint8, in the same way; or None.
-    """
-    classes = None if labels is None else labels[torch.arange(count) % len(labels)]
-    images = None if sources is None else to_model_range(sources[torch.arange(count) % len(sources)])
-    return Request(latent_prior(config).first(count, derive(config.seed, purpose)), classes, images)
-
-
-def statistics_requests(config: DictConfig, class_counts: Sequence[int] | None) -> list[Request]:
-    """What a moving average of the generator is asked for, so that it gets statistics of its own: 100 batches of 64.
-
-    Args:
-        config: the configuration.
-        class_counts: number of training samples of each class, by which labels are drawn; None if there are no labels.
-    """
-    labels = None
-    if class_counts is not None:
-        generator = torch.Generator().manual_seed(derive(config.seed, "statistics/labels"))
-        labels = torch.multinomial(torch.tensor(class_counts).double(), 6400, replacement=True, generator=generator)
-    return fixed_request(config, "statistics", 6400, labels).split(64)

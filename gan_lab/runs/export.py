@@ -19,8 +19,8 @@ from gan_lab.config.messages import first_line
 from gan_lab.errors import ConfigError, shown
 from gan_lab.models.conditions import takes_labels, takes_source
 from gan_lab.runs.checkpoints import checkpoint_of, load_checkpoint, load_generator
-from gan_lab.runs.components import latent_prior
 from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.latents import latent_prior
 from gan_lab.runs.translate import translates_back
 from gan_lab.storage.files import replacing
 

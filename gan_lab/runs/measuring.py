@@ -11,7 +11,8 @@ from gan_lab.datasets.dataset import derived
 from gan_lab.datasets.source import Source
 from gan_lab.errors import ConfigError
 from gan_lab.metrics import Classifier, Comparison, Evaluator, Extractor, Measures, RealSets, as_extractor
-from gan_lab.runs.components import build, check_arguments, fixed_request
+from gan_lab.runs.components import build, check_arguments
+from gan_lab.runs.latents import fixed_request
 
 
 def build_evaluator(config: DictConfig, dataset: Dataset, purpose: str = "evaluation") -> Evaluator:

@@ -14,8 +14,8 @@ from gan_lab.errors import ConfigError
 from gan_lab.metrics.evaluator import generate
 from gan_lab.models.conditions import takes_labels, takes_source
 from gan_lab.runs.checkpoints import load_checkpoint, load_generator
-from gan_lab.runs.components import latent_prior
 from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.latents import latent_prior
 from gan_lab.seeds import derive
 from gan_lab.storage.files import replacing
 from gan_lab.storage.pictures import draw_grid, draw_points, save_animation, save_picture

@@ -25,8 +25,9 @@ from gan_lab.metrics.evaluator import generate
 from gan_lab.models.conditions import takes_source
 from gan_lab.models.cyclegan import Reverse
 from gan_lab.runs.checkpoints import checkpoint_of, load_checkpoint, load_generator
-from gan_lab.runs.components import check_arguments, latent_prior
+from gan_lab.runs.components import check_arguments
 from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.latents import latent_prior
 from gan_lab.runs.making import remove_made
 from gan_lab.seeds import derive
 from gan_lab.storage.pictures import save_picture

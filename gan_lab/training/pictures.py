@@ -13,8 +13,9 @@ from gan_lab.callbacks.views import Interpolations, Reconstructions, Samples, Tr
 from gan_lab.datasets.batch import Batch, one_per_sample
 from gan_lab.datasets.dataset import Dataset
 from gan_lab.models.conditions import takes_source
-from gan_lab.runs.components import classes, fixed_request
+from gan_lab.runs.components import classes
 from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.latents import fixed_request
 
 _PATHS = 8  # rows of the picture of interpolations
 

@@ -11,7 +11,7 @@ from gan_lab.datasets import Request
 from gan_lab.distributed.batchnorm import over_all_processes
 from gan_lab.metrics.evaluator import generate
 from gan_lab.runs.checkpoints import load_generator
-from gan_lab.runs.components import statistics_requests
+from gan_lab.runs.latents import statistics_requests
 from gan_lab.training.build import build_module
 
 

@@ -12,7 +12,7 @@ from gan_lab.callbacks import views
 from gan_lab.datasets import digits_edges
 from gan_lab.metrics.evaluator import generate
 from gan_lab.runs.checkpoints import load_generator, load_player
-from gan_lab.runs.components import fixed_request
+from gan_lab.runs.latents import fixed_request
 from gan_lab.storage.pictures import draw_grid, draw_groups
 
 

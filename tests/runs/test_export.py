@@ -20,9 +20,10 @@ from gan_lab.config.checks import check
 from gan_lab.datasets.dataset import to_pixels
 from gan_lab.errors import ConfigError
 from gan_lab.runs import checkpoints
-from gan_lab.runs.components import build_network, latent_prior
+from gan_lab.runs.components import build_network
 from gan_lab.runs.export import export
 from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.latents import latent_prior
 from gan_lab.runs.sample import sample
 from gan_lab.seeds import derive
 

@@ -16,7 +16,7 @@ from gan_lab.training.runtime import check_devices
 
 def warnings_of(composed, caplog, *overrides):
     caplog.clear()
-    with caplog.at_level(logging.WARNING, "gan_lab.training.build"):
+    with caplog.at_level(logging.WARNING, "gan_lab.training.module"):
         build_module(composed(*overrides), (1, 8, 8))
     return [record.getMessage() for record in caplog.records]
 

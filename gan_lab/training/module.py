@@ -1,0 +1,138 @@
+"""The algorithm of a run and its players, from the configuration."""
+
+import logging
+from collections.abc import Sequence
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig
+
+from gan_lab.algorithms.algorithm import Algorithm
+from gan_lab.algorithms.joint_batch import judges_each_alone
+from gan_lab.algorithms.player import Player
+from gan_lab.config.arguments import named_by
+from gan_lab.config.messages import blame
+from gan_lab.distributed.batchnorm import over_all_processes
+from gan_lab.errors import ConfigError
+from gan_lab.losses import Recipe
+from gan_lab.models.packing import packed_shape
+from gan_lab.runs.components import build, build_network, check_arguments, keeps_average
+from gan_lab.runs.latents import latent_prior, statistics_requests
+from gan_lab.seeds import derive
+from gan_lab.training.compatibility import check_combination, check_labels, check_networks, check_players, check_terms
+from gan_lab.training.schedules import Decay, Schedule
+
+log = logging.getLogger(__name__)
+
+
+def build_module(
+    config: DictConfig,
+    sample_shape: tuple[int, ...],
+    processes: int = 1,
+    class_counts: Sequence[int] | None = None,
+    source_shape: tuple[int, ...] | None = None,
+) -> Algorithm:
+    """The algorithm and its players, their networks initialised from the seed alone; a warning for each known danger.
+
+    Args:
+        config: the composed configuration.
+        sample_shape: of one sample.
+        processes: number of processes that share every batch.
+        class_counts: number of training samples of each class, or None.
+        source_shape: of the image that a sample translates, or None.
+    """
+    pl.seed_everything(config.seed, verbose=False)
+    kind: type[Algorithm] = check_arguments(config, "algorithm")
+    networks = {role: build_network(config, role, sample_shape, class_counts, source_shape) for role in kind.roles}
+    loss = build(config, "loss")
+    _check(config, kind, loss, networks, sample_shape, source_shape)
+    if processes > 1:
+        networks = {role: over_all_processes(network) for role, network in networks.items()}
+    if loss.constraint is not None:
+        loss.constraint.attach(networks["discriminator"])
+    if config.trainer.precision == "64-true":  # before the optimizers, some of which make their state at once
+        networks = {role: network.double() for role, network in networks.items()}
+    averages = {"generator": averaging(config)}
+    players = {role: build_player(config, role, one, averages.get(role)) for role, one in networks.items()}
+    warn_of_dangers(config, loss, players["discriminator"])
+    joint_batch, judged = config.joint_batch, packed_shape(sample_shape, config.model.packing)
+    if joint_batch is None:
+        joint_batch = judges_each_alone(networks["discriminator"], judged, source_shape)
+    make = build(config, "algorithm")
+    of_data = {"sample_shape": sample_shape, "source_shape": source_shape, "processes": processes}
+    with blame("algorithm"):
+        made: Algorithm = make(
+            **players,
+            **{name: one for name, one in of_data.items() if name in named_by(kind)},
+            loss=loss,
+            prior=latent_prior(config),
+            noise_seed=derive(config.seed, "noise"),
+            turns={role: config.n_critic if role == "discriminator" else config.n_generator for role in players},
+            joint_batch=joint_batch,
+            packing=config.model.packing,
+            statistics=statistics_requests(config, class_counts),
+            compile_mode=config.compile,
+        )
+    return made
+
+
+def _check(
+    config: DictConfig,
+    kind: type[Algorithm],
+    loss: Recipe,
+    networks: dict[str, torch.nn.Module],
+    sample_shape: tuple[int, ...],
+    source_shape: tuple[int, ...] | None,
+) -> None:
+    """Raise ConfigError for parts that do not go together."""
+    generator, discriminator, packing = networks["generator"], networks["discriminator"], config.model.packing
+    check_labels(config.conditional, generator, discriminator)
+    check_players(config, kind, generator)
+    check_terms(loss, kind, packing)
+    check_networks(
+        loss, generator, discriminator, config.latent_dim, sample_shape, config.batch_size, packing, source_shape
+    )
+
+
+def warn_of_dangers(config: DictConfig, loss: Recipe, discriminator: Player) -> None:
+    """Log a warning for each combination that is known to fail.
+
+    Raises:
+        ConfigError: for a combination that is ill-defined.
+    """
+    for oddity in check_combination(
+        loss.objective,
+        loss.constraint,
+        loss.gradient_penalties,
+        discriminator.network,
+        discriminator.optimizer,
+        config.trainer.precision,
+        config.allow_batchnorm_penalty,
+    ):
+        log.warning("gan-lab: warning: %s", oddity)
+
+
+def build_player(config: DictConfig, name: str, network: torch.nn.Module, average: Decay | None = None) -> Player:
+    """A player with the optimizer that the configuration has for its name."""
+    key = f"optimizer.{name}"
+    make_optimizer = build(config, key)
+    schedule = Schedule(config.lr_schedule, config.lr_warmup, config.iterations)
+    with blame(key):
+        optimizer = make_optimizer(network.parameters())
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise ConfigError(f"{key}: it makes a {type(optimizer).__name__}: expected an Optimizer")
+    if config.compile == "cudagraph" and "capturable" not in optimizer.defaults:
+        raise ConfigError(
+            f"{key}: {type(optimizer).__name__} cannot be part of compile=cudagraph; "
+            "expected one with an argument capturable, such as Adam or RMSprop"
+        )
+    skips = config.on_divergence == "skip_update"
+    return Player(name, network, optimizer, schedule, config.clip_grad[name], average, skips)
+
+
+def averaging(config: DictConfig) -> Decay | None:
+    """The decay of the generator's moving average; None if it keeps none."""
+    if not keeps_average(config):
+        return None
+    batch = config.batch_size * config.model.packing
+    return Decay(config.ema_decay, config.ema.half_life, config.ema.ramp, batch)
