@@ -59,6 +59,13 @@ _REACH = (
 )
 _ROOT = "return torch.where(zero, 0.0, torch.where(zero, {}, squares).sqrt())"
 _COPY = "torch._foreach_copy_(list(tensors), [part.view_as(to) for part, to in zip(parts, tensors, strict={})])"
+_SIDES = "for side, real, fake in zip(self.sides, self.real(batch), fakes, strict={}):"
+_SIDES_OF_GENERATOR = "for side, real_one, fake in zip(self.sides, real, fakes, strict={}):"
+_SHOWN = (
+    "fakes = [self.histories[side.name].shown(fake, self.noise) for side, fake in zip(self.sides, "
+    "self.translations(batch), strict={})]"
+)
+_TWO = "there are two of each, one of either domain"
 EQUIVALENT: dict[str, str] = {
     _EPSILON.format("fake", "real", "real"): _SAME_KIND,
     _EPSILON.format("real", "fake", "real"): _SAME_KIND,
@@ -74,6 +81,10 @@ EQUIVALENT: dict[str, str] = {
     f"collectives.py: average: {_COPY.format(True)} -> {_COPY.format(False)}": (
         "`split` by the sizes of the tensors makes as many parts as there are tensors"
     ),
+    f"cyclegan.py: CycleGAN.update_discriminator: {_SIDES.format(True)} -> {_SIDES.format(False)}": _TWO,
+    f"cyclegan.py: CycleGAN.update_discriminator: {_SHOWN.format(True)} -> {_SHOWN.format(False)}": _TWO,
+    f"cyclegan.py: CycleGAN.update_generator: {_SIDES_OF_GENERATOR.format(True)} -> "
+    f"{_SIDES_OF_GENERATOR.format(False)}": _TWO,
 }
 """Mutants, as printed, that compute the same: why."""
 

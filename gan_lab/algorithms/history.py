@@ -34,7 +34,7 @@ class History(nn.Module):
         given = samples.clone()
         for number in range(len(samples)):  # one after the other: two may be for the same place
             is_full = self.count >= size
-            place = torch.where(is_full, places[number], self.count.clamp(max=size - 1))
+            place = torch.where(is_full, places[number], self.count)
             before = self.kept[place].clone()
             given[number] = torch.where(is_full & old[number], before, samples[number])
             self.kept[place] = torch.where(~is_full | old[number], samples[number], before)

@@ -11,6 +11,8 @@ from gan_lab.datasets import Batch, Draw
 from gan_lab.errors import ConfigError
 from gan_lab.losses import (
     L1,
+    R1,
+    R2,
     Cycle,
     FeatureMatching,
     GradientPenalty,
@@ -152,6 +154,37 @@ def test_penalties_are_of_each_domain_and_half_their_sum_counts():
     assert same(of("discriminator", found), of("discriminator", gradients(game, 4.0 * sum(values) / 2)))
     assert game.curves["loss/gradient_penalty"].item() == pytest.approx(values[0].item(), rel=1e-9)
     assert game.curves["loss/gradient_penalty_source"].item() == pytest.approx(values[1].item(), rel=1e-9)
+
+
+def test_a_penalty_is_given_each_domains_real_and_generated_pictures():
+    """R1 and R2 where the slope differs from picture to picture."""
+
+    class Curved(Discriminators):
+        def __init__(self):
+            super().__init__()
+            self.of_sample, self.of_source = (
+                nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1)) for _ in range(2)
+            )
+
+    made = players(generator=Generators(), discriminator=Curved())
+    recipe = Recipe(Nothing(), {"r1": R1(), "r2": R2()})
+    game = CycleGAN(**made, loss=recipe, sample_shape=(2,), source_shape=(2,), history=0, **settings(made)).double()
+    one = batch()
+    fakes = game.generator.to_sample(None, one.source), game.generator.to_source(None, one.samples)
+    descents(game, lambda: game.update_discriminator(one))
+    for side, real, fake in zip(game.sides, (one.samples, one.source), fakes, strict=True):
+        for name, pictures in (("r1", real), ("r2", fake)):
+            looked = pictures.detach().requires_grad_()
+            (slope,) = torch.autograd.grad(side.judge(looked).sum(), looked)
+            expected = slope.square().sum(1).mean().item() / 2
+            assert game.curves[f"loss/{name}{side.suffix}"].item() == pytest.approx(expected, rel=1e-9)
+
+
+def test_curves_have_no_graph():
+    game = game_of(LeastSquares(), {"cycle": Cycle()}, {"r1": R1()}, history=3)
+    game.iterate(Draw(batch(), batch()))
+    assert len(game.curves) == 11
+    assert not any(value.requires_grad for value in game.curves.values())
 
 
 def test_a_lazy_penalty_counts_the_discriminators_updates():

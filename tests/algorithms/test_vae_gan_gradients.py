@@ -88,6 +88,13 @@ def test_the_encoder_descends_kl_and_the_reconstructions_times_their_numbers_ove
     assert game.curves["loss/kl"].item() == pytest.approx(kl.item(), rel=1e-9)
 
 
+def test_curves_have_no_graph_and_a_batch_may_be_one_sample():
+    game = game_of(LeastSquares(), {"mse": MSE(), "kl": KL()})
+    game.iterate(Draw(batch(count=1), batch(count=1)))
+    assert {"loss/encoder", "loss/generator", "loss/discriminator", "loss/mse", "loss/kl"} <= game.curves.keys()
+    assert not any(value.requires_grad for value in game.curves.values())
+
+
 @pytest.mark.parametrize("terms", [{"mse": MSE(weight=0.25)}, {"kl": KL(), "mse": MSE(weight=0.25, every=2)}])
 def test_the_generator_descends_its_objective_and_weighted_reconstructions(terms):
     """Of samples of the prior, and of a reconstruction whose latents have no graph; a lazy one counts so often."""
@@ -145,8 +152,11 @@ def test_every_term_of_an_update_sees_the_same_reconstruction():
     one, two = (game_of(terms=terms) for terms in ({"mse": MSE()}, {"mse": MSE(weight=0.5), "again": MSE(weight=0.5)}))
     for game in (one, two):
         game.players["encoder"].optimizer.param_groups[0]["lr"] = 0.0
+    passes = []
+    two.generator.register_forward_hook(lambda *_: passes.append(1))
     found = [of("generator", descents(game, lambda game=game: game.update_generator(batch()))) for game in (one, two)]
     assert same(*found)
+    assert len(passes) == 3  # for the encoder, of the prior, and of the reconstruction
     lazy = game_of(terms={"mse": MSE(every=2)})
     lazy.update_generator(batch())
     passes = []

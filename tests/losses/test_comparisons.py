@@ -94,3 +94,11 @@ def test_the_gradient_reaches_what_is_made(term):
             BCE: (p - r) / (p * (1 - p)) / 2 / 4,
         }[term]
     assert torch.allclose(found, expected, rtol=1e-5)
+
+
+def test_pixels_beyond_the_range_count_as_its_ends():
+    """Dequantised pixels may lie a little outside."""
+    made, wanted = torch.tensor([[0.5, 1.2, -1.5]]), torch.tensor([[1.3, 1.0, -1.1]])
+    inside = BCE()(step_of(reconstruction=[(made.clamp(-1, 1), wanted.clamp(-1, 1))]))
+    assert BCE()(step_of(reconstruction=[(made, wanted)])).item() == pytest.approx(inside.item(), rel=1e-6)
+    assert inside.item() == pytest.approx(-math.log(q(0.5)) / 3, rel=1e-6)
