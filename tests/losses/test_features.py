@@ -6,7 +6,7 @@ from configurations import composed_of
 from torch import nn
 
 from gan_lab.datasets import Batch, Request
-from gan_lab.losses import FeatureMatching, FeatureReconstruction, GeneratorStep, Judge, SpectralNorm
+from gan_lab.losses import MSE, FeatureMatching, FeatureReconstruction, GeneratorStep, Judge, SpectralNorm
 from gan_lab.models import DCGANDiscriminator, MLPDiscriminator
 from gan_lab.models.conditions import Judgement
 from gan_lab.models.vae_gan import VAEGANDiscriminator
@@ -45,6 +45,12 @@ def test_feature_matching_is_the_squared_distance_of_the_means():
     # 2 (mean − wanted) · 2 x / 2
     assert torch.allclose(found, 2 * torch.tensor([-3.0, -1.0]) * FAKE, rtol=1e-6)
     assert FeatureMatching().weight == 1.0
+
+
+def test_terms_say_whether_they_look_at_features():
+    """By which packing, and discriminators without features, are refused before training."""
+    looking = (FeatureMatching, FeatureReconstruction, MSE)
+    assert [term.looks_at_features for term in looking] == [True, True, False]
 
 
 def test_real_features_have_no_graph():
