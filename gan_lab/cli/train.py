@@ -115,17 +115,17 @@ class App(Hydra):
         path = self.config_loader.get_search_path().get_path()
         own = [Path(one.path.removeprefix("file://")) for one in path if str(one.path).startswith("file://")]
         parts = {
-            "GROUPS": all_groups(yaml_folders(own)),
+            "APP_CONFIG_GROUPS": all_groups(yaml_folders(own)),
             "CONFIG": explained(cfg, dict(HydraConfig.get().runtime.choices)),
         }
-        return Template(help_cfg.template).substitute(parts)
+        return Template(help_cfg.template).safe_substitute(parts)
 
     def app_help(self, *arguments: Any) -> None:
         """As Hydra's, but page by page on a terminal."""
         text = StringIO()
         with redirect_stdout(text):
             super().app_help(*arguments)
-        pydoc.pager(text.getvalue())
+        pydoc.pager("\n".join(map(shown, text.getvalue().splitlines())))  # a pager shows what it is given
 
 
 def make_run(request: RunRequest) -> float:
