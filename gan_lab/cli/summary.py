@@ -31,24 +31,27 @@ def print_summary(result: dict[str, Any], folder: RunFolder, config: DictConfig)
         highlight=False,
     )
     for name, coverage in unfounded_precision(result["metrics"]).items():
-        console.print(f"warning  {unfounded(name, coverage)}", highlight=False)
+        console.print(f"warning  {unfounded(name, coverage)}", highlight=False, markup=False)
     budget = result["budget"]
-    console.print(f"measured on {samples_and_extractor(result['fingerprint'])}", highlight=False)
+    console.print(f"measured on {samples_and_extractor(result['fingerprint'])}", highlight=False, markup=False)
     console.print(
         f"{budget['iterations']:,} iterations in {budget['train_seconds']:.1f} s of training: "
         f"{budget['discriminator_updates']:,} discriminator and {budget['generator_updates']:,} generator updates, "
         f"{budget['real_images']:,} real samples seen",
         highlight=False,
+        markup=False,
     )
     for line in _selected(result):
-        console.print(line, highlight=False)
+        console.print(line, highlight=False, markup=False)
     path = folder.path
     if path.is_relative_to(Path.cwd()):
         path = path.relative_to(Path.cwd())
-    console.print(f"run      {shown(path)}", highlight=False)
-    console.print(f"picture  {shown(path / folder.samples.relative_to(folder.path) / 'final.png')}", highlight=False)
+    console.print(f"run      {shown(path)}", highlight=False, markup=False)
+    console.print(
+        f"picture  {shown(path / folder.samples.relative_to(folder.path) / 'final.png')}", highlight=False, markup=False
+    )
     for name, words in _next_commands(str(path), result, folder, config):
-        console.print(f"{name:8} {shlex.join(map(shown, words))}", highlight=False)
+        console.print(f"{name:8} {shlex.join(map(shown, words))}", highlight=False, markup=False)
 
 
 def _next_commands(

@@ -148,8 +148,9 @@ def own(tmp_path, monkeypatch):
     ],
     ids=" ".join,
 )
-def test_they_train_sample_and_go_on(tmp_path, words):
+def test_they_train_sample_and_go_on(tmp_path, capsys, words):
     run = gan_lab.train(*SHORT, *words, folder=tmp_path / "run")
+    assert f"gan-lab-sample run={tmp_path / 'run'} 'allowed_targets=[own_nets]'" in capsys.readouterr().out
     assert run.status["state"] == "done"
     labelled = any("conditional" in word for word in words)
     samples = (
