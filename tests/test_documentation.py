@@ -30,7 +30,7 @@ from gan_lab.cli.arguments import folders_and_rest, parse
 from gan_lab.cli.checked_loader import CheckedLoader
 from gan_lab.config.checks import check
 from gan_lab.errors import ConfigError
-from gan_lab.runs.components import build_dataset, build_discriminator
+from gan_lab.runs.components import build_dataset, build_network
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -260,10 +260,10 @@ def test_recipes_do_not_mind_a_discriminator_without_their_settings(users_folder
     config = composed_and_checked([f"loss={loss}", "model=mlp", "allowed_targets=[my_plain]"])
     config.model.discriminator = {"_target_": "my_plain.Plain", "norm": norm}
     if norm == "none":
-        assert build_discriminator(config, (1, 8, 8))(torch.zeros(2, 1, 8, 8)).shape == (2,)
+        assert build_network(config, "discriminator", (1, 8, 8))(torch.zeros(2, 1, 8, 8)).shape == (2,)
     else:
         with pytest.raises(ConfigError, match=r"^model.discriminator.norm: there is no key 'norm' in model.discr"):
-            build_discriminator(config, (1, 8, 8))
+            build_network(config, "discriminator", (1, 8, 8))
 
 
 def test_the_dataset_that_the_page_on_data_adds(users_folder, monkeypatch):

@@ -84,7 +84,7 @@ class BCE(Comparison):
 
 
 @dataclass(frozen=True)
-class Cycle(Comparison):
+class Cycle(L1):
     """E |F(G(a)) − a| + E |G(F(b)) − b|: what is translated there and back should be what it was.
 
     References:
@@ -95,13 +95,9 @@ class Cycle(Comparison):
     weight: float = 10.0
     compared: ClassVar[str | None] = "cycle"
 
-    @staticmethod
-    def distance(made: Tensor, wanted: Tensor) -> Tensor:
-        return l1_loss(made, wanted)
-
 
 @dataclass(frozen=True)
-class Identity(Comparison):
+class Identity(L1):
     """E |G(b) − b| + E |F(a) − a|: what is of the other domain already should stay as it is.
 
     References:
@@ -110,10 +106,6 @@ class Identity(Comparison):
 
     weight: float = 5.0
     compared: ClassVar[str | None] = "identity"
-
-    @staticmethod
-    def distance(made: Tensor, wanted: Tensor) -> Tensor:
-        return l1_loss(made, wanted)
 
 
 @dataclass(frozen=True)

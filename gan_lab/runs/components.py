@@ -17,11 +17,10 @@ from gan_lab.datasets.of_torch import READING, of_torch, repeatable
 from gan_lab.errors import ConfigError
 from gan_lab.models.packing import packed_shape
 
-_ASKS_NOTHING = {"norm": "none", "attention": False}  # by recipes, of discriminators that may lack such an argument
-_ASKS_OWN = {
-    "attention": True,
-    "conditioning": "auxiliary",
-}  # of a user's, which may give what is asked for all the same
+_ASKS_NOTHING = {"norm": "none", "attention": False}
+"""Arguments with which options ask a discriminator for nothing, so that it may lack them."""
+_ASKS_OWN = {"attention": True, "conditioning": "auxiliary"}
+"""Arguments that a user's discriminator may lack: it may have two heads or classify without being told to."""
 NO_SOURCES = "the dataset has none to translate; expected such as dataset=digits_edges, or another model"
 _NEEDED = {
     "source_shape": f"it translates images, and {NO_SOURCES}",
@@ -204,7 +203,7 @@ def build_network(
     given = config.model[role]
     if missing := [name for name in _NEEDED if name in required_by(kind) and name not in {*settings, *given}]:
         raise ConfigError(f"{key}: {_NEEDED[missing[0]]}")
-    # by name alone: **kwargs of a user's network are for layers of his
+    # by name alone: the **kwargs of a user's network are for its own layers
     named = {name: one for name, one in settings.items() if name in named_by(kind) and name not in given}
     network = build(config, key, **named)
     if not isinstance(network, torch.nn.Module):
@@ -213,20 +212,6 @@ def build_network(
         raise ConfigError(f"{key}: {type(network).__name__} has no weights yet: expected layers whose sizes are given")
     # convolutions are faster with the channels last in memory, on processors and GPUs alike
     return network.to(memory_format=torch.channels_last)
-
-
-def build_generator(
-    config: DictConfig, sample_shape: tuple[int, ...], class_counts: Sequence[int] | None = None
-) -> torch.nn.Module:
-    """`build_network` of the generator, for data without sources."""
-    return build_network(config, "generator", sample_shape, class_counts)
-
-
-def build_discriminator(
-    config: DictConfig, sample_shape: tuple[int, ...], class_counts: Sequence[int] | None = None
-) -> torch.nn.Module:
-    """`build_network` of the discriminator, for data without sources."""
-    return build_network(config, "discriminator", sample_shape, class_counts)
 
 
 def _check_given(config: DictConfig, key: str, class_counts: Sequence[int] | None) -> None:
