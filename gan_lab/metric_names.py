@@ -115,6 +115,18 @@ def bounds(name: str) -> tuple[float, float]:
     return 0.0, 1.0 if kind in _SHARES else float("inf")
 
 
+FLOORS = ("real data", "nearest training pictures")
+
+
+def floor_of(name: str) -> str:
+    """Whose value the metric's floor is, one of `FLOORS`.
+
+    A metric that compares each picture with the one that it should be has no value of real data: its floor is that of
+    copies, for each picture, of what belongs to the training picture nearest to it.
+    """
+    return FLOORS[_kind(name) in ("l1", "psnr", "ssim")]
+
+
 def known(name: str) -> bool:
     """Whether the metric, and so its direction, is known."""
     return _kind(name) is not None

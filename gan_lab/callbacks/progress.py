@@ -12,7 +12,7 @@ from gan_lab.algorithms.algorithm import Algorithm
 from gan_lab.callbacks.base import Callback
 from gan_lab.callbacks.logger import Curves
 
-_LOSSES = {"D": "discriminator", "G": "generator"}
+_LOSSES = {"D": "discriminator", "G": "generator", "E": "encoder"}
 
 
 _LONGEST = 26  # letters of a title
@@ -21,7 +21,7 @@ _FORMAT = "{desc} {percentage:3.0f}%|{bar}|{n_fmt}/{total_fmt} {remaining} {rate
 
 
 class ProgressBar(Callback):
-    """Shows iterations done, both losses, speed and remaining time on stderr.
+    """Shows iterations done, the players' losses, speed and remaining time on stderr.
 
     A run of a sweep shows no bar: the sweep prints lines of its own.
 
@@ -53,8 +53,9 @@ class ProgressBar(Callback):
         assert self.bar is not None
         if iteration % self.curves.every == 0:
             # a loss is missing if all updates since the last point were skipped
-            latest = {key: self.curves.latest.get(f"loss/{name}", math.nan) for key, name in _LOSSES.items()}
-            self.bar.set_postfix_str(" ".join(f"{key}={value:.3g}" for key, value in latest.items()), refresh=False)
+            latest = {name: self.curves.latest.get(f"loss/{name}", math.nan) for name in module.players}
+            losses = [f"{key}={latest[name]:.3g}" for key, name in _LOSSES.items() if name in latest]
+            self.bar.set_postfix_str(" ".join(losses), refresh=False)
         self.bar.update()
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:

@@ -101,7 +101,7 @@ def samples_and_extractor(fingerprint: dict[str, Any]) -> str:
 
 
 def metrics_table(result: dict[str, Any]) -> Table:
-    """Each metric of a result: final, best, floor (real data's), and ceiling (a perfect sampler's) where known."""
+    """Each metric of a result: final, best, floor (`floor_of`), and ceiling (a perfect sampler's) where known."""
     table = Table(title=f"{result['dataset']} · {result['model']} · {result['loss']} · seed {result['seed']}")
     headings = ["metric", "final", "best", "at iteration", "floor"]
     if result["ceiling"]:

@@ -2,6 +2,7 @@
 
 import math
 
+from gan_lab.metric_names import floor_of
 from gan_lab.report import statistics
 from gan_lab.report.formatting import estimate, interval, listed, number, percent
 from gan_lab.report.leaderboard import Board, Row
@@ -78,7 +79,7 @@ def _value(board: Board, row: Row) -> str:
 
 def _against_floor(board: Board) -> str:
     floor = board.floor.get(board.primary)
-    return f" (real data {number(floor)})" if floor is not None and math.isfinite(floor) else ""
+    return f" ({floor_of(board.primary)} {number(floor)})" if floor is not None and math.isfinite(floor) else ""
 
 
 def _margin(board: Board, leader: Row, second: Row) -> str:

@@ -13,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from gan_lab.metric_names import floor_of
 from gan_lab.report import statistics
 from gan_lab.report.leaderboard import Board, Row
 from gan_lab.report.learning_curves import GroupCurve, group_curves
@@ -102,7 +103,7 @@ def _canvas(height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, lis
 
 
 def _ranking(board: Board) -> Figure:
-    """Mean and interval of every group, its seeds as dots, real data as a line; the best on top."""
+    """Mean and interval of every group, its seeds as dots, the floor as a line; the best on top."""
     with _style():
         rows = board.rows[:_BARS]
         figure, (panel,) = _canvas(1.0 + 0.34 * len(rows))
@@ -259,7 +260,7 @@ def _scale(panel: Panel, which: str, values: list[float], also: Sequence[float] 
 
 
 def _reference(panel: Panel, board: Board, way: str) -> None:
-    """A line at the value of real data. The axis grows to show it if it is near; a far one is not drawn."""
+    """A line at the metric's floor. The axis grows to show it if it is near; a far one is not drawn."""
     floor = board.floor.get(board.primary, math.nan)
     if not math.isfinite(floor):
         return
@@ -271,7 +272,7 @@ def _reference(panel: Panel, board: Board, way: str) -> None:
     if not low <= floor <= high:
         return
     line = panel.axvline if way == "v" else panel.axhline
-    line(floor, color=FAINT, lw=1.1, dashes=(4, 3), zorder=1, label="real data" if way == "h" else None)
+    line(floor, color=FAINT, lw=1.1, dashes=(4, 3), zorder=1, label=floor_of(board.primary) if way == "h" else None)
 
 
 def _legend(figure: Figure, panel: Panel) -> None:

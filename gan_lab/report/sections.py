@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from gan_lab.errors import shown
-from gan_lab.metric_names import higher_is_better, known, title
+from gan_lab.metric_names import FLOORS, floor_of, higher_is_better, known, title
 from gan_lab.report import boards as building
 from gan_lab.report import factors, statistics
 from gan_lab.report.across_datasets import Across, across
@@ -57,7 +57,7 @@ class Section:
     settings: list[tuple[Row, list[str]]]
     """Each group's value of every axis."""
     references: list[tuple[str, list[str]]]
-    """Names (real data, perfect sampler) with their value of each metric, the primary first."""
+    """Names (`FLOORS`, perfect sampler) with their value of each metric, the primary first."""
     map: Cells
     """The collapse map: a cell for each of the board's seeds."""
     matrix: Cells
@@ -127,7 +127,7 @@ def _section(board: Board, place: int, boards: list[Board]) -> Section:
         settings=[(row, [board.axes.settings(row.place, key) for key in axes]) for row in board.rows],
         references=[
             (name, [number(values.get(metric)) for metric in (board.primary, *board.others)])
-            for name, values in (("real data", board.floor), ("perfect sampler", board.ceiling))
+            for name, values in (*_floors(board), ("perfect sampler", board.ceiling))
             if values
         ],
         map=[(row, [verdict_cell(row, seed) for seed in board.seeds]) for row in board.rows],
@@ -135,6 +135,10 @@ def _section(board: Board, place: int, boards: list[Board]) -> Section:
         ranks=list(zip(first, rank_cells(board, first), strict=True)),
         pictures=_pictures(board),
     )
+
+
+def _floors(board: Board) -> list[tuple[str, dict[str, float]]]:
+    return [(whose, {name: one for name, one in board.floor.items() if floor_of(name) == whose}) for whose in FLOORS]
 
 
 def _axes(board: Board) -> list[str]:

@@ -23,7 +23,7 @@ from gan_lab.metrics.evaluator import DEFINITION
 from gan_lab.runs.checkpoints import load_generator, load_player
 from gan_lab.runs.components import build_dataset, keeps_average
 from gan_lab.runs.folder import RunFolder
-from gan_lab.runs.measuring import build_comparison, build_evaluator, build_extractor
+from gan_lab.runs.measuring import build_comparison, build_evaluator, build_extractor, judged
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def evaluate_run(
     generator = load_generator(run, weights, allowed_targets)
     config = run.configuration.read(allowed_targets)
     config.evaluation = _overridden(config.evaluation, overrides)
-    evaluator = build_evaluator(config, build_dataset(config, download=False))
+    evaluator = build_evaluator(config, judged(build_dataset(config, download=False), generator))
     changed = {one.key_or_group for one in OverridesParser.create().parse_overrides(overrides)}
     if "evaluation.samples" in changed and len(evaluator.request) < (asked := config.evaluation.samples):
         log.warning("evaluation.samples=%d: as many as are held out, %d, are compared", asked, len(evaluator.request))

@@ -5,14 +5,21 @@ from dataclasses import replace
 
 import torch
 from omegaconf import DictConfig, OmegaConf
+from torch import nn
 
 from gan_lab.datasets import Dataset
 from gan_lab.datasets.dataset import derived
 from gan_lab.datasets.source import Source
 from gan_lab.errors import ConfigError
 from gan_lab.metrics import Classifier, Comparison, Evaluator, Extractor, Measures, RealSets, as_extractor
+from gan_lab.models.conditions import takes_source
 from gan_lab.runs.components import build, check_arguments
 from gan_lab.runs.latents import fixed_request
+
+
+def judged(dataset: Dataset, generator: nn.Module) -> Dataset:
+    """The dataset as a generator is measured by it: without sources, if it translates none."""
+    return dataset if takes_source(generator) else replace(dataset, source=None)
 
 
 def build_evaluator(config: DictConfig, dataset: Dataset, purpose: str = "evaluation") -> Evaluator:

@@ -31,7 +31,7 @@ from gan_lab.distributed.strategy import SharedBatch
 from gan_lab.runs.checkpoint_checks import check_callbacks, check_fits
 from gan_lab.runs.components import build, build_dataset
 from gan_lab.runs.folder import RunFolder
-from gan_lab.runs.measuring import build_evaluator
+from gan_lab.runs.measuring import build_evaluator, judged
 from gan_lab.runs.request import RunRequest
 from gan_lab.runs.resume import Start
 from gan_lab.runs.stop_signals import Stop
@@ -104,13 +104,14 @@ class Training:
         self.warm_start = warm_start(config, self.module) if start.iteration is None else None
         if checkpoint is not None:
             check_fits(start.checkpoint, checkpoint, self.module, self.dataset.checksum)
-        self.evaluator = build_evaluator(config, self.dataset)  # may train a classifier
+        seen = judged(self.dataset, self.module.players["generator"].network)
+        self.evaluator = build_evaluator(config, seen)  # may train a classifier
         folder = request.folder if writes else None
         self.stopwatch = Stopwatch()
         self.trackers = build_trackers(config, request.folder, self.stopwatch, writes)
         self.curves = Curves(folder, config.log_every, self.stopwatch, start.purge_step, self.trackers)
         self.evaluation = Evaluation(self.evaluator, config.evaluation.every, self.curves, self.stopwatch)
-        self.selection = build_selection(request, self.dataset, self.evaluation)
+        self.selection = build_selection(request, seen, self.evaluation)
         saved = config.checkpoint
         checkpoints = Checkpoints(
             request.folder, saved.every, saved.minutes, saved.keep, self.dataset, self.curves, self.stopwatch
@@ -122,7 +123,7 @@ class Training:
             self.curves,
             self.evaluation,
             *([] if self.selection is None else [self.selection]),
-            build_pictures(config, self.dataset, self.module, folder, self.curves, self.stopwatch),
+            build_pictures(config, seen, self.module, folder, self.curves, self.stopwatch),
             checkpoints,
             ProgressBar(f"{request.names['dataset']} {request.names['loss']}", self.curves),
             Signals(stop, checkpoints),

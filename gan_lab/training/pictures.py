@@ -12,7 +12,6 @@ from gan_lab.callbacks import Curves, Pictures, Stopwatch
 from gan_lab.callbacks.views import Interpolations, Reconstructions, Samples, Translations, View
 from gan_lab.datasets.batch import Batch, one_per_sample
 from gan_lab.datasets.dataset import Dataset
-from gan_lab.models.conditions import takes_source
 from gan_lab.runs.components import classes
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.latents import fixed_request
@@ -28,9 +27,11 @@ def build_pictures(
     curves: Curves,
     stopwatch: Stopwatch,
 ) -> Pictures:
-    """The callback that draws a run's pictures; the last three arguments are those of `Pictures`."""
-    translates = takes_source(module.players["generator"].network) and dataset.source is not None
-    view = translations(config, dataset) if translates else samples(config, dataset)
+    """The callback that draws a run's pictures, translations where the dataset has sources.
+
+    The last three arguments are those of `Pictures`.
+    """
+    view = samples(config, dataset) if dataset.source is None else translations(config, dataset)
     others = latent_views(config, dataset) if module.inference is not None else {}
     return Pictures(folder, view, others, config.pictures.every, curves, stopwatch)
 

@@ -3,7 +3,7 @@
 import pytest
 from pages import answers, board, page
 
-from gan_lab.metric_names import in_order
+from gan_lab.metric_names import floor_of, in_order
 from gan_lab.report.leaderboard import primary_metric
 
 PAIRED = {"fd_classifier": 3.0, "kid_classifier": 0.1, "class_accuracy_classifier": 0.9, "psnr": 20.0, "ssim": 0.8}
@@ -34,6 +34,8 @@ def test_a_report_on_pairs_ranks_by_the_distance_to_the_target(run, tmp_path):
             run(tmp_path / f"{loss}_{seed}", words, metrics, picture=True)
     text = page(tmp_path)
     assert "lsgan is better than hinge on digits_edges" in answers(text)
+    assert floor_of("l1") == floor_of("cycle_psnr") == "nearest training pictures"
+    assert floor_of("fd_classifier") == floor_of("back_fd_classifier") == "real data"
     assert "L1 to the target" in answers(text)
     assert board(tmp_path).primary == "l1"
     assert text.count("data:image/png;base64,") == 2
