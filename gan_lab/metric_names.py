@@ -17,6 +17,7 @@ _KINDS = {
     "class_kl": ("Class KL (nats)", False),
     "class_accuracy": ("Class accuracy", True),  # of samples asked to be of a class
     "intra_fd": ("Intra-class Fréchet distance", False),
+    "memorisation": ("Copies of training samples", False),  # the share of samples that are some
     "modes": ("Modes reached", True),
     "high_quality": ("High-quality share", True),
     "reverse_kl": ("Reverse KL (nats)", False),
@@ -24,10 +25,11 @@ _KINDS = {
     "psnr": ("PSNR to the target (dB)", True),
     "ssim": ("SSIM to the target", True),
 }
-_SHARES = ("precision", "recall", "coverage", "high_quality", "class_accuracy", "l1", "ssim")
+_SHARES = ("precision", "recall", "coverage", "high_quality", "class_accuracy", "memorisation", "l1", "ssim")
 """Those that are at most 1."""
 _PREFIXES = {
     "reconstruction": "of reconstructions",
+    "back_cycle": "of what was back and there",
     "back": "of translations back",
     "cycle": "of what was there and back",
 }
@@ -100,9 +102,9 @@ def title(name: str) -> str:
     kind = _kind(name)
     if kind is None:
         return name
-    prefix, _, rest = name.partition("_")
-    whose = f" {_PREFIXES[prefix]}" if prefix in _PREFIXES and rest else ""
-    extractor = (rest if whose else name)[len(kind) + 1 :]
+    prefix, rest = _parts(name)
+    whose = f" {_PREFIXES[prefix]}" if prefix else ""
+    extractor = rest[len(kind) + 1 :]
     said = f"{_KINDS[kind][0].replace(' to the target', '') if whose else _KINDS[kind][0]}{whose}"
     return f"{said} ({extractor.replace('_', ' ')})" if extractor else said
 
@@ -133,7 +135,11 @@ def known(name: str) -> bool:
 
 
 def _kind(name: str) -> str | None:
-    prefix, _, rest = name.partition("_")
-    if prefix in _PREFIXES and rest:
-        name = rest
-    return next((kind for kind in _KINDS if name == kind or name.startswith(f"{kind}_")), None)
+    rest = _parts(name)[1]
+    return next((kind for kind in _KINDS if rest == kind or rest.startswith(f"{kind}_")), None)
+
+
+def _parts(name: str) -> tuple[str, str]:
+    """The prefix of a metric's name, empty if there is none, and the rest."""
+    prefix = next((prefix for prefix in _PREFIXES if name.startswith(f"{prefix}_")), "")
+    return prefix, name[len(prefix) + 1 :] if prefix else name

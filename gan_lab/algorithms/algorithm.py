@@ -130,7 +130,7 @@ class Algorithm(pl.LightningModule):
         draw, _, _ = next(dataloader_iter)
         done = self.updates
         with self._full_precision():
-            curves = self.iteration(draw.map(self._on_device))
+            curves = self.iteration(draw.map(self.on_device))
         for name, player in self.players.items():
             player.updates = done[name] + self.turns[name]  # a replayed CUDA graph counts nothing
             player.scheduler.step()
@@ -151,7 +151,8 @@ class Algorithm(pl.LightningModule):
         with torch.autocast(kind, enabled=False):
             yield
 
-    def _on_device(self, tensor: Tensor) -> Tensor:
+    def on_device(self, tensor: Tensor) -> Tensor:
+        """The tensor on the training's device, and in the weights' precision if it is of floating point."""
         tensor = tensor.to(self.device)
         return tensor.to(self.dtype) if tensor.is_floating_point() else tensor
 

@@ -47,6 +47,7 @@ class CycleGAN(GAN):
     | objective in both domains | half the sum | the sum |
     | penalties in both domains | half the sum | – |
     | cycle, identity | – | weight |
+    | feature_matching in both domains | – | weight |
 
     The discriminator is shown translations of a history (`gan_lab.algorithms.history.History`).
 
@@ -132,15 +133,18 @@ class CycleGAN(GAN):
         generator, discriminator = self.players["generator"], self.players["discriminator"]
         with discriminator.frozen():
             real, fakes = self.real(batch), list(self.translations(batch))
-            loss = batch.samples.new_zeros(())
+            loss, request = batch.samples.new_zeros(()), self.request(batch)
+            networks = {name: one.network for name, one in self.players.items()}
+            in_each = {name: term for name, term in self.loss.terms.items() if term.looks_at_features}
             for side, real_one, fake in zip(self.sides, real, fakes, strict=True):
                 of_real = self.judged(side, real_one) if self.loss.objective.generator_uses_real else None
                 loss = loss + self.loss.objective.generator(of_real, self.judged(side, fake))
-            request = self.request(batch)
-            networks = {name: one.network for name, one in self.players.items()}
+                step = GeneratorStep(Batch(real_one), request, fake, Judge(side.judge), networks)
+                loss = self.with_added(loss, in_each, generator.updates, step, suffix=side.suffix)
+            of_both = {name: term for name, term in self.loss.terms.items() if name not in in_each}
             judge = Judge(self.sides[0].judge)
             step = GeneratorStep(batch, request, fakes[0], judge, networks, self.compared(real, fakes))
-            loss = self.with_added(loss, self.loss.terms, generator.updates, step)
+            loss = self.with_added(loss, of_both, generator.updates, step)
             generator.descend(loss, self.curves)
         self.curves["loss/generator"] = loss.detach()
 

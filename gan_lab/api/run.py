@@ -238,12 +238,13 @@ class Run:
 
             return evaluate_run(self._records, weights, list(overrides), self._allowed)
 
-    def export(self, out: str | Path, weights: str = "auto") -> Path:
+    def export(self, out: str | Path, weights: str = "auto", back: bool = False) -> Path:
         """Write the generator to a new file for other programs, as ``gan-lab-export`` does.
 
         Args:
             out: ``NAME.pt2``, ``NAME.onnx`` or ``NAME.safetensors``.
             weights: as of `generator`.
+            back: of a run of cyclegan, the translator of its samples into its sources.
 
         Returns:
             The file.
@@ -255,7 +256,7 @@ class Run:
             import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
             from gan_lab.runs.export import export
 
-            return export(self._records, Path(out), weights, self._allowed)
+            return export(self._records, Path(out), weights, self._allowed, back)
 
     def resume(self, *overrides: str, iterations: int | None = None) -> "Run":
         """Go on with a run that was stopped, or make one that is done longer; as ``gan-lab resume=RUN`` does.

@@ -6,6 +6,7 @@ from gan_lab.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
 from gan_lab.callbacks.clock import Deadline, Stopwatch
 from gan_lab.callbacks.evaluation import Evaluation
 from gan_lab.callbacks.logger import Curves
+from gan_lab.callbacks.overfitting import Overfitting
 from gan_lab.callbacks.pictures import Pictures
 from gan_lab.callbacks.progress import ProgressBar
 from gan_lab.callbacks.rng_state import Randomness
@@ -22,6 +23,7 @@ __all__ = [
     "Curves",
     "Deadline",
     "Evaluation",
+    "Overfitting",
     "Pictures",
     "ProgressBar",
     "Randomness",

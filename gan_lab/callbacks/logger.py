@@ -44,6 +44,8 @@ _CHARTS = {  # on TensorBoard's page of custom scalars: charts of what has one s
     "modes and classes reached": "metric/(modes|classes)$",
     "divergences (nats)": "metric/(reverse_kl|class_kl)$",
     "other metrics": f"metric/(?!fid|fd|kid|{_SHARES}|score|inception_score|modes|classes|reverse_kl|class_kl)",
+    "logits of training and held-out samples": "overfitting/(?!share)",
+    "overfitting of the discriminator": "overfitting/share",
     "signs of collapse": "signal/",
     "gradient norms": "grad_norm/",
     "weight norms": "weight_norm/",

@@ -14,6 +14,7 @@ from gan_lab.algorithms.algorithm import Algorithm
 from gan_lab.datasets.batch import Batch, Request
 from gan_lab.datasets.dataset import to_model_range
 from gan_lab.metrics.evaluator import encode, generate
+from gan_lab.metrics.memorisation import distances
 from gan_lab.models.cyclegan import Reverse
 from gan_lab.storage.pictures import draw, draw_grid, draw_groups
 
@@ -39,6 +40,29 @@ class Samples:
 
 
 @dataclass(frozen=True, eq=False)
+class Closest:
+    """Groups of a sample, the training sample nearest to it and the held-out one, by pixels; the closest copies first.
+
+    Args:
+        request: what the generator is asked for.
+        training: uint8 ``[M, C, H, W]``.
+        held_out: the same.
+        count: groups that are drawn.
+    """
+
+    request: Request
+    training: Tensor
+    held_out: Tensor
+    count: int = 24
+
+    def __call__(self, module: Algorithm) -> np.ndarray:
+        made = generate(module.sampler, self.request)
+        (near, training), (far, held_out) = (distances(made, one) for one in (self.training, self.held_out))
+        order = (near / far).argsort(stable=True)[: self.count]
+        return draw_groups([made[order], self.training[training[order]], self.held_out[held_out[order]]])
+
+
+@dataclass(frozen=True, eq=False)
 class Translations:
     """Groups of a source, its translation, and what comes back from there or else the target.
 
@@ -46,17 +70,23 @@ class Translations:
         request: what the generator is asked for, N translations.
         sources: what it translates, uint8 ``[N, C, H, W]``.
         targets: what each should become, uint8 ``[N, C', H, W]``; None if that is unknown.
+        back: translate samples into sources, of an algorithm that learns both.
     """
 
     request: Request
     sources: Tensor
     targets: Tensor | None
+    back: bool = False
 
     def __call__(self, module: Algorithm) -> np.ndarray:
-        made = generate(module.sampler, self.request)
         if module.translates_back:
+            there, again = module.sampler, Reverse(module.sampler)
+            if self.back:
+                there, again = again, there
+            made = generate(there, self.request)
             returning = Request(self.request.latents, source=to_model_range(made))
-            return draw_groups([self.sources, made, generate(Reverse(module.sampler), returning)])
+            return draw_groups([self.sources, made, generate(again, returning)])
+        made = generate(module.sampler, self.request)
         return draw_groups([self.sources, made, *([] if self.targets is None else [self.targets])])
 
 

@@ -28,6 +28,10 @@ class ExportArguments:
             "help": "generator, ema (its moving average), best (with checkpoint.best), or auto (ema if there is one)"
         },
     )
+    back: bool = field(
+        default=False,
+        metadata={"help": "of a run of cyclegan: the translator of its samples into its sources"},
+    )
     allowed_targets: list[str] = field(
         default_factory=list, metadata={"help": "packages besides gan_lab, torch.nn and torch.optim that may be named"}
     )
@@ -46,5 +50,5 @@ def _export() -> None:
     import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
     from gan_lab.runs.export import export
 
-    out = export(folder, Path(arguments.out), arguments.weights, arguments.allowed_targets)
+    out = export(folder, Path(arguments.out), arguments.weights, arguments.allowed_targets, arguments.back)
     print(f"the generator of {shown(folder.path)} in {shown(out)}")

@@ -9,7 +9,7 @@ Inception's features is called ``fid``.
 from gan_lab.metrics.classes import class_histogram, classifier_score, predicted_classes
 from gan_lab.metrics.classifier import Classifier
 from gan_lab.metrics.collapse import signals
-from gan_lab.metrics.evaluator import Evaluated, Evaluator, RealSets, generate
+from gan_lab.metrics.evaluator import Evaluated, Evaluator, generate
 from gan_lab.metrics.extractors import Extractor, Pixels, Points, RandomConv, as_extractor, weights_hash
 from gan_lab.metrics.frechet import Moments, frechet_distance
 from gan_lab.metrics.inception import Inception
@@ -17,6 +17,7 @@ from gan_lab.metrics.kernel import kernel_distance, squared_mmd
 from gan_lab.metrics.measures import Measures, Side
 from gan_lab.metrics.modes import class_ceiling, mixture_ceiling, mode_coverage
 from gan_lab.metrics.neighbours import neighbour_radii, precision_recall_density_coverage
+from gan_lab.metrics.real_sets import RealSets
 from gan_lab.metrics.suite import Comparison
 
 __all__ = [

@@ -1,20 +1,19 @@
 """Evaluates a generator: its samples of fixed latents against held-out real samples."""
 
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from gan_lab.datasets.batch import Request, one_per_sample
+from gan_lab.datasets.batch import Request
 from gan_lab.datasets.dataset import Dataset, to_model_range, to_pixels
-from gan_lab.datasets.drawing import PLAIN
 from gan_lab.distributed.collectives import all_parts
 from gan_lab.errors import ConfigError, NotFinite
 from gan_lab.metrics.collapse import signals
 from gan_lab.metrics.measures import Side
-from gan_lab.metrics.pairs import nearest, picture_distances
+from gan_lab.metrics.pairs import nearest, picture_distances, ssim_window
+from gan_lab.metrics.real_sets import RealSets
 from gan_lab.metrics.suite import Comparison
 from gan_lab.models.conditions import conditions_for, takes_labels
 from gan_lab.models.cyclegan import Reverse
@@ -30,77 +29,6 @@ class Evaluated(NamedTuple):
 
     metrics: dict[str, float]
     signals: dict[str, float]
-
-
-@dataclass(frozen=True, eq=False)
-class RealSets:
-    """The real samples of an evaluation: equally many to compare with, and for the floor.
-
-    All are drawn at random, always the same ones; parts of a dataset that follow each other can differ. An extractor
-    that learns has seen neither: on what it learned from, it would find real samples closer than any unseen ones.
-
-    Args:
-        reference: held-out samples to compare with, ``[N, …]``.
-        labels: their classes, ``[N]``; None if there are none, or one for each channel.
-        others: training samples that are compared with the reference for the floor, ``[N, …]``.
-        other_labels: their classes, as ``labels``.
-        learned: the dataset with the training samples that an extractor may learn from.
-        sources: N held-out images to translate, ``[N, …]``, of pairs those of the reference; or None.
-        source_labels: their classes, or None.
-        other_sources: of pairs, the sources of the others; or None.
-    """
-
-    reference: Tensor
-    labels: Tensor | None
-    others: Tensor
-    other_labels: Tensor | None
-    learned: Dataset
-    sources: Tensor | None = None
-    source_labels: Tensor | None = None
-    other_sources: Tensor | None = None
-
-    @property
-    def paired(self) -> bool:
-        """Whether each source has a sample that it should become."""
-        return self.other_sources is not None
-
-    @classmethod
-    def of(cls, dataset: Dataset, most: int, learns: bool) -> "RealSets":
-        """The sets of a dataset.
-
-        Args:
-            dataset: the real samples.
-            most: largest N; it is less if fewer samples are held out or left for the floor.
-            learns: whether the extractor learns; half of the training samples at least are left to it.
-        """
-        train, test, source = len(dataset.train), len(dataset.test), dataset.source
-        count = min(most, test, train // 2 if learns else train)
-        if source is not None:
-            count = min(count, len(source.test))
-        generator = torch.Generator().manual_seed(0)
-        held_out = torch.randperm(test, generator=generator)[:count]
-        order = torch.randperm(train, generator=generator)
-        labels = one_per_sample(dataset.test_labels)
-        learned = dataset
-        if learns:
-            rest, all_labels = order[count:], dataset.train_labels
-            kept = None if all_labels is None else all_labels[rest]
-            learned = replace(dataset, train=dataset.train[rest], train_labels=kept, drawing=PLAIN, source=None)
-        other_labels = one_per_sample(dataset.train_labels)
-        sources: dict[str, Tensor | None] = {}
-        if source is not None:
-            chosen = held_out if source.paired else torch.randperm(len(source.test), generator=generator)[:count]
-            sources["sources"] = source.test[chosen]
-            sources["source_labels"] = None if source.test_labels is None else source.test_labels[chosen]
-            sources["other_sources"] = source.train[order[:count]] if source.paired else None
-        return cls(
-            dataset.test[held_out],
-            None if labels is None else labels[held_out],
-            dataset.train[order[:count]],
-            None if other_labels is None else other_labels[order[:count]],
-            learned,
-            **sources,
-        )
 
 
 class Evaluator:
@@ -136,7 +64,7 @@ class Evaluator:
     ) -> None:
         count = len(request)
         self.paired, self.reconstructs, self.back = real.paired, reconstructs, back
-        self._sources, self.others = real.sources, real.others
+        self._sources, self.known = real.sources, real.known
         self.comparison = comparison
         self.request = request
         self.fingerprint: dict[str, Any] = {
@@ -148,13 +76,15 @@ class Evaluator:
             "data": dataset.checksum,
             **comparison.measures.fingerprint(),
         }
+        if self.paired or reconstructs or back:
+            self.fingerprint["ssim_window"] = ssim_window(dataset.sample_shape)
         self._shape = list(dataset.sample_shape)  # the checksum is of bytes alone
         self._code = code_hash(*Path(__file__).parent.glob("*.py"), comparison.extractor.source)
         self._reference = self._reference_side(real.reference, real.labels)
         comparison.check_reference(self._reference)
         key = self._key | {"metrics": list(comparison.measures.metrics), "train": len(dataset.train)}
         self.floor: dict[str, float] = cached(
-            "floors", key, lambda: comparison.compare(self._reference, comparison.look(real.others, real.other_labels))
+            "floors", key, lambda: comparison.floor(self._reference, comparison.look(real.others, real.other_labels))
         )
         self.floor |= self._floor_of_pictures(real)
         self.ceiling = comparison.ceiling(count)
@@ -162,22 +92,29 @@ class Evaluator:
     def _floor_of_pictures(self, real: RealSets) -> dict[str, float]:
         """What copies of training samples score: for each picture that of the training pairs nearest to it."""
         floor: dict[str, float] = {}
+        assert self.known is not None
         if self.paired:
             assert real.sources is not None
-            assert real.other_sources is not None
-            copied = real.others[nearest(real.sources, real.other_sources)]
+            assert real.known_sources is not None
+            copied = self.known[nearest(real.sources, real.known_sources)]
             floor |= picture_distances(copied, real.reference)
         if self.reconstructs:
-            copied = real.others[nearest(real.reference, real.others)]
+            copied = self.known[nearest(real.reference, self.known)]
             floor |= _called("reconstruction", picture_distances(copied, real.reference))
         if self.back is not None:
             assert real.sources is not None
-            among = self.back.others
+            among = self.back.known
+            assert among is not None
             copied = among[nearest(real.sources, among)]
             floor |= _called("back", self.back.floor) | _called("cycle", picture_distances(copied, real.sources))
+            samples = self.back._sources
+            assert samples is not None
+            floor |= _called("back_cycle", picture_distances(self.known[nearest(samples, self.known)], samples))
         return floor
 
-    def _of_pictures(self, generator: nn.Module, encoder: nn.Module | None, fake: Tensor) -> dict[str, float]:
+    def _of_pictures(
+        self, generator: nn.Module, encoder: nn.Module | None, returning: nn.Module | None, fake: Tensor
+    ) -> dict[str, float]:
         """The metrics that compare each picture with the one that it should be."""
         metrics: dict[str, float] = {}
         real = self._reference.samples
@@ -188,10 +125,11 @@ class Evaluator:
             again = generate(generator, Request(encode(encoder, real), self._reference.labels))
             metrics |= _called("reconstruction", picture_distances(again, real))
         if self.back is not None:
+            assert returning is not None
+            metrics |= _called("back", self.back.evaluate(returning, returning=generator).metrics)
+        if returning is not None:
             assert self._sources is not None
-            reverse = Reverse(generator)
-            metrics |= _called("back", self.back.evaluate(reverse).metrics)
-            again = generate(reverse, Request(self.request.latents, source=to_model_range(fake)))
+            again = generate(returning, Request(self.request.latents, source=to_model_range(fake)))
             metrics |= _called("cycle", picture_distances(again, self._sources))
         return metrics
 
@@ -213,16 +151,21 @@ class Evaluator:
         asked = takes_labels(generator) or own.source is not None  # a translation is to be of its source's class
         return self.comparison.look(generate(generator, own), own.labels if asked else None)
 
-    def evaluate(self, generator: nn.Module, encoder: nn.Module | None = None) -> Evaluated:
+    def evaluate(
+        self, generator: nn.Module, encoder: nn.Module | None = None, returning: nn.Module | None = None
+    ) -> Evaluated:
         """Evaluate a generator. Several processes share the work, and each returns the whole result.
 
         Args:
             generator: maps latents to samples.
             encoder: maps samples to the mean and log-variance of their latents, where `reconstructs`.
+            returning: translates samples into their sources; of a generator that does both, `Reverse` does.
 
         Raises:
             NotFinite: if a sample or a feature is not finite, in any process.
         """
+        if self.back is not None:
+            returning = Reverse(generator)
         try:
             own, wrong = self._own_side(generator), ""
         except NotFinite as error:  # told to the other processes, which wait for this part
@@ -233,7 +176,7 @@ class Evaluator:
         real = self._reference
         signs = signals(real.features, fake.features, real.labels, fake.labels)
         metrics = self.comparison.compare(real, fake)
-        return Evaluated(metrics | self._of_pictures(generator, encoder, fake.samples), signs)
+        return Evaluated(metrics | self._of_pictures(generator, encoder, returning, fake.samples), signs)
 
 
 def _called(prefix: str, metrics: dict[str, float]) -> dict[str, float]:

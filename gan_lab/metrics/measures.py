@@ -20,8 +20,8 @@ class Measures:
     """Which metrics are computed, and with which settings.
 
     Args:
-        metrics: some of ``fd``, ``kid``, ``prdc``, ``score``, ``classes``, ``modes``, and of generators that are given
-            labels ``class_accuracy`` and ``intra_fd``.
+        metrics: some of ``fd``, ``kid``, ``prdc``, ``score``, ``classes``, ``modes``, ``memorisation``; of generators
+            that are given labels, also ``class_accuracy`` and ``intra_fd``.
         k: number of nearest neighbours for precision, recall, density and coverage.
         kid_subsets: number of pairs of subsets that the kernel distance is averaged over.
         kid_subset_size: number of samples in a subset.

@@ -1,5 +1,7 @@
 """Distances between pictures and those that they should be."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
@@ -12,22 +14,28 @@ def picture_distances(made: Tensor, wanted: Tensor) -> dict[str, float]:
 
     ``l1`` is the mean absolute difference of pixels in [0, 1]. ``psnr`` is the peak signal-to-noise ratio in decibels;
     of equal pictures it is 100, which stands for an infinite one. ``ssim`` is the structural similarity (Wang et al.
-    2004) with a Gaussian window of 11 pixels, or of the largest odd number of pixels that fits the pictures.
+    2004) with a Gaussian window of 11 pixels and a deviation of 1.5, both scaled down for pictures of smaller sides to
+    the largest odd number of pixels that fits.
 
     Args:
         made: uint8 pixels ``[N, C, H, W]``.
         wanted: the same.
     """
-    window = min(11, *(side - 1 + side % 2 for side in made.shape[2:]))
+    deviation = 1.5 * ssim_window(made.shape) / 11  # torchmetrics derives the window from it
     sums = torch.zeros(3, dtype=torch.float64)
     for one, other in zip(made.split(_CHUNK), wanted.split(_CHUNK), strict=True):
         x, y = one.float() / 255, other.float() / 255
         l1 = (x - y).abs().flatten(1).mean(1).sum()
         noise = peak_signal_noise_ratio(x, y, data_range=1.0, reduction="none", dim=(1, 2, 3)).clamp(max=100).sum()
-        alike = structural_similarity_index_measure(x, y, kernel_size=window, data_range=1.0, reduction="none")
+        alike = structural_similarity_index_measure(x, y, sigma=deviation, data_range=1.0, reduction="none")
         assert isinstance(alike, Tensor)
         sums += torch.stack([l1, noise, alike.sum()]).double()
     return dict(zip(("l1", "psnr", "ssim"), (sums / len(made)).tolist(), strict=True))
+
+
+def ssim_window(shape: Sequence[int]) -> int:
+    """The side in pixels of the window of ``ssim`` for pictures ``[…, H, W]``."""
+    return min(11, *(side - 1 + side % 2 for side in shape[-2:]))
 
 
 def nearest(pictures: Tensor, among: Tensor) -> Tensor:

@@ -19,11 +19,14 @@ from gan_lab.metrics.extractors import Extractor
 from gan_lab.metrics.frechet import Moments, frechet_distance, frechet_distance_of_few
 from gan_lab.metrics.kernel import kernel_distance
 from gan_lab.metrics.measures import Measures, Side
+from gan_lab.metrics.memorisation import memorised, memorised_by_chance
 from gan_lab.metrics.modes import class_ceiling, mixture_ceiling, mode_coverage
 from gan_lab.metrics.neighbours import precision_recall_density_coverage
 
 log = logging.getLogger(__name__)
 
+_MOST_SEEN = 5000  # training samples that are looked for copies of
+_MOST_COPIES = 2000  # samples that are looked at
 _CHUNK = 64  # samples an extractor takes at a time: few enough for the processor's cache; values do not depend on it
 
 
@@ -36,6 +39,7 @@ class Comparison:
         measures: the metrics and their settings.
         device: where features are computed and compared.
         size: of the sets that will be compared, if it is known.
+        training: what the generator learns from, ``[M, …]``, for ``memorisation``; None if that is unknown.
 
     Raises:
         ConfigError: for a metric that the dataset or the extractor does not allow, or for too few samples.
@@ -48,6 +52,7 @@ class Comparison:
         measures: Measures,
         device: torch.device,
         size: int | None = None,
+        training: Tensor | None = None,
     ) -> None:
         self.dataset = dataset
         self.extractor = extractor
@@ -62,7 +67,10 @@ class Comparison:
         extractor.check(dataset)
         if "modes" in measures.metrics and dataset.modes is None and self._stacked is None:
             raise ConfigError("evaluation.metrics: modes takes a mixture, or images with a label for every channel")
+        if "memorisation" in measures.metrics and training is None:
+            raise ConfigError("evaluation.metrics: memorisation takes a run, whose training samples are known")
         self.measures = measures if size is None else measures.fitted(size)
+        self._training = training
         with torch.random.fork_rng():  # the evaluation must not shift training's random numbers
             extractor.prepare(dataset)
         extractor.to(device).eval().requires_grad_(False)
@@ -119,6 +127,13 @@ class Comparison:
         scores: dict[str, float] = {}
         for name in self.measures.metrics:
             scores |= _METRICS[name](self, real, fake)
+        return scores
+
+    def floor(self, real: Side, others: Side) -> dict[str, float]:
+        """All metrics of other real samples against ``real``; ``memorisation`` is that of ``real``, which is unseen."""
+        scores = self.compare(real, others)
+        if "memorisation" in self.measures.metrics:
+            scores |= self._by_kind(lambda kind: memorised_by_chance(kind(self._seen), kind(real)))
         return scores
 
     def ceiling(self, count: int) -> dict[str, float]:
@@ -182,6 +197,23 @@ class Comparison:
                 distances.append(frechet_distance(*map(Moments.of, few)) if whole else frechet_distance_of_few(*few))
         return self._named({"intra_fd": sum(distances) / len(distances)})
 
+    def _memorisation(self, real: Side, fake: Side) -> dict[str, float]:
+        """The share of samples that are copies, in pixels and in features."""
+        return self._by_kind(lambda kind: memorised(kind(fake)[:_MOST_COPIES], kind(self._seen), kind(real)))
+
+    def _by_kind(self, measure: Callable[[Callable[[Side], Tensor]], float]) -> dict[str, float]:
+        kinds = {self.extractor.name: lambda side: side.features}
+        if self.dataset.train.ndim == 4:
+            kinds |= {"pixels": lambda side: side.samples}
+        return {feature_metric("memorisation", name): measure(kind) for name, kind in kinds.items()}
+
+    @cached_property
+    def _seen(self) -> Side:
+        """Training samples and their features."""
+        assert self._training is not None
+        order = torch.randperm(len(self._training), generator=torch.Generator().manual_seed(0))
+        return self.look(self._training[order[:_MOST_SEEN]])
+
     # ---- what the metrics need of the dataset ----
 
     @cached_property
@@ -241,4 +273,5 @@ _METRICS: dict[str, Callable[[Comparison, Side, Side], dict[str, float]]] = {
     "class_accuracy": Comparison._class_accuracy,
     "intra_fd": Comparison._intra_fd,
     "modes": Comparison._modes,
+    "memorisation": Comparison._memorisation,
 }

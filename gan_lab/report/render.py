@@ -74,7 +74,8 @@ def _write(target: Path, said: Content, drawn: dict[str, dict[str, Figure]], swe
         "without_result": [run for run in sweep.runs if not run.done],
         "budget_titles": list(BUDGET.values()),
         "images": images,
-        "pictures": {section.slug: embedded(section.pictures) for section in said.sections},
+        "pictures": {section.slug: embedded(section.pictures, "final.png") for section in said.sections},
+        "closest": {section.slug: embedded(section.closest, "closest.png") for section in said.sections},
         "mark": MARK,
     }
     _put(target / "report.md", _template("report.md", escape=False).render(values).encode())

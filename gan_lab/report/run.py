@@ -114,6 +114,6 @@ class Run:
     def verdict(self) -> str:
         return self.outcome.verdict if self.done else self.state
 
-    @property
-    def picture(self) -> Path:
-        return self.path / "samples" / "final.png"
+    def picture(self, name: str) -> Path:
+        """A picture, such as ``final.png``; it need not be there."""
+        return self.path / "samples" / name

@@ -5,6 +5,7 @@ import io
 import struct
 import warnings
 import zlib
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -19,20 +20,20 @@ BROKEN = (OSError, SyntaxError, ValueError, EOFError, OverflowError, MemoryError
 """What Pillow raises for a broken picture."""
 
 
-def embedded(pictures: list[tuple[str, Run]]) -> list[dict[str, str]]:
-    """The first pictures as data, or a note for one that cannot be read."""
+def embedded(runs: list[tuple[str, Run]], name: str) -> list[dict[str, str]]:
+    """The first pictures of that name as data, or a note for one that cannot be read."""
     made = []
-    for label, run in pictures[:_MOST]:
+    for label, run in runs[:_MOST]:
         uri, note, kind = "", "", ""
         try:
-            data, small = _smaller(run)
+            data, small = _smaller(run.picture(name))
             uri, kind = f"data:image/png;base64,{base64.b64encode(data).decode()}", "pixels" if small else ""
         except Image.DecompressionBombError:
-            note = _too_large("more than 100,000,000")
+            note = _too_large(name, "more than 100,000,000")
         except _TooLarge as error:
-            note = _too_large(str(error))
+            note = _too_large(name, str(error))
         except BROKEN:
-            note = "samples/final.png cannot be read as a PNG picture."
+            note = f"samples/{name} cannot be read as a PNG picture."
         made.append({"label": label, "uri": uri, "note": note, "kind": kind})
     return made
 
@@ -41,11 +42,11 @@ class _TooLarge(Exception):
     """A picture has more pixels than are read. The text is its size."""
 
 
-def _too_large(size: str) -> str:
-    return f"samples/final.png has {size} pixels: at most {_MOST_PIXELS:,} are shown."
+def _too_large(name: str, size: str) -> str:
+    return f"samples/{name} has {size} pixels: at most {_MOST_PIXELS:,} are shown."
 
 
-def _smaller(run: Run) -> tuple[bytes, bool]:
+def _smaller(file: Path) -> tuple[bytes, bool]:
     """The picture as PNG, at most `_LARGEST` a side, and whether it is so small that its pixels shall be seen.
 
     Only a PNG is taken: some other formats, under whatever name, are given to programs outside.
@@ -53,7 +54,7 @@ def _smaller(run: Run) -> tuple[bytes, bool]:
     options: Any = {"formats": ("PNG",)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        with Image.open(run.picture, **options) as picture:
+        with Image.open(file, **options) as picture:
             width, height = picture.size
             if width * height > _MOST_PIXELS:
                 raise _TooLarge(f"{width:,} × {height:,}")

@@ -64,7 +64,9 @@ class Section:
     """The first groups against each other."""
     ranks: Cells
     pictures: list[tuple[str, Run]]
-    """Labels and runs of one seed that have a picture, in order of rank."""
+    """Labels and runs of one seed that have a picture of samples, in order of rank."""
+    closest: list[tuple[str, Run]]
+    """The same of those that have one of the samples closest to training samples."""
 
 
 @dataclass
@@ -133,7 +135,8 @@ def _section(board: Board, place: int, boards: list[Board]) -> Section:
         map=[(row, [verdict_cell(row, seed) for seed in board.seeds]) for row in board.rows],
         matrix=list(zip(first, matrix_cells(board, first), strict=True)),
         ranks=list(zip(first, rank_cells(board, first), strict=True)),
-        pictures=_pictures(board),
+        pictures=_pictures(board, "final.png"),
+        closest=_pictures(board, "closest.png"),
     )
 
 
@@ -186,12 +189,12 @@ def _range(budget: tuple[float, float, float] | None) -> str:
     return mean if least == most else f"{mean} ({least}–{most})"
 
 
-def _pictures(board: Board) -> list[tuple[str, Run]]:
-    """The runs of the seed for which most groups have a picture."""
+def _pictures(board: Board, name: str) -> list[tuple[str, Run]]:
+    """The runs of the seed for which most groups have a picture of that name."""
     by_seed: dict[int, list[tuple[str, Run]]] = defaultdict(list)
     for row in board.rows:
         for run in row.finished:
-            if os.path.isfile(run.picture):
+            if os.path.isfile(run.picture(name)):
                 by_seed[run.seed].append((row.label, run))
     return by_seed[min(by_seed, key=lambda seed: (-len(by_seed[seed]), seed))] if by_seed else []
 

@@ -34,14 +34,16 @@ _BATCH = "N"  # the name of the dimension of any size
 _Inputs = dict[str, Tensor]
 
 
-def export(folder: RunFolder, out: Path, weights: str = "auto", allowed_targets: Sequence[str] = ()) -> Path:
+def export(
+    folder: RunFolder, out: Path, weights: str = "auto", allowed_targets: Sequence[str] = (), back: bool = False
+) -> Path:
     """Write a run's generator to a new file, once it has drawn the same samples as the run's.
 
     The form follows from the suffix. ``.pt2`` and ``.onnx`` are programs of ``latents``, float32 ``[N, latent_dim]``,
     ``labels``, int64 ``[N]``, and ``source``, float32 ``[N, C', H, W]`` in [−1, 1], if the generator takes them; N is
     free. They give ``samples``, float32: images ``[N, C, H, W]`` in [−1, 1], or points ``[N, D]``. ``.safetensors``
-    holds the weights alone, by their names in the network. Of a run that also translates back, the network is the
-    translator into samples. BatchNorm is in eval mode, and parametrizations, such as spectral norm, are merged into the
+    holds the weights alone, by their names in the network. Of a run that also translates back, the network is one
+    of the two translators. BatchNorm is in eval mode, and parametrizations, such as spectral norm, are merged into the
     weights. Each file also has the texts of `described`.
 
     Args:
@@ -49,17 +51,24 @@ def export(folder: RunFolder, out: Path, weights: str = "auto", allowed_targets:
         out: the file, ``NAME.pt2``, ``NAME.onnx`` or ``NAME.safetensors``.
         weights: as of `gan_lab.runs.checkpoints.load_generator`.
         allowed_targets: as of `gan_lab.runs.checkpoints.load_generator`.
+        back: of a run that also translates back, write the translator of samples into sources.
 
     Raises:
         ConfigError: if the file exists, cannot be written, or does not draw what the run's generator draws.
     """
     check_out(out)
     generator = load_generator(folder, weights, allowed_targets)
-    if translates_back(folder.configuration.read(allowed_targets)):
-        generator = generator.get_submodule("to_sample")
+    config = folder.configuration.read(allowed_targets)
+    if both := translates_back(config):
+        generator = generator.get_submodule("to_source" if back else "to_sample")
+    elif back:
+        raise ConfigError("back=true: the run learned one direction alone; expected false, or a run of cyclegan")
     generator = _plain(generator)
     origin = checkpoint_of(folder, weights)
-    checkpoint, config = load_checkpoint(origin), folder.configuration.read(allowed_targets)
+    checkpoint = load_checkpoint(origin)
+    if both and back:  # what it makes and takes change places
+        shapes = {"sample_shape": checkpoint["source_shape"], "source_shape": checkpoint["sample_shape"]}
+        checkpoint = {**checkpoint, **shapes}
     classes = len(checkpoint.get("class_counts") or []) if takes_labels(generator) else 0
     if takes_labels(generator) and not classes:
         raise ConfigError(f"{origin}: it lacks the number of classes; expected a newer checkpoint")

@@ -48,7 +48,7 @@ def build_evaluator(config: DictConfig, dataset: Dataset, purpose: str = "evalua
         evaluation.metrics = [*evaluation.metrics, *_of_classes(extractor, evaluation.metrics, _has_pairs(real))]
     if isinstance(extractor, Classifier) and real.source_labels is not None:  # is the source's class kept?
         evaluation.metrics = list(dict.fromkeys([*evaluation.metrics, "class_accuracy"]))
-    comparison = build_comparison(evaluation, extractor, real.learned, count, config.trainer.accelerator)
+    comparison = build_comparison(evaluation, extractor, real.learned, count, config.trainer.accelerator, dataset.train)
     labels = real.labels if real.sources is None else real.source_labels
     request = fixed_request(config, purpose, count, labels, real.sources)
     back = _back(config, dataset, purpose) if check_arguments(config, "algorithm").translates_back else None
@@ -110,7 +110,12 @@ def build_extractor(evaluation: DictConfig, allowed: Sequence[str]) -> Extractor
 
 
 def build_comparison(
-    evaluation: DictConfig, extractor: Extractor, dataset: Dataset, size: int, accelerator: str = "auto"
+    evaluation: DictConfig,
+    extractor: Extractor,
+    dataset: Dataset,
+    size: int,
+    accelerator: str = "auto",
+    training: torch.Tensor | None = None,
 ) -> Comparison:
     """What is measured, and by which extractor.
 
@@ -120,10 +125,11 @@ def build_comparison(
         dataset: has the modes and classes.
         size: of the sets that will be compared.
         accelerator: the trainer's; unless it is cpu, a CUDA GPU is used if there is one. Other GPUs lack float64.
+        training: what the generator learns from; None if that is unknown.
 
     Raises:
         ConfigError: if there are too few samples for a metric, or nothing to measure it by.
     """
     measures = Measures(tuple(evaluation.metrics), evaluation.k, evaluation.kid_subsets, evaluation.kid_subset_size)
     device = torch.device("cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu")
-    return Comparison(dataset, extractor, measures, device, size)
+    return Comparison(dataset, extractor, measures, device, size, training)

@@ -19,7 +19,7 @@ from gan_lab.config.arguments import named_by
 from gan_lab.datasets.batch import Request
 from gan_lab.datasets.dataset import to_model_range
 from gan_lab.datasets.folders import File, Folder, naming
-from gan_lab.datasets.image_files import converted, described, read_image
+from gan_lab.datasets.image_files import UnfitImage, converted, described, open_image, pixels_of
 from gan_lab.errors import ConfigError, shown
 from gan_lab.metrics.evaluator import generate
 from gan_lab.models.conditions import takes_source
@@ -62,6 +62,7 @@ class Translator:
     Attributes:
         taken: ``(C, H, W)`` of the pictures to translate.
         made: ``(C, H, W)`` of the translations.
+        side_by_side: whether the run read its sources from pictures of two images.
 
     Raises:
         ConfigError: for a run that translates no pictures, or not back.
@@ -90,6 +91,8 @@ class Translator:
         self.made: tuple[int, ...] = shapes[not back]
         self.network: nn.Module = Reverse(generator) if back else generator
         self.seed = derive(seed, "translate")
+        data = self.config.dataset
+        self.side_by_side = data._target_.endswith(".pairs") and data.path is not None
 
     def translate(self, pictures: Tensor, latents: Tensor) -> Tensor:
         """Translations, uint8 ``[N, *made]``, of pictures, uint8 ``[N, *taken]``, and latents ``[N, latent_dim]``."""
@@ -108,7 +111,10 @@ class Translator:
         """A picture in a file, uint8 ``taken``, converted if need be; errors are those of `naming`."""
         self._check_channels(str(file.folder))
         with naming(file):
-            pixels = read_image(file.path, self.taken[0], (self.taken[2], self.taken[1]))
+            image = open_image(file.path)
+            if self.side_by_side and image.width >= 2 * image.height * self.taken[2] / self.taken[1]:
+                raise UnfitImage("is of two images side by side, as those of the run; expected the source alone")
+            pixels = pixels_of(image, self.taken[0], (self.taken[2], self.taken[1]))
         return torch.from_numpy(np.array(pixels)).permute(2, 0, 1)
 
     def fitted(self, pictures: Tensor) -> Tensor:
@@ -162,7 +168,7 @@ def translate_files(translator: Translator, folder: Folder, out: Path) -> int:
     Raises:
         ConfigError: if a file cannot be used, two have one name but for the suffix, or ``out`` cannot be written.
     """
-    check_out(out)
+    check_out(out, folder.path)
     check_written(translator)
     files = folder.by_name()
     with _complete(out) as place:
@@ -186,12 +192,16 @@ def _translated(translator: Translator, files: Mapping[Path, File]) -> Iterator[
             bar.update(len(chosen))
 
 
-def check_out(out: Path) -> None:
-    """Raise ConfigError for a folder that exists, or cannot be made."""
+def check_out(out: Path, within: Path | None = None) -> None:
+    """Raise ConfigError for a folder that exists, cannot be made, or lies in that of the pictures."""
     if os.path.lexists(out):
         raise ConfigError(f"out={out}: it exists; name another")
     if above := [parent for parent in out.parents if parent.is_file()]:
         raise ConfigError(f"out={out}: {above[0]} is a file, expected a folder")
+    if within is not None and within.resolve() in out.resolve().parents:
+        raise ConfigError(
+            f"out={out}: it lies in in={within}, whose pictures would then be more; expected another place"
+        )
 
 
 def check_written(translator: Translator) -> None:

@@ -35,9 +35,8 @@ from gan_lab.runs.measuring import build_evaluator, judged
 from gan_lab.runs.request import RunRequest
 from gan_lab.runs.resume import Start
 from gan_lab.runs.stop_signals import Stop
-from gan_lab.training.compatibility import (
-    check_pairs,
-)
+from gan_lab.training.compatibility import check_pairs
+from gan_lab.training.copies import build_overfitting
 from gan_lab.training.lightning_parts import build_callbacks, build_profiler, build_trackers
 from gan_lab.training.module import build_module
 from gan_lab.training.pictures import build_pictures
@@ -111,6 +110,7 @@ class Training:
         self.trackers = build_trackers(config, request.folder, self.stopwatch, writes)
         self.curves = Curves(folder, config.log_every, self.stopwatch, start.purge_step, self.trackers)
         self.evaluation = Evaluation(self.evaluator, config.evaluation.every, self.curves, self.stopwatch)
+        compared = self.evaluator.request
         self.selection = build_selection(request, seen, self.evaluation)
         saved = config.checkpoint
         checkpoints = Checkpoints(
@@ -123,7 +123,8 @@ class Training:
             self.curves,
             self.evaluation,
             *([] if self.selection is None else [self.selection]),
-            build_pictures(config, seen, self.module, folder, self.curves, self.stopwatch),
+            *build_overfitting(config, seen, self.module, compared, self.curves, self.stopwatch),
+            build_pictures(config, seen, self.module, compared, folder, self.curves, self.stopwatch),
             checkpoints,
             ProgressBar(f"{request.names['dataset']} {request.names['loss']}", self.curves),
             Signals(stop, checkpoints),

@@ -1,5 +1,6 @@
 """Combinations of parts that are ill-defined or known to fail: errors and warnings before training begins."""
 
+import copy
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -51,18 +52,18 @@ def check_networks(
 
     With packing, D is given packs of samples, and neither network may take labels or sources: a pack has none.
     """
-    for name, network, count in (
-        ("generator", generator, batch_size * packing),
-        ("discriminator", discriminator, batch_size),
+    inputs = torch.zeros(2, *packed_shape(shape, packing))
+    for name, network, count, given in (
+        ("generator", generator, batch_size * packing, torch.zeros(2, latent_dim)),
+        ("discriminator", discriminator, batch_size, inputs),
     ):
-        if count == 1 and _has_batchnorm(network):
+        if count == 1 and _has_batchnorm(network) and not _trains_alone(network, given[:1], source_shape):
             raise ConfigError(f"batch_size=1: expected at least 2, as model.{name} has BatchNorm")
         if packing > 1 and (taken := conditions_taken(network)):
             raise ConfigError(f"model.packing={packing}: expected 1, as model.{name} takes {taken[0]}")
         if "source" in conditions_taken(network) and source_shape is None:
             raise ConfigError(f"model.{name}: it translates images, and {NO_SOURCES}")
     samples = _tried("generator", generator, torch.zeros(2, latent_dim), source_shape).logits
-    inputs = torch.zeros(2, *packed_shape(shape, packing))
     judged = _tried("discriminator", discriminator, inputs, source_shape)
     _check_features(loss, discriminator, inputs, some_conditions(discriminator, 2, source_shape))
     _check_classification(loss, judged)
@@ -78,6 +79,17 @@ def check_networks(
         hint = "; model.discriminator.attention=true adds a second logit, false removes it" if ours else ""
         objective = type(loss.objective).__name__
         raise ConfigError(f"model.discriminator: it gives logits {found}, and {objective} takes {asked}{hint}")
+
+
+def _trains_alone(network: nn.Module, given: Tensor, source_shape: tuple[int, ...] | None) -> bool:
+    """Whether a network with BatchNorm is one for batches of one sample: a translator of maps (Isola et al. 2017)."""
+    if not takes_source(network):
+        return False
+    try:
+        copy.deepcopy(network).train()(given, **some_conditions(network, 1, source_shape))
+    except ValueError:  # BatchNorm's, which sees one number a channel; other faults show when the network is tried
+        return False
+    return True
 
 
 def _tried(name: str, network: nn.Module, inputs: Tensor, source_shape: tuple[int, ...] | None) -> Judgement:

@@ -10,11 +10,12 @@ from omegaconf import DictConfig
 from gan_lab.algorithms.algorithm import Algorithm
 from gan_lab.callbacks import Curves, Pictures, Stopwatch
 from gan_lab.callbacks.views import Interpolations, Reconstructions, Samples, Translations, View
-from gan_lab.datasets.batch import Batch, one_per_sample
+from gan_lab.datasets.batch import Batch, Request, one_per_sample
 from gan_lab.datasets.dataset import Dataset
 from gan_lab.runs.components import classes
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.latents import fixed_request
+from gan_lab.training.copies import closest, looks_for_copies
 
 _PATHS = 8  # rows of the picture of interpolations
 
@@ -23,16 +24,28 @@ def build_pictures(
     config: DictConfig,
     dataset: Dataset,
     module: Algorithm,
+    compared: Request,
     folder: RunFolder | None,
     curves: Curves,
     stopwatch: Stopwatch,
 ) -> Pictures:
     """The callback that draws a run's pictures, translations where the dataset has sources.
 
-    The last three arguments are those of `Pictures`.
+    Args:
+        config: the configuration.
+        dataset: the samples.
+        module: the algorithm.
+        compared: what evaluations ask the generator for.
+        folder: see `Pictures`.
+        curves: see `Pictures`.
+        stopwatch: see `Pictures`.
     """
     view = samples(config, dataset) if dataset.source is None else translations(config, dataset)
     others = latent_views(config, dataset) if module.inference is not None else {}
+    if module.translates_back:
+        others = {**others, "back": translations_back(config, dataset)}
+    if looks_for_copies(config) and dataset.test.ndim == 4:
+        others = {**others, "closest": closest(dataset, compared)}
     return Pictures(folder, view, others, config.pictures.every, curves, stopwatch)
 
 
@@ -50,6 +63,13 @@ def translations(config: DictConfig, dataset: Dataset) -> Translations:
     count = min(config.pictures.samples, len(source.test))
     request = fixed_request(config, "samples", count, source.test_labels, source.test)
     return Translations(request, source.test[:count], dataset.test[:count] if source.paired else None)
+
+
+def translations_back(config: DictConfig, dataset: Dataset) -> Translations:
+    """Translations of the first held-out samples into sources."""
+    count = min(config.pictures.samples, len(dataset.test))
+    request = fixed_request(config, "samples", count, sources=dataset.test)
+    return Translations(request, dataset.test[:count], None, back=True)
 
 
 def latent_views(config: DictConfig, dataset: Dataset) -> Mapping[str, View]:

@@ -208,12 +208,17 @@ def test_a_constraint_holds_in_both_domains():
     )
 
 
-def test_feature_matching_is_of_the_samples_domain():
+def test_feature_matching_is_of_both_domains():
     """A linear discriminator's features are its pictures: the squared distance of their means."""
     game = game_of(terms={"matching": FeatureMatching()})
     found = descents(game, lambda: game.update_generator(batch()))
     made = game.generator.to_sample(None, batch().source)
-    expected = gradients(game, (made.mean(0) - batch().samples.mean(0)).square().sum())
+    back = game.generator.to_source(None, batch().samples)
+    apart = (made.mean(0) - batch().samples.mean(0)).square().sum() + (
+        back.mean(0) - batch().source.mean(0)
+    ).square().sum()
+    expected = gradients(game, apart)
+    assert game.curves.keys() >= {"loss/matching", "loss/matching_source"}
     assert same(of("generator", found), of("generator", expected))
 
 

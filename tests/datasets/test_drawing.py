@@ -16,7 +16,7 @@ from gan_lab.datasets.data_module import InMemoryData
 from gan_lab.datasets.dataset import to_model_range
 from gan_lab.datasets.drawing import PLAIN, Drawing
 from gan_lab.errors import ConfigError
-from gan_lab.metrics.evaluator import RealSets
+from gan_lab.metrics.real_sets import RealSets
 from gan_lab.runs.components import build_dataset
 from gan_lab.runs.measuring import build_evaluator
 from gan_lab.runs.resume import changes_since

@@ -13,7 +13,7 @@ from gan_lab.datasets.data_module import InMemoryData
 from gan_lab.datasets.dataset import to_model_range, to_pixels
 from gan_lab.datasets.drawing import PLAIN, Drawing
 from gan_lab.distributed import collectives
-from gan_lab.metrics.evaluator import RealSets
+from gan_lab.metrics.real_sets import RealSets
 
 NUMBERS = torch.Generator().manual_seed(1)
 PIXELS = torch.randint(0, 256, (60, 3, 4, 6), generator=NUMBERS).to(torch.uint8)

@@ -1,5 +1,7 @@
 """The metric that a report begins with fits the task."""
 
+import shutil
+
 import pytest
 from pages import answers, board, page
 
@@ -39,3 +41,15 @@ def test_a_report_on_pairs_ranks_by_the_distance_to_the_target(run, tmp_path):
     assert "L1 to the target" in answers(text)
     assert board(tmp_path).primary == "l1"
     assert text.count("data:image/png;base64,") == 2
+
+
+def test_pictures_of_copies_are_shown_where_there_are_some(run, tmp_path):
+    for seed in range(3):
+        folder = run(tmp_path / f"a_{seed}", {"seed": seed}, picture=True)
+        run(tmp_path / f"b_{seed}", {"seed": seed, "loss": "hinge"}, picture=True)
+        assert "What they copy" not in page(tmp_path)
+    shutil.copy(folder / "samples" / "final.png", folder / "samples" / "closest.png")
+    text = page(tmp_path)
+    assert text.count("What they copy") == 1
+    assert text.count('alt="Closest samples of') == 1
+    assert text.count('alt="Samples of') == 2

@@ -163,7 +163,7 @@ def test_a_picture_that_is_none(tmp_path, sweep, monkeypatch, data, note):
 def test_a_large_picture_is_shown(tmp_path, run):
     folder = run(tmp_path / "a", {"loss": "lsgan"}, picture=True)
     Image.new("L", (4096, 4096)).save(folder / "samples" / "final.png")
-    (made,) = sample_pictures.embedded([("a", read([tmp_path]).runs[0])])
+    (made,) = sample_pictures.embedded([("a", read([tmp_path]).runs[0])], "final.png")
     assert made["uri"]
     assert not made["note"]
 

@@ -157,6 +157,24 @@ def test_a_translator_takes_the_source_by_name(name, tmp_path):
     assert load_file(files[2]).keys() == network.state_dict().keys()
 
 
+def test_the_translator_back(tmp_path):
+    """Colour pictures to grey sources; a run of one direction has none."""
+    words = [*TRANSLATORS["cyclegan"], "model=cyclegan"]
+    folder = run_of(tmp_path / "run", *words, shape=(3, 8, 8), source=(1, 8, 8))
+    network = checkpoints.load_generator(folder, "generator").to_source
+    file = export(folder, tmp_path / "back.pt2", "generator", back=True)
+    pictures = torch.rand(3, 3, 8, 8) * 2 - 1
+    with torch.no_grad():
+        wanted = network(None, pictures)
+    assert torch.allclose(drawn_by_torch(file, first_latents(folder, 3), pictures), wanted, atol=1e-5)
+    assert json.loads(texts_of(export(folder, tmp_path / "back.safetensors", back=True))["gan_lab"])["inputs"][
+        "source"
+    ]["shape"] == ["N", 3, 8, 8]
+    one_way = run_of(tmp_path / "unet", *TRANSLATORS["unet"], "model=unet", shape=(3, 8, 8), source=(1, 8, 8))
+    with pytest.raises(ConfigError, match="^back=true: the run learned one direction alone"):
+        export(one_way, tmp_path / "x.pt2", back=True)
+
+
 def test_labels_are_a_second_input_and_an_average_has_its_own_statistics(tmp_path, monkeypatch):
     requests = checkpoints.statistics_requests
     monkeypatch.setattr(checkpoints, "statistics_requests", lambda *given: requests(*given)[:2])  # of 100

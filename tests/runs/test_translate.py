@@ -145,10 +145,22 @@ def test_each_picture_has_its_own_latent_in_batches_of_one_size(paired_run, fold
 def test_pictures_in_files_fit_shapes_that_are_not_square(folder):
     """As `Run.translate` fits the same pixels: 4 high and 6 wide."""
     translator = object.__new__(Translator)
-    translator.taken = (3, 4, 6)
+    translator.taken, translator.side_by_side = (3, 4, 6), False
     file = Folder.named("in", str(folder)).by_name()[Path("d")]
     assert torch.equal(translator.read(file), translator.fitted(pixels(folder / "d.png").permute(2, 0, 1)[None])[0])
     assert translator.read(file).shape == (3, 4, 6)
+
+
+def test_of_pictures_of_two_images_the_source_alone_is_taken(tmp_path):
+    """A run on side-by-side pictures: their middle would be half source and half target."""
+    translator = object.__new__(Translator)
+    translator.taken, translator.side_by_side = (1, 4, 4), True
+    for name, width in (("source", 6), ("both", 8)):
+        Image.new("L", (width, 4)).save(tmp_path / f"{name}.png")
+    files = Folder.named("in", str(tmp_path)).by_name()
+    assert translator.read(files[Path("source")]).shape == (1, 4, 4)
+    with pytest.raises(ConfigError, match=r"both\.png is of two images side by side, as those of the run"):
+        translator.read(files[Path("both")])
 
 
 WRONG = {
@@ -158,6 +170,7 @@ WRONG = {
     "in=in/a.png out=new": "in=in/a.png: it is a file, expected a folder of images",
     "in=empty out=new": "in=empty: it holds no images (.png, .jpg, .jpeg, .bmp, .webp, .tif, .tiff)",
     "in=in out=in": "out=in: it exists; name another",
+    "in=in out=in/new": "out=in/new: it lies in in=in, whose pictures would then be more; expected another place",
     "in=in out=in/a.png/new": "out=in/a.png/new: in/a.png is a file, expected a folder",
     "in=twins out=new": "in=twins: twins/a.bmp and twins/a.png differ in their suffixes alone, expected one image of "
     "each name",

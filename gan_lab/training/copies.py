@@ -1,0 +1,54 @@
+"""What shows that a run copies its training samples, where ``evaluation.metrics`` has ``memorisation``."""
+
+import torch
+from omegaconf import DictConfig
+from torch import Tensor
+
+from gan_lab.algorithms.algorithm import Algorithm
+from gan_lab.callbacks import Curves, Overfitting, Stopwatch
+from gan_lab.callbacks.views import Closest
+from gan_lab.datasets.batch import Batch, Request, one_per_sample
+from gan_lab.datasets.dataset import Dataset, to_model_range
+
+_MOST = 1000  # samples of each kind that the discriminator is asked about
+_MOST_COMPARED = 2000  # generated samples, and 5,000 of either kind of real ones, as the metric compares
+
+
+def looks_for_copies(config: DictConfig) -> bool:
+    """Whether copies are looked for."""
+    return "memorisation" in config.evaluation.metrics
+
+
+def closest(dataset: Dataset, request: Request) -> Closest:
+    """The picture of the generated samples that are closest to training samples."""
+    few = request.map(lambda tensor: tensor[:_MOST_COMPARED])
+    return Closest(few, dataset.train[:5000], dataset.test[:5000])
+
+
+def build_overfitting(
+    config: DictConfig, dataset: Dataset, module: Algorithm, request: Request, curves: Curves, stopwatch: Stopwatch
+) -> list[Overfitting]:
+    """The curves of what the discriminator says of samples that it has seen and has not seen; none of CycleGAN's two.
+
+    Args:
+        config: the configuration.
+        dataset: the samples.
+        module: the algorithm.
+        request: what evaluations ask the generator for.
+        curves: see `Overfitting`.
+        stopwatch: see `Overfitting`.
+    """
+    if not looks_for_copies(config) or module.translates_back:
+        return []
+    source = dataset.source
+    training = _some(dataset.train, dataset.train_labels, None if source is None else source.train)
+    held_out = _some(dataset.test, dataset.test_labels, None if source is None else source.test)
+    few, packing = request.map(lambda tensor: tensor[:_MOST]), config.model.packing
+    return [Overfitting(training, held_out, few, packing, config.evaluation.every, curves, stopwatch)]
+
+
+def _some(samples: Tensor, labels: Tensor | None, sources: Tensor | None) -> Batch:
+    """At most `_MOST` of the samples, always the same ones."""
+    chosen = torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))[:_MOST]
+    batch = Batch(samples, one_per_sample(labels), None if sources is None else to_model_range(sources))
+    return batch.map(lambda tensor: tensor[chosen])
