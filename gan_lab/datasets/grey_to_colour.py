@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from gan_lab.datasets.dataset import Dataset, derived
-from gan_lab.datasets.drawing import Drawing
+from gan_lab.datasets.drawing import PLAIN, Drawing
 from gan_lab.datasets.npz import npz
 from gan_lab.datasets.source import Source
-from gan_lab.datasets.torchvision_sets import cifar10
+from gan_lab.datasets.torchvision_sets import cifar10_for
 from gan_lab.errors import ConfigError
 
 _CHUNK = 4096  # images converted at a time, to bound memory
@@ -41,7 +41,10 @@ def grey_to_colour(
         ValueError: for an argument out of range.
     """
     drawing = Drawing(subset, flip, dequantise)
-    colour = cifar10(root, download) if path is None else npz(path, held_out)
+    if path is None:
+        colour = cifar10_for("dataset=grey_to_colour", root, download, None, PLAIN)
+    else:
+        colour = npz(path, held_out)
     if len(colour.sample_shape) != 3 or colour.sample_shape[0] != 3:
         kind = f"points {list(colour.sample_shape)}"
         if len(colour.sample_shape) == 3:

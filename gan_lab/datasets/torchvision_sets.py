@@ -49,8 +49,12 @@ def cifar10(
 
     Arguments and errors are those of `torchvision_set`; the files lie in ``cifar-10-batches-py``.
     """
-    drawing = Drawing(subset, flip, dequantise)
-    return _load("dataset=cifar10", "CIFAR10", "train", root, download, max_samples, None, None, drawing)
+    return cifar10_for("dataset=cifar10", root, download, max_samples, Drawing(subset, flip, dequantise))
+
+
+def cifar10_for(option: str, root: str, download: bool, max_samples: int | None, drawing: Drawing) -> Dataset:
+    """The same for a dataset that is made of it, whose ``option`` errors begin with."""
+    return _load(option, "CIFAR10", "train", root, download, max_samples, None, None, drawing)
 
 
 def torchvision_set(

@@ -57,16 +57,17 @@ def export(
         ConfigError: if the file exists, cannot be written, or does not draw what the run's generator draws.
     """
     check_out(out)
-    generator = load_generator(folder, weights, allowed_targets)
     config = folder.configuration.read(allowed_targets)
-    if both := translates_back(config):
-        generator = generator.get_submodule("to_source" if back else "to_sample")
-    elif back:
+    both = translates_back(config)
+    if back and not both:
         raise ConfigError("back=true: the run learned one direction alone; expected false, or a run of cyclegan")
+    generator = load_generator(folder, weights, allowed_targets)
+    if both:
+        generator = generator.get_submodule("to_source" if back else "to_sample")
     generator = _plain(generator)
     origin = checkpoint_of(folder, weights)
     checkpoint = load_checkpoint(origin)
-    if both and back:  # what it makes and takes change places
+    if back:  # what it makes and takes change places
         shapes = {"sample_shape": checkpoint["source_shape"], "source_shape": checkpoint["sample_shape"]}
         checkpoint = {**checkpoint, **shapes}
     classes = len(checkpoint.get("class_counts") or []) if takes_labels(generator) else 0

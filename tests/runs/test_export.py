@@ -171,7 +171,7 @@ def test_the_translator_back(tmp_path):
         "source"
     ]["shape"] == ["N", 3, 8, 8]
     one_way = run_of(tmp_path / "unet", *TRANSLATORS["unet"], "model=unet", shape=(3, 8, 8), source=(1, 8, 8))
-    with pytest.raises(ConfigError, match="^back=true: the run learned one direction alone"):
+    with pytest.raises(ConfigError, match=r"^back=true: the run learned one direction alone"):
         export(one_way, tmp_path / "x.pt2", back=True)
 
 
