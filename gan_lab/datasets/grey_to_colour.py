@@ -41,10 +41,8 @@ def grey_to_colour(
         ValueError: for an argument out of range.
     """
     drawing = Drawing(subset, flip, dequantise)
-    if path is None:
-        colour = cifar10_for("dataset=grey_to_colour", root, download, None, PLAIN)
-    else:
-        colour = npz(path, held_out)
+    option = "dataset=grey_to_colour"
+    colour = npz(path, held_out) if path is not None else cifar10_for(option, root, download, None, PLAIN)
     if len(colour.sample_shape) != 3 or colour.sample_shape[0] != 3:
         kind = f"points {list(colour.sample_shape)}"
         if len(colour.sample_shape) == 3:
