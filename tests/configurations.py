@@ -1,5 +1,7 @@
 """The YAML files of conf/, and what they compose to."""
 
+import copy
+from functools import cache
 from pathlib import Path
 
 from hydra import compose, initialize_config_module
@@ -14,6 +16,11 @@ def options(group: str) -> list[str]:
 
 
 def composed_of(*overrides: str) -> DictConfig:
-    """train.yaml with overrides, composed as the command does."""
+    """train.yaml with overrides, composed as the command does; a copy, as Hydra takes long."""
+    return copy.deepcopy(_composed(overrides))
+
+
+@cache
+def _composed(overrides: tuple[str, ...]) -> DictConfig:
     with initialize_config_module("gan_lab.conf", version_base="1.3"):
         return compose("train", list(overrides))
