@@ -149,7 +149,7 @@ def test_a_module_that_cannot_take_the_samples():
         (Points(), images, ["fd", "modes"], r"evaluation/extractor=points: the dataset's samples"),
         (Pixels(), ring, ["fd"], r"evaluation/extractor=pixels: .* of shape \[2\], expected images of 1 or 3"),
         (RandomConv(), lambda: images(channels=2), ["fd"], r"of shape \[2, 9, 9\], expected images of 1 or 3 channels"),
-        (Classifier(), images, ["fd"], r"learns from images with labels, which the dataset lacks; .*random_conv"),
+        (Classifier(), images, ["fd"], r"learns from images with labels, which the dataset lacks; .*whitened_conv"),
         (Pixels(), images, ["score"], r"evaluation.metrics: score takes an extractor that classifies, not pixels"),
         (Pixels(), images, ["modes"], r"modes takes a mixture, or images with a label for every channel"),
         (
