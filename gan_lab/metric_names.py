@@ -40,8 +40,8 @@ _FOOLED: dict[str, tuple[str, ...]] = {
     "whitened_conv": ("precision", "recall"),
 }
 """By extractor, the kinds of metrics that planted faults fool: noise, blobs, checkerboards, smears or grey score no
-worse than slightly blurred or shifted pictures, or these no worse than real ones. docs/evaluation.md has the tables that
-decide, scripts/planted_faults.py makes them. ``realistic`` is a signal, on which the verdict rests."""
+worse than slightly blurred or shifted pictures, or these no worse than real ones. docs/evaluation.md has the tables
+that decide, scripts/planted_faults.py makes them. ``realistic`` is a signal, on which the verdict rests."""
 
 
 # in tables: an independent judge agreed with these most, and with precision least (docs/evaluation.md)

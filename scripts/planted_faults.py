@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.nn.functional import conv2d, interpolate, pad
+from torch.nn.functional import adaptive_avg_pool2d, conv2d, interpolate, pad
 
 from gan_lab.datasets import Dataset, digits, npz
 from gan_lab.metric_names import higher_is_better
@@ -32,14 +32,27 @@ from gan_lab.metrics import (
     Pixels,
     RandomConv,
     RealSets,
+    Side,
     WhitenedConv,
+    frechet_distance,
     signals,
 )
+from gan_lab.metrics.frechet import frechet_distance_of_few
 
 EXTRACTORS: dict[str, Callable[[], Extractor]] = {
     made.name: made for made in (WhitenedConv, RandomConv, Pixels, Classifier)
 }
-GROSS = ("noise", "blobs", "soft blobs", "checkerboards", "fine checkerboards", "grey", "smear", "mean picture")
+GROSS = (
+    "noise",
+    "blobs",
+    "soft blobs",
+    "checkerboards",
+    "fine checkerboards",
+    "faint checkerboards",
+    "grey",
+    "smear",
+    "mean picture",
+)
 MILD = ("blur", "shift")
 SHOWN = ("fd", "kid", "precision", "recall", "density", "coverage", "realistic", "diversity", "duplicates")
 
@@ -56,9 +69,11 @@ class Pictures(NamedTuple):
 
 
 def planted(real: Pictures, seed: int = 0) -> dict[str, Tensor]:
-    """The other real pictures, uint8 ``[N, C, H, W]``, and as many with each fault. Gross faults: noise of all colours;
-    4x4 blobs of colour with hard and with soft edges; near-identical checkerboards of coarse and of single pixels; grey
-    and the mean picture with a little noise; the smears of an untrained generator."""
+    """The real pictures, uint8 ``[N, C, H, W]``, and as many with each fault.
+
+    The gross faults: noise of all colours; 4x4 blobs of colour with hard and with soft edges; near-identical
+    checkerboards, coarse, fine and faint; grey and the mean picture with a little noise; smeared colours of real ones.
+    """
     others = real.others
     count, channels, height, width = others.shape
     draw = torch.Generator().manual_seed(seed)
@@ -68,21 +83,22 @@ def planted(real: Pictures, seed: int = 0) -> dict[str, Tensor]:
         return deviation * torch.randn(others.shape, generator=draw)
 
     cells = 255 * torch.rand(count, channels, 4, 4, generator=draw)
-    colours = 50 * torch.randn(count, channels, 2, 2, generator=draw)
-    colour = others.float().mean((0, 2, 3))[:, None, None]
     side = max(2, height // 8)
+    colours = adaptive_avg_pool2d(others.float(), side)
+    middle = others.float().mean()
     found = {
         "real": others,
         "noise": 255 * torch.rand(others.shape, generator=draw),
         "blobs": interpolate(cells, size),
         "soft blobs": interpolate(cells, size, mode="bilinear"),
-        "checkerboards": _checkerboard(side, size) + noise(6),
-        "fine checkerboards": _checkerboard(1, size) + noise(6),
-        "grey": others.float().mean() + noise(4),
-        "smear": colour + interpolate(colours, size, mode="bilinear") + noise(4),
+        "checkerboards": middle + 100 * _checkerboard(side, size) + noise(6),
+        "fine checkerboards": middle + 100 * _checkerboard(1, size) + noise(6),
+        "faint checkerboards": middle + 15 * _checkerboard(side, size) + noise(6),
+        "grey": middle + noise(4),
+        "smear": interpolate(colours, size, mode="bilinear") + noise(4),
         "mean picture": others.float().mean(0) + noise(8),
         "blur": _blurred(others),
-        "shift": _shifted(others, max(1, height // 16)),
+        "shift": _shifted(others, height / 16),
         "JPEG at quality 5": torch.stack([_compressed(picture) for picture in others]),
     }
     if real.of_half is not None:
@@ -96,7 +112,7 @@ def planted(real: Pictures, seed: int = 0) -> dict[str, Tensor]:
 
 def _checkerboard(side: int, size: Sequence[int]) -> Tensor:
     rows, columns = (torch.arange(length) // side for length in size)
-    return 28 + 200.0 * ((rows[:, None] + columns) % 2)
+    return 2.0 * ((rows[:, None] + columns) % 2) - 1
 
 
 def _blurred(pictures: Tensor) -> Tensor:
@@ -107,9 +123,14 @@ def _blurred(pictures: Tensor) -> Tensor:
     return conv2d(pad(pictures.float(), (1, 1, 1, 1), mode="replicate"), kernel, groups=pictures.shape[1])
 
 
-def _shifted(pictures: Tensor, by: int) -> Tensor:
-    """To the right and down; the edge is repeated."""
-    return pad(pictures.float(), (by, 0, by, 0), mode="replicate")[..., : pictures.shape[2], : pictures.shape[3]]
+def _shifted(pictures: Tensor, by: float) -> Tensor:
+    """To the right and down by so many pixels, linearly interpolated; the edge is repeated."""
+    whole, part = int(by), by % 1
+    height, width = pictures.shape[2:]
+    larger = pad(pictures.float(), (whole + 1, 0, whole + 1, 0), mode="replicate")
+    for _ in range(2):  # rows, then columns
+        larger = ((1 - part) * larger[:, :, 1:] + part * larger[:, :, :-1]).transpose(2, 3)
+    return larger[:, :, :height, :width]
 
 
 def _compressed(picture: Tensor) -> Tensor:
@@ -122,15 +143,23 @@ def scores(dataset: Dataset, extractor: Extractor, count: int, seed: int = 0) ->
     """Metrics of each fault against ``count`` held-out pictures, or fewer if there are no more."""
     real = RealSets.of(dataset, count, extractor.learns)
     count = len(real.reference)
-    measures = Measures(("fd", "kid", "prdc"), 5, 1, count)
+    measures = Measures(("kid", "prdc"), 5, 1, count)
     comparison = Comparison(real.learned, extractor, measures, torch.device("cpu"), count)
     reference = comparison.look(real.reference)
     found = {}
     for fault, pictures in planted(Pictures(real.others, _of_half(dataset, count)), seed).items():
         side = comparison.look(pictures)
-        metrics = comparison.compare(reference, side) | signals(reference.features, side.features)
+        metrics = {"fd": _distance(reference, side)} | comparison.compare(reference, side)
+        metrics |= signals(reference.features, side.features)
         found[fault] = {name.removesuffix(f"_{extractor.name}"): value for name, value in metrics.items()}
     return found
+
+
+def _distance(first: Side, second: Side) -> float:
+    """The Fréchet distance, by whichever way is the quicker one."""
+    if len(first.features) < first.features.shape[1]:
+        return frechet_distance_of_few(first.features, second.features)
+    return frechet_distance(first.moments, second.moments)
 
 
 def _of_half(dataset: Dataset, count: int) -> Tensor | None:
