@@ -98,7 +98,7 @@ def planted(real: Pictures, seed: int = 0) -> dict[str, Tensor]:
         "smear": interpolate(colours, size, mode="bilinear") + noise(4),
         "mean picture": others.float().mean(0) + noise(8),
         "blur": _blurred(others),
-        "shift": _shifted(others, height / 16),
+        "shift": _shifted(others, height / (16 if height > 8 else 32)),
         "JPEG at quality 5": torch.stack([_compressed(picture) for picture in others]),
     }
     if real.of_half is not None:

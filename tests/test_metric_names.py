@@ -72,7 +72,7 @@ def test_which_metrics_cannot_be_trusted_depends_on_their_features():
     """The tables of docs/evaluation.md."""
     assert "realistic" not in fooled_kinds("whitened_conv")
     assert fooled_kinds("my_net") == ()
-    names = ["fd_whitened_conv", "precision_whitened_conv", "back_precision_random_conv", "precision_classifier", "l1"]
+    names = ["fd_whitened_conv", "precision_whitened_conv", "back_precision_random_conv", "precision_my_net", "l1"]
     assert untrusted(names) == {
         "whitened_conv": ["precision_whitened_conv"],
         "random_conv": ["back_precision_random_conv"],

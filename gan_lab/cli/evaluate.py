@@ -83,6 +83,8 @@ def _print(evaluation: dict[str, Any]) -> None:
     for name, coverage in unfounded_precision(metrics).items():
         print(f"gan-lab: warning: {shown(unfounded(name, coverage))}", file=sys.stderr)
     for extractor, names in untrusted(metrics).items():
-        print(f"gan-lab: warning: {', '.join(names)}: {not_to_be_trusted(extractor)}", file=sys.stderr)
+        print(
+            f"gan-lab: warning: {', '.join(names)} cannot be trusted: {not_to_be_trusted(extractor)}", file=sys.stderr
+        )
     evaluation = evaluation | {"metrics": {name: metrics[name] for name in in_order(metrics)}}
     print(json.dumps(evaluation, indent=2), flush=True)

@@ -25,7 +25,7 @@ def print_summary(result: dict[str, Any], folder: RunFolder, config: DictConfig)
     console = Console(soft_wrap=True)
     console.print(metrics_table(result))
     for extractor in untrusted(result["metrics"]):
-        console.print(f"(?) not to be trusted: {not_to_be_trusted(extractor)}", highlight=False, markup=False)
+        console.print(f"(?)      not to be trusted: {not_to_be_trusted(extractor)}", highlight=False, markup=False)
     verdict, signs = result["verdict"], result["signals"]
     console.print(
         f"verdict  [bold]{verdict['verdict']}[/bold]: {verdict['rule']} "

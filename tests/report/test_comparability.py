@@ -125,5 +125,5 @@ def test_metrics_that_planted_faults_fool_are_named(tmp_path, run):
     fooled = {"fd_whitened_conv": 2.0, "precision_whitened_conv": 0.9, "coverage_whitened_conv": 0.8}
     run(tmp_path / "a", {"loss": "lsgan"}, fooled)
     text = page(tmp_path)
-    assert "Precision (whitened conv) cannot be trusted: with features by whitened_conv" in text
+    assert "Precision (whitened conv) cannot be trusted: with features by whitened_conv, noise" in text
     assert text.count("cannot be trusted") == 1
