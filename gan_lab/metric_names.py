@@ -36,6 +36,17 @@ _PREFIXES = {
 """Before a metric's name, where it is not of the samples that the generator is asked for."""
 
 
+_FOOLED: dict[str, tuple[str, ...]] = {
+    "classifier": ("precision", "recall", "density"),
+    "pixels": ("kid", "precision", "recall", "density", "realistic"),
+    "random_conv": ("precision", "recall", "density"),
+    "whitened_conv": ("precision", "recall"),
+}
+"""By extractor, the kinds of metrics that planted faults fool: noise, blobs, checkerboards, smears or grey score no
+worse than slightly blurred or shifted pictures, or these no worse than real ones. docs/evaluation.md has the tables
+that decide, scripts/planted_faults.py makes them. ``realistic`` is a signal, on which the verdict rests."""
+
+
 # in tables: an independent judge agreed with these most, and with precision least (docs/evaluation.md)
 _FIRST = ("l1", "fid", "fd", "coverage", "score", "inception_score", "class_kl", "class_accuracy")
 
@@ -75,6 +86,29 @@ def unfounded(name: str, coverage: float) -> str:
     return f"{name} says little: {coverage:.2%} of the real samples' neighbourhoods hold all samples that it counts"
 
 
+def fooled_kinds(extractor: str) -> tuple[str, ...]:
+    """The kinds of metrics and signals that cannot be trusted with an extractor's features, by its name.
+
+    Nothing is known against a user's own extractor.
+    """
+    return _FOOLED.get(extractor, ())
+
+
+def untrusted(names: Iterable[str]) -> dict[str, list[str]]:
+    """The metrics among ``names`` that cannot be trusted, by the extractor of whose features they are."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        kind, extractor = _split(name)
+        if kind in fooled_kinds(extractor):
+            found.setdefault(extractor, []).append(name)
+    return found
+
+
+def not_to_be_trusted(extractor: str) -> str:
+    """What is said beside metrics of an extractor's features that cannot be trusted."""
+    return f"with features by {extractor}, noise, checkerboards or grey pictures can score like real ones"
+
+
 def feature_metric(kind: str, extractor: str) -> str:
     """The name of a metric of an extractor's features, such as ``fd_pixels``; of Inception's, the established name."""
     if extractor == "inception" and kind in ("fd", "score"):
@@ -102,9 +136,9 @@ def title(name: str) -> str:
     kind = _kind(name)
     if kind is None:
         return name
-    prefix, rest = _parts(name)
+    prefix, _ = _parts(name)
     whose = f" {_PREFIXES[prefix]}" if prefix else ""
-    extractor = rest[len(kind) + 1 :]
+    extractor = _split(name)[1]
     said = f"{_KINDS[kind][0].replace(' to the target', '') if whose else _KINDS[kind][0]}{whose}"
     return f"{said} ({extractor.replace('_', ' ')})" if extractor else said
 
@@ -135,8 +169,14 @@ def known(name: str) -> bool:
 
 
 def _kind(name: str) -> str | None:
+    return _split(name)[0]
+
+
+def _split(name: str) -> tuple[str | None, str]:
+    """The kind of a metric, None if it is unknown, and the name of its extractor, if it has one."""
     rest = _parts(name)[1]
-    return next((kind for kind in _KINDS if rest == kind or rest.startswith(f"{kind}_")), None)
+    kind = next((kind for kind in _KINDS if rest == kind or rest.startswith(f"{kind}_")), None)
+    return kind, "" if kind is None else rest[len(kind) + 1 :]
 
 
 def _parts(name: str) -> tuple[str, str]:

@@ -4,7 +4,16 @@ import math
 
 import pytest
 
-from gan_lab.metric_names import bounds, higher_is_better, in_order, known, title, unfounded_precision
+from gan_lab.metric_names import (
+    bounds,
+    fooled_kinds,
+    higher_is_better,
+    in_order,
+    known,
+    title,
+    unfounded_precision,
+    untrusted,
+)
 
 HIGHER = ("precision_pixels", "recall_classifier", "density_pixels", "coverage_x", "score_classifier")
 HIGHER += ("inception_score", "classes", "modes", "high_quality")
@@ -57,3 +66,14 @@ def test_a_precision_on_a_handful_of_real_samples_says_little(precision, coverag
     found = unfounded_precision({"fd_x": 1.0, "precision_x": precision, "coverage_x": coverage})
     assert found == ({"precision_x": coverage} if unfounded else {})
     assert unfounded_precision({"precision_x": precision}) == {}
+
+
+def test_which_metrics_cannot_be_trusted_depends_on_their_features():
+    """The tables of docs/evaluation.md."""
+    assert "realistic" not in fooled_kinds("whitened_conv")
+    assert fooled_kinds("my_net") == ()
+    names = ["fd_whitened_conv", "precision_whitened_conv", "back_precision_random_conv", "precision_my_net", "l1"]
+    assert untrusted(names) == {
+        "whitened_conv": ["precision_whitened_conv"],
+        "random_conv": ["back_precision_random_conv"],
+    }

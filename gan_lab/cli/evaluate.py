@@ -10,7 +10,7 @@ from gan_lab.cli.arguments import folders_and_rest, parse, with_equals
 from gan_lab.config.messages import sentence
 from gan_lab.config.targets import let_in
 from gan_lab.errors import ConfigError, shown
-from gan_lab.metric_names import in_order, unfounded, unfounded_precision
+from gan_lab.metric_names import in_order, not_to_be_trusted, unfounded, unfounded_precision, untrusted
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.terminal import one_sentence
 
@@ -24,7 +24,7 @@ class EvaluateArguments:
     gan-lab-evaluate real=FOLDER fake=FILE.npz       folders of images or .npz files of any tool
 
     evaluation/extractor=... and evaluation.KEY=... mean what they mean to gan-lab; without them a run is measured as
-    it was in training, and files with random_conv.
+    it was in training, and files with whitened_conv.
     """
 
     run: str = field(default="", metadata={"help": "a run's or sweep's folder; plain words are folders as well"})
@@ -82,5 +82,9 @@ def _print(evaluation: dict[str, Any]) -> None:
     metrics = evaluation["metrics"]
     for name, coverage in unfounded_precision(metrics).items():
         print(f"gan-lab: warning: {shown(unfounded(name, coverage))}", file=sys.stderr)
+    for extractor, names in untrusted(metrics).items():
+        print(
+            f"gan-lab: warning: {', '.join(names)} cannot be trusted: {not_to_be_trusted(extractor)}", file=sys.stderr
+        )
     evaluation = evaluation | {"metrics": {name: metrics[name] for name in in_order(metrics)}}
     print(json.dumps(evaluation, indent=2), flush=True)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gan_lab.errors import shown
-from gan_lab.metric_names import in_order, unfounded, unfounded_precision
+from gan_lab.metric_names import in_order, not_to_be_trusted, unfounded, unfounded_precision, untrusted
 from gan_lab.runs.folder import RunFolder
 
 
@@ -24,6 +24,8 @@ def print_summary(result: dict[str, Any], folder: RunFolder, config: DictConfig)
     """
     console = Console(soft_wrap=True)
     console.print(metrics_table(result))
+    for extractor in untrusted(result["metrics"]):
+        console.print(f"(?)      not to be trusted: {not_to_be_trusted(extractor)}", highlight=False, markup=False)
     verdict, signs = result["verdict"], result["signals"]
     console.print(
         f"verdict  [bold]{verdict['verdict']}[/bold]: {verdict['rule']} "
@@ -108,10 +110,17 @@ def metrics_table(result: dict[str, Any]) -> Table:
         headings.append("ceiling")
     for heading in headings:
         table.add_column(heading, justify="left" if heading == "metric" else "right")
+    doubtful = {name for names in untrusted(result["metrics"]).values() for name in names}
     for name in in_order(result["metrics"]):
         value = result["metrics"][name]
         best = result["best"][name]
-        row = [name, f"{value:.4g}", f"{best['value']:.4g}", str(best["iteration"]), f"{result['floor'][name]:.4g}"]
+        row = [
+            f"{name} (?)" if name in doubtful else name,
+            f"{value:.4g}",
+            f"{best['value']:.4g}",
+            str(best["iteration"]),
+            f"{result['floor'][name]:.4g}",
+        ]
         if result["ceiling"]:
             row.append(f"{result['ceiling'][name]:.4g}" if name in result["ceiling"] else "")
         table.add_row(*row)

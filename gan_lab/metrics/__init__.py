@@ -19,6 +19,7 @@ from gan_lab.metrics.modes import class_ceiling, mixture_ceiling, mode_coverage
 from gan_lab.metrics.neighbours import neighbour_radii, precision_recall_density_coverage
 from gan_lab.metrics.real_sets import RealSets
 from gan_lab.metrics.suite import Comparison
+from gan_lab.metrics.whitened import WhitenedConv
 
 __all__ = [
     "Classifier",
@@ -34,6 +35,7 @@ __all__ = [
     "RandomConv",
     "RealSets",
     "Side",
+    "WhitenedConv",
     "as_extractor",
     "class_ceiling",
     "class_histogram",

@@ -48,12 +48,12 @@ class Classifier(Extractor):
         if dataset.train_labels is None or dataset.test_labels is None or len(dataset.sample_shape) != 3:
             raise ConfigError(
                 "evaluation/extractor=classifier: it learns from images with labels, which the dataset lacks; "
-                "evaluation/extractor=random_conv needs none"
+                "evaluation/extractor=whitened_conv needs none"
             )
         if dataset.train_labels.unique().numel() < 2:
             raise ConfigError(
                 "evaluation/extractor=classifier: all training samples are of one class, expected two or more; "
-                "evaluation/extractor=random_conv needs none"
+                "evaluation/extractor=whitened_conv needs none"
             )
         if min(dataset.sample_shape[1:]) < 4:
             raise ConfigError(

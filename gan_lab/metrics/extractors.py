@@ -15,7 +15,7 @@ from gan_lab.datasets.dataset import Dataset
 from gan_lab.errors import ConfigError
 from gan_lab.validation import check_positive, check_seed
 
-_OWN_NAMES = ("pixels", "points", "classifier", "random_conv", "inception")
+_OWN_NAMES = ("pixels", "points", "classifier", "random_conv", "whitened_conv", "inception")
 Features = Tensor | tuple[Tensor, Tensor]
 
 

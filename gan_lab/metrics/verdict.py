@@ -1,7 +1,7 @@
 """The verdict on a finished training, from its curves: healthy, or one of the known ways to fail."""
 
 import statistics
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 Curve = Mapping[int, float]
@@ -35,21 +35,27 @@ class Thresholds:
     coverage: float = 0.1
 
 
-def verdict(curves: Mapping[str, Curve], floor: Mapping[str, float], thresholds: Thresholds) -> dict[str, str]:
+def verdict(
+    curves: Mapping[str, Curve], floor: Mapping[str, float], thresholds: Thresholds, fooled: Collection[str] = ()
+) -> dict[str, str]:
     """The first failure rule that applies, the most serious rules first.
 
     Args:
         curves: by name, as in metrics.csv.
         floor: the metrics of real data, which reaches all modes and classes.
         thresholds: the thresholds of the rules.
+        fooled: kinds of metrics and signals that cannot be trusted. They err by praising: rules on them may fire, but a
+            training is not called healthy because they do not.
 
     Returns:
         ``verdict``: ``diverged``, ``generator_frozen``, ``discriminator_frozen``, ``encoder_frozen``, ``collapsed``,
-        ``discriminator_won``, ``unconverged``, ``far_from_real`` or ``healthy``; ``rule``: the finding behind it, in
-        words.
+        ``discriminator_won``, ``unconverged``, ``far_from_real``, ``healthy`` or ``not judged``; ``rule``: the finding
+        behind it, in words.
     """
     for name, rule in _findings(curves, floor, thresholds):
         return {"verdict": name, "rule": rule}
+    if blind := [kind for kind in ("realistic", "coverage") if kind in fooled]:
+        return {"verdict": "not judged", "rule": f"no rule fired, but {' and '.join(blind)} cannot be trusted here"}
     return {"verdict": "healthy", "rule": "no rule fired"}
 
 

@@ -4,7 +4,7 @@ import math
 from collections import defaultdict
 from typing import Any
 
-from gan_lab.metric_names import title, unfounded_precision
+from gan_lab.metric_names import not_to_be_trusted, title, unfounded_precision, untrusted
 from gan_lab.report.formatting import listed, number
 from gan_lab.report.leaderboard import BUDGET, Board
 from gan_lab.report.run import Run
@@ -142,7 +142,10 @@ def _lost(board: Board) -> list[str]:
 
 
 def _unfounded(board: Board) -> list[str]:
-    sentences = []
+    sentences = [
+        f"{listed([title(name) for name in names])} cannot be trusted: {not_to_be_trusted(extractor)}."
+        for extractor, names in untrusted(board.metrics).items()
+    ]
     for name in [name for name in board.metrics if name.startswith("precision")]:
         parts = []
         for row in board.rows:

@@ -94,7 +94,7 @@ def evaluate_files(real: Path, fake: Path, overrides: list[str], allowed_targets
             f"fake={fake}: its samples are {list(fake_samples.shape[1:])}, and those of real={real} are "
             f"{list(real_samples.shape[1:])}: expected the same"
         )
-    default = "points" if real_samples.ndim == 2 else "random_conv"
+    default = "points" if real_samples.ndim == 2 else "whitened_conv"
     if "evaluation.samples" in {one.key_or_group for one in OverridesParser.create().parse_overrides(overrides)}:
         raise ConfigError("evaluation.samples: as many are compared as the files allow; expected none")
     evaluation = _composed(

@@ -13,6 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from gan_lab.config.hashing import config_hash
+from gan_lab.metric_names import fooled_kinds
 from gan_lab.metrics.verdict import Thresholds, verdict
 from gan_lab.runs.request import RunRequest
 from gan_lab.storage.cache import code_hash
@@ -36,6 +37,7 @@ def result_of(request: RunRequest, training: Training) -> dict[str, Any]:
     if chosen is not None:
         selection["validation"] = {"metrics": chosen.final, "floor": chosen.evaluator.floor}
     thresholds = Thresholds(**request.config.evaluation.verdict)
+    fooled = fooled_kinds(evaluator.fingerprint["extractor"])
     return {
         "schema": 1,
         "config_hash": config_hash(request.config),
@@ -53,7 +55,7 @@ def result_of(request: RunRequest, training: Training) -> dict[str, Any]:
         "floor": evaluator.floor,
         "ceiling": evaluator.ceiling,
         "signals": training.evaluation.signals,
-        "verdict": verdict(request.folder.curves(), evaluator.floor, thresholds),
+        "verdict": verdict(request.folder.curves(), evaluator.floor, thresholds, fooled),
         "fingerprint": evaluator.fingerprint | {"ema": training.module.ema is not None},
         "data": training.dataset.record,
         **selection,

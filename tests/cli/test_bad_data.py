@@ -63,7 +63,7 @@ def check_refused(monkeypatch, folder, capsys, arguments, sentence):
         (
             [*ARCHIVE, "batch_size=8", "evaluation/extractor=classifier"],
             "evaluation/extractor=classifier: it learns from images with labels, which the dataset lacks; "
-            "evaluation/extractor=random_conv needs none",
+            "evaluation/extractor=whitened_conv needs none",
         ),
         (
             [*ARCHIVE, "batch_size=8", "evaluation/extractor=channel_classifier"],

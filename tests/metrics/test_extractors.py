@@ -16,6 +16,7 @@ from gan_lab.metrics import (
     Pixels,
     Points,
     RandomConv,
+    WhitenedConv,
     as_extractor,
     classifier,
     suite,
@@ -92,6 +93,25 @@ def test_random_convolutions_are_the_same_everywhere_for_a_seed(channels):
     assert first.shape == (6, (4 + 8 + 16) * (2 + 4))
 
 
+def test_whitened_features_are_learned_once_and_have_variance_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("GAN_LAB_CACHE", str(tmp_path))
+    learned, learn = [], WhitenedConv._learn
+    monkeypatch.setattr(WhitenedConv, "_learn", lambda *of: (learned.append(1), learn(*of))[1])
+    dataset = images(count=80)
+    first, again = WhitenedConv(4, 7), WhitenedConv(4, 7)
+    for extractor in (first, again):
+        extractor.prepare(dataset)
+    assert len(learned) == 1
+    assert first.fingerprint() == again.fingerprint()
+    features = first(dataset.train)
+    assert torch.allclose(features.mean(0), torch.zeros(7, dtype=torch.float64), atol=1e-9)
+    assert torch.allclose(features.T @ features / 80, torch.eye(7, dtype=torch.float64), atol=1e-9)
+    assert torch.allclose(first(dataset.train[3:5]), features[3:5], rtol=1e-9, atol=1e-9)
+    few = WhitenedConv(4, 7)
+    few.prepare(images(count=12))
+    assert few(dataset.train).shape == (80, 3)  # a quarter of those learned from
+
+
 class TwoNumbers(nn.Module):
     """A user's own, named for its class."""
 
@@ -149,7 +169,8 @@ def test_a_module_that_cannot_take_the_samples():
         (Points(), images, ["fd", "modes"], r"evaluation/extractor=points: the dataset's samples"),
         (Pixels(), ring, ["fd"], r"evaluation/extractor=pixels: .* of shape \[2\], expected images of 1 or 3"),
         (RandomConv(), lambda: images(channels=2), ["fd"], r"of shape \[2, 9, 9\], expected images of 1 or 3 channels"),
-        (Classifier(), images, ["fd"], r"learns from images with labels, which the dataset lacks; .*random_conv"),
+        (WhitenedConv(), lambda: images(channels=2), ["fd"], r"whitened_conv: .* expected images of 1 or 3 channels"),
+        (Classifier(), images, ["fd"], r"learns from images with labels, which the dataset lacks; .*whitened_conv"),
         (Pixels(), images, ["score"], r"evaluation.metrics: score takes an extractor that classifies, not pixels"),
         (Pixels(), images, ["modes"], r"modes takes a mixture, or images with a label for every channel"),
         (

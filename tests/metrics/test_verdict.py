@@ -139,5 +139,20 @@ def test_rules(changes, expected):
     assert found["verdict"] == expected, found
 
 
+@pytest.mark.parametrize(
+    ("changes", "fooled", "expected"),
+    [
+        ({}, ("precision",), "healthy"),
+        ({}, ("precision", "realistic"), "not judged"),
+        ({}, ("coverage",), "not judged"),
+        ({"signal__realistic": {150: 0.0}}, ("realistic",), "unconverged"),  # such a signal errs by praising
+        ({"signal__diversity": {150: 0.1}}, ("realistic",), "collapsed"),
+    ],
+)
+def test_what_praises_falsely_makes_no_training_healthy(changes, fooled, expected):
+    found = verdict(curves(**changes), {"modes": 8.0, "coverage_points": 0.9}, Thresholds(), fooled)
+    assert found["verdict"] == expected, found
+
+
 def test_the_yaml_has_the_thresholds(composed):
     assert Thresholds(**composed().evaluation.verdict) == Thresholds()

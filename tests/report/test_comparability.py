@@ -119,3 +119,11 @@ def test_a_precision_that_rests_on_a_handful_of_real_samples_is_told(tmp_path, r
         metrics = {"fd_pixels": 1.0, "precision_pixels": 0.9, "coverage_pixels": coverage}
         run(tmp_path / str(seed), {"loss": "lsgan", "seed": seed}, metrics)
     assert "Precision (pixels) says little of some runs (1 of lsgan): " in page(tmp_path).replace("&#39;", "'")
+
+
+def test_metrics_that_planted_faults_fool_are_named(tmp_path, run):
+    fooled = {"fd_whitened_conv": 2.0, "precision_whitened_conv": 0.9, "coverage_whitened_conv": 0.8}
+    run(tmp_path / "a", {"loss": "lsgan"}, fooled)
+    text = page(tmp_path)
+    assert "Precision (whitened conv) cannot be trusted: with features by whitened_conv, noise" in text
+    assert text.count("cannot be trusted") == 1

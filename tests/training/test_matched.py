@@ -144,7 +144,7 @@ class Noisy(torch.nn.Linear):
 def test_no_extractor_changes_training(composed, tmp_path):
     """wgan_gp draws its interpolation from the global generator, which an extractor could shift."""
     found = {}
-    for name in ("classifier", "pixels", "random_conv", "noisy"):
+    for name in ("classifier", "pixels", "whitened_conv", "noisy"):
         chosen = "pixels" if name == "noisy" else name
         config = composed(
             *SMALL, "loss=wgan_gp", "iterations=6", "evaluation.every=2", f"evaluation/extractor={chosen}"
@@ -155,5 +155,5 @@ def test_no_extractor_changes_training(composed, tmp_path):
         folder = train_in(tmp_path / name, config)
         assert any(metric.endswith(f"_{name}") for metric in folder.result()["metrics"])
         found[name] = weights_of(folder)
-    for name in ("pixels", "random_conv", "noisy"):
+    for name in ("pixels", "whitened_conv", "noisy"):
         assert all(torch.equal(found["classifier"][key], found[name][key]) for key in found["classifier"]), name
