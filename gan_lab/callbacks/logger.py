@@ -45,6 +45,7 @@ _CHARTS = {  # on TensorBoard's page of custom scalars: charts of what has one s
     "divergences (nats)": "metric/(reverse_kl|class_kl)$",
     "other metrics": f"metric/(?!fid|fd|kid|{_SHARES}|score|inception_score|modes|classes|reverse_kl|class_kl)",
     "signs of collapse": "signal/",
+    "augmentation": "augmentation/",
     "gradient norms": "grad_norm/",
     "weight norms": "weight_norm/",
 }
