@@ -7,7 +7,7 @@ from torch import Tensor
 
 from gan_lab.augmentations.augmentation import Augmentation, Operation
 from gan_lab.augmentations.draws import Draws, each
-from gan_lab.validation import check_number
+from gan_lab.validation import check_between
 
 
 class Flip(Augmentation):
@@ -25,9 +25,7 @@ class Flip(Augmentation):
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
-        check_number("Flip.p", p, at_least=0)
-        if p > 1:
-            raise ValueError(f"Flip.p={p}: expected a number from 0 to 1")
+        check_between("Flip.p", p, 0, 1)
         self.p = p
 
     def operations(self) -> Sequence[Operation]:

@@ -8,7 +8,7 @@ from gan_lab.augmentations.augmentation import Augmentation, Operation
 from gan_lab.augmentations.draws import Draws
 from gan_lab.augmentations.flip import Flip
 from gan_lab.augmentations.moves import shifted
-from gan_lab.validation import check_number
+from gan_lab.validation import check_between
 
 
 class FlipShift(Augmentation):
@@ -28,9 +28,7 @@ class FlipShift(Augmentation):
 
     def __init__(self, shift: float = 0.125) -> None:
         super().__init__()
-        check_number("FlipShift.shift", shift, at_least=0)
-        if shift > 0.5:
-            raise ValueError(f"FlipShift.shift={shift}: expected a number from 0 to 0.5")
+        check_between("FlipShift.shift", shift, 0, 0.5)
         self.shift = shift
         self.flip = Flip()
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_lab.distributed.collectives import mean_of_each, process_count
-from gan_lab.validation import check_choice, check_number, check_positive
+from gan_lab.validation import check_between, check_choice, check_number, check_positive, is_number
 
 _DECAY = 0.99  # of the running means of the logits
 
@@ -60,17 +60,13 @@ class Probability(nn.Module):
         updates: int,
     ) -> None:
         super().__init__()
-        check_number(f"{name}.most", most, above=0)
-        if most > 1:
-            raise ValueError(f"{name}.most={most}: expected a number above 0, and 1 at most")
-        if p is not None:
-            check_number(f"{name}.p", p, at_least=0)
-            if p > most:
-                raise ValueError(f"{name}.p={p}: expected null or a number from 0 to {name}.most={most}")
+        check_between(f"{name}.most", most, 0, 1)
+        if p is not None and not (is_number(p) and 0 <= p <= most):
+            raise ValueError(f"{name}.p={p!r}: expected null or a number from 0 to {name}.most={most}")
         check_choice(f"{name}.schedule", schedule, ("constant", "cosine"))
         if p is None and schedule != "constant":
             raise ValueError(f"{name}.schedule={schedule}: expected constant, or {name}.p=..., with which it ends")
-        check_number(f"{name}.target", target, above=-1, below=1)
+        check_between(f"{name}.target", target, -1, 1)
         check_number(f"{name}.speed", speed, above=0)
         check_positive(f"{name}.every", every)
         self.last, self.schedule, self.updates = p, schedule, updates

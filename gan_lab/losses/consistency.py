@@ -38,6 +38,12 @@ class Consistency(Penalty):
     fake: float = 0.0
     per_sample_gradient: ClassVar[bool] = False
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not callable(self.transform):
+            said = f"Consistency.transform={self.transform!r}"
+            raise ValueError(f"{said}: expected a block such as that of gan_lab.augmentations.FlipShift")
+
     @property
     def transforms(self) -> Any:
         return self.transform

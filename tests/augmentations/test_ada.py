@@ -245,8 +245,8 @@ def test_gradients():
 @pytest.mark.parametrize(
     "settings",
     [{"groups": "blit"}, {"groups": []}, {"groups": ["color"]}, {"groups": ["blit", "blit"]}, {"p": 0.9},
-     {"p": -0.1}, {"most": 1.5}, {"most": 0}, {"schedule": "linear"}, {"schedule": "cosine"}, {"target": 1},
-     {"target": -1}, {"speed": 0}, {"every": 0}],
+     {"p": -0.1}, {"most": 1.5}, {"most": -0.1}, {"schedule": "linear"}, {"schedule": "cosine"}, {"target": 1.1},
+     {"target": -1.1}, {"speed": 0}, {"every": 0}],
 )  # fmt: skip
 def test_refused(settings):
     with pytest.raises(ValueError, match=r"^ADA\.(groups|p|most|schedule|target|speed|every)="):
