@@ -143,7 +143,7 @@ class CycleGAN(GAN):
             for side, real_one, fake in zip(self.sides, real, fakes, strict=True):
                 of_real = None
                 if self.loss.objective.generator_uses_real:
-                    of_real = self.judged(side, view(real_one, Condition(), view.of_loss)[0])
+                    of_real = self.judged(side, view(real_one, Condition(), second=True)[0])
                 loss = loss + self.loss.objective.generator(of_real, self.judged(side, view(fake, Condition())[0]))
             request = self.request(batch)
             networks = {name: one.network for name, one in self.players.items()}

@@ -18,10 +18,9 @@ from gan_lab.augmentations import Augmentation, NoAugmentation
 from gan_lab.datasets.batch import Batch, Condition, Draw, Request
 from gan_lab.losses import GeneratorStep, Judge, Recipe, Term, first_head
 from gan_lab.losses.weighted import Weighted
-from gan_lab.models.conditions import Judgement, takes_labels, takes_source
+from gan_lab.models.conditions import Judgement, takes_source
 from gan_lab.models.latents import Prior
 from gan_lab.models.packing import pack
-from gan_lab.seeds import derive
 
 
 class GAN(Algorithm):
@@ -69,6 +68,7 @@ class GAN(Algorithm):
         self.loss = loss
         self.joint_batch = joint_batch
         self.packing = packing
+        self.judges_pairs = takes_source(discriminator.network)
         self.augmentation: Augmentation = NoAugmentation()
         parts = {**loss.penalties, **loss.terms}
         self.states = nn.ModuleDict({f"{name}_": one.state for name, one in parts.items() if one.state is not None})
@@ -124,7 +124,7 @@ class GAN(Algorithm):
             self.augmentation.keep(fake.detach(), self.asked_labels(request))
             of_real = None
             if self.loss.objective.generator_uses_real:
-                of_real = Judgement.of(discriminator(*view(real, request, view.of_loss))).to(real.dtype)
+                of_real = Judgement.of(discriminator(*view(real, request, second=True))).to(real.dtype)
             of_fake = Judgement.of(discriminator(*view(pack(fake, self.packing), request))).to(real.dtype)
             loss = self.loss.objective.generator(of_real and of_real.logits, of_fake.logits)
             step = self.step(batch, request, fake, self.judge(request, of_real, of_fake, view))
@@ -138,18 +138,19 @@ class GAN(Algorithm):
 
     def view(self, role: str) -> View:
         """How the discriminator sees samples in the next update of a player."""
-        player, pairs = self.players[role], takes_source(self.players["discriminator"].network)
-        seed = derive(self.noise_seed, f"augmentation/{role}/{player.updates}")
-        return View(self.augmentation, self.packing, pairs, seed, self.device)
+        update = f"{role}/{self.players[role].updates}"
+        return View(self.augmentation, self.packing, self.judges_pairs, self.noise_seed, update)
 
     def asked_labels(self, request: Request) -> Tensor | None:
         """The classes that the generator is asked for, ``[B]``; None if it takes no labels."""
-        return request.labels if takes_labels(self.players["generator"].network) else None
+        labels: Tensor | None = self.players["generator"].conditions(request).get("labels")
+        return labels
 
     def observe(self, real: Tensor, fake: Tensor, samples: int) -> None:
         """Tell the augmentation of the logits of a discriminator's update on so many real samples."""
-        logits = first_head(real).detach(), first_head(fake).detach()
-        self.curves |= self.augmentation.observe(*logits, self.loss.objective.undecided, samples)
+        if self.augmentation.adapts:
+            logits = first_head(real).detach(), first_head(fake).detach()
+            self.curves |= self.augmentation.observe(*logits, self.loss.objective.undecided, samples)
 
     def judge_both(self, real: Tensor, fake: Tensor, request: Request, view: View) -> tuple[Judgement, Judgement]:
         """What the discriminator says of real and of fake samples, which share their labels and sources."""

@@ -1,8 +1,8 @@
 """How the discriminator sees samples in one update."""
 
+from functools import cached_property
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from gan_lab.augmentations import Augmentation
@@ -11,7 +11,6 @@ from gan_lab.datasets.batch import Condition
 from gan_lab.losses.judge import Shown
 from gan_lab.models.conditions import Conditions
 from gan_lab.models.packing import pack, unpack
-from gan_lab.seeds import derive
 
 
 class View:
@@ -25,29 +24,37 @@ class View:
         augmentation: what is done to samples.
         packing: samples in a pack; each is augmented by itself.
         pairs: whether the discriminator judges samples beside their sources, which then move along.
-        seed: of this update.
-        device: of the samples.
+        seed: of the run's noise.
+        update: the player, and how many updates it has made.
     """
 
-    def __init__(self, augmentation: Augmentation, packing: int, pairs: bool, seed: int, device: torch.device) -> None:
+    def __init__(self, augmentation: Augmentation, packing: int, pairs: bool, seed: int, update: str) -> None:
         self.augmentation = augmentation
         self.packing = packing
         self.pairs = pairs
         self.seed = seed
-        self.device = device
-        self.draws = self._draws("samples")
-        self.of_loss = self._draws("loss")
+        self.update = update
 
-    def __call__(self, packs: Tensor, asked: Conditions, draws: Draws | None = None) -> tuple[Tensor, Condition]:
+    @cached_property
+    def draws(self) -> Draws:
+        """The random numbers of what every loss shows."""
+        return self._draws("samples")
+
+    @cached_property
+    def of_loss(self) -> Draws:
+        """The random numbers of what depends on the loss."""
+        return self._draws("loss")
+
+    def __call__(self, packs: Tensor, asked: Conditions, second: bool = False) -> tuple[Tensor, Condition]:
         """Packs ``[B, …]`` and what they were asked to be, as the discriminator sees them.
 
         Args:
             packs: of samples.
             asked: their labels and sources.
-            draws: the random numbers; by default the next of what every loss shows.
+            second: whether the random numbers are of the second stream.
         """
         given = {"labels": asked.labels, "source": asked.source}
-        shown, given = self._augmented(packs, given, draws or self.draws)
+        shown, given = self._augmented(packs, given, self.of_loss if second else self.draws)
         return shown, Condition(**given)
 
     def to_penalties(self, packs: Tensor, given: dict[str, Any]) -> Shown:
@@ -68,4 +75,4 @@ class View:
         return pack(self.augmentation(unpack(packs, self.packing), draws), self.packing), given
 
     def _draws(self, stream: str) -> Draws:
-        return Draws(torch.Generator(self.device).manual_seed(derive(self.seed, stream)))
+        return Draws(self.seed, f"augmentation/{self.update}/{stream}")

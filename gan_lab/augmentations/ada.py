@@ -1,6 +1,7 @@
 """Adaptive discriminator augmentation (Karras et al. 2020, arXiv 2006.06676)."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -44,6 +45,8 @@ class ADA(Augmentation):
     Raises:
         ValueError: for settings that cannot be.
     """
+
+    adapts: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -38,6 +38,7 @@ class APA(Augmentation):
 
     changes_samples: ClassVar[bool] = False
     keeps_pairs: ClassVar[bool] = False
+    adapts: ClassVar[bool] = True
 
     kept: Tensor
     classes: Tensor

@@ -25,6 +25,8 @@ class Augmentation(nn.Module):
     """Whether samples look different to the discriminator; if not, the data need not be images."""
     keeps_pairs: ClassVar[bool] = True
     """Whether a sample still belongs to its source afterwards."""
+    adapts: ClassVar[bool] = False
+    """Whether it is told of the logits (`observe`)."""
 
     def __init__(self) -> None:
         super().__init__()  # it takes no arguments, unlike nn.Module

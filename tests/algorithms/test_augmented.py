@@ -189,7 +189,7 @@ def test_each_member_of_a_pack_is_augmented_by_itself():
     game = game_of(Flip(), discriminator=Linear(32), packing=2)
     game.update_discriminator(Batch(real(8)))
     packs = game.discriminator.seen[0]
-    members = Flip()(real(8), View(Flip(), 2, False, game_of(Flip()).view("discriminator").seed, game.device).draws)
+    members = Flip()(real(8), View(Flip(), 2, False, 0, "discriminator/0").draws)
     assert torch.equal(packs, pack(members, 2))
     assert torch.equal(unpack(packs, 2), members)
     assert len({torch.equal(one, other) for one, other in zip(members, real(8), strict=True)}) == 2
@@ -259,6 +259,7 @@ def test_both_domains_are_augmented_and_r_t_is_of_both():
         **settings(made),
     ).double()  # fmt: skip
     game.augmentation = Raised()
+    game.augmentation.adapts = True
     heard = []
     game.augmentation.observe = lambda *told: heard.append(told) or {}
     batch = Batch(real(), None, real(seed=1))

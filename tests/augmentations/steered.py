@@ -44,7 +44,7 @@ def images(count: int = 3, channels: int = 3, height: int = 4, width: int = 5, s
 
 
 def seeded(seed: int = 0) -> Draws:
-    return Draws(torch.Generator().manual_seed(seed))
+    return Draws(seed)
 
 
 def changed(before: Tensor, after: Tensor) -> Sequence[bool]:

@@ -132,11 +132,11 @@ def shown_in(part: slice) -> dict[str, torch.Tensor]:
     """What a process with this part of a batch of 8 makes of it, and its state afterwards."""
     samples, fake = torch.rand(2, 8, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
     ada, apa = ADA(["blit", "geometry", "colour", "filter", "noise", "cutout"], p=0.7), APA((3, 8, 8), 8)
-    shown = ada(samples[part], Draws(torch.Generator().manual_seed(1)))
+    shown = ada(samples[part], Draws(1))
     apa.keep(fake[part], torch.arange(8)[part] % 3)
     apa.probability.p.fill_(0.5)
-    replaced = apa.as_real(samples[part], None, Draws(torch.Generator().manual_seed(2)))
-    of_class = apa.as_real(samples[part], torch.arange(8)[part] % 4, Draws(torch.Generator().manual_seed(2)))
+    replaced = apa.as_real(samples[part], None, Draws(2))
+    of_class = apa.as_real(samples[part], torch.arange(8)[part] % 4, Draws(2))
     lecam = LeCam(start=0)
     logits = torch.linspace(-1, 2, 8)[part], torch.linspace(-3, 2, 8)[part]
     penalty = lecam(Judge(None, real=logits[0], fake=logits[1]), samples[part], fake[part])
