@@ -37,6 +37,12 @@ def check_number(
     raise ValueError(f"{name}={value!r}: expected {allowed}")
 
 
+def check_between(name: str, value: object, low: float, high: float) -> None:
+    """Raise unless ``value`` is a number from ``low`` to ``high``."""
+    if not is_number(value) or not low <= value <= high:
+        raise ValueError(f"{name}={value!r}: expected a number from {low} to {high}")
+
+
 def check_null_or_whole(name: str, value: object, least: int, most: int) -> None:
     """Raise unless ``value`` is None or a whole number from ``least`` to ``most``."""
     if value is not None and not (is_whole(value) and least <= value <= most):

@@ -345,6 +345,7 @@ LISTS = [
     ("docs/losses.md", "loss"),
     ("docs/losses.md", "penalty"),
     ("docs/losses.md", "constraint"),
+    ("docs/augmentation.md", "augmentation"),
     ("docs/data.md", "dataset"),
     ("docs/networks.md", "model"),
     ("docs/evaluation.md", "evaluation/extractor"),

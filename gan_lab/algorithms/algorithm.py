@@ -41,6 +41,8 @@ class Algorithm(pl.LightningModule):
     """Whether its generator also translates samples into sources; it learns that without pairs."""
     needs_pairs: ClassVar[bool] = False
     """Whether each sample must be what its source should become."""
+    augments: ClassVar[bool] = False
+    """Whether it has an attribute ``augmentation``, which it applies to what the discriminator sees."""
 
     automatic_optimization = False
     on_train_batch_start = SKIPPED_HOOK

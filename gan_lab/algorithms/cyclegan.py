@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from gan_lab.algorithms.gan import GAN
 from gan_lab.algorithms.history import History
-from gan_lab.datasets.batch import Batch
+from gan_lab.algorithms.view import View
+from gan_lab.datasets.batch import Batch, Condition
 from gan_lab.errors import ConfigError
 from gan_lab.losses import GeneratorStep, Judge, Term, first_head
 from gan_lab.models.conditions import Judgement
@@ -114,12 +115,16 @@ class CycleGAN(GAN):
                 self.histories[side.name].shown(fake, self.noise)  # type: ignore[operator]  # a History
                 for side, fake in zip(self.sides, self.translations(batch), strict=True)
             ]
-        total = batch.samples.new_zeros(())
+        total, view = batch.samples.new_zeros(()), self.view("discriminator")
+        seen: list[tuple[Tensor, Tensor]] = []
         for side, real, fake in zip(self.sides, self.real(batch), fakes, strict=True):
-            of_real, of_fake = self.judged_both(side, real, fake)
+            of_real, of_fake = self.judged_both(side, real, fake, view)
             loss = self.loss.objective.discriminator(of_real, of_fake)
-            judge, updates = Judge(side.judge, real=of_real, fake=of_fake), discriminator.updates
-            total = total + self.with_added(loss, self.loss.penalties, updates, judge, real, fake, suffix=side.suffix)
+            judge = Judge(side.judge, real=of_real, fake=of_fake, augmented=view.to_penalties)
+            total = total + self.with_added(
+                loss, self.loss.penalties, discriminator.updates, judge, real, fake, suffix=side.suffix
+            )
+            seen.append((of_real, of_fake))
             for name, logits in (("real", first_head(of_real)), ("fake", first_head(of_fake))):
                 self.curves[f"logits/{name}{side.suffix}"] = logits.detach().mean() if side.suffix else logits.detach()
         total = total / 2
@@ -127,22 +132,27 @@ class CycleGAN(GAN):
         if self.loss.constraint is not None:
             self.loss.constraint.project(discriminator.network)
         self.curves["loss/discriminator"] = total.detach()
+        of_real, of_fake = (torch.cat(logits) for logits in zip(*seen, strict=True))
+        self.observe(of_real, of_fake, len(batch))
 
     def update_generator(self, batch: Batch) -> None:
         """Descend the sum of L_G in both domains, and Σ weight · term."""
         generator, discriminator = self.players["generator"], self.players["discriminator"]
         with discriminator.frozen():
             real, fakes = self.real(batch), list(self.translations(batch))
-            loss, request = batch.samples.new_zeros(()), self.request(batch)
+            loss, view, request = batch.samples.new_zeros(()), self.view("generator"), self.request(batch)
             networks = {name: one.network for name, one in self.players.items()}
             in_each = {name: term for name, term in self.loss.terms.items() if term.looks_at_features}
             for side, real_one, fake in zip(self.sides, real, fakes, strict=True):
-                of_real = self.judged(side, real_one) if self.loss.objective.generator_uses_real else None
-                loss = loss + self.loss.objective.generator(of_real, self.judged(side, fake))
-                step = GeneratorStep(Batch(real_one), request, fake, Judge(side.judge), networks)
+                of_real = None
+                if self.loss.objective.generator_uses_real:
+                    of_real = self.judged(side, view(real_one, Condition(), second=True)[0])
+                loss = loss + self.loss.objective.generator(of_real, self.judged(side, view(fake, Condition())[0]))
+                judge = Judge(side.judge, augmented=view.to_penalties, augmented_alike=view.alike)
+                step = GeneratorStep(Batch(real_one), request, fake, judge, networks)
                 loss = self.with_added(loss, in_each, generator.updates, step, suffix=side.suffix)
             of_both = {name: term for name, term in self.loss.terms.items() if name not in in_each}
-            judge = Judge(self.sides[0].judge)
+            judge = Judge(self.sides[0].judge, augmented=view.to_penalties, augmented_alike=view.alike)
             step = GeneratorStep(batch, request, fakes[0], judge, networks, self.compared(real, fakes))
             loss = self.with_added(loss, of_both, generator.updates, step)
             generator.descend(loss, self.curves)
@@ -168,8 +178,9 @@ class CycleGAN(GAN):
         judged = Judgement.of(self.players["discriminator"].apply(side.judge, pictures))
         return judged.to(pictures.dtype).logits
 
-    def judged_both(self, side: Side, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    def judged_both(self, side: Side, real: Tensor, fake: Tensor, view: View) -> tuple[Tensor, Tensor]:
         """The logits of real and of shown pictures of a domain."""
+        (real, _), (fake, _) = view(real, Condition()), view(fake, Condition())
         if self.joint_batch:
             of_real, of_fake = self.judged(side, torch.cat([real, fake])).chunk(2)
             return of_real, of_fake

@@ -9,14 +9,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan_lab.algorithms.algorithm import Algorithm
 from gan_lab.algorithms.player import Curves, Player
+from gan_lab.algorithms.view import View
+from gan_lab.augmentations import Augmentation, NoAugmentation
 from gan_lab.datasets.batch import Batch, Condition, Draw, Request
 from gan_lab.losses import GeneratorStep, Judge, Recipe, Term, first_head
 from gan_lab.losses.weighted import Weighted
-from gan_lab.models.conditions import Judgement
+from gan_lab.models.conditions import Judgement, takes_source
 from gan_lab.models.latents import Prior
 from gan_lab.models.packing import pack
 
@@ -40,7 +42,12 @@ class GAN(Algorithm):
         statistics: see `Algorithm`.
         compile_mode: see `Algorithm`.
         others: further players, which a subclass moves.
+
+    Attributes:
+        augmentation: what is done to everything that the discriminator sees; nothing until it is set.
     """
+
+    augments = True
 
     def __init__(
         self,
@@ -61,6 +68,10 @@ class GAN(Algorithm):
         self.loss = loss
         self.joint_batch = joint_batch
         self.packing = packing
+        self.judges_pairs = takes_source(discriminator.network)
+        self.augmentation: Augmentation = NoAugmentation()
+        parts = {**loss.penalties, **loss.terms}
+        self.states = nn.ModuleDict({f"{name}_": one.state for name, one in parts.items() if one.state is not None})
         self.curves: Curves = {}
 
     @property
@@ -86,12 +97,13 @@ class GAN(Algorithm):
         The networks may run in half precision; losses are computed in the precision of the data.
         """
         generator, discriminator = self.players["generator"], self.players["discriminator"]
-        real, request = pack(batch.samples, self.packing), self.request(batch)
+        request, view = self.request(batch), self.view("discriminator")
+        real = pack(self.augmentation.as_real(batch.samples, self.asked_labels(request), view.draws), self.packing)
         with torch.no_grad():
             fake = pack(generator(request.latents, request).to(real.dtype), self.packing)
-        of_real, of_fake = self.judge_both(real, fake, request)
+        of_real, of_fake = self.judge_both(real, fake, request, view)
         loss = self.loss.objective.discriminator(of_real.logits, of_fake.logits)
-        judge = self.judge(request, of_real, of_fake)
+        judge = self.judge(request, of_real, of_fake, view)
         loss = self.with_added(loss, self.loss.penalties, discriminator.updates, judge, real, fake)
         discriminator.descend(loss, self.curves)
         if self.loss.constraint is not None:
@@ -101,19 +113,21 @@ class GAN(Algorithm):
             "logits/real": first_head(of_real.logits).detach(),
             "logits/fake": first_head(of_fake.logits).detach(),
         }
+        self.observe(of_real.logits, of_fake.logits, len(batch))
 
     def update_generator(self, batch: Batch) -> None:
         """Descend L_G = objective + Σ weight · term on fresh latents; the reals are for relativistic objectives."""
         generator, discriminator = self.players["generator"], self.players["discriminator"]
-        real, request = pack(batch.samples, self.packing), self.request(batch)
+        real, request, view = pack(batch.samples, self.packing), self.request(batch), self.view("generator")
         with discriminator.frozen():
             fake = generator(request.latents, request).to(real.dtype)
+            self.augmentation.keep(fake.detach(), self.asked_labels(request))
             of_real = None
             if self.loss.objective.generator_uses_real:
-                of_real = Judgement.of(discriminator(real, request)).to(real.dtype)
-            of_fake = Judgement.of(discriminator(pack(fake, self.packing), request)).to(real.dtype)
+                of_real = Judgement.of(discriminator(*view(real, request, second=True))).to(real.dtype)
+            of_fake = Judgement.of(discriminator(*view(pack(fake, self.packing), request))).to(real.dtype)
             loss = self.loss.objective.generator(of_real and of_real.logits, of_fake.logits)
-            step = self.step(batch, request, fake, self.judge(request, of_real, of_fake))
+            step = self.step(batch, request, fake, self.judge(request, of_real, of_fake, view))
             loss = self.with_added(loss, self.generator_terms, generator.updates, step)
             generator.descend(loss, self.curves)
         self.curves["loss/generator"] = loss.detach()
@@ -122,16 +136,33 @@ class GAN(Algorithm):
         """What the generator is asked for beside a batch: fresh latents, with the batch's labels and sources."""
         return Request(self.draw_latents(len(batch)), batch.labels, batch.source)
 
-    def judge_both(self, real: Tensor, fake: Tensor, request: Request) -> tuple[Judgement, Judgement]:
-        """What the discriminator says of real and of fake samples, which share their labels and sources."""
-        discriminator = self.players["discriminator"]
-        if self.joint_batch:
-            twice = Condition(request.labels, request.source).twice()
-            return Judgement.of(discriminator(torch.cat([real, fake]), twice)).to(real.dtype).halves()
-        of_real, of_fake = (Judgement.of(discriminator(samples, request)).to(real.dtype) for samples in (real, fake))
-        return of_real, of_fake
+    def view(self, role: str) -> View:
+        """How the discriminator sees samples in the next update of a player."""
+        update = f"{role}/{self.players[role].updates}"
+        return View(self.augmentation, self.packing, self.judges_pairs, self.noise_seed, update)
 
-    def judge(self, request: Request, of_real: Judgement | None, of_fake: Judgement) -> Judge:
+    def asked_labels(self, request: Request) -> Tensor | None:
+        """The classes that the generator is asked for, ``[B]``; None if it takes no labels."""
+        labels: Tensor | None = self.players["generator"].conditions(request).get("labels")
+        return labels
+
+    def observe(self, real: Tensor, fake: Tensor, samples: int) -> None:
+        """Tell the augmentation of the logits of a discriminator's update on so many real samples."""
+        if self.augmentation.adapts:
+            logits = first_head(real).detach(), first_head(fake).detach()
+            self.curves |= self.augmentation.observe(*logits, self.loss.objective.undecided, samples)
+
+    def judge_both(self, real: Tensor, fake: Tensor, request: Request, view: View) -> tuple[Judgement, Judgement]:
+        """What the discriminator says of real and of fake samples, which share their labels and sources."""
+        discriminator, asked = self.players["discriminator"], Condition(request.labels, request.source)
+        (real, of_real), (fake, of_fake) = view(real, asked), view(fake, asked)
+        if self.joint_batch:
+            both = discriminator(torch.cat([real, fake]), of_real.followed_by(of_fake))
+            return Judgement.of(both).to(real.dtype).halves()
+        judged = Judgement.of(discriminator(real, of_real)), Judgement.of(discriminator(fake, of_fake))
+        return judged[0].to(real.dtype), judged[1].to(real.dtype)
+
+    def judge(self, request: Request, of_real: Judgement | None, of_fake: Judgement, view: View) -> Judge:
         """The discriminator as penalties and terms see it; they differentiate twice, so it is never compiled."""
         discriminator = self.players["discriminator"]
         real_logits, real_classes = of_real or (None, None)
@@ -142,6 +173,8 @@ class GAN(Algorithm):
             classes=request.labels,
             real_classes=real_classes,
             fake_classes=of_fake.classes,
+            augmented=view.to_penalties,
+            augmented_alike=view.alike,
             **discriminator.conditions(request),
         )
 

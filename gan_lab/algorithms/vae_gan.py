@@ -71,7 +71,8 @@ class VAEGAN(GAN):
             latents = draw_posterior(mean, log_variance, self.draw_latents(len(batch)))
             request = Request(latents, batch.labels, batch.source)
             made = generator(latents, request).to(batch.samples.dtype)
-            judge = Judge(discriminator.network, **discriminator.conditions(request))
+            alike = self.view("encoder").alike
+            judge = Judge(discriminator.network, augmented_alike=alike, **discriminator.conditions(request))
             pairs = {"reconstruction": lambda: [(made, batch.samples)], "posterior": lambda: [(mean, log_variance)]}
             step = replace(super().step(batch, request, made, judge), compares=pairs)
             loss = self.with_added(made.new_zeros(()), self.terms_of("posterior"), encoder.updates, step)

@@ -47,6 +47,7 @@ _CHARTS = {  # on TensorBoard's page of custom scalars: charts of what has one s
     "logits of training and held-out samples": "overfitting/(?!share)",
     "overfitting of the discriminator": "overfitting/share",
     "signs of collapse": "signal/",
+    "augmentation": "augmentation/",
     "gradient norms": "grad_norm/",
     "weight norms": "weight_norm/",
 }

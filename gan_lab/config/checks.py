@@ -16,7 +16,7 @@ import gan_lab.config.resolvers  # noqa: F401  # conf/ uses them
 from gan_lab.config.leaves import leaves, named_targets
 from gan_lab.config.lightning_parts import check_installed, check_lightning_parts
 from gan_lab.config.messages import A_BLOCK
-from gan_lab.config.schema import TrainConfig
+from gan_lab.config.schema import NO_AUGMENTATION, TrainConfig
 from gan_lab.config.targets import check_allowed, check_names
 from gan_lab.config.trainer import check_trainer
 from gan_lab.errors import ConfigError, closest
@@ -27,6 +27,7 @@ _BLOCKS = (
     "model.generator",
     "model.discriminator",
     "loss.objective",
+    "augmentation",
     "optimizer.generator",
     "optimizer.discriminator",
     "dataset",
@@ -253,6 +254,7 @@ def _check_graph(config: DictConfig) -> None:
         "on_divergence": (config.on_divergence, ("stop",)),
         "trainer.precision": (config.trainer.precision, ("32-true", "64-true", "bf16-mixed")),
         "trainer.detect_anomaly": (config.trainer.get("detect_anomaly", False), (False,)),
+        "augmentation._target_": (config.augmentation._target_, tuple(NO_AUGMENTATION.values())),
     }
     for kind in ("penalties", "terms"):
         for name, part in config.loss[kind].items():

@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from gan_lab.config.schema import ALGORITHM
+from gan_lab.config.schema import ALGORITHM, NO_AUGMENTATION
 
 # keys that came after runs had been hashed, and the value that means the same as no such key: hashes stay as they were
 _LATER: dict[tuple[str, ...], Any] = {
@@ -18,6 +18,7 @@ _LATER: dict[tuple[str, ...], Any] = {
     ("dataset", "dequantise"): False,
     ("model", "packing"): 1,
     ("algorithm",): ALGORITHM,
+    ("augmentation",): NO_AUGMENTATION,
     ("model", "encoder"): None,
     ("optimizer", "encoder"): None,
     ("clip_grad", "encoder"): None,

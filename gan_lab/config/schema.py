@@ -21,6 +21,8 @@ def _one_of(*choices: str, **default: Any) -> Any:
 
 ALGORITHM = {"_target_": "gan_lab.algorithms.gan.GAN", "_partial_": True}
 """The block of conf/algorithm/gan.yaml."""
+NO_AUGMENTATION = {"_target_": "gan_lab.augmentations.NoAugmentation"}
+"""The block of conf/augmentation/none.yaml."""
 
 
 @dataclass
@@ -139,6 +141,9 @@ class TrainConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     algorithm: Any = field(default_factory=lambda: dict(ALGORITHM))  # configurations of earlier versions lack it
     loss: LossConfig = field(default_factory=LossConfig)
+    augmentation: Any = field(
+        default_factory=lambda: dict(NO_AUGMENTATION)
+    )  # configurations of earlier versions lack it
     dataset: Any = MISSING
     trainer: Any = MISSING
     optimizer: NetworksConfig = field(default_factory=NetworksConfig)

@@ -24,16 +24,19 @@ from hydra.core.plugins import Plugins
 
 from gan_lab.errors import ConfigError
 
-_OURS = ("gan_lab.datasets", "gan_lab.losses", "gan_lab.metrics", "gan_lab.models")
+_OURS = ("gan_lab.augmentations", "gan_lab.datasets", "gan_lab.losses", "gan_lab.metrics", "gan_lab.models")
 _TRAINERS = ("pytorch_lightning.Trainer", "pytorch_lightning.trainer.trainer.Trainer")
 _PARTS = (*_OURS, "torch.nn", "torch.optim", *_TRAINERS)
 LIGHTNINGS = {"logger": "pytorch_lightning.loggers", "callbacks": "pytorch_lightning.callbacks"}
 """Packages of Lightning's by the group whose blocks, and no others, may name their classes."""
+_OWN_PACKAGES = {"algorithm": ("gan_lab.algorithms",), "augmentation": ("gan_lab.augmentations",)}
+"""By the group, the packages whose classes alone its block may name."""
 _BASES = {
     r"logger\.\w+": "pytorch_lightning.loggers.Logger",
     r"callbacks\.\w+": "pytorch_lightning.Callback",
     r"trainer": "pytorch_lightning.Trainer",
     r"algorithm": "gan_lab.algorithms.algorithm.Algorithm",
+    r"augmentation": "gan_lab.augmentations.Augmentation",
     r"model\.\w+|evaluation\.extractor": "torch.nn.Module",
     r"optimizer\.\w+": "torch.optim.Optimizer",
     r"loss": "gan_lab.losses.Recipe",
@@ -84,7 +87,7 @@ def _parts(where: str) -> tuple[str, ...]:
     group, _, name = where.removesuffix("._target_").partition(".")
     if group in LIGHTNINGS and "." not in name:
         return (LIGHTNINGS[group],)
-    return ("gan_lab.algorithms",) if group == "algorithm" else _PARTS
+    return _OWN_PACKAGES.get(group, _PARTS)
 
 
 def check_kind(key: str, made: Any) -> None:
@@ -165,7 +168,7 @@ def _within(name: str, prefixes: Sequence[str]) -> bool:
 
 
 def _refusal(where: str, name: str, package: str, allowed: Sequence[str], found: str = ":") -> str:
-    ours = "expected one of gan_lab's losses, models, datasets or metrics, of torch.nn or torch.optim"
+    ours = "expected one of gan_lab's augmentations, losses, models, datasets or metrics, of torch.nn or torch.optim"
     if _parts(where) != _PARTS:
         ours = f"expected one of {_parts(where)[0]}"
     wider = f"; if you trust it, allowed_targets=[{','.join([*allowed, package])}] lets it in"

@@ -45,9 +45,10 @@ class Condition(_Parts):
     labels: Tensor | None = None
     source: Tensor | None = None
 
-    def twice(self) -> "Condition":
-        """Of real and generated samples one after the other, which share their conditions."""
-        return self.map(lambda tensor: torch.cat([tensor, tensor]))
+    def followed_by(self, other: "Condition") -> "Condition":
+        """Of real and generated samples one after the other."""
+        parts = zip(vars(self).values(), vars(other).values(), strict=True)
+        return Condition(*(None if one is None else torch.cat([one, two]) for one, two in parts))
 
 
 @dataclass(frozen=True, eq=False)

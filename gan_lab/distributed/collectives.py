@@ -56,6 +56,15 @@ def own_part(values: Tensor) -> Tensor:
     return values if process_count() == 1 else values.tensor_split(process_count())[dist.get_rank()]
 
 
+def joined(part: Tensor) -> Tensor:
+    """The parts ``[B, …]`` of all processes one after the other, in the order of the ranks; no gradients flow."""
+    if process_count() == 1:
+        return part
+    parts = [torch.empty_like(part) for _ in range(process_count())]
+    dist.all_gather(parts, part.contiguous())
+    return torch.cat(parts)
+
+
 def all_parts(own: T) -> list[T]:
     """The objects of all processes, in the order of the ranks."""
     if process_count() == 1:

@@ -2,6 +2,7 @@
 
 from gan_lab.losses.classification import Classification, ClassificationTerm
 from gan_lab.losses.comparisons import BCE, KL, L1, MSE, Comparison, Cycle, Identity
+from gan_lab.losses.consistency import Consistency, LeCam
 from gan_lab.losses.constraints import Constraint, SpectralNorm, WeightClip
 from gan_lab.losses.features import FeatureMatching, FeatureReconstruction
 from gan_lab.losses.judge import Judge
@@ -38,6 +39,7 @@ __all__ = [
     "Classification",
     "ClassificationTerm",
     "Comparison",
+    "Consistency",
     "Constraint",
     "Cycle",
     "FeatureMatching",
@@ -47,6 +49,7 @@ __all__ = [
     "Hinge",
     "Identity",
     "Judge",
+    "LeCam",
     "LeastSquares",
     "LipschitzPenalty",
     "Minimax",

@@ -10,12 +10,22 @@ from torch import Tensor, nn
 from gan_lab.losses.objectives import first_head
 from gan_lab.models.conditions import Judgement
 
+Shown = tuple[Tensor, dict[str, Any]]
+"""Samples ``[B, …]`` as the discriminator sees them, and what it is given beside them, by name."""
+
 _LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+
+def as_they_are(samples: Tensor, given: dict[str, Any]) -> Shown:
+    """Samples without augmentation."""
+    return samples, given
 
 
 @dataclass(frozen=True, eq=False)
 class Judge:
     """Maps samples ``[B, …]`` to logits ``[B]`` of the discriminator's first head, with labels and sources bound.
+
+    Samples are augmented on the way, so that a gradient is taken at a sample as it is, through the augmentation.
 
     Of a discriminator that gives a map of logits it is the mean over a sample's map. Their sum would scale R1 by the
     square of their number.
@@ -32,6 +42,8 @@ class Judge:
         real_classes: its class logits of the real samples, ``[B, classes]``, or None if it does not classify.
         fake_classes: the same for the generated samples.
         source: the source images that the discriminator is given, ``[B, …]``, or None.
+        augmented: augments samples, and sources with them, by new random numbers in every call.
+        augmented_alike: the same by the same random numbers in every call: features are compared with others.
     """
 
     discriminator: Callable[..., Any]
@@ -42,9 +54,11 @@ class Judge:
     real_classes: Tensor | None = None
     fake_classes: Tensor | None = None
     source: Tensor | None = None
+    augmented: Callable[[Tensor, dict[str, Any]], Shown] = as_they_are
+    augmented_alike: Callable[[Tensor, dict[str, Any]], Shown] = as_they_are
 
     @property
-    def given(self) -> dict[str, Tensor]:
+    def given(self) -> dict[str, Any]:
         """What the discriminator is given beside samples, by name."""
         given = {"labels": self.labels, "source": self.source}
         return {name: value for name, value in given.items() if value is not None}
@@ -59,8 +73,9 @@ class Judge:
             ValueError: if it has neither.
         """
         network: Any = self.discriminator
+        samples, given = self.augmented_alike(samples, self.given)
         if inspect.ismethod(getattr(network, "features", None)):
-            return network.features(samples, **self.given).flatten(1)
+            return network.features(samples, **given).flatten(1)
         seen: list[Tensor] = []
         hooks = [
             layer.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0]))
@@ -68,7 +83,7 @@ class Judge:
             if isinstance(layer, _LAYERS)
         ]
         try:
-            network(samples, **self.given)
+            network(samples, **given)
         finally:
             for hook in hooks:
                 hook.remove()
@@ -77,6 +92,11 @@ class Judge:
         return seen[-1].flatten(1)
 
     def __call__(self, samples: Tensor) -> Tensor:
-        judged = self.discriminator(samples, **self.given)
-        logits = first_head(Judgement.of(judged).logits)
-        return logits if len(logits) == len(samples) else logits.view(len(samples), -1).mean(1)
+        shown, given = self.augmented(samples, self.given)
+        judged = self.discriminator(shown, **given)
+        return of_each(first_head(Judgement.of(judged).logits), len(samples))
+
+
+def of_each(logits: Tensor, count: int) -> Tensor:
+    """One logit for each of so many samples, ``[count]``: the mean of those of a sample's map."""
+    return logits if len(logits) == count else logits.view(count, -1).mean(1)

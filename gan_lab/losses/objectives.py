@@ -5,6 +5,7 @@ shape ``[B]``), E is the mean over the batch. No objective takes a sigmoid and t
 with softplus(t) = log(1 + e^t), finite at any magnitude.
 """
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
@@ -23,6 +24,14 @@ class Objective(ABC):
 
     heads: ClassVar[int] = 1
     """Logits the discriminator gives a sample: with more than one, logits are ``[B, heads]``."""
+
+    @property
+    def undecided(self) -> float | None:
+        """The logit that is best for L_D where real and generated samples are equally likely.
+
+        None where none is, as adding a number to all logits changes neither loss.
+        """
+        return 0.0
 
     @abstractmethod
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -73,6 +82,11 @@ class NonSaturating(Objective):
 
     def __post_init__(self) -> None:
         check_number(f"{type(self).__name__}.label_smoothing", self.label_smoothing, at_least=0, below=1)
+
+    @property
+    def undecided(self) -> float:
+        # the root of L_D's slope, (1 − s)(σ − 1) + sσ + σ
+        return math.log((1 - self.label_smoothing) / (1 + self.label_smoothing))
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         check_logits(real=real, fake=fake)
@@ -128,6 +142,10 @@ class LeastSquares(Objective):
             check_number(f"LeastSquares.{name}", getattr(self, name))
         check_number("LeastSquares.scale", self.scale, above=0)
 
+    @property
+    def undecided(self) -> float:
+        return (self.a + self.b) / 2
+
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         check_logits(real=real, fake=fake)
         return self.scale * ((real - self.b).square().mean() + (fake - self.a).square().mean())
@@ -169,6 +187,7 @@ class Wasserstein(Objective):
     """
 
     generator_uses_real: ClassVar[bool] = False
+    undecided: ClassVar[None] = None
 
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
         check_logits(real=real, fake=fake)

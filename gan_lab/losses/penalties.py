@@ -6,7 +6,7 @@ dimensions of a sample: norms per pixel, per channel or over the whole batch are
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -23,6 +23,11 @@ class Penalty(Weighted):
     per_sample_gradient: ClassVar[bool] = True
     """Whether it takes the gradient of each sample's own logit. BatchNorm in the discriminator leaves that undefined,
     half precision overflows in it, and ``protocol=tuned`` searches its weight."""
+
+    @property
+    def transforms(self) -> Any | None:
+        """The augmentation (`gan_lab.augmentations.Augmentation`) that it applies to samples itself, or None."""
+        return None
 
     @abstractmethod
     def __call__(self, judge: Judge, real: Tensor, fake: Tensor) -> Tensor:

@@ -51,6 +51,8 @@ class Relativistic(Objective):
     pairing: str = "paired"
     scale: float = 1.0
 
+    undecided: ClassVar[None] = None
+
     def __post_init__(self) -> None:
         check_number("Relativistic.scale", self.scale, above=0)
         check_choice("Relativistic.criterion", self.criterion, _CRITERIA)
@@ -99,6 +101,7 @@ class RelativisticAttention(Objective):
     attention_weight: float = 1.0
 
     heads: ClassVar[int] = 2
+    undecided: ClassVar[None] = None
     _average: ClassVar[Relativistic] = Relativistic("logistic", "average")
 
     def __post_init__(self) -> None:

@@ -24,3 +24,10 @@ def pack(samples: Tensor, packing: int) -> Tensor:
     if packing == 1:
         return samples
     return samples.unflatten(0, (-1, packing)).flatten(1, 2)
+
+
+def unpack(packs: Tensor, packing: int) -> Tensor:
+    """Packs ``[B, m·C, …]`` → their samples ``[m·B, C, …]``; `pack` puts them together again."""
+    if packing == 1:
+        return packs
+    return packs.unflatten(1, (packing, -1)).flatten(0, 1)

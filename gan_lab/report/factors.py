@@ -13,7 +13,13 @@ from gan_lab.report.run import GROUPS, UNKNOWN, Run
 from gan_lab.report.values import ABSENT, written
 from gan_lab.runs.reader import as_number
 
-_OTHER_GROUPS = ("optimizer", "constraint", "penalty", "evaluation/extractor")  # their options name many keys at once
+_OTHER_GROUPS = (
+    "optimizer",
+    "constraint",
+    "penalty",
+    "augmentation",
+    "evaluation/extractor",
+)  # their options name many keys at once
 _NAMELESS = ("loss", "model")  # their options need no key beside them: `wgan_gp`, not `loss wgan_gp`
 _COMPLETE = 2  # further axes up to which a name tells all of them
 _LONGEST = 60  # letters of a name

@@ -122,6 +122,7 @@ def try_parts(config: DictConfig) -> None:
     for key, node in whole.items():
         _fitted(node, key, found)
     build(config, "loss")
+    build(config, "augmentation", sample_shape=(1, 8, 8), batch_size=1, updates=1)
     for player, block in config.optimizer.items():
         if block is None:
             continue

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from omegaconf import DictConfig
@@ -165,7 +166,7 @@ def check_terms(loss: Recipe, algorithm: type[Algorithm], packing: int = 1) -> N
             )
 
 
-def _check_features(loss: Recipe, discriminator: nn.Module, inputs: Tensor, given: dict[str, Tensor]) -> None:
+def _check_features(loss: Recipe, discriminator: nn.Module, inputs: Tensor, given: dict[str, Any]) -> None:
     """Raise ConfigError if a term looks at features that the discriminator has none of."""
     looking = [name for name, term in loss.terms.items() if term.looks_at_features]
     if looking:

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from gan_lab.algorithms.algorithm import Algorithm
 from gan_lab.algorithms.joint_batch import judges_each_alone
 from gan_lab.algorithms.player import Player
+from gan_lab.augmentations import Augmentation
 from gan_lab.config.arguments import named_by
 from gan_lab.config.messages import blame
 from gan_lab.distributed.batchnorm import over_all_processes
@@ -19,6 +20,7 @@ from gan_lab.models.packing import packed_shape
 from gan_lab.runs.components import build, build_network, check_arguments, keeps_average
 from gan_lab.runs.latents import latent_prior, statistics_requests
 from gan_lab.seeds import derive
+from gan_lab.training.augmented import check_augmentation
 from gan_lab.training.compatibility import check_combination, check_labels, check_networks, check_players, check_terms
 from gan_lab.training.schedules import Decay, Schedule
 
@@ -43,9 +45,11 @@ def build_module(
     """
     pl.seed_everything(config.seed, verbose=False)
     kind: type[Algorithm] = check_arguments(config, "algorithm")
+    augmentation = build_augmentation(config, sample_shape)
     networks = {role: build_network(config, role, sample_shape, class_counts, source_shape) for role in kind.roles}
     loss = build(config, "loss")
     _check(config, kind, loss, networks, sample_shape, source_shape)
+    check_augmentation(config, kind, loss, augmentation, sample_shape, source_shape)
     if processes > 1:
         networks = {role: over_all_processes(network) for role, network in networks.items()}
     if loss.constraint is not None:
@@ -73,6 +77,20 @@ def build_module(
             statistics=statistics_requests(config, class_counts),
             compile_mode=config.compile,
         )
+    if kind.augments:
+        made.augmentation = augmentation
+    return made
+
+
+def build_augmentation(config: DictConfig, sample_shape: tuple[int, ...]) -> Augmentation:
+    """What is done to samples before the discriminator sees them."""
+    made: Augmentation = build(
+        config,
+        "augmentation",
+        sample_shape=sample_shape,
+        batch_size=config.batch_size * config.model.packing,
+        updates=config.iterations * config.n_critic,
+    )
     return made
 
 

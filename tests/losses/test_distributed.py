@@ -1,12 +1,9 @@
 """What two processes compute of a shared batch equals one process on the whole batch, gradients included."""
 
-from datetime import timedelta
-
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 from torch import nn
+from two_processes import half, in_two_processes
 
 from gan_lab.datasets import Batch
 from gan_lab.distributed import collectives
@@ -31,32 +28,10 @@ OBJECTIVES = [
 PENALTIES = [GradientPenalty(), LipschitzPenalty(target=0.1), DRAGAN(), R1(), R2(), ZeroCentered()]
 
 
-def in_two_processes(folder, work):
-    """What a function of the rank returns in each of two processes that have met; they part afterwards."""
-    arguments = (str(folder / "rendezvous"), str(folder), work)
-    mp.start_processes(_work, args=arguments, nprocs=2, start_method="fork")
-    return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
-
-
-def _work(rank, rendezvous, folder, work):
-    dist.init_process_group(
-        "gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=2, timeout=timedelta(seconds=60)
-    )
-    collectives.connect()
-    torch.save(work(rank), f"{folder}/{rank}.pt")
-    collectives.disconnect()
-    assert collectives.process_count() == 1
-    assert not dist.is_initialized()
-
-
 def batch(heads: int) -> tuple[torch.Tensor, torch.Tensor]:
     shape = (2, 8) if heads == 1 else (2, 8, heads)
     logits = torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     return logits[0].clone().requires_grad_(), logits[1].clone().requires_grad_()
-
-
-def half(rank: int) -> slice:
-    return slice(4 * rank, 4 * rank + 4)
 
 
 def objective_gradients(part: slice) -> list[torch.Tensor]:
@@ -131,6 +106,7 @@ def collected(rank: int, count: int) -> dict[str, object]:
         "mean of dims": collectives.global_mean(mine, [0, 2]),
         "own part": torch.equal(collectives.own_part(VALUES), mine),
         "all parts": torch.cat(collectives.all_parts(mine)),
+        "joined": collectives.joined(mine),
         "averages": [first, second],
         "mean of each": collectives.mean_of_each(mine[0]),
         "the first's": collectives.as_the_first(rank + 5),
@@ -146,6 +122,7 @@ def test_collectives(tmp_path, count):
         torch.testing.assert_close(found["mean of dims"], VALUES.mean([0, 2], keepdim=True))
         assert found["own part"]
         assert torch.equal(found["all parts"], VALUES)
+        assert torch.equal(found["joined"], VALUES)
         torch.testing.assert_close(found["averages"], [of_firsts, of_firsts[0]])
         torch.testing.assert_close(found["mean of each"], of_firsts)
         assert found["the first's"] == 5

@@ -272,3 +272,27 @@ def test_pairs_need_as_many_real_as_fake_samples_and_averages_do_not():
 def test_parameters_name_themselves(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [NonSaturating(), NonSaturating(label_smoothing=0.2), Minimax(), LeastSquares(), LeastSquares(a=-1, b=2), Hinge()],
+)
+def test_the_undecided_logit_is_the_best_where_real_and_fake_are_alike(objective):
+    """L_D of a logit that is given to both has its smallest value there; the hinge's is as small in [−1, 1]."""
+    logits = torch.linspace(-3, 3, 601, dtype=torch.float64)
+    losses = torch.stack([objective.discriminator(logit[None], logit[None]) for logit in logits])
+    best = logits[losses < losses.min() + 1e-12]
+    middle = (best.min() + best.max()) / 2
+    assert objective.undecided == pytest.approx(middle.item(), abs=0.011)
+
+
+@pytest.mark.parametrize(
+    "objective", [Wasserstein(), Relativistic(), Relativistic(pairing="average"), RelativisticAttention()]
+)
+def test_objectives_without_one_do_not_see_a_number_added_to_all_logits(objective):
+    assert objective.undecided is None
+    real, fake = torch.randn(2, 6, objective.heads, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    if objective.heads == 1:
+        real, fake = real[:, 0], fake[:, 0]
+    assert torch.allclose(objective.discriminator(real + 3, fake + 3), objective.discriminator(real, fake))

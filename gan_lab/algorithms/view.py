@@ -1,0 +1,78 @@
+"""How the discriminator sees samples in one update."""
+
+from functools import cached_property
+from typing import Any
+
+from torch import Tensor
+
+from gan_lab.augmentations import Augmentation
+from gan_lab.augmentations.draws import Draws
+from gan_lab.datasets.batch import Condition
+from gan_lab.losses.judge import Shown
+from gan_lab.models.conditions import Conditions
+from gan_lab.models.packing import pack, unpack
+
+
+class View:
+    """Samples as they are augmented in one update of a player, by random numbers of this update's own.
+
+    The numbers follow from the seed, the player and how many updates it has made, so that a resumed run draws them
+    again without having saved anything. There are two streams: one of what every loss shows the discriminator, and one
+    of what depends on the loss, so that runs which differ in their loss alone see equally augmented samples.
+
+    Args:
+        augmentation: what is done to samples.
+        packing: samples in a pack; each is augmented by itself.
+        pairs: whether the discriminator judges samples beside their sources, which then move along.
+        seed: of the run's noise.
+        update: the player, and how many updates it has made.
+    """
+
+    def __init__(self, augmentation: Augmentation, packing: int, pairs: bool, seed: int, update: str) -> None:
+        self.augmentation = augmentation
+        self.packing = packing
+        self.pairs = pairs
+        self.seed = seed
+        self.update = update
+
+    @cached_property
+    def draws(self) -> Draws:
+        """The random numbers of what every loss shows."""
+        return self._draws("samples")
+
+    @cached_property
+    def of_loss(self) -> Draws:
+        """The random numbers of what depends on the loss."""
+        return self._draws("loss")
+
+    def __call__(self, packs: Tensor, asked: Conditions, second: bool = False) -> tuple[Tensor, Condition]:
+        """Packs ``[B, …]`` and what they were asked to be, as the discriminator sees them.
+
+        Args:
+            packs: of samples.
+            asked: their labels and sources.
+            second: whether the random numbers are of the second stream.
+        """
+        given = {"labels": asked.labels, "source": asked.source}
+        shown, given = self._augmented(packs, given, self.of_loss if second else self.draws)
+        return shown, Condition(**given)
+
+    def to_penalties(self, packs: Tensor, given: dict[str, Any]) -> Shown:
+        """The same for penalties and terms, in the second stream: new random numbers in every call."""
+        return self._augmented(packs, given, self.of_loss)
+
+    def alike(self, packs: Tensor, given: dict[str, Any]) -> Shown:
+        """The same with the same random numbers in every call, so that what is compared is transformed alike."""
+        return self._augmented(packs, given, self._draws("alike"))
+
+    def _augmented(self, packs: Tensor, given: dict[str, Any], draws: Draws) -> Shown:
+        if not self.augmentation.changes_samples:
+            return packs, given
+        source = given.get("source")
+        if self.pairs and source is not None:
+            samples, source = self.augmentation.pairs(packs, source, draws)
+            return samples, given | {"source": source}
+        return pack(self.augmentation(unpack(packs, self.packing), draws), self.packing), given
+
+    def _draws(self, stream: str) -> Draws:
+        return Draws(self.seed, f"augmentation/{self.update}/{stream}")

@@ -1,0 +1,72 @@
+"""Whether what is done to samples fits the data, the algorithm and the losses."""
+
+from omegaconf import DictConfig
+
+from gan_lab.algorithms.algorithm import Algorithm
+from gan_lab.augmentations import Augmentation, NoAugmentation
+from gan_lab.config.messages import blame
+from gan_lab.errors import ConfigError
+from gan_lab.losses import Recipe
+
+
+def check_augmentation(
+    config: DictConfig,
+    algorithm: type[Algorithm],
+    loss: Recipe,
+    augmentation: Augmentation,
+    sample_shape: tuple[int, ...],
+    source_shape: tuple[int, ...] | None,
+) -> None:
+    """Raise ConfigError unless the augmentation, and what penalties do to samples, fit the rest of the run."""
+    name = type(augmentation).__name__
+    if isinstance(augmentation, NoAugmentation):
+        pass
+    elif not algorithm.augments:
+        raise ConfigError(f"augmentation: expected none, as {algorithm.__name__} shows samples as they are, not {name}")
+    elif algorithm.needs_pairs or algorithm.translates_back:
+        _check_translation(algorithm, augmentation, sample_shape, source_shape)
+    if augmentation.changes_samples:
+        _check_images("augmentation", augmentation, sample_shape)
+    for part, penalty in loss.penalties.items():
+        where = f"loss.penalties.{part}"
+        if penalty.transforms is not None:
+            if algorithm.needs_pairs:
+                raise ConfigError(f"{where}: expected none with {algorithm.__name__}, as it would move samples alone")
+            if not isinstance(penalty.transforms, Augmentation):
+                what = type(penalty.transforms).__name__
+                raise ConfigError(f"{where}.transform: it is a {what}: expected a gan_lab.augmentations.Augmentation")
+            _check_images(f"{where}.transform", penalty.transforms, sample_shape)
+            if algorithm.translates_back and source_shape is not None:
+                _check_images(f"{where}.transform", penalty.transforms, source_shape)
+        if penalty.state is not None and algorithm.translates_back:
+            raise ConfigError(
+                f"{where}: expected none with {algorithm.__name__}, whose two domains would share its state"
+            )
+
+
+def _check_translation(
+    algorithm: type[Algorithm],
+    augmentation: Augmentation,
+    sample_shape: tuple[int, ...],
+    source_shape: tuple[int, ...] | None,
+) -> None:
+    """Samples and their sources move together, so they have to be of one size; in two domains both are transformed."""
+    name = type(augmentation).__name__
+    if not augmentation.keeps_pairs:
+        raise ConfigError(f"augmentation: expected another than {name}, or none, with {algorithm.__name__}")
+    if source_shape is None or not augmentation.changes_samples:
+        return
+    if algorithm.needs_pairs and sample_shape[1:] != source_shape[1:]:
+        sizes = f"{list(sample_shape[1:])} and {list(source_shape[1:])}"
+        raise ConfigError(f"augmentation: {name} moves samples with their sources: expected one size, not {sizes}")
+    if algorithm.translates_back:
+        _check_images("augmentation", augmentation, source_shape)
+
+
+def _check_images(key: str, transform: Augmentation, shape: tuple[int, ...]) -> None:
+    """Raise ConfigError for samples that are no images, or none that can be transformed so."""
+    if len(shape) != 3:
+        what = f"points of {shape[0]} numbers" if len(shape) == 1 else f"of shape {list(shape)}"
+        raise ConfigError(f"{key}: {type(transform).__name__} transforms images, and the dataset's samples are {what}")
+    with blame(key):
+        transform.check(shape)
