@@ -133,7 +133,7 @@ class Algorithm(pl.LightningModule):
             curves = self.iteration(draw.map(self._on_device))
         for name, player in self.players.items():
             player.updates = done[name] + self.turns[name]  # a replayed CUDA graph counts nothing
-            player.scheduler.step()
+            player.advance()
         count_iteration(self.trainer)
         return curves
 

@@ -37,7 +37,8 @@ class BigGANGenerator(nn.Module):
     """Latent → linear layer → residual blocks that double the side → BatchNorm, ReLU, convolution, tanh.
 
     The latent is split in equal parts, one for the linear layer and one for each block. BatchNorm in a block has gains
-    and offsets that are linear maps of its part and the label's embedding. All layers but embeddings have spectral norm.
+    and offsets that are linear maps of its part and the label's embedding. All layers but embeddings have spectral
+    norm.
 
     Args:
         latent_dim: size of the latent: 20 for each part in the paper.
@@ -76,7 +77,7 @@ class BigGANGenerator(nn.Module):
             check_positive(f"{name}.classes", classes)
         colours, height, width = sample_shape
         base = (widths[0], height >> blocks, width >> blocks)
-        after = attention_after(f"{name}", attention, [(base[1] << i, base[2] << i) for i in range(1, blocks + 1)])
+        after = attention_after(name, attention, [(base[1] << i, base[2] << i) for i in range(1, blocks + 1)])
         super().__init__()
         self.uses_labels = classes is not None
         self.part = latent_dim // (blocks + 1) if hierarchical else latent_dim
@@ -96,7 +97,7 @@ class BigGANGenerator(nn.Module):
         """Makes a block's BatchNorm: told the class, the block's part of the latent, both, or nothing."""
         told = (shared or 0) * self.uses_labels + self.part * hierarchical
         if told:
-            make = partial(nn.Linear, told, bias=self.shared is None)
+            make: Callable[[int], nn.Module] = partial(nn.Linear, told, bias=self.shared is None)
         elif classes is not None:
             make = partial(nn.Embedding, classes)
         else:
@@ -143,8 +144,8 @@ def _check_parts(name: str, latent_dim: int, parts: int, shared: int | None, hie
         raise ValueError(f"{name}.shared=None: expected a whole number, or {name}.hierarchical=false with it")
     if hierarchical and latent_dim % parts:
         raise ValueError(
-            f"{name} splits the latent in {parts} equal parts: expected latent_dim to be a multiple of {parts}, such as "
-            f"{20 * parts}, not {latent_dim}; or hierarchical=false"
+            f"{name} cannot split a latent of size {latent_dim} in {parts} equal parts: expected a latent_dim such as "
+            f"{20 * parts}, or {name}.hierarchical=false"
         )
 
 

@@ -1,7 +1,7 @@
 """R3GAN's networks (Huang et al. 2024, The GAN is dead; long live the GAN!, arXiv 2501.05441, configuration E).
 
-Residual blocks of grouped convolutions without normalisation, which begin as the identity. Sides double from a map whose
-longer side has 4 to 7 pixels, with a stage of blocks at each size.
+Residual blocks of grouped convolutions without normalisation, which begin as the identity. Sides double from a map
+whose longer side has 4 to 7 pixels, with a stage of blocks at each size.
 """
 
 from collections.abc import Sequence
@@ -68,7 +68,7 @@ class _Basis(nn.Module):
 
 
 class _Projected(nn.Module):
-    """Features ``[B, width]`` and labels → logits ``[B]``: the inner product of a linear map and the class's embedding."""
+    """Features ``[B, width]`` and labels → logits ``[B]``: products of a linear map and the class's embedding."""
 
     def __init__(self, width: int, classes: int) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ def _stages(
     if len(widths) != times + 1:
         sides = "x".join(map(str, sample_shape[1:]))
         raise ValueError(
-            f"{name}.widths={list(widths)}: expected {times + 1} of them, as images of {sides} pixels have as many stages"
+            f"{name}.widths={list(widths)}: expected {times + 1} of them, one for each stage of images of {sides} pixels"
         )
     groups = [max(1, width // 8) for width in widths] if groups is None else groups
     check_widths(f"{name}.groups", groups)

@@ -1,4 +1,4 @@
-"""Residual networks that are another network for each size of images: how wide, how deep, and where attention stands."""
+"""Residual networks that differ by the size of images: how wide, how deep, and where attention stands."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
