@@ -90,7 +90,7 @@ def _stages(
     if len(widths) != times + 1:
         sides = "x".join(map(str, sample_shape[1:]))
         raise ValueError(
-            f"{name}.widths={list(widths)}: expected {times + 1} of them, one for each stage of images of {sides} pixels"
+            f"{name}.widths={list(widths)}: expected {times + 1} of them, a stage each, for images of {sides} pixels"
         )
     groups = [max(1, width // 8) for width in widths] if groups is None else groups
     check_widths(f"{name}.groups", groups)
