@@ -62,7 +62,7 @@ def run_of(path, *overrides, shape, counts=None, change=lambda generator: None, 
     for player in ("generator", "ema"):
         generator = build_network(config, "generator", shape, counts, source)
         for name, buffer in generator.named_buffers():
-            if buffer.is_floating_point():
+            if buffer.is_floating_point() and not name.endswith(("._u", "._v")):  # which are of the weights
                 buffer.copy_(torch.rand_like(buffer) + 0.5 * name.endswith("var"))
         change(generator)
         state |= {f"{player}.{name}": value for name, value in generator.state_dict().items()}
