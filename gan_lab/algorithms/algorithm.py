@@ -135,7 +135,7 @@ class Algorithm(pl.LightningModule):
             curves = self.iteration(draw.map(self.on_device))
         for name, player in self.players.items():
             player.updates = done[name] + self.turns[name]  # a replayed CUDA graph counts nothing
-            player.scheduler.step()
+            player.advance()
         count_iteration(self.trainer)
         return curves
 

@@ -189,6 +189,6 @@ class GAN(Algorithm):
         for name, part in parts.items():
             if part.due(updates):
                 value = part(*arguments)
-                loss = loss + part.weight * part.every * value
+                loss = loss + part.weight_at(updates) * part.every * value
                 self.curves[f"loss/{name}{suffix}"] = value.detach()
         return loss

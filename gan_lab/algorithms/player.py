@@ -31,6 +31,7 @@ class Player:
         average_decay: decay of the moving average of the weights in an update, as a function of the updates made;
             None for no average.
         skips_bad_updates: leave out, and count, updates whose loss or gradient is not finite; without it they are made.
+        beta2: Adam's second decay rate, as a function of the iterations done; None for the optimizer's own.
 
     Attributes:
         updates: how many updates were made, the skipped ones among them.
@@ -50,6 +51,7 @@ class Player:
         clip: float | None = None,
         average_decay: Callable[[int], float] | None = None,
         skips_bad_updates: bool = False,
+        beta2: Callable[[int], float] | None = None,
     ) -> None:
         self.name = name
         self.network = network
@@ -58,6 +60,7 @@ class Player:
         self.optimizer = optimizer
         # a lambda of our own: LambdaLR would save the attributes of a schedule object, which are settings
         self.scheduler = LambdaLR(optimizer, lambda iterations: schedule(iterations))
+        self.beta2 = beta2
         self.clip = clip
         self.average_decay = average_decay
         self.average = None if average_decay is None else copy.deepcopy(network).requires_grad_(False)
@@ -122,6 +125,13 @@ class Player:
         self.updates += 1
         if self.average is not None:
             self._update_average()
+
+    def advance(self) -> None:
+        """After an iteration: set what the optimizer's next one depends on."""
+        self.scheduler.step()
+        if self.beta2 is not None:
+            for group in self.optimizer.param_groups:
+                group["betas"] = (group["betas"][0], self.beta2(self.scheduler.last_epoch))
 
     def _is_good(self, loss: Tensor, norm: Tensor, curves: Curves) -> bool:
         """Whether loss and gradient are finite in every process; if not, the update counts as skipped."""

@@ -162,17 +162,12 @@ def check_values(config: DictConfig) -> None:
     check_trainer(config.trainer)
     check_lightning_parts(config)
     _check_budget(config)
-    if config.ema_decay is not None and config.ema_decay >= 1:
-        raise ConfigError(f"ema_decay={config.ema_decay}: expected null or a number from 0 to below 1")
+    _check_schedules(config)
     _check_init_players(config)
     for key, without in _DEPENDENT.items():
         needed, default = without
         if OmegaConf.select(config, needed) is None and (value := OmegaConf.select(config, key)) != default:
             raise ConfigError(f"{key}={value}: it does nothing without {needed}; expected {needed}=... with it")
-    if config.ema.half_life is not None and config.ema_decay is not None:
-        raise ConfigError(f"ema.half_life={config.ema.half_life}: expected null with ema_decay={config.ema_decay}")
-    if config.ema.ramp is not None and config.ema.half_life is None:
-        raise ConfigError(f"ema.ramp={config.ema.ramp}: expected null without ema.half_life, which it shortens")
     if not isinstance(config.compile, bool) and config.compile != "cudagraph":
         raise ConfigError(f"compile={config.compile}: expected true, false or cudagraph")
     if config.compile == "cudagraph":
@@ -181,6 +176,26 @@ def check_values(config: DictConfig) -> None:
         raise ConfigError(
             "on_divergence=skip_update: expected stop with trainer.precision=16-mixed, which skips by itself"
         )
+
+
+def _check_schedules(config: DictConfig) -> None:
+    """Raise ConfigError for keys of a moving average, or of what moves in training, that do not go together."""
+    ema = config.ema
+    for key in ("ema_decay", "beta2_final"):
+        if config[key] is not None and config[key] >= 1:
+            raise ConfigError(f"{key}={config[key]}: expected null or a number from 0 to below 1")
+    if ema.half_life is not None and config.ema_decay is not None:
+        raise ConfigError(f"ema.half_life={ema.half_life}: expected null with ema_decay={config.ema_decay}")
+    for name in ("ramp", "rise"):
+        if ema[name] is not None and ema.half_life is None:
+            raise ConfigError(f"ema.{name}={ema[name]}: expected null without ema.half_life, which it shortens")
+    if ema.ramp is not None and ema.rise is not None:
+        raise ConfigError(f"ema.rise={ema.rise}: expected null with ema.ramp={ema.ramp}")
+    for key, absent in (("lr_final", 0), ("lr_iterations", None), ("beta2_final", None)):
+        if config.lr_schedule == "constant" and config[key] != absent:
+            raise ConfigError(
+                f"{key}={config[key]}: it does nothing with lr_schedule=constant; expected lr_schedule=cosine or linear"
+            )
 
 
 def check_ranges(config: DictConfig, schema: type, prefix: str = "") -> None:
@@ -253,15 +268,18 @@ def _check_graph(config: DictConfig) -> None:
         "trainer.devices": (config.trainer.devices * config.trainer.num_nodes, (1,)),
         "on_divergence": (config.on_divergence, ("stop",)),
         "trainer.precision": (config.trainer.precision, ("32-true", "64-true", "bf16-mixed")),
+        "beta2_final": (config.beta2_final, (None,)),  # a graph would keep these two as they were when it was recorded
+        "ema.rise": (config.ema.rise, (None,)),
         "trainer.detect_anomaly": (config.trainer.get("detect_anomaly", False), (False,)),
         "augmentation._target_": (config.augmentation._target_, tuple(NO_AUGMENTATION.values())),
     }
     for kind in ("penalties", "terms"):
         for name, part in config.loss[kind].items():
             needed[f"loss.{kind}.{name}.every"] = (part.get("every", 1), (1,))
+            needed[f"loss.{kind}.{name}.final_weight"] = (part.get("final_weight"), (None,))
     for key, (value, expected) in needed.items():
         if value not in expected:
-            words = ", ".join(map(str, expected))
+            words = ", ".join("null" if one is None else str(one) for one in expected)
             raise ConfigError(f"{key}={value}: expected {words} with compile=cudagraph")
 
 

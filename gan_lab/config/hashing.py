@@ -23,6 +23,7 @@ _LATER: dict[tuple[str, ...], Any] = {
     ("optimizer", "encoder"): None,
     ("clip_grad", "encoder"): None,
     ("conditional",): "none",
+    ("ema", "rise"): None,  # before the whole block: without it that is as it was
     ("ema",): {"half_life": None, "ramp": None},
     ("generator_batch_factor",): 1,
     ("init_from",): None,
@@ -33,6 +34,16 @@ _LATER: dict[tuple[str, ...], Any] = {
     ("evaluation", "validation"): False,
     ("dataset", "validation"): 0.1,
     ("model", "discriminator", "conditioning"): "none",
+    ("model", "generator", "attention"): None,
+    ("model", "discriminator", "attention"): None,
+    ("model", "generator", "spectral_norm"): False,
+    ("lr_final",): 0.0,
+    ("lr_iterations",): None,
+    ("beta2_final",): None,
+    ("loss", "penalties", "r1", "final_weight"): None,
+    ("loss", "penalties", "r1", "until"): None,
+    ("loss", "penalties", "r2", "final_weight"): None,
+    ("loss", "penalties", "r2", "until"): None,
 }
 
 

@@ -15,6 +15,7 @@ from gan_lab.losses.objectives import (
     Wasserstein,
     first_head,
 )
+from gan_lab.losses.orthogonal import Orthogonal
 from gan_lab.losses.penalties import (
     DRAGAN,
     R1,
@@ -55,6 +56,7 @@ __all__ = [
     "Minimax",
     "NonSaturating",
     "Objective",
+    "Orthogonal",
     "Penalty",
     "Recipe",
     "Relativistic",

@@ -50,7 +50,11 @@ class SpectralNorm(Constraint):
     """
 
     def attach(self, discriminator: nn.Module) -> None:
+        for _, module in self.layers(discriminator):
+            spectral_norm(module)
+
+    @staticmethod
+    def layers(discriminator: nn.Module) -> list[tuple[str, nn.Module]]:
+        """The layers whose weights are divided, with their names."""
         weighted = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d | nn.Embedding
-        for module in list(discriminator.modules()):
-            if isinstance(module, weighted):
-                spectral_norm(module)
+        return [(name, module) for name, module in discriminator.named_modules() if isinstance(module, weighted)]

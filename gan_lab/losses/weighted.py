@@ -1,7 +1,8 @@
 """What penalties and terms share: a weight, and how often they are computed."""
 
+import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from torch import Tensor, nn
@@ -18,24 +19,36 @@ class Weighted(ABC):
             algorithm multiplies it, once.
         every: updates of the player between two evaluations. The weight is multiplied by it, so that its mean
             contribution to an update stays the same (lazy regularisation, Karras et al. 2020, arXiv 1912.04958, §B).
+        final_weight: what the weight becomes along half a cosine, as R3GAN's do (Huang et al. 2024, arXiv 2501.05441);
+            None for a weight that stays.
+        until: updates of the player after which it is that; only with ``final_weight``.
 
     Raises:
-        ValueError: for a number that is negative or not finite, or ``every`` that is no whole number of at least 1.
+        ValueError: for a number that is negative or not finite, or ``every`` or ``until`` that is no whole number of at
+            least 1.
     """
 
     weight: float = 10.0
     every: int = 1
+    final_weight: float | None = field(default=None, kw_only=True)
+    until: int | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         for entry in fields(self):
             name, value = f"{type(self).__name__}.{entry.name}", getattr(self, entry.name)
             if entry.metadata.get("part"):  # an object, which checks itself
                 continue
+            if entry.default is None and value is None:
+                continue
             if isinstance(entry.default, bool):
                 check_flag(name, value)
             else:
                 check_number(name, value, at_least=0)
         check_positive(f"{type(self).__name__}.every", self.every)
+        if self.final_weight is not None:
+            check_positive(f"{type(self).__name__}.until", self.until)
+        elif self.until is not None:
+            raise ValueError(f"{type(self).__name__}.until={self.until}: expected null without final_weight")
 
     @property
     def state(self) -> nn.Module | None:
@@ -45,7 +58,14 @@ class Weighted(ABC):
     @property
     def counts(self) -> bool:
         """Whether it changes the loss."""
-        return self.weight > 0
+        return self.weight > 0 or (self.final_weight or 0) > 0
+
+    def weight_at(self, updates: int) -> float:
+        """The weight in the next update, after so many updates of the player."""
+        if self.final_weight is None or self.until is None:
+            return self.weight
+        left = 0.5 * (1 + math.cos(math.pi * min(updates / self.until, 1)))
+        return self.final_weight + (self.weight - self.final_weight) * left
 
     def due(self, updates: int) -> bool:
         """Whether it is computed in the next update, after so many updates of the player."""

@@ -11,14 +11,17 @@ A translator is a generator that is also given a source image: it is built from 
 and maps latents and sources to samples. Its discriminator may be given the source beside the sample (``uses_source``).
 """
 
+from gan_lab.models.biggan import BigGANDiscriminator, BigGANGenerator
 from gan_lab.models.conditions import Judgement
 from gan_lab.models.cyclegan import CycleGANDiscriminators, CycleGANGenerators
 from gan_lab.models.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_lab.models.infogan import InfoGANDiscriminator, InfoGANGenerator
+from gan_lab.models.mescheder_resnet import MeschederResNetDiscriminator, MeschederResNetGenerator
 from gan_lab.models.mlp import MLPDiscriminator, MLPGenerator
 from gan_lab.models.pacgan_dcgan import PacGANDCGANDiscriminator, PacGANDCGANGenerator
 from gan_lab.models.pacgan_mlp import PacGANMLPDiscriminator, PacGANMLPGenerator
 from gan_lab.models.patchgan import PatchGANDiscriminator
+from gan_lab.models.r3gan import R3GANDiscriminator, R3GANGenerator
 from gan_lab.models.resnet_translator import ResNetTranslator
 from gan_lab.models.sngan_cnn import SNGANDiscriminator, SNGANGenerator
 from gan_lab.models.sngan_resnet import SNGANResNetDiscriminator, SNGANResNetGenerator
@@ -26,6 +29,8 @@ from gan_lab.models.unet import UNetGenerator
 from gan_lab.models.vae_gan import VAEGANDiscriminator, VAEGANEncoder, VAEGANGenerator
 
 __all__ = [
+    "BigGANDiscriminator",
+    "BigGANGenerator",
     "CycleGANDiscriminators",
     "CycleGANGenerators",
     "DCGANDiscriminator",
@@ -35,11 +40,15 @@ __all__ = [
     "Judgement",
     "MLPDiscriminator",
     "MLPGenerator",
+    "MeschederResNetDiscriminator",
+    "MeschederResNetGenerator",
     "PacGANDCGANDiscriminator",
     "PacGANDCGANGenerator",
     "PacGANMLPDiscriminator",
     "PacGANMLPGenerator",
     "PatchGANDiscriminator",
+    "R3GANDiscriminator",
+    "R3GANGenerator",
     "ResNetTranslator",
     "SNGANDiscriminator",
     "SNGANGenerator",

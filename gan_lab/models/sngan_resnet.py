@@ -1,56 +1,37 @@
-"""The residual networks of SN-GAN (Miyato et al. 2018, arXiv 1802.05957, tables 4 to 6), for 32, 48 and 64 pixels.
+"""The residual networks of SN-GAN (Miyato et al. 2018, arXiv 1802.05957, tables 4 to 6), for 32, 48, 64 and 128 pixels.
 
 With labels: conditional BatchNorm in the generator and a projection in the discriminator (Miyato and Koyama 2018, arXiv
-1802.05637). The longer side of an image chooses the network.
+1802.05637). With self-attention in both and spectral norm in the generator they are the networks of SAGAN (Zhang et al.
+2019, arXiv 1805.08318). The longer side of an image chooses the network.
 """
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
-from torch import Tensor, nn
+from torch import nn
 
 from gan_lab.models.conditions import check_discriminator_conditioning, check_generator_conditioning
 from gan_lab.models.layers.heads import Logit, head
 from gan_lab.models.layers.initialisation import draw_glorot
 from gan_lab.models.layers.labelled import ConcatLabel, LabelledSequential
-from gan_lab.models.layers.normalisation import MAP_NORMS, batch_norm
-from gan_lab.models.layers.residual import down_block, first_down_block, up_block
-from gan_lab.models.layers.shapes import ANY_SIZE, check_image
+from gan_lab.models.layers.normalisation import MAP_NORMS, batch_norm, bound_layers
+from gan_lab.models.layers.plans import Plan, attention_after, plan_for, with_attention
+from gan_lab.models.layers.residual import SumPool, down_blocks, up_block
 from gan_lab.validation import check_choice, check_flag, check_positive
 
 _EPS = 2e-5  # of BatchNorm, as in the authors' code
 
 
-class _Plan(NamedTuple):
-    """The widths of the networks for a size, in multiples of ``channels``, and their ``channels`` in the paper."""
-
-    generator: tuple[int, ...]
-    generator_channels: int
-    discriminator: tuple[int, ...]
-    discriminator_channels: int
-    pools: int  # the first so many blocks of the discriminator halve the sides
-
-
 _PLANS = {
-    32: _Plan((1, 1, 1, 1), 256, (1, 1, 1, 1), 128, 2),
-    48: _Plan((8, 4, 2, 1), 64, (1, 2, 4, 8, 16), 64, 4),
-    64: _Plan((16, 8, 4, 2, 1), 64, (1, 2, 4, 8, 16), 64, 5),
+    32: Plan((1, 1, 1, 1), 256, (1, 1, 1, 1), 128, 2),
+    48: Plan((8, 4, 2, 1), 64, (1, 2, 4, 8, 16), 64, 4),
+    64: Plan((16, 8, 4, 2, 1), 64, (1, 2, 4, 8, 16), 64, 5),
+    128: Plan((16, 16, 8, 4, 2, 1), 64, (1, 2, 4, 8, 16, 16), 64, 5),
 }
 
 
-def _plan(sample_shape: Sequence[int]) -> _Plan:
-    check_image("sngan_resnet", sample_shape)
-    sides = sample_shape[1:]
-    plan = _PLANS.get(max(sides))
-    if plan is not None:
-        multiple = 1 << max(len(plan.generator) - 1, plan.pools)
-        if all(side % multiple == 0 for side in sides):
-            return plan
-    raise ValueError(
-        f"sngan_resnet cannot draw images of {sides[0]}x{sides[1]} pixels: expected a longer side of 32, 48 or 64, and "
-        f"a shorter one that is a multiple of 8, 16 or 32 respectively; {ANY_SIZE}"
-    )
+def _plan(sample_shape: Sequence[int]) -> Plan:
+    return plan_for("sngan_resnet", _PLANS, sample_shape)
 
 
 class SNGANResNetGenerator(LabelledSequential):
@@ -62,6 +43,8 @@ class SNGANResNetGenerator(LabelledSequential):
         channels: feature maps of the last block; None for the paper's, 256 for 32 pixels, and otherwise 64.
         conditioning: how labels are taken: concat appends an embedding to the latent, batch_norm makes the blocks'
             BatchNorm conditional.
+        attention: longer side of the map after whose block attention stands, such as 16; None for no attention.
+        spectral_norm: divide the weights of linear layers and convolutions by their spectral norms (as in SAGAN).
         classes: number of classes; None for a generator without labels.
     """
 
@@ -71,34 +54,34 @@ class SNGANResNetGenerator(LabelledSequential):
         sample_shape: Sequence[int],
         channels: int | None = None,
         conditioning: str = "batch_norm",
+        attention: int | None = None,
+        spectral_norm: bool = False,
         classes: int | None = None,
     ) -> None:
         plan = _plan(sample_shape)
         channels = plan.generator_channels if channels is None else channels
         check_positive("SNGANResNetGenerator.channels", channels)
         check_generator_conditioning("SNGANResNetGenerator", conditioning, classes, has_batchnorm=True)
+        check_flag("SNGANResNetGenerator.spectral_norm", spectral_norm)
         widths = [factor * channels for factor in plan.generator]
         colours, height, width = sample_shape
         blocks = len(widths) - 1
         base = (widths[0], height >> blocks, width >> blocks)
+        maps = [(base[1] << block, base[2] << block) for block in range(1, blocks + 1)]
+        after = attention_after("SNGANResNetGenerator", attention, maps)
         layers: list[nn.Module] = []
         if classes is not None and conditioning == "concat":
             layers.append(ConcatLabel(classes, latent_dim))
             latent_dim *= 2
         norm = batch_norm(nn.BatchNorm2d, conditioning, classes, _EPS)
         layers += [nn.Linear(latent_dim, base[0] * base[1] * base[2]), nn.Unflatten(1, base)]
-        layers += [up_block(*widths_of_block, norm) for widths_of_block in pairwise(widths)]
+        layers += with_attention([up_block(*ends, norm) for ends in pairwise(widths)], widths[1:], after)
         last = nn.Conv2d(widths[-1], colours, 3, padding=1)
         super().__init__(*layers, nn.BatchNorm2d(widths[-1], _EPS), nn.ReLU(), last, nn.Tanh())
         draw_glorot(self)
         nn.init.xavier_uniform_(last.weight)  # gain 1, though it is of 3x3 pixels
-
-
-class _SumPool(nn.Module):
-    """Features ``[B, C, H, W]`` → their sums over the positions, ``[B, C]``."""
-
-    def forward(self, features: Tensor) -> Tensor:
-        return features.sum((2, 3))
+        if spectral_norm:
+            bound_layers(self)
 
 
 class SNGANResNetDiscriminator(LabelledSequential):
@@ -111,6 +94,7 @@ class SNGANResNetDiscriminator(LabelledSequential):
             (as in SN-GAN).
         norm: normalisation before each activation of a block: none (as in the paper), batch, layer or instance.
         conditioning: how labels are looked at: none, concat, projection, auxiliary or per_class.
+        attention: longer side of the map after whose block attention stands, such as 16; None for no attention.
         classes: number of classes; None for images without labels.
     """
 
@@ -121,6 +105,7 @@ class SNGANResNetDiscriminator(LabelledSequential):
         wide: bool = False,
         norm: str = "none",
         conditioning: str = "none",
+        attention: int | None = None,
         classes: int | None = None,
     ) -> None:
         plan = _plan(sample_shape)
@@ -130,14 +115,13 @@ class SNGANResNetDiscriminator(LabelledSequential):
         check_choice("SNGANResNetDiscriminator.norm", norm, MAP_NORMS)
         check_discriminator_conditioning("SNGANResNetDiscriminator", conditioning, classes)
         widths = [factor * channels for factor in plan.discriminator]
-        fan_in, norms = sample_shape[0], MAP_NORMS[norm]
+        colours = sample_shape[0]
+        after = attention_after("SNGANResNetDiscriminator", attention, plan.judged_maps(sample_shape))
         layers: list[nn.Module] = []
         if classes is not None and conditioning == "concat":
             layers.append(concat := ConcatLabel(classes))
-            fan_in += concat.width
-        layers.append(first_down_block(fan_in, widths[0], norms))
-        for i, (fan_in, fan_out) in enumerate(pairwise(widths), 2):
-            layers.append(down_block(fan_in, fan_out, norms, down=i <= plan.pools, wide=wide))
+            colours += concat.width
+        layers += with_attention(down_blocks(colours, widths, MAP_NORMS[norm], plan.pools, wide), widths, after)
         last = head(conditioning, widths[-1], classes, lambda: Logit(widths[-1]))
-        super().__init__(*layers, nn.ReLU(), _SumPool(), last)
+        super().__init__(*layers, nn.ReLU(), SumPool(), last)
         draw_glorot(self)

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 
 from gan_lab.algorithms.algorithm import Algorithm
+from gan_lab.algorithms.player import Player
 from gan_lab.errors import ConfigError
 from gan_lab.runs.checkpoints import kinds
 from gan_lab.validation import is_number, is_whole
@@ -46,7 +47,7 @@ def check_fits(
         raise ConfigError(f"{file}: it lacks the state of an optimizer or of the loop")
     step = checkpoint["global_step"]
     for player, state, schedule in zip(players, states, schedules, strict=True):
-        if not _is_state_of(player.optimizer, state, _rates(player.scheduler, step)):
+        if not _is_state_of(player, state, step):
             kind = type(player.optimizer).__name__
             raise ConfigError(f"{file}: the state of its {kind} does not fit the run's configuration")
         if not _is_schedule_at(player.scheduler, schedule, step):
@@ -56,12 +57,15 @@ def check_fits(
             raise ConfigError(f"{file}: its numbers of updates are not those of iteration {step}")
 
 
-def _is_state_of(optimizer: torch.optim.Optimizer, state: Any, rates: list[float]) -> bool:
-    """Whether a saved state is one that this optimizer could have come to.
+def _is_state_of(player: Player, state: Any, step: int) -> bool:
+    """Whether a saved state is one that this player's optimizer could have come to after so many steps.
 
-    Settings are those of the fresh optimizer, but for the learning rates.
+    Settings are those of the fresh optimizer, but for what a schedule moves.
     """
+    optimizer, rates = player.optimizer, _rates(player.scheduler, step)
     own = optimizer.state_dict()["param_groups"]
+    if player.beta2 is not None:
+        own = [{**group, "betas": (group["betas"][0], player.beta2(step))} for group in own]
     groups = state.get("param_groups") if isinstance(state, dict) else None
     if not isinstance(groups, list) or len(groups) != len(own) or not isinstance(state.get("state"), dict):
         return False

@@ -166,6 +166,17 @@ def check_terms(loss: Recipe, algorithm: type[Algorithm], packing: int = 1) -> N
             )
 
 
+def check_constraint(constraint: Constraint | None, discriminator: nn.Module) -> None:
+    """Raise ConfigError for a weight that has no norm to be divided by, as it begins at 0."""
+    if isinstance(constraint, SpectralNorm):
+        for name, layer in constraint.layers(discriminator):
+            if not getattr(layer, "weight").any():  # noqa: B009  # for mypy, to which it may be a module
+                raise ConfigError(
+                    f"loss.constraint=SpectralNorm: expected null, or another model, as weights of model.discriminator "
+                    f"begin at 0 and cannot be divided by their norm ({name})"
+                )
+
+
 def _check_features(loss: Recipe, discriminator: nn.Module, inputs: Tensor, given: dict[str, Any]) -> None:
     """Raise ConfigError if a term looks at features that the discriminator has none of."""
     looking = [name for name, term in loss.terms.items() if term.looks_at_features]

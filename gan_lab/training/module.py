@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 
 import pytorch_lightning as pl
 import torch
@@ -21,7 +22,14 @@ from gan_lab.runs.components import build, build_network, check_arguments, keeps
 from gan_lab.runs.latents import latent_prior, statistics_requests
 from gan_lab.seeds import derive
 from gan_lab.training.augmented import check_augmentation
-from gan_lab.training.compatibility import check_combination, check_labels, check_networks, check_players, check_terms
+from gan_lab.training.compatibility import (
+    check_combination,
+    check_constraint,
+    check_labels,
+    check_networks,
+    check_players,
+    check_terms,
+)
 from gan_lab.training.schedules import Decay, Schedule
 
 log = logging.getLogger(__name__)
@@ -107,6 +115,7 @@ def _check(
     check_labels(config.conditional, generator, discriminator)
     check_players(config, kind, generator)
     check_terms(loss, kind, packing)
+    check_constraint(loss.constraint, discriminator)
     check_networks(
         loss, generator, discriminator, config.latent_dim, sample_shape, config.batch_size, packing, source_shape
     )
@@ -134,7 +143,8 @@ def build_player(config: DictConfig, name: str, network: torch.nn.Module, averag
     """A player with the optimizer that the configuration has for its name."""
     key = f"optimizer.{name}"
     make_optimizer = build(config, key)
-    schedule = Schedule(config.lr_schedule, config.lr_warmup, config.iterations)
+    until = config.iterations if config.lr_iterations is None else config.lr_iterations
+    schedule = Schedule(config.lr_schedule, config.lr_warmup, until, config.lr_final)
     with blame(key):
         optimizer = make_optimizer(network.parameters())
     if not isinstance(optimizer, torch.optim.Optimizer):
@@ -144,8 +154,15 @@ def build_player(config: DictConfig, name: str, network: torch.nn.Module, averag
             f"{key}: {type(optimizer).__name__} cannot be part of compile=cudagraph; "
             "expected one with an argument capturable, such as Adam or RMSprop"
         )
+    beta2 = None
+    if config.beta2_final is not None:
+        if "betas" not in optimizer.defaults:
+            raise ConfigError(
+                f"beta2_final={config.beta2_final}: expected null, as {type(optimizer).__name__} of {key} has no betas"
+            )
+        beta2 = partial(schedule.between, optimizer.defaults["betas"][1], config.beta2_final)
     skips = config.on_divergence == "skip_update"
-    return Player(name, network, optimizer, schedule, config.clip_grad[name], average, skips)
+    return Player(name, network, optimizer, schedule, config.clip_grad[name], average, skips, beta2)
 
 
 def averaging(config: DictConfig) -> Decay | None:
@@ -153,4 +170,4 @@ def averaging(config: DictConfig) -> Decay | None:
     if not keeps_average(config):
         return None
     batch = config.batch_size * config.model.packing
-    return Decay(config.ema_decay, config.ema.half_life, config.ema.ramp, batch)
+    return Decay(config.ema_decay, config.ema.half_life, config.ema.ramp, batch, config.ema.rise)

@@ -25,6 +25,11 @@ NETWORKS = {
     "dcgan": (["model.generator.channels=2", "model.discriminator.channels=8"], (1, 8, 8)),
     "sngan_cnn": (["model.generator.channels=2", "model.discriminator.channels=2"], (1, 8, 16)),
     "sngan_resnet": (["model.generator.channels=2", "model.discriminator.channels=2"], (1, 32, 32)),
+    "sagan": (["model.generator.channels=2", "model.discriminator.channels=2"], (1, 32, 32)),
+    "biggan": (["model.generator.channels=1", "model.discriminator.channels=2"], (1, 32, 32)),
+    "mescheder_resnet": (["model.generator.channels=2", "model.discriminator.channels=2"], (1, 8, 8)),
+    "r3gan": (["model.generator.widths=[8,4]", "model.discriminator.widths=[8,4]"], (1, 8, 8)),
+    "r3gan_small": (["model.generator.widths=[8,4]", "model.discriminator.widths=[8,4]"], (1, 8, 8)),
     "infogan": ([], (1, 8, 8)),
     "pacgan_mlp": (["model.generator.hidden=[8,8]", "model.discriminator.hidden=[8,8]"], (2,)),
     "pacgan_dcgan": (["model.generator.channels=2", "model.discriminator.channels=2"], (3, 8, 12)),
@@ -34,7 +39,6 @@ NETWORKS = {
     ),
 }
 TRANSLATORS = {"unet", "resnet_translator", "cyclegan"}  # which packing is refused with
-WITHOUT_ATTENTION = {"vae_gan", "sngan_cnn", "sngan_resnet", "infogan", "pacgan_mlp", "pacgan_dcgan"}
 
 
 def test_every_network_is_in_the_table():

@@ -16,12 +16,17 @@ PLACES = {"dataset=image_folder": ["path"], "dataset=pairs": ["path"], "dataset=
 UNET = ["model=unet", "dataset=digits_edges", "model.generator.channels=8", "model.discriminator.channels=8"]
 CYCLEGAN = ["model=cyclegan", *UNET[1:]]
 VAE_GAN = ["model=vae_gan", *(f"model.{role}.channels=8" for role in ("generator", "discriminator", "encoder"))]
+NARROW = [f"model.{role}.channels=4" for role in ("generator", "discriminator")]
 FITTING = {  # networks and data with which an algorithm or a term trains
     **dict.fromkeys(("algorithm=pix2pix", "term=l1", "term=mse", "term=bce", "term=feature_reconstruction"), UNET),
     **dict.fromkeys(("algorithm=cyclegan", "term=cycle", "term=identity"), CYCLEGAN),
     **dict.fromkeys(("algorithm=vae_gan", "term=[kl,mse]"), VAE_GAN),
     **dict.fromkeys(("model=unet", "model=resnet_translator", "model=cyclegan"), UNET[1:]),
     "model=vae_gan": VAE_GAN[1:],
+    "model=mescheder_resnet": NARROW,
+    "model=r3gan": [f"model.{role}.widths=[8,8]" for role in ("generator", "discriminator")],
+    "model=r3gan_small": [f"model.{role}.widths=[8,8]" for role in ("generator", "discriminator")],
+    **{f"model={name}": ["dataset=npz", *NARROW] for name in ("sngan_resnet", "sagan", "biggan")},
 }
 TINY = ["iterations=2", "batch_size=4", "evaluation.samples=20", "evaluation.kid_subset_size=10", "pictures.samples=4"]
 
@@ -61,7 +66,6 @@ def test_two_iterations(composed, tmp_path, choice, request, monkeypatch):
         **FITTING,
         "conditional=own": ["model.discriminator.conditioning=projection"],
         "model=pacgan_mlp": ["dataset=ring8"],
-        "model=sngan_resnet": ["dataset=npz", "model.generator.channels=16", "model.discriminator.channels=16"],
     }.get(choice, [])
     config = composed(choice, *fitting, *pixels, *TINY, "trainer.accelerator=cpu")
     if choice == "evaluation/extractor=inception":

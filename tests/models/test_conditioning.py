@@ -5,10 +5,13 @@ import torch
 from torch import nn
 
 from gan_lab.models import (
+    BigGANDiscriminator,
     DCGANDiscriminator,
     DCGANGenerator,
+    MeschederResNetDiscriminator,
     MLPDiscriminator,
     MLPGenerator,
+    R3GANDiscriminator,
     SNGANDiscriminator,
     SNGANGenerator,
     SNGANResNetDiscriminator,
@@ -30,6 +33,10 @@ DISCRIMINATORS = {
     "dcgan": (lambda **asked: DCGANDiscriminator((1, 8, 8), 2, **asked), (1, 8, 8)),
     "sngan_cnn": (lambda **asked: SNGANDiscriminator((1, 8, 16), 2, **asked), (1, 8, 16)),
     "sngan_resnet": (lambda **asked: SNGANResNetDiscriminator((1, 32, 32), 2, **asked), (1, 32, 32)),
+    "sagan": (lambda **asked: SNGANResNetDiscriminator((1, 32, 32), 2, True, attention=8, **asked), (1, 32, 32)),
+    "biggan": (lambda **asked: BigGANDiscriminator((1, 32, 32), 2, 8, **asked), (1, 32, 32)),
+    "mescheder_resnet": (lambda **asked: MeschederResNetDiscriminator((1, 8, 8), 2, **asked), (1, 8, 8)),
+    "r3gan": (lambda **asked: R3GANDiscriminator((1, 8, 8), [4, 2], **asked), (1, 8, 8)),
 }
 LABELS = torch.tensor([0, 1, 2, 1])
 

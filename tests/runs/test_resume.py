@@ -71,6 +71,7 @@ def test_every_part_that_has_a_state(composed, tmp_path, overrides):
 
 SHORT = [word for word in SMALL if not word.startswith("model")]
 NARROW = ["model.generator.channels=4", "model.discriminator.channels=4"]
+WIDTHS = ["model.generator.widths=[8,8]", "model.discriminator.widths=[8,8]"]
 PIXELS = ["evaluation/extractor=pixels", "evaluation.metrics=[prdc]"]
 
 
@@ -86,6 +87,9 @@ PIXELS = ["evaluation/extractor=pixels", "evaluation.metrics=[prdc]"]
             "conditional=projection",
             "constraint=spectral_norm",
         ],
+        ["model=biggan", *NARROW, "loss=sngan", "n_critic=1", "term=orthogonal"],
+        ["model=mescheder_resnet", *NARROW, "conditional=per_class", "penalty=r1"],
+        ["experiment=r3gan_digits", "model=r3gan", *WIDTHS, "lr_iterations=8", "ema.half_life=0.1", "ema.rise=0.05"],
         ["model=infogan", "loss=wgan_gp", "dataset.dequantise=true", "dataset.subset=0.5"],
         ["dataset=ring8", "model=pacgan_mlp", "model.packing=2", "model.generator.hidden=[8]"],
         ["model=pacgan_dcgan", *NARROW, "model.packing=2", "loss=rsgan"],
@@ -93,7 +97,7 @@ PIXELS = ["evaluation/extractor=pixels", "evaluation.metrics=[prdc]"]
     ids=lambda overrides: "-".join(word for word in overrides if word.startswith("model=")),
 )
 def test_every_kind_of_network(composed, tmp_path, overrides):
-    if "model=sngan_resnet" in overrides:  # draws 32 pixels at least
+    if {"model=sngan_resnet", "model=biggan"} & set(overrides):  # which draw 32 pixels at least
         draw = np.random.default_rng(0)
         images = draw.integers(0, 256, (120, 32, 32), dtype=np.uint8)
         np.savez(tmp_path / "data.npz", images=images, labels=np.arange(120) % 3)

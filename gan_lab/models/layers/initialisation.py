@@ -1,6 +1,8 @@
 """First values of weights, as the papers draw them."""
 
-from torch import nn
+from collections.abc import Callable
+
+from torch import Tensor, nn
 
 from gan_lab.models.layers.heads import Projection
 
@@ -36,3 +38,12 @@ def draw_glorot(network: nn.Module, gain_of_3x3: float = 2**0.5, gain: float = 1
                 nn.init.zeros_(module.bias)
         elif isinstance(module, Projection):
             nn.init.xavier_uniform_(module.embedding.weight, gain)
+
+
+def draw_all(network: nn.Module, draw: Callable[[Tensor], object]) -> None:
+    """Draw the weights of linear layers, convolutions and embeddings with ``draw``, in place; set biases to 0."""
+    for module in network.modules():
+        if isinstance(module, _WEIGHTED | nn.Embedding):
+            draw(module.weight)
+            if isinstance(module, _WEIGHTED) and module.bias is not None:
+                nn.init.zeros_(module.bias)

@@ -1,9 +1,16 @@
 """Layers that are given labels, and how labels reach them."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from gan_lab.models.conditions import takes_labels
+
+
+def missing_labels(network: nn.Module) -> ValueError:
+    """What to raise for a network that needs labels and is given none."""
+    return ValueError(f"{type(network).__name__}: labels are missing, expected the class of each sample, [B] int64")
 
 
 class LabelledSequential(nn.Sequential):
@@ -27,7 +34,7 @@ class LabelledSequential(nn.Sequential):
         if not self.uses_labels:
             return super().forward(input)
         if labels is None:
-            raise ValueError(f"{type(self).__name__}: labels are missing, expected the class of each sample, [B] int64")
+            raise missing_labels(self)
         for layer, given in zip(self, self._given, strict=True):
             input = layer(input, labels) if given else layer(input)
         return input
@@ -77,3 +84,27 @@ class ConditionalBatchNorm(nn.Module):
         """Features ``[B, C, …]`` and labels ``[B]`` → the same shape."""
         shape = (features.shape[0], -1, *[1] * (features.ndim - 2))  # torch.export cannot trace len()
         return self.norm(features) * self.gain(labels).view(shape) + self.offset(labels).view(shape)
+
+
+class ModulatedBatchNorm(nn.Module):
+    """BatchNorm with gain 1 + g(c) and offset o(c), where c is what the layer is told of a sample (BigGAN).
+
+    Args:
+        channels: of the feature map.
+        make: makes g and o, each a map from c to ``channels`` numbers.
+        eps: added to the variance.
+
+    References:
+        Brock, Donahue and Simonyan 2019, Large Scale GAN Training for High Fidelity Natural Image Synthesis (arXiv
+        1809.11096), appendix B.
+    """
+
+    def __init__(self, channels: int, make: Callable[[int], nn.Module], eps: float = 1e-5) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels, eps, affine=False)
+        self.gain, self.offset = make(channels), make(channels)
+
+    def forward(self, features: Tensor, labels: Tensor) -> Tensor:
+        """Features ``[B, channels, H, W]`` → the same shape; ``labels`` is c: vectors ``[B, width]``, or classes."""
+        gain, offset = (made(labels)[:, :, None, None] for made in (self.gain, self.offset))
+        return self.norm(features) * (1 + gain) + offset

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from gan_lab.models.layers.labelled import ConditionalBatchNorm
 
@@ -32,3 +33,18 @@ def batch_norm(
     if classes is None or conditioning != "batch_norm":
         return lambda channels: kind(channels, eps)
     return lambda channels: ConditionalBatchNorm(kind(channels, eps, affine=False), classes)
+
+
+def bound_layers(network: nn.Module, eps: float = 1e-12) -> None:
+    """Divide the weights of linear layers and convolutions by their largest singular values, once they are drawn.
+
+    So do the generators of SAGAN and BigGAN. Embeddings of labels, and what is made from them in a table, stay as they
+    are: with their norms bounded a generator hardly tells classes apart.
+
+    Args:
+        network: its weights are drawn.
+        eps: of the norms that spectral norm divides by.
+    """
+    for module in list(network.modules()):
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            spectral_norm(module, eps=eps)

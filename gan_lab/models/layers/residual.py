@@ -1,5 +1,8 @@
 """Residual blocks that double or halve the side of a feature map, as in SN-GAN and its successors."""
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from gan_lab.models.layers.labelled import LabelledSequential
@@ -67,3 +70,26 @@ def down_block(fan_in: int, fan_out: int, norm: Norm, down: bool, wide: bool) ->
     changes = down or fan_in != fan_out
     shortcut = nn.Sequential(nn.Conv2d(fan_in, fan_out, 1), *pool) if changes else nn.Identity()
     return Residual(LabelledSequential(*convolutions, *pool), shortcut)
+
+
+def down_blocks(colours: int, widths: Sequence[int], norm: Norm, pools: int, wide: bool) -> list[Residual]:
+    """The blocks of a discriminator, from an image ``[B, colours, H, W]`` to ``[B, widths[-1], H / 2^pools, …]``.
+
+    Args:
+        colours: channels of the image.
+        widths: channels after each block.
+        norm: before each activation.
+        pools: the first so many blocks halve the sides.
+        wide: see `down_block`.
+    """
+    blocks = [first_down_block(colours, widths[0], norm)]
+    for number, (fan_in, fan_out) in enumerate(pairwise(widths), 2):
+        blocks.append(down_block(fan_in, fan_out, norm, down=number <= pools, wide=wide))
+    return blocks
+
+
+class SumPool(nn.Module):
+    """Features ``[B, C, H, W]`` → their sums over the positions, ``[B, C]``."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features.sum((2, 3))

@@ -22,3 +22,20 @@ def check_sides(model: str, sample_shape: Sequence[int], multiple: int) -> None:
             f"{model} cannot draw images of {height}x{width} pixels: expected sides that are multiples of {multiple}; "
             + ANY_SIZE
         )
+
+
+def doublings(model: str, sample_shape: Sequence[int]) -> int:
+    """How often the sides of a map double until it is the image; the longer side of the first map has 4 to 7 pixels.
+
+    Raises:
+        ValueError: unless the shape is an image's whose sides can be halved so often.
+    """
+    check_image(model, sample_shape)
+    _, height, width = sample_shape
+    times = max(max(height, width).bit_length() - 3, 0)
+    if max(height, width) < 4 or height % (1 << times) or width % (1 << times):
+        raise ValueError(
+            f"{model} cannot draw images of {height}x{width} pixels: expected a longer side of 4 to 7 times a power of "
+            f"two, and a shorter one that is a multiple of the same power; {ANY_SIZE}"
+        )
+    return times
