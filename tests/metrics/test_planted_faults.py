@@ -10,7 +10,7 @@ import torch
 
 from gan_lab.datasets import Dataset, digits
 from gan_lab.metric_names import fooled_kinds
-from gan_lab.metrics import WhitenedConv
+from gan_lab.metrics import Pixels, WhitenedConv
 
 sys.path.append(str(Path(__file__).parent.parent.parent / "scripts"))
 from planted_faults import GROSS, MILD, fooled, scores
@@ -56,3 +56,13 @@ def test_every_trusted_metric_puts_gross_faults_behind_mild_ones_and_these_behin
     assert found["100 copies"]["duplicates"] == 1
     assert found["100 copies"]["coverage"] == pytest.approx(0.6, abs=0.15)
     assert found["half of the classes"]["fd"] > 1.2 * real["fd"]
+
+
+def test_what_fools_pixels_is_found():
+    """Near the mean of all pictures lies the mean picture: inside the neighbourhoods of many real ones."""
+    found = scores(digits(), Pixels(), 300)
+    assert "mean picture" in fooled(found)["precision"]
+    assert "mean picture" in fooled(found)["density"]
+    assert found["mean picture"]["precision"] == 1
+    assert found["mean picture"]["density"] == pytest.approx(3.5, abs=1.5)  # of 500 pictures: docs/evaluation.md
+    assert {"precision", "density"} <= set(fooled_kinds("pixels"))
