@@ -110,7 +110,9 @@ class BigGANGenerator(nn.Module):
         Raises:
             ValueError: if labels are needed and missing.
         """
-        if self.uses_labels and labels is None:
+        if not self.uses_labels:
+            labels = None
+        elif labels is None:
             raise missing_labels(self)
         first, *parts = latents.split(self.part, 1)
         told = labels if self.shared is None else self.shared(labels)

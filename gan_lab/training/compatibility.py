@@ -27,6 +27,7 @@ from gan_lab.losses import (
     WeightClip,
 )
 from gan_lab.models.conditions import Judgement, conditions_taken, some_conditions, takes_labels, takes_source
+from gan_lab.models.layers.attention import Heads
 from gan_lab.models.packing import packed_shape
 from gan_lab.runs.components import NO_SOURCES, keeps_average
 
@@ -76,8 +77,8 @@ def check_networks(
     if not one_channel and logits.shape != ((2,) if heads == 1 else (2, heads)):
         found = list(logits.shape) if logits.shape[:1] != (2,) else _batch(logits.shape[1:])
         asked = "[B], [B, 1] or a map [B, 1, H, W]" if heads == 1 else f"[B, {heads}]"
-        ours = type(discriminator).__module__.startswith("gan_lab.")
-        hint = "; model.discriminator.attention=true adds a second logit, false removes it" if ours else ""
+        two = any(isinstance(module, Heads) for module in discriminator.modules())  # or could have two
+        hint = "; model.discriminator.attention=true adds a second logit, false removes it" if two else ""
         objective = type(loss.objective).__name__
         raise ConfigError(f"model.discriminator: it gives logits {found}, and {objective} takes {asked}{hint}")
 

@@ -4,10 +4,12 @@ import math
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
 from gan_lab.algorithms.joint_batch import judges_each_alone
+from gan_lab.config.hashing import hash_of
 from gan_lab.datasets import Batch, Draw
 from gan_lab.errors import ConfigError
 from gan_lab.models import (
@@ -197,6 +199,19 @@ def test_spectral_norm_of_weights_that_begin_at_zero_is_refused(composed):
     config = composed("model=r3gan", *SMALLEST["r3gan"][1], "loss=sngan", "latent_dim=4", "batch_size=4")
     with pytest.raises(ConfigError, match=r"^loss.constraint=SpectralNorm: .* begin at 0 .* \(1.branch.4\)$"):
         build_module(config, (1, 4, 4))
+
+
+def test_runs_from_before_the_new_keys_keep_their_hash(composed):
+    words = ["model=sngan_resnet", "penalty=[r1,r2]", "ema.half_life=3"]
+    now, before = (OmegaConf.to_container(composed(*words), resolve=True) for _ in range(2))
+    for key in ("lr_final", "lr_iterations", "beta2_final"):
+        del before[key]
+    for name in ("r1", "r2"):
+        del before["loss"]["penalties"][name]["final_weight"], before["loss"]["penalties"][name]["until"]
+    del before["model"]["generator"]["attention"], before["model"]["generator"]["spectral_norm"]
+    del before["model"]["discriminator"]["attention"], before["ema"]["rise"]
+    assert hash_of(before) == hash_of(now)
+    assert hash_of(now | {"lr_final": 0.5}) != hash_of(now)
 
 
 # ---- wrong inputs ----

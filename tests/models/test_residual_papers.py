@@ -51,7 +51,8 @@ def test_without_labels_each_block_is_told_its_part_by_maps_with_a_bias():
     norms = kinds(network, ModulatedBatchNorm)
     told = given_to([norm.offset for norm in norms])
     latents = torch.randn(2, 8)
-    network(latents)
+    network.eval()
+    assert torch.equal(network(latents), network(latents, torch.tensor([0, 1])))  # as others without labels do
     assert torch.equal(told[4], latents[:, 6:])
     assert kinds(network, nn.Embedding) == []
     assert all(norm.gain.bias is not None and norm.offset.bias is not None for norm in norms)
