@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan_lab.algorithms.algorithm import Algorithm
 from gan_lab.algorithms.player import Curves, Player
@@ -61,6 +61,8 @@ class GAN(Algorithm):
         self.loss = loss
         self.joint_batch = joint_batch
         self.packing = packing
+        parts = {**loss.penalties, **loss.terms}
+        self.states = nn.ModuleDict({f"{name}_": one.state for name, one in parts.items() if one.state is not None})
         self.curves: Curves = {}
 
     @property

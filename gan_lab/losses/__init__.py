@@ -14,6 +14,7 @@ from gan_lab.losses.objectives import (
     Wasserstein,
     first_head,
 )
+from gan_lab.losses.path_length import PathLength
 from gan_lab.losses.penalties import (
     DRAGAN,
     R1,
@@ -52,6 +53,7 @@ __all__ = [
     "Minimax",
     "NonSaturating",
     "Objective",
+    "PathLength",
     "Penalty",
     "Recipe",
     "Relativistic",

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan_lab.validation import check_flag, check_number, check_positive
 
@@ -34,6 +34,11 @@ class Weighted(ABC):
             else:
                 check_number(name, value, at_least=0)
         check_positive(f"{type(self).__name__}.every", self.every)
+
+    @property
+    def state(self) -> nn.Module | None:
+        """What it must remember from one update to the next, as buffers, which are saved with the run; or None."""
+        return None
 
     @property
     def counts(self) -> bool:

@@ -22,6 +22,7 @@ from gan_lab.models.patchgan import PatchGANDiscriminator
 from gan_lab.models.resnet_translator import ResNetTranslator
 from gan_lab.models.sngan_cnn import SNGANDiscriminator, SNGANGenerator
 from gan_lab.models.sngan_resnet import SNGANResNetDiscriminator, SNGANResNetGenerator
+from gan_lab.models.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 from gan_lab.models.unet import UNetGenerator
 from gan_lab.models.vae_gan import VAEGANDiscriminator, VAEGANEncoder, VAEGANGenerator
 
@@ -45,6 +46,8 @@ __all__ = [
     "SNGANGenerator",
     "SNGANResNetDiscriminator",
     "SNGANResNetGenerator",
+    "StyleGAN2Discriminator",
+    "StyleGAN2Generator",
     "UNetGenerator",
     "VAEGANDiscriminator",
     "VAEGANEncoder",

@@ -19,7 +19,14 @@ from gan_lab.models.packing import packed_shape
 from gan_lab.runs.components import build, build_network, check_arguments, keeps_average
 from gan_lab.runs.latents import latent_prior, statistics_requests
 from gan_lab.seeds import derive
-from gan_lab.training.compatibility import check_combination, check_labels, check_networks, check_players, check_terms
+from gan_lab.training.compatibility import (
+    check_combination,
+    check_labels,
+    check_networks,
+    check_players,
+    check_terms,
+    notes,
+)
 from gan_lab.training.schedules import Decay, Schedule
 
 log = logging.getLogger(__name__)
@@ -57,7 +64,8 @@ def build_module(
     warn_of_dangers(config, loss, players["discriminator"])
     joint_batch, judged = config.joint_batch, packed_shape(sample_shape, config.model.packing)
     if joint_batch is None:
-        joint_batch = judges_each_alone(networks["discriminator"], judged, source_shape)
+        share = config.batch_size // processes
+        joint_batch = judges_each_alone(networks["discriminator"], judged, source_shape, share)
     make = build(config, "algorithm")
     of_data = {"sample_shape": sample_shape, "source_shape": source_shape, "processes": processes}
     with blame("algorithm"):
@@ -88,14 +96,14 @@ def _check(
     generator, discriminator, packing = networks["generator"], networks["discriminator"], config.model.packing
     check_labels(config.conditional, generator, discriminator)
     check_players(config, kind, generator)
-    check_terms(loss, kind, packing)
+    check_terms(loss, kind, generator, packing)
     check_networks(
         loss, generator, discriminator, config.latent_dim, sample_shape, config.batch_size, packing, source_shape
     )
 
 
 def warn_of_dangers(config: DictConfig, loss: Recipe, discriminator: Player) -> None:
-    """Log a warning for each combination that is known to fail.
+    """Log a warning for each combination that is known to fail, and a note for each that is not as its formula says.
 
     Raises:
         ConfigError: for a combination that is ill-defined.
@@ -110,6 +118,8 @@ def warn_of_dangers(config: DictConfig, loss: Recipe, discriminator: Player) -> 
         config.allow_batchnorm_penalty,
     ):
         log.warning("gan-lab: warning: %s", oddity)
+    for note in notes(loss.gradient_penalties, discriminator.network):
+        log.info("gan-lab: note: %s", note)
 
 
 def build_player(config: DictConfig, name: str, network: torch.nn.Module, average: Decay | None = None) -> Player:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from gan_lab.models.layers.labelled import ConditionalBatchNorm
 
@@ -32,3 +33,15 @@ def batch_norm(
     if classes is None or conditioning != "batch_norm":
         return lambda channels: kind(channels, eps)
     return lambda channels: ConditionalBatchNorm(kind(channels, eps, affine=False), classes)
+
+
+class PixelNorm(nn.Module):
+    """Divides each position's vector of channels by the root of its mean square, + 1e-8 below the root.
+
+    References:
+        Karras et al. 2018, Progressive Growing of GANs (arXiv 1710.10196), §4.2.
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features ``[B, C, …]`` → the same shape."""
+        return features * torch.rsqrt(features.square().mean(1, keepdim=True) + 1e-8)

@@ -22,3 +22,14 @@ def check_sides(model: str, sample_shape: Sequence[int], multiple: int) -> None:
             f"{model} cannot draw images of {height}x{width} pixels: expected sides that are multiples of {multiple}; "
             + ANY_SIZE
         )
+
+
+def powers_of_two(model: str, sample_shape: Sequence[int]) -> list[int]:
+    """The sides of all feature maps, from 4 pixels to the image's; raise unless the image is square and they double."""
+    check_image(model, sample_shape)
+    _, height, width = sample_shape
+    if height != width or height & (height - 1) or not 8 <= height <= 1024:
+        raise ValueError(
+            f"{model} cannot draw images of {height}x{width} pixels: expected squares of 8, 16, 32 ... 1024; {ANY_SIZE}"
+        )
+    return [1 << power for power in range(2, height.bit_length())]
