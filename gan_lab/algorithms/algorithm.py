@@ -41,6 +41,8 @@ class Algorithm(pl.LightningModule):
     """Whether its generator also translates samples into sources; it learns that without pairs."""
     needs_pairs: ClassVar[bool] = False
     """Whether each sample must be what its source should become."""
+    grows: ClassVar[bool] = False
+    """Whether it tells networks that grow how far they are (`gan_lab.models.progressive.Growing`)."""
 
     automatic_optimization = False
     on_train_batch_start = SKIPPED_HOOK

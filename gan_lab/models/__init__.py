@@ -19,6 +19,7 @@ from gan_lab.models.mlp import MLPDiscriminator, MLPGenerator
 from gan_lab.models.pacgan_dcgan import PacGANDCGANDiscriminator, PacGANDCGANGenerator
 from gan_lab.models.pacgan_mlp import PacGANMLPDiscriminator, PacGANMLPGenerator
 from gan_lab.models.patchgan import PatchGANDiscriminator
+from gan_lab.models.progressive import ProgressiveDiscriminator, ProgressiveGenerator
 from gan_lab.models.resnet_translator import ResNetTranslator
 from gan_lab.models.sngan_cnn import SNGANDiscriminator, SNGANGenerator
 from gan_lab.models.sngan_resnet import SNGANResNetDiscriminator, SNGANResNetGenerator
@@ -41,6 +42,8 @@ __all__ = [
     "PacGANMLPDiscriminator",
     "PacGANMLPGenerator",
     "PatchGANDiscriminator",
+    "ProgressiveDiscriminator",
+    "ProgressiveGenerator",
     "ResNetTranslator",
     "SNGANDiscriminator",
     "SNGANGenerator",

@@ -14,28 +14,18 @@ from torch import Tensor, nn
 
 from gan_lab.models.conditions import Judgement, check_discriminator_conditioning
 from gan_lab.models.layers.activation import ScaledLeakyReLU
-from gan_lab.models.layers.equalised import equalise
+from gan_lab.models.layers.equalised import equalise, equalise_all
 from gan_lab.models.layers.heads import Logit, head
 from gan_lab.models.layers.labelled import ConcatLabel
 from gan_lab.models.layers.mapping import Mapping
 from gan_lab.models.layers.minibatch_deviation import MinibatchDeviation
 from gan_lab.models.layers.modulation import StyledColours, StyledConv2d
 from gan_lab.models.layers.resampling import Downsample, Smooth, Upsample
-from gan_lab.models.layers.shapes import powers_of_two
+from gan_lab.models.layers.shapes import widths_by_side
 from gan_lab.validation import check_choice, check_number, check_positive
 
 SHORTCUTS = ("none", "skip", "residual")
 _LABEL_LAYERS = 8  # of the mapping in a projection discriminator, as in the authors' code
-
-
-def _widths(model: str, sample_shape: Sequence[int], capacity: int, channels: int) -> dict[int, int]:
-    """The feature maps of each side, from 4 pixels up."""
-    check_positive(f"{model}.capacity", capacity)
-    check_positive(f"{model}.channels", channels)
-    sides = powers_of_two("stylegan2", sample_shape)
-    if capacity < sides[-1]:
-        raise ValueError(f"{model}.capacity={capacity}: expected at least {sides[-1]}, the side of the images")
-    return {side: min(capacity // side, channels) for side in sides}
 
 
 class _UpBlock(nn.Module):
@@ -89,7 +79,7 @@ class StyleGAN2Generator(nn.Module):
         classes: int | None = None,
     ) -> None:
         name = "StyleGAN2Generator"
-        widths = _widths(name, sample_shape, capacity, channels)
+        widths = widths_by_side("stylegan2", name, sample_shape, capacity, channels)
         check_positive(f"{name}.style", style)
         check_positive(f"{name}.mapping", mapping)
         check_choice(f"{name}.shortcuts", shortcuts, SHORTCUTS)
@@ -220,7 +210,7 @@ class StyleGAN2Discriminator(nn.Module):
         classes: int | None = None,
     ) -> None:
         name = "StyleGAN2Discriminator"
-        widths = _widths(name, sample_shape, capacity, channels)
+        widths = widths_by_side("stylegan2", name, sample_shape, capacity, channels)
         check_choice(f"{name}.shortcuts", shortcuts, SHORTCUTS)
         check_positive(f"{name}.group", group)
         check_discriminator_conditioning(name, conditioning, classes)
@@ -251,10 +241,7 @@ class StyleGAN2Discriminator(nn.Module):
         if classes is not None and conditioning == "projection":
             self.head: nn.Module = MappedProjection(last, classes)
         else:
-            self.head = head(conditioning, last, classes, lambda: Logit(last))
-            for layer in self.head.modules():
-                if isinstance(layer, nn.Linear):
-                    equalise(layer)
+            self.head = equalise_all(head(conditioning, last, classes, lambda: Logit(last)))
         self.downsample = Downsample()
 
     def features(self, samples: Tensor, labels: Tensor | None = None) -> Tensor:

@@ -28,6 +28,7 @@ from gan_lab.models.conditions import Judgement, conditions_taken, some_conditio
 from gan_lab.models.layers.mapping import has_mapping
 from gan_lab.models.layers.minibatch_deviation import MinibatchDeviation
 from gan_lab.models.packing import packed_shape
+from gan_lab.models.progressive import Growing
 from gan_lab.runs.components import NO_SOURCES, keeps_average
 
 _COMPARING = {
@@ -123,6 +124,11 @@ def check_players(config: DictConfig, algorithm: type[Algorithm], generator: nn.
     if config.model.encoder is not None and "encoder" not in algorithm.roles:
         raise ConfigError(
             f"model.encoder: expected null, as {algorithm.__name__} has no encoder, or algorithm=vae_gan with it"
+        )
+    if isinstance(generator, Growing) and not algorithm.grows:
+        raise ConfigError(
+            f"model.generator: {type(generator).__name__} grows, and {algorithm.__name__} does not tell it how far it "
+            "is; expected algorithm=progressive"
         )
     for role in algorithm.roles:
         if config.optimizer[role] is None:

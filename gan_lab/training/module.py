@@ -67,11 +67,17 @@ def build_module(
         share = config.batch_size // processes
         joint_batch = judges_each_alone(networks["discriminator"], judged, source_shape, share)
     make = build(config, "algorithm")
-    of_data = {"sample_shape": sample_shape, "source_shape": source_shape, "processes": processes}
+    of_run = {
+        "sample_shape": sample_shape,
+        "source_shape": source_shape,
+        "processes": processes,
+        "reals": config.n_critic * config.batch_size * config.model.packing,
+        "iterations": config.iterations,
+    }
     with blame("algorithm"):
         made: Algorithm = make(
             **players,
-            **{name: one for name, one in of_data.items() if name in named_by(kind)},
+            **{name: one for name, one in of_run.items() if name in named_by(kind)},
             loss=loss,
             prior=latent_prior(config),
             noise_seed=derive(config.seed, "noise"),

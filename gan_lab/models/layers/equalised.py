@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-Layer = TypeVar("Layer", nn.Linear, nn.Conv2d, nn.Embedding)
+Layer = TypeVar("Layer", bound=nn.Linear | nn.Conv2d | nn.Embedding)
 
 
 class Scaled(nn.Module):
@@ -49,3 +49,11 @@ def equalise(layer: Layer, gain: float = 1.0, rate: float = 1.0, bias: float = 0
             if rate != 1:
                 parametrize.register_parametrization(layer, "bias", Scaled(rate))
     return layer
+
+
+def equalise_all(network: nn.Module) -> nn.Module:
+    """The network with every linear layer, convolution and embedding in it equalised."""
+    for module in list(network.modules()):
+        if isinstance(module, nn.Linear | nn.Conv2d | nn.Embedding):
+            equalise(module)
+    return network

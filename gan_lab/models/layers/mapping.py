@@ -85,6 +85,7 @@ class Truncated(nn.Module):
         Karras et al. 2019, A Style-Based Generator Architecture for GANs (arXiv 1812.04948), appendix B.
     """
 
+    classes: Tensor
     means: Tensor
 
     def __init__(
@@ -95,19 +96,18 @@ class Truncated(nn.Module):
         self.truncation = truncation
         self.uses_labels = classes is not None
         self.training = generator.training
-        with torch.no_grad():
-            if classes is None:
-                means = mapped(self.generator).styles(latents).mean(0, keepdim=True)
-            else:
-                of_class = {
-                    one: mapped(self.generator).styles(latents, torch.full((len(latents),), one)).mean(0)
-                    for one in classes
-                }
-                nothing = torch.zeros_like(next(iter(of_class.values())))
-                means = torch.stack([of_class.get(one, nothing) for one in range(max(classes) + 1)])
-        self.register_buffer("means", means)
+        asked: list[int | None] = [None] if classes is None else [*sorted(classes)]
+        self.register_buffer("classes", torch.tensor(sorted(classes or ())))
+        self.register_buffer("means", torch.stack([self._mean(latents, one) for one in asked]))
+
+    @torch.no_grad()
+    def _mean(self, latents: Tensor, label: int | None) -> Tensor:
+        """The mean styles of a class, or of all samples without labels: ``[layers, style]``."""
+        labels = None if label is None else torch.full((len(latents),), label)
+        return mapped(self.generator).styles(latents, labels).mean(0)
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """As the generator's."""
-        generator, mean = mapped(self.generator), self.means if labels is None else self.means[labels]
+        generator = mapped(self.generator)
+        mean = self.means if labels is None else self.means[torch.searchsorted(self.classes, labels)]
         return generator.synthesis(torch.lerp(mean, generator.styles(latents, labels), self.truncation))

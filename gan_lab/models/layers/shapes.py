@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from gan_lab.validation import check_positive
+
 ANY_SIZE = "model=pacgan_dcgan draws images of any size"
 
 
@@ -24,12 +26,26 @@ def check_sides(model: str, sample_shape: Sequence[int], multiple: int) -> None:
         )
 
 
-def powers_of_two(model: str, sample_shape: Sequence[int]) -> list[int]:
-    """The sides of all feature maps, from 4 pixels to the image's; raise unless the image is square and they double."""
+def widths_by_side(
+    model: str, network: str, sample_shape: Sequence[int], capacity: int, channels: int
+) -> dict[int, int]:
+    """Feature maps of each side, min(capacity / side, channels), from 4 pixels to the image's side, by doubling.
+
+    Args:
+        model: the architecture, for messages.
+        network: the network, for messages.
+        sample_shape: ``(C, H, W)`` of square images of 8, 16, 32 … 1024 pixels.
+        capacity: feature maps of a layer times the side of its maps.
+        channels: most feature maps of a layer.
+    """
+    check_positive(f"{network}.capacity", capacity)
+    check_positive(f"{network}.channels", channels)
     check_image(model, sample_shape)
     _, height, width = sample_shape
     if height != width or height & (height - 1) or not 8 <= height <= 1024:
         raise ValueError(
             f"{model} cannot draw images of {height}x{width} pixels: expected squares of 8, 16, 32 ... 1024; {ANY_SIZE}"
         )
-    return [1 << power for power in range(2, height.bit_length())]
+    if capacity < height:
+        raise ValueError(f"{network}.capacity={capacity}: expected at least {height}, the side of the images")
+    return {1 << power: min(capacity >> power, channels) for power in range(2, height.bit_length())}
