@@ -11,9 +11,9 @@ from gan_lab.algorithms.cuda_graph import GraphedIteration
 from gan_lab.algorithms.gan import GAN
 from gan_lab.algorithms.player import Curves
 from gan_lab.datasets.batch import Batch, Draw
-from gan_lab.errors import ConfigError
+from gan_lab.errors import ConfigError, shown
 from gan_lab.models.progressive import Growing, faded
-from gan_lab.validation import check_number
+from gan_lab.validation import is_number
 
 log = logging.getLogger(__name__)
 
@@ -100,10 +100,10 @@ class Progressive(GAN):
                 raise ConfigError(
                     f"model.{name}: {type(player.network).__name__} does not grow; expected that of model=progressive"
                 )
-        given = {"growth": growth, "stable": stable, "fade": fade}
-        for name, value in given.items():
-            if value is not None:
-                check_number(name, value, at_least=0)
+        for name, value in {"growth": growth, "stable": stable, "fade": fade}.items():
+            if not (value is None and name != "growth") and not (is_number(value) and value >= 0):
+                either = "" if name == "growth" else "null or "
+                raise ConfigError(f"algorithm.{name}={shown(value)}: expected {either}a number of at least 0")
         full_side = sample_shape[1]
         phases = 2 * (full_side.bit_length() - 3)  # a stable one and a fade for each doubling of 4 pixels
         equal = growth / phases
