@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 
+from gan_lab.errors import ConfigError
 from gan_lab.models.conditions import Judgement, check_discriminator_conditioning
 from gan_lab.models.layers.equalised import equalise, equalise_all
 from gan_lab.models.layers.heads import Logit, head
@@ -74,10 +75,14 @@ class Growing(nn.Module):
         """Have a size, 4, 8 … full_side, and its share in the picture, from 0 to 1."""
         self.side.fill_(side)
         self.alpha.fill_(alpha)
-        self.now, self.fades = side, alpha < 1
+        self.now, self.fades = side, side > 4 and alpha < 1  # as `_follow` does, which would wait for the device
 
     def _follow(self) -> None:
-        self.now, self.fades = int(self.side), bool(self.alpha < 1)
+        """Read the buffers. Raise ConfigError for a size that a file gave and the network does not have."""
+        side = int(self.side)
+        if side & (side - 1) or not 4 <= side <= self.full_side:
+            raise ConfigError(f"{type(self).__name__}.side={side}: expected 4, 8, 16 ... {self.full_side}")
+        self.now, self.fades = side, side > 4 and float(self.alpha) < 1
 
     def _checked(self, labels: Tensor | None) -> None:
         if self.uses_labels and labels is None:

@@ -10,6 +10,7 @@ from gan_lab.config.checks import resolved
 from gan_lab.datasets import Batch, Draw
 from gan_lab.errors import ConfigError
 from gan_lab.runs.checkpoints import load_generator
+from gan_lab.runs.export import export
 from gan_lab.runs.sample import sample
 from gan_lab.training.build import build_module
 
@@ -131,6 +132,7 @@ def test_a_run_grows_and_goes_on_in_the_middle_of_a_fade(composed, tmp_path):
     generator = load_generator(broken, "auto")
     assert (generator.now, generator.fades) == (8, True)
     assert sample(broken, 3).values.shape == (3, 1, 8, 8)
+    export(broken, tmp_path / "fading.pt2")  # it compares what the file draws with what the run does
 
 
 @pytest.mark.parametrize("model", ["stylegan2", "progressive"])

@@ -16,12 +16,16 @@ PLACES = {"dataset=image_folder": ["path"], "dataset=pairs": ["path"], "dataset=
 UNET = ["model=unet", "dataset=digits_edges", "model.generator.channels=8", "model.discriminator.channels=8"]
 CYCLEGAN = ["model=cyclegan", *UNET[1:]]
 VAE_GAN = ["model=vae_gan", *(f"model.{role}.channels=8" for role in ("generator", "discriminator", "encoder"))]
+STYLEGAN2 = ["model=stylegan2", *(f"model.{role}.channels=8" for role in ("generator", "discriminator"))]
 FITTING = {  # networks and data with which an algorithm or a term trains
     **dict.fromkeys(("algorithm=pix2pix", "term=l1", "term=mse", "term=bce", "term=feature_reconstruction"), UNET),
     **dict.fromkeys(("algorithm=cyclegan", "term=cycle", "term=identity"), CYCLEGAN),
     **dict.fromkeys(("algorithm=vae_gan", "term=[kl,mse]"), VAE_GAN),
     **dict.fromkeys(("model=unet", "model=resnet_translator", "model=cyclegan"), UNET[1:]),
     "model=vae_gan": VAE_GAN[1:],
+    "term=path_length": STYLEGAN2,
+    "algorithm=progressive": ["model=progressive", *STYLEGAN2[1:]],
+    **dict.fromkeys(("model=stylegan2", "model=stylegan2_cifar", "model=progressive"), STYLEGAN2[1:]),
 }
 TINY = ["iterations=2", "batch_size=4", "evaluation.samples=20", "evaluation.kid_subset_size=10", "pictures.samples=4"]
 

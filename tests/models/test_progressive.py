@@ -8,6 +8,7 @@ from configurations import composed_of
 from torch import nn
 from torch.nn.functional import avg_pool2d, interpolate
 
+from gan_lab.errors import ConfigError
 from gan_lab.models import Judgement, ProgressiveDiscriminator, ProgressiveGenerator
 from gan_lab.models.conditions import takes_labels
 from gan_lab.models.progressive import averaged, faded, repeated
@@ -169,6 +170,14 @@ def test_the_size_is_saved():
     other.load_state_dict(grown(generator, 16).state_dict())
     assert (other.now, other.fades) == (16, False)
     assert {"side", "alpha"} <= dict(discriminator.named_buffers()).keys()
+
+
+@pytest.mark.parametrize("side", [0, 7, 32])
+def test_a_file_with_a_size_that_cannot_be(side):
+    generator, _ = pair()
+    state = generator.state_dict() | {"side": torch.tensor(side)}
+    with pytest.raises(ConfigError, match=rf"ProgressiveGenerator\.side={side}: expected 4, 8, 16 \.\.\. 16"):
+        generator.load_state_dict(state)
 
 
 # ---- labels ----

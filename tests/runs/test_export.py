@@ -38,8 +38,11 @@ SMALLEST = {
     "mlp_2d": ([*RING, "model.generator.hidden=[4]"], (2,)),
     "pacgan_dcgan": ([NARROW], (1, 28, 28)),
     "pacgan_mlp": (RING, (2,)),
+    "progressive": ([NARROW], (3, 16, 16)),
     "sngan_cnn": ([NARROW], (3, 16, 16)),
     "sngan_resnet": ([NARROW], (3, 32, 32)),
+    "stylegan2": ([NARROW, "model.generator.style=4"], (1, 8, 8)),
+    "stylegan2_cifar": ([NARROW, "model.generator.style=4", "model.generator.shortcuts=residual"], (1, 8, 8)),
     "vae_gan": ([NARROW, "model.encoder.channels=4"], (1, 8, 8)),
 }
 TRANSLATORS = {
@@ -131,10 +134,13 @@ def test_every_network_in_every_form(name, tmp_path):
         assert about["outputs"] == {"samples": {"shape": ["N", *shape], "dtype": "float32", "range": span}}
         assert (about["iteration"], about["weights"]) == (7, "generator")
         assert json.loads(texts["config"])["latent_dim"] == latents.shape[1]
-    saved, state = load_file(files[2]), torch.load(folder.last_checkpoint, weights_only=True)["state_dict"]
-    own = {name.removeprefix("generator."): value for name, value in state.items() if name.startswith("generator.")}
-    assert saved.keys() == own.keys()
-    assert all(torch.equal(saved[name], own[name]) for name in own)
+    saved, network = load_file(files[2]), checkpoints.load_generator(folder, "generator")
+    # parametrized weights are those in use, by their plain names
+    plain = {name.replace("parametrizations.", "").removesuffix(".original") for name in network.state_dict()}
+    assert saved.keys() == plain
+    for name in plain:
+        module, _, own = name.rpartition(".")
+        assert torch.equal(saved[name], getattr(network.get_submodule(module), own)), name
 
 
 @pytest.mark.parametrize("name", TRANSLATORS)
