@@ -11,7 +11,6 @@ from gan_lab.losses.penalties import batch_mean, roots
 from gan_lab.losses.terms import GeneratorStep, Term
 from gan_lab.models.conditions import conditions_for
 from gan_lab.models.layers.mapping import Mapped, mapped
-from gan_lab.validation import check_number
 
 
 class _RunningMean(nn.Module):
@@ -59,7 +58,7 @@ class PathLength(Term):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.decay > 1:
-            check_number("PathLength.decay", self.decay, at_least=0, below=1)
+            raise ValueError(f"PathLength.decay={self.decay}: expected a number from 0 to 1")
         object.__setattr__(self, "_mean", _RunningMean())  # frozen, but for what the run's state holds
 
     @property

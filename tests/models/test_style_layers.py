@@ -118,6 +118,12 @@ def test_demodulated_features_have_unit_size(up):
     assert colours(torch.randn(64, 256, 4, 4), torch.zeros(64, 4)).std().item() == pytest.approx(1, abs=0.2)
 
 
+def test_a_style_that_scales_all_to_zero_gives_zero():
+    layer = ModulatedConv2d(2, 3, 3, 3)
+    nn.init.zeros_(layer.scales.bias)
+    assert not layer(torch.randn(1, 3, 8, 8), torch.zeros(1, 2)).any()
+
+
 def test_noise_is_fresh_in_training_and_fixed_in_evaluation():
     torch.manual_seed(0)
     layer, features = Noise(8), torch.zeros(2, 3, 8, 8)
