@@ -12,6 +12,7 @@ from torch.nn.utils import parametrize
 
 from gan_lab.models.layers.activation import ScaledLeakyReLU
 from gan_lab.models.layers.equalised import equalise, equalise_all
+from gan_lab.models.layers.mapping import Mapping
 from gan_lab.models.layers.minibatch_deviation import MinibatchDeviation, coupled_count
 from gan_lab.models.layers.modulation import ModulatedConv2d, Noise, StyledColours, StyledConv2d
 from gan_lab.models.layers.normalisation import PixelNorm
@@ -250,3 +251,18 @@ def test_a_smaller_batch_that_is_grouped_alike(group, batch, tried):
 def test_a_wrong_group():
     with pytest.raises(ValueError, match=r"MinibatchDeviation\.group=0: expected a whole number of at least 1"):
         MinibatchDeviation(0)
+
+
+# ---- the mapping ----
+
+
+def test_the_mapping_by_hand():
+    """Latent and embedding of unit mean square, side by side; then layers of weights · 0.01, LeakyReLU, · √2."""
+    torch.manual_seed(0)
+    mapping, latents, labels = Mapping(3, 4, 2, classes=2), 5 * torch.randn(6, 3), torch.tensor([0, 1, 1, 0, 1, 0])
+    embedded = mapping.embedding.parametrizations.weight.original.T[labels] / 2**0.5
+    features = torch.cat([x / x.square().mean(1, keepdim=True).sqrt() for x in (latents, embedded)], 1)
+    for layer in (mapping.perceptron[0], mapping.perceptron[2]):
+        weight = layer.parametrizations.weight.original * 0.01 / layer.in_features**0.5
+        features = nn.functional.leaky_relu(features @ weight.T, 0.2) * 2**0.5
+    assert torch.allclose(mapping(latents, labels), features, atol=1e-5)
