@@ -43,6 +43,8 @@ class Algorithm(pl.LightningModule):
     """Whether each sample must be what its source should become."""
     augments: ClassVar[bool] = False
     """Whether it has an attribute ``augmentation``, which it applies to what the discriminator sees."""
+    grows: ClassVar[bool] = False
+    """Whether it tells networks that grow how far they are (`gan_lab.models.progressive.Growing`)."""
 
     automatic_optimization = False
     on_train_batch_start = SKIPPED_HOOK

@@ -6,34 +6,41 @@ import torch
 from torch import Tensor, nn
 
 from gan_lab.models.conditions import Judgement, some_conditions
+from gan_lab.models.layers.minibatch_deviation import coupled_count
 
 _COUNT = 8  # samples in each of the two batches
 
 
 def judges_each_alone(
-    discriminator: nn.Module, sample_shape: tuple[int, ...], source_shape: tuple[int, ...] | None = None
+    discriminator: nn.Module,
+    sample_shape: tuple[int, ...],
+    source_shape: tuple[int, ...] | None = None,
+    batch: int = _COUNT,
 ) -> bool:
     """Whether two batches in one pass get the same logits, and leave the same buffers, as in two passes.
 
     It is tried out in float64 on copies: BatchNorm couples the samples of a batch, dropout draws other masks, and
-    spectral normalisation makes one step of power iteration in every pass. The copies' weights are moved a little
-    first, because a last layer that begins at zero would hide the layers before it.
+    spectral normalisation makes one step of power iteration in every pass. Minibatch deviation couples the samples of a
+    group, and thus real and fake ones for some sizes of a batch and not for others. The copies' weights are moved a
+    little first, because a last layer that begins at zero would hide the layers before it.
 
     Args:
         discriminator: maps samples ``[B, *sample_shape]`` to logits.
         sample_shape: the shape of one sample.
         source_shape: the shape of the image that a sample translates, or None.
+        batch: samples in a batch of training; it matters to minibatch deviation alone.
     """
+    tried = coupled_count(discriminator, batch) or _COUNT
     random = torch.Generator().manual_seed(0)
     apart = copy.deepcopy(discriminator).double().train()
     with torch.no_grad():
         for weight in apart.parameters():
             weight.add_(torch.randn(weight.shape, dtype=torch.float64, generator=random), alpha=0.02)
     joint = copy.deepcopy(apart)
-    first, second = torch.randn(2, _COUNT, *sample_shape, dtype=torch.float64, generator=random)
+    first, second = torch.randn(2, tried, *sample_shape, dtype=torch.float64, generator=random)
     with torch.no_grad(), torch.random.fork_rng():
         torch.manual_seed(0)  # once: seeded before each way, a single dropout would draw the same masks both times
-        each, both = (_conditions(discriminator, count, source_shape) for count in (_COUNT, 2 * _COUNT))
+        each, both = (_conditions(discriminator, count, source_shape) for count in (tried, 2 * tried))
         expected = torch.cat([Judgement.of(apart(samples, **each)).logits for samples in (first, second)])
         found = Judgement.of(joint(torch.cat([first, second]), **both)).logits
     traces = zip(apart.buffers(), joint.buffers(), strict=True)

@@ -153,7 +153,12 @@ class Run:
             return load_player(self._records, "discriminator", self._allowed)
 
     def sample(
-        self, n: int, labels: int | Sequence[int] | None = None, seed: int = 0, weights: str = "auto"
+        self,
+        n: int,
+        labels: int | Sequence[int] | None = None,
+        seed: int = 0,
+        weights: str = "auto",
+        truncation: float = 1.0,
     ) -> "Samples":
         """Samples, as ``gan-lab-sample`` draws them.
 
@@ -163,6 +168,7 @@ class Run:
                 all in turn. Of a generator without labels: None.
             seed: of the latents.
             weights: as of `generator`.
+            truncation: ψ, from 0 to 1, of a generator with a mapping: how far styles stay from their mean.
 
         Returns:
             ``values``, uint8 pixels ``[N, C, H, W]`` or points ``[N, D]``, and ``labels``, ``[N]`` int64 or None.
@@ -180,7 +186,7 @@ class Run:
 
             listed: Any = getattr(labels, "tolist", lambda: labels)()  # NumPy's and PyTorch's arrays have it
             asked = listed if listed is None or isinstance(listed, Sequence) else [listed]
-            return sample(self._records, n, 0, weights, seed, self._allowed, asked)
+            return sample(self._records, n, 0, weights, seed, self._allowed, asked, truncation)
 
     def translate(self, pictures: Any, back: bool = False, seed: int = 0, weights: str = "auto") -> "Tensor":
         """Translations of pictures, as ``gan-lab-translate`` makes them.

@@ -89,6 +89,8 @@ def parse(command: str, schema: type[Arguments], words: Sequence[str]) -> Argume
             arguments[known] = [given_value] if one_of_list else given_value
         except (yaml.YAMLError, ValidationError) as error:
             kind = "a list, such as [a,b]" if known in lists else "a whole number"
+            if entries[known].type is float:
+                kind = "a number"
             if known in lists and entries[known].type != list[str]:
                 kind = "a whole number, or a list such as [0,1]"
             raise ConfigError(f"{name}={value}: expected {kind}") from error

@@ -38,6 +38,10 @@ class SampleArguments:
         default="auto",
     )
     seed: int = _argument("of the latents", default=0)
+    truncation: float = _argument(
+        "of a generator with a mapping, such as model=stylegan2: how far styles stay from their mean, 0 to 1",
+        default=1.0,
+    )
     class_: list[int] | None = field(
         default=None,
         metadata={"help": "of a run with labels: the class to draw, or several in turn, such as 3 or [0,1]"},
@@ -82,6 +86,7 @@ def _sample() -> None:
         arguments.seed,
         arguments.allowed_targets,
         arguments.class_,
+        arguments.truncation,
     )
     write(samples, out, columns=arguments.interpolate or None)
     print(f"{len(samples.values)} samples of {shown(folder.path)} in {shown(out)}")

@@ -16,6 +16,7 @@ from gan_lab.losses.objectives import (
     first_head,
 )
 from gan_lab.losses.orthogonal import Orthogonal
+from gan_lab.losses.path_length import PathLength
 from gan_lab.losses.penalties import (
     DRAGAN,
     R1,
@@ -57,6 +58,7 @@ __all__ = [
     "NonSaturating",
     "Objective",
     "Orthogonal",
+    "PathLength",
     "Penalty",
     "Recipe",
     "Relativistic",

@@ -58,11 +58,12 @@ def squared_gradient_norms(judge: Judge, samples: Tensor) -> Tensor:
 
 
 def gradient_norms(judge: Judge, samples: Tensor) -> Tensor:
-    """‖∇ₓC(x)‖₂ of every sample, shape ``[B]``.
+    """‖∇ₓC(x)‖₂ of every sample, shape ``[B]``; a sample whose gradient vanishes gets norm 0 with gradient 0."""
+    return roots(squared_gradient_norms(judge, samples))
 
-    The square root has an infinite slope at zero; a sample whose gradient vanishes gets norm 0 with gradient 0.
-    """
-    squares = squared_gradient_norms(judge, samples)
+
+def roots(squares: Tensor) -> Tensor:
+    """The square roots of numbers of at least 0; at 0, where the slope is infinite, with gradient 0."""
     zero = squares == 0
     return torch.where(zero, 0.0, torch.where(zero, 1.0, squares).sqrt())
 

@@ -51,6 +51,9 @@ class Term(Weighted):
     looks_at_features: ClassVar[bool] = False
     """Whether it looks at the features of samples in the discriminator, as `Judge.features` gives them."""
 
+    looks_at_styles: ClassVar[bool] = False
+    """Whether it looks at the styles of a generator with a mapping (`gan_lab.models.layers.mapping.Mapped`)."""
+
     @abstractmethod
     def __call__(self, step: GeneratorStep) -> Tensor:
         """The unweighted term, a scalar."""

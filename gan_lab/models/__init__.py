@@ -21,10 +21,12 @@ from gan_lab.models.mlp import MLPDiscriminator, MLPGenerator
 from gan_lab.models.pacgan_dcgan import PacGANDCGANDiscriminator, PacGANDCGANGenerator
 from gan_lab.models.pacgan_mlp import PacGANMLPDiscriminator, PacGANMLPGenerator
 from gan_lab.models.patchgan import PatchGANDiscriminator
+from gan_lab.models.progressive import ProgressiveDiscriminator, ProgressiveGenerator
 from gan_lab.models.r3gan import R3GANDiscriminator, R3GANGenerator
 from gan_lab.models.resnet_translator import ResNetTranslator
 from gan_lab.models.sngan_cnn import SNGANDiscriminator, SNGANGenerator
 from gan_lab.models.sngan_resnet import SNGANResNetDiscriminator, SNGANResNetGenerator
+from gan_lab.models.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 from gan_lab.models.unet import UNetGenerator
 from gan_lab.models.vae_gan import VAEGANDiscriminator, VAEGANEncoder, VAEGANGenerator
 
@@ -47,6 +49,8 @@ __all__ = [
     "PacGANMLPDiscriminator",
     "PacGANMLPGenerator",
     "PatchGANDiscriminator",
+    "ProgressiveDiscriminator",
+    "ProgressiveGenerator",
     "R3GANDiscriminator",
     "R3GANGenerator",
     "ResNetTranslator",
@@ -54,6 +58,8 @@ __all__ = [
     "SNGANGenerator",
     "SNGANResNetDiscriminator",
     "SNGANResNetGenerator",
+    "StyleGAN2Discriminator",
+    "StyleGAN2Generator",
     "UNetGenerator",
     "VAEGANDiscriminator",
     "VAEGANEncoder",

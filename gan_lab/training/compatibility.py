@@ -28,7 +28,10 @@ from gan_lab.losses import (
 )
 from gan_lab.models.conditions import Judgement, conditions_taken, some_conditions, takes_labels, takes_source
 from gan_lab.models.layers.attention import Heads
+from gan_lab.models.layers.mapping import has_mapping
+from gan_lab.models.layers.minibatch_deviation import MinibatchDeviation
 from gan_lab.models.packing import packed_shape
+from gan_lab.models.progressive import Growing
 from gan_lab.runs.components import NO_SOURCES, keeps_average
 
 _COMPARING = {
@@ -136,6 +139,11 @@ def check_players(config: DictConfig, algorithm: type[Algorithm], generator: nn.
         raise ConfigError(
             f"model.encoder: expected null, as {algorithm.__name__} has no encoder, or algorithm=vae_gan with it"
         )
+    if isinstance(generator, Growing) and not algorithm.grows:
+        raise ConfigError(
+            f"model.generator: {type(generator).__name__} grows, and {algorithm.__name__} does not tell it how far it "
+            "is; expected algorithm=progressive"
+        )
     for role in algorithm.roles:
         if config.optimizer[role] is None:
             raise ConfigError(f"optimizer.{role}: missing, expected a block with a _target_")
@@ -153,9 +161,14 @@ def check_pairs(algorithm: type[Algorithm], source: Source | None) -> None:
         )
 
 
-def check_terms(loss: Recipe, algorithm: type[Algorithm], packing: int = 1) -> None:
-    """Raise ConfigError for a term that compares what the algorithm does not have."""
+def check_terms(loss: Recipe, algorithm: type[Algorithm], generator: nn.Module, packing: int = 1) -> None:
+    """Raise ConfigError for a term that looks at what the algorithm or the generator does not have."""
     for name, term in loss.terms.items():
+        if term.looks_at_styles and not has_mapping(generator):
+            raise ConfigError(
+                f"loss.terms.{name}: it looks at the styles of a generator with a mapping, which model.generator is "
+                "not; expected model=stylegan2, or term=none"
+            )
         if term.compared is not None and term.compared not in algorithm.compares:
             raise ConfigError(
                 f"loss.terms.{name}: it compares the {term.compared}, which {algorithm.__name__} has none of; expected "
@@ -252,6 +265,21 @@ def check_combination(
         yield (
             f"{named} in trainer.precision=16-mixed: gradients of gradients overflow fp16 easily; "
             "bf16-mixed or 32-true are safe"
+        )
+
+
+def notes(penalties: Sequence[str], discriminator: nn.Module) -> Iterator[str]:
+    """Yield a sentence for each combination that is not as its formula says, and trains well all the same.
+
+    Args:
+        penalties: names of the recipe's gradient penalties.
+        discriminator: the network that the losses are computed from.
+    """
+    groups = [module.group for module in discriminator.modules() if isinstance(module, MinibatchDeviation)]
+    if penalties and groups:
+        yield (
+            f"loss.penalties ({', '.join(penalties)}): the logits of {groups[0]} samples depend on each other by the "
+            "discriminator's minibatch deviation, so each gradient is that of a group's logits, as in the papers"
         )
 
 

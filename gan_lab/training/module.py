@@ -29,6 +29,7 @@ from gan_lab.training.compatibility import (
     check_networks,
     check_players,
     check_terms,
+    notes,
 )
 from gan_lab.training.schedules import Decay, Schedule
 
@@ -69,13 +70,20 @@ def build_module(
     warn_of_dangers(config, loss, players["discriminator"])
     joint_batch, judged = config.joint_batch, packed_shape(sample_shape, config.model.packing)
     if joint_batch is None:
-        joint_batch = judges_each_alone(networks["discriminator"], judged, source_shape)
+        share = config.batch_size // processes
+        joint_batch = judges_each_alone(networks["discriminator"], judged, source_shape, share)
     make = build(config, "algorithm")
-    of_data = {"sample_shape": sample_shape, "source_shape": source_shape, "processes": processes}
+    of_run = {
+        "sample_shape": sample_shape,
+        "source_shape": source_shape,
+        "processes": processes,
+        "reals": config.n_critic * config.batch_size * config.model.packing,
+        "iterations": config.iterations,
+    }
     with blame("algorithm"):
         made: Algorithm = make(
             **players,
-            **{name: one for name, one in of_data.items() if name in named_by(kind)},
+            **{name: one for name, one in of_run.items() if name in named_by(kind)},
             loss=loss,
             prior=latent_prior(config),
             noise_seed=derive(config.seed, "noise"),
@@ -114,7 +122,7 @@ def _check(
     generator, discriminator, packing = networks["generator"], networks["discriminator"], config.model.packing
     check_labels(config.conditional, generator, discriminator)
     check_players(config, kind, generator)
-    check_terms(loss, kind, packing)
+    check_terms(loss, kind, generator, packing)
     check_constraint(loss.constraint, discriminator)
     check_networks(
         loss, generator, discriminator, config.latent_dim, sample_shape, config.batch_size, packing, source_shape
@@ -122,7 +130,7 @@ def _check(
 
 
 def warn_of_dangers(config: DictConfig, loss: Recipe, discriminator: Player) -> None:
-    """Log a warning for each combination that is known to fail.
+    """Log a warning for each combination that is known to fail, and a note for each that is not as its formula says.
 
     Raises:
         ConfigError: for a combination that is ill-defined.
@@ -137,6 +145,8 @@ def warn_of_dangers(config: DictConfig, loss: Recipe, discriminator: Player) -> 
         config.allow_batchnorm_penalty,
     ):
         log.warning("gan-lab: warning: %s", oddity)
+    for note in notes(loss.gradient_penalties, discriminator.network):
+        log.info("gan-lab: note: %s", note)
 
 
 def build_player(config: DictConfig, name: str, network: torch.nn.Module, average: Decay | None = None) -> Player:

@@ -9,6 +9,7 @@ from torch import nn
 from gan_lab.algorithms.joint_batch import judges_each_alone
 from gan_lab.models.dcgan import DCGANDiscriminator
 from gan_lab.models.mlp import MLPDiscriminator
+from gan_lab.models.stylegan2 import StyleGAN2Discriminator
 
 IMAGE = (1, 8, 8)
 
@@ -60,3 +61,16 @@ def test_trying_leaves_no_trace():
     assert torch.equal(torch.get_rng_state(), state)
     for key, value in network.state_dict().items():
         assert torch.equal(value, before[key]), key
+
+
+@pytest.mark.parametrize(("batch", "alone"), [(2, False), (4, True), (5, False), (6, False), (64, True), (66, False)])
+def test_minibatch_deviation_couples_some_sizes_of_a_batch(batch, alone):
+    """Groups of four consecutive samples: real and fake ones share a group unless it divides their number."""
+    torch.manual_seed(0)
+    network = StyleGAN2Discriminator(IMAGE, 16, 4)
+    assert judges_each_alone(network, IMAGE, batch=batch) == alone
+    network.double()
+    with torch.no_grad():
+        first, second = torch.randn(2, batch, *IMAGE, dtype=torch.float64)
+        apart, joint = torch.cat([network(first), network(second)]), network(torch.cat([first, second]))
+    assert torch.allclose(apart, joint) == alone

@@ -33,6 +33,10 @@ NETWORKS = {
     "infogan": ([], (1, 8, 8)),
     "pacgan_mlp": (["model.generator.hidden=[8,8]", "model.discriminator.hidden=[8,8]"], (2,)),
     "pacgan_dcgan": (["model.generator.channels=2", "model.discriminator.channels=2"], (3, 8, 12)),
+    **{
+        model: (["model.generator.channels=4", "model.discriminator.channels=4"], (1, 8, 8))
+        for model in ("stylegan2", "stylegan2_cifar", "progressive")
+    },
     "vae_gan": (
         ["model.generator.channels=2", "model.discriminator.channels=2", "model.encoder.channels=2"],
         (1, 8, 8),

@@ -16,11 +16,11 @@ HIDDEN = ["model.generator.hidden=[8]", "model.discriminator.hidden=[16]"]
 NETWORKS = {
     "dcgan": ((1, 8, 8), NARROW), "mlp": ((1, 8, 8), HIDDEN), "mlp_2d": ((2,), HIDDEN),
     "sngan_cnn": ((1, 8, 8), FOUR), "sngan_resnet": ((1, 32, 32), NARROW), "infogan": ((1, 4, 4), []),
-    "pacgan_mlp": ((2,), HIDDEN),
+    "pacgan_mlp": ((2,), HIDDEN), "stylegan2": ((1, 8, 8), [*FOUR, "model.generator.style=4"]),
     # some taps of 5×5 kernels never touch a smaller image, and oneDNN leaves NaN in their gradients in bfloat16
     "pacgan_dcgan": ((1, 28, 28), NARROW),
 }  # fmt: skip
-LABELLED = ("dcgan", "mlp", "mlp_2d", "sngan_cnn", "sngan_resnet")
+LABELLED = ("dcgan", "mlp", "mlp_2d", "sngan_cnn", "sngan_resnet", "stylegan2")
 ATTENTIVE = ("dcgan", "mlp", "mlp_2d")
 WAYS = ["none", "concat", "projection", "auxiliary", "per_class"]
 PRECISIONS = ["32-true", "64-true", "bf16-mixed"]

@@ -57,6 +57,11 @@ RECIPES = {  # LITERATURE.md §1 to §3: the mathematics; the optimizer, its rat
         ("Adam", 2e-4, {"betas": [0.0, 0.99]}),
         1,
     ),
+    "stylegan2": (
+        Recipe(NonSaturating(0.0), {"r1": R1(1.0, 16)}),
+        ("Adam", 2e-3, {"betas": [0.0, 0.99]}),
+        1,
+    ),
     "ragan_attention": (Recipe(RelativisticAttention(1.0)), ADAM, 1),
 }
 

@@ -17,6 +17,7 @@ UNET = ["model=unet", "dataset=digits_edges", "model.generator.channels=8", "mod
 CYCLEGAN = ["model=cyclegan", *UNET[1:]]
 VAE_GAN = ["model=vae_gan", *(f"model.{role}.channels=8" for role in ("generator", "discriminator", "encoder"))]
 NARROW = [f"model.{role}.channels=4" for role in ("generator", "discriminator")]
+STYLEGAN2 = ["model=stylegan2", *(f"model.{role}.channels=8" for role in ("generator", "discriminator"))]
 FITTING = {  # networks and data with which an algorithm or a term trains
     **dict.fromkeys(("algorithm=pix2pix", "term=l1", "term=mse", "term=bce", "term=feature_reconstruction"), UNET),
     **dict.fromkeys(("algorithm=cyclegan", "term=cycle", "term=identity"), CYCLEGAN),
@@ -27,6 +28,9 @@ FITTING = {  # networks and data with which an algorithm or a term trains
     "model=r3gan": [f"model.{role}.widths=[8,8]" for role in ("generator", "discriminator")],
     "model=r3gan_small": [f"model.{role}.widths=[8,8]" for role in ("generator", "discriminator")],
     **{f"model={name}": ["dataset=npz", *NARROW] for name in ("sngan_resnet", "sagan", "biggan")},
+    "term=path_length": STYLEGAN2,
+    "algorithm=progressive": ["model=progressive", *STYLEGAN2[1:]],
+    **dict.fromkeys(("model=stylegan2", "model=stylegan2_cifar", "model=progressive"), STYLEGAN2[1:]),
 }
 TINY = ["iterations=2", "batch_size=4", "evaluation.samples=20", "evaluation.kid_subset_size=10", "pictures.samples=4"]
 

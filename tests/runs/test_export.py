@@ -38,6 +38,7 @@ SMALLEST = {
     "mlp_2d": ([*RING, "model.generator.hidden=[4]"], (2,)),
     "pacgan_dcgan": ([NARROW], (1, 28, 28)),
     "pacgan_mlp": (RING, (2,)),
+    "progressive": ([NARROW], (3, 16, 16)),
     "sngan_cnn": ([NARROW], (3, 16, 16)),
     "sngan_resnet": ([NARROW], (3, 32, 32)),
     "sagan": (["model.generator.channels=2"], (3, 32, 32)),
@@ -45,6 +46,8 @@ SMALLEST = {
     "mescheder_resnet": ([NARROW], (3, 8, 8)),
     "r3gan": (["model.generator.widths=[8,4]"], (3, 8, 8)),
     "r3gan_small": (["model.generator.widths=[4,4,4]"], (3, 28, 28)),
+    "stylegan2": ([NARROW, "model.generator.style=4"], (1, 8, 8)),
+    "stylegan2_cifar": ([NARROW, "model.generator.style=4", "model.generator.shortcuts=residual"], (1, 8, 8)),
     "vae_gan": ([NARROW, "model.encoder.channels=4"], (1, 8, 8)),
 }
 TRANSLATORS = {
@@ -136,14 +139,14 @@ def test_every_network_in_every_form(name, tmp_path):
         assert about["outputs"] == {"samples": {"shape": ["N", *shape], "dtype": "float32", "range": span}}
         assert (about["iteration"], about["weights"]) == (7, "generator")
         assert json.loads(texts["config"])["latent_dim"] == latents.shape[1]
-    saved, state = load_file(files[2]), torch.load(folder.last_checkpoint, weights_only=True)["state_dict"]
-    own = {name.removeprefix("generator."): value for name, value in state.items() if name.startswith("generator.")}
-    normed = {name for name in own if "parametrizations" in name}  # spectral norm, which is merged into the weights
-    assert bool(normed) == (name in ("sagan", "biggan"))
-    kept = own.keys() - normed
-    merged = {name.replace("parametrizations.weight.original", "weight") for name in normed if "original" in name}
-    assert saved.keys() == kept | merged
-    assert all(torch.equal(saved[name], own[name]) for name in kept)
+    saved, network = load_file(files[2]), checkpoints.load_generator(folder, "generator")
+    # parametrized weights are those in use, by their plain names
+    used = [name for name in network.state_dict() if not name.endswith(("._u", "._v"))]
+    plain = {name.replace("parametrizations.", "").removesuffix(".original") for name in used}
+    assert saved.keys() == plain
+    for name in plain:
+        module, _, own = name.rpartition(".")
+        assert torch.equal(saved[name], getattr(network.get_submodule(module), own)), name
 
 
 @pytest.mark.parametrize("name", TRANSLATORS)

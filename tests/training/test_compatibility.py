@@ -97,3 +97,16 @@ def test_more_devices_than_gpus_are_refused_before_anything_is_built(composed, m
     trainer.devices = 3
     with pytest.raises(ConfigError, match=r"trainer.devices=3: expected at most 2, the GPUs of this machine"):
         check_devices(trainer, False, 6)
+
+
+def test_a_penalty_beside_minibatch_deviation_is_noted_and_never_refused(composed, caplog):
+    narrow = ["model=stylegan2", "model.generator.channels=4", "model.discriminator.channels=4", "latent_dim=4"]
+    with caplog.at_level("INFO"):
+        build_module(composed(*narrow, "loss=stylegan2"), (1, 8, 8))
+    (record,) = caplog.records
+    assert record.levelname == "INFO"
+    assert "note: loss.penalties (r1): the logits of 4 samples depend on each other" in record.getMessage()
+    caplog.clear()
+    with caplog.at_level("INFO"):
+        build_module(composed(*narrow, "loss=hinge"), (1, 8, 8))
+    assert caplog.records == []

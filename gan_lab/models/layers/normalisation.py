@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from gan_lab.models.layers.labelled import ConditionalBatchNorm
@@ -48,3 +49,15 @@ def bound_layers(network: nn.Module, eps: float = 1e-12) -> None:
     for module in list(network.modules()):
         if isinstance(module, nn.Linear | nn.Conv2d):
             spectral_norm(module, eps=eps)
+
+
+class PixelNorm(nn.Module):
+    """Divides each position's vector of channels by the root of its mean square, + 1e-8 below the root.
+
+    References:
+        Karras et al. 2018, Progressive Growing of GANs (arXiv 1710.10196), §4.2.
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features ``[B, C, …]`` → the same shape."""
+        return features * torch.rsqrt(features.square().mean(1, keepdim=True) + 1e-8)

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from gan_lab.validation import check_positive
+
 ANY_SIZE = "model=pacgan_dcgan draws images of any size"
 
 
@@ -39,3 +41,28 @@ def doublings(model: str, sample_shape: Sequence[int]) -> int:
             f"two, and a shorter one that is a multiple of the same power; {ANY_SIZE}"
         )
     return times
+
+
+def widths_by_side(
+    model: str, network: str, sample_shape: Sequence[int], capacity: int, channels: int
+) -> dict[int, int]:
+    """Feature maps of each side, min(capacity / side, channels), from 4 pixels to the image's side, by doubling.
+
+    Args:
+        model: the architecture, for messages.
+        network: the network, for messages.
+        sample_shape: ``(C, H, W)`` of square images of 8, 16, 32 … 1024 pixels.
+        capacity: feature maps of a layer times the side of its maps.
+        channels: most feature maps of a layer.
+    """
+    check_positive(f"{network}.capacity", capacity)
+    check_positive(f"{network}.channels", channels)
+    check_image(model, sample_shape)
+    _, height, width = sample_shape
+    if height != width or height & (height - 1) or not 8 <= height <= 1024:
+        raise ValueError(
+            f"{model} cannot draw images of {height}x{width} pixels: expected squares of 8, 16, 32 ... 1024; {ANY_SIZE}"
+        )
+    if capacity < height:
+        raise ValueError(f"{network}.capacity={capacity}: expected at least {height}, the side of the images")
+    return {1 << power: min(capacity >> power, channels) for power in range(2, height.bit_length())}
