@@ -168,7 +168,7 @@ def _within(name: str, prefixes: Sequence[str]) -> bool:
 
 
 def _refusal(where: str, name: str, package: str, allowed: Sequence[str], found: str = ":") -> str:
-    ours = "expected one of gan_lab's augmentations, losses, models, datasets or metrics, of torch.nn or torch.optim"
+    ours = "expected one of gan_lab's losses, augmentations, models, datasets or metrics, of torch.nn or torch.optim"
     if _parts(where) != _PARTS:
         ours = f"expected one of {_parts(where)[0]}"
     wider = f"; if you trust it, allowed_targets=[{','.join([*allowed, package])}] lets it in"

@@ -57,6 +57,11 @@ def test_what_is_kept_is_part_of_the_state():
     assert torch.equal(other.as_real(REAL, None, steered(HALF))[0], FAKE[0])
 
 
+def test_p_follows_the_logits_of_real_samples():
+    curves = filled(p=None).observe(torch.ones(4), -torch.ones(4), 0.0, 4)
+    assert curves["augmentation/r_t"].item() == 1
+
+
 @pytest.mark.parametrize("settings", [{"p": 2}, {"most": -1}, {"every": 1.5}, {"speed": "fast"}])
 def test_refused(settings):
     with pytest.raises(ValueError, match=r"^APA\."):

@@ -79,6 +79,13 @@ def test_a_sample_does_not_depend_on_the_others():
     assert (together[0] - warped(picture[:1], near[:1])[0]).abs().max() < 1e-12
 
 
+def test_a_tall_picture_is_widened_as_far_as_it_is_moved():
+    """Moved by 6 of 24 rows, what comes in is the picture mirrored, which needs as many rows more."""
+    picture = images(1, 1, 24, 6)
+    moved = warped(picture, _moved(torch.tensor([[0.0, 6.0]], dtype=torch.float64)))
+    assert (moved[..., :6, :] - picture[..., [6, 5, 4, 3, 2, 1], :]).abs().max() < 1e-11
+
+
 def test_derivatives():
     picture = images(1, 2, 4, 5).requires_grad_()
     back = _turned(0.7 * ONE) @ _scaled(1.2 * ONE, 0.8 * ONE) @ _moved(torch.tensor([[0.3, -0.4]]).double())

@@ -110,7 +110,10 @@ def test_show_prints_a_file_and_finds_those_of_the_user(helped, tmp_path):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["los"], "show los: there is no such group; did you mean 'loss'? Allowed: algorithm, callbacks, "),
+        (
+            ["los"],
+            "show los: there is no such group; did you mean 'loss'? Allowed: algorithm, augmentation, callbacks, ",
+        ),
         (["loss=wgan_g"], "show loss=wgan_g: there is no such option; did you mean 'wgan_gp'? Allowed: dragan, "),
         (["wgan_gp"], "show wgan_gp: there is no such group; expected show loss=wgan_gp"),
         (["loss", "model"], "show: model: expected gan-lab show [GROUP[=OPTION]] [--config-dir FOLDER]"),
