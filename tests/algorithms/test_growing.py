@@ -1,5 +1,7 @@
 """Progressive growing: when, what is renewed, and a run that goes on in the middle of a fade."""
 
+import functools
+
 import pytest
 import torch
 from omegaconf import OmegaConf
@@ -113,6 +115,27 @@ def test_compiled_forms_are_renewed_in_each_phase(composed, monkeypatch):
             assert compiled == ["reset", "generator", "discriminator"]
             renewed.append(done)
     assert renewed == [10, 20, 30, 40]
+
+
+@pytest.mark.parametrize(("model", "forms"), [("stylegan2", 1), ("progressive", 3)])
+def test_compiled_networks_train_as_ever(composed, tmp_path, monkeypatch, model, forms):
+    """As in tests/training/test_compiled.py: what TorchDynamo captures is run as it is; each phase has a form."""
+    graphs = []
+    torch._dynamo.reset()
+
+    def counted(graph, inputs):
+        graphs.append(graph)
+        return graph
+
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=counted))
+    words = [f"model={model}", *NARROW, *STYLE[model], "loss=stylegan2", "iterations=6", "trainer.precision=64-true"]
+    eager = train_in(tmp_path / "eager", composed(*words))
+    assert not graphs
+    compiled = train_in(tmp_path / "compiled", composed(*words, "compile=true"))
+    assert len(graphs) >= 2 * forms  # of generator and discriminator
+    found = checkpoint(compiled)["state_dict"]
+    for key, value in checkpoint(eager)["state_dict"].items():
+        assert torch.allclose(found[key], value, rtol=1e-9, atol=1e-12), key
 
 
 def test_a_run_grows_and_goes_on_in_the_middle_of_a_fade(composed, tmp_path):
