@@ -168,9 +168,16 @@ def test_they_train_with_any_recipe(composed, tmp_path, model, loss, way):
 
 def test_stylegan2_goes_on_bit_for_bit(composed, tmp_path):
     """Its mean path length, fixed noise and random numbers are saved."""
-    overrides = ["model=stylegan2", *NARROW, *STYLE["stylegan2"], *OFTEN, "loss=stylegan2"]
+    overrides = ["model=stylegan2", *NARROW, *STYLE["stylegan2"], *OFTEN, "loss=stylegan2", "conditional=projection"]
     calm, _ = same(composed, tmp_path, overrides, 4, 10)
     assert checkpoint(calm)["state_dict"]["states.path_length_.value"] > 0
+    (calm.path / ".hydra").mkdir()
+    OmegaConf.save(composed(*overrides), calm.path / ".hydra" / "config.yaml")
+    plain, whole, mean = (sample(calm, 20, truncation=psi).values for psi in (1.0, 1, 0.0))
+    assert torch.equal(plain, whole)
+    assert torch.equal(mean[:10], mean[10:])  # the mean style of each of ten classes
+    assert not torch.equal(mean[:10], plain[:10])
+    assert len(mean.unique(dim=0)) == 10
 
 
 def warned(composed, caplog, *overrides):
