@@ -1,5 +1,7 @@
 """Progressive growing: when, what is renewed, and a run that goes on in the middle of a fade."""
 
+import functools
+
 import pytest
 import torch
 from omegaconf import OmegaConf
@@ -115,6 +117,27 @@ def test_compiled_forms_are_renewed_in_each_phase(composed, monkeypatch):
     assert renewed == [10, 20, 30, 40]
 
 
+@pytest.mark.parametrize(("model", "forms"), [("stylegan2", 1), ("progressive", 3)])
+def test_compiled_networks_train_as_ever(composed, tmp_path, monkeypatch, model, forms):
+    """As in tests/training/test_compiled.py: what TorchDynamo captures is run as it is; each phase has a form."""
+    graphs = []
+    torch._dynamo.reset()
+
+    def counted(graph, inputs):
+        graphs.append(graph)
+        return graph
+
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=counted))
+    words = [f"model={model}", *NARROW, *STYLE[model], "loss=stylegan2", "iterations=6", "trainer.precision=64-true"]
+    eager = train_in(tmp_path / "eager", composed(*words))
+    assert not graphs
+    compiled = train_in(tmp_path / "compiled", composed(*words, "compile=true"))
+    assert len(graphs) >= 2 * forms  # of generator and discriminator
+    found = checkpoint(compiled)["state_dict"]
+    for key, value in checkpoint(eager)["state_dict"].items():
+        assert torch.allclose(found[key], value, rtol=1e-9, atol=1e-12), key
+
+
 def test_a_run_grows_and_goes_on_in_the_middle_of_a_fade(composed, tmp_path):
     """8×8 fades in from iteration 3, where the optimizers forget, over 8 iterations; it stops at 4 and 10."""
     overrides = [*GROWING, *OFTEN, "log_every=1", "ema_decay=0.9", "algorithm.stable=0.024", "algorithm.fade=0.08"]
@@ -145,9 +168,16 @@ def test_they_train_with_any_recipe(composed, tmp_path, model, loss, way):
 
 def test_stylegan2_goes_on_bit_for_bit(composed, tmp_path):
     """Its mean path length, fixed noise and random numbers are saved."""
-    overrides = ["model=stylegan2", *NARROW, *STYLE["stylegan2"], *OFTEN, "loss=stylegan2"]
+    overrides = ["model=stylegan2", *NARROW, *STYLE["stylegan2"], *OFTEN, "loss=stylegan2", "conditional=projection"]
     calm, _ = same(composed, tmp_path, overrides, 4, 10)
     assert checkpoint(calm)["state_dict"]["states.path_length_.value"] > 0
+    (calm.path / ".hydra").mkdir()
+    OmegaConf.save(composed(*overrides), calm.path / ".hydra" / "config.yaml")
+    plain, whole, mean = (sample(calm, 20, truncation=psi).values for psi in (1.0, 1, 0.0))
+    assert torch.equal(plain, whole)
+    assert torch.equal(mean[:10], mean[10:])  # the mean style of each of ten classes
+    assert not torch.equal(mean[:10], plain[:10])
+    assert len(mean.unique(dim=0)) == 10
 
 
 def warned(composed, caplog, *overrides):

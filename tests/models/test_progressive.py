@@ -156,6 +156,13 @@ def test_first_weights():
         assert sum(gain > 1.2 for gain in gains) == 5 + 3 * isinstance(network, ProgressiveDiscriminator)
 
 
+def test_the_first_layer_has_a_quarter_of_the_gain():
+    """√2 / 4, as in the authors' code; pixel norm hides it at first, the bias does not."""
+    torch.manual_seed(0)
+    dense = ProgressiveGenerator(64, (3, 8, 8), 1024, 64).dense
+    assert dense.weight.std().item() * 8 == pytest.approx(2**0.5 / 4, rel=0.02)
+
+
 # ---- what is saved ----
 
 
