@@ -59,20 +59,10 @@ def build_module(
     loss = build(config, "loss")
     _check(config, kind, loss, networks, sample_shape, source_shape)
     check_augmentation(config, kind, loss, augmentation, sample_shape, source_shape)
-    if processes > 1:
-        networks = {role: over_all_processes(network) for role, network in networks.items()}
-    if loss.constraint is not None:
-        loss.constraint.attach(networks["discriminator"])
-    if config.trainer.precision == "64-true":  # before the optimizers, some of which make their state at once
-        networks = {role: network.double() for role, network in networks.items()}
+    networks = _prepared(config, loss, networks, processes)
     averages = {"generator": averaging(config)}
     players = {role: build_player(config, role, one, averages.get(role)) for role, one in networks.items()}
     warn_of_dangers(config, loss, players["discriminator"])
-    joint_batch, judged = config.joint_batch, packed_shape(sample_shape, config.model.packing)
-    if joint_batch is None:
-        share = config.batch_size // processes
-        joint_batch = judges_each_alone(networks["discriminator"], judged, source_shape, share)
-    make = build(config, "algorithm")
     of_run = {
         "sample_shape": sample_shape,
         "source_shape": source_shape,
@@ -81,14 +71,14 @@ def build_module(
         "iterations": config.iterations,
     }
     with blame("algorithm"):
-        made: Algorithm = make(
+        made: Algorithm = build(config, "algorithm")(
             **players,
             **{name: one for name, one in of_run.items() if name in named_by(kind)},
             loss=loss,
             prior=latent_prior(config),
             noise_seed=derive(config.seed, "noise"),
             turns={role: config.n_critic if role == "discriminator" else config.n_generator for role in players},
-            joint_batch=joint_batch,
+            joint_batch=_joint_batch(config, networks["discriminator"], sample_shape, source_shape, processes),
             packing=config.model.packing,
             statistics=statistics_requests(config, class_counts),
             compile_mode=config.compile,
@@ -108,6 +98,33 @@ def build_augmentation(config: DictConfig, sample_shape: tuple[int, ...]) -> Aug
         updates=config.iterations * config.n_critic,
     )
     return made
+
+
+def _prepared(
+    config: DictConfig, loss: Recipe, networks: dict[str, torch.nn.Module], processes: int
+) -> dict[str, torch.nn.Module]:
+    """The networks as they train: statistics over all processes, the constraint attached, in the weights' precision."""
+    if processes > 1:
+        networks = {role: over_all_processes(network) for role, network in networks.items()}
+    if loss.constraint is not None:
+        loss.constraint.attach(networks["discriminator"])
+    if config.trainer.precision == "64-true":  # before the optimizers, some of which make their state at once
+        networks = {role: network.double() for role, network in networks.items()}
+    return networks
+
+
+def _joint_batch(
+    config: DictConfig,
+    discriminator: torch.nn.Module,
+    sample_shape: tuple[int, ...],
+    source_shape: tuple[int, ...] | None,
+    processes: int,
+) -> bool:
+    """Whether real and fake samples are judged together: as asked, or if each is judged alone in a batch of both."""
+    if config.joint_batch is not None:
+        return bool(config.joint_batch)
+    judged = packed_shape(sample_shape, config.model.packing)
+    return judges_each_alone(discriminator, judged, source_shape, config.batch_size // processes)
 
 
 def _check(
