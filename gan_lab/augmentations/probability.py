@@ -8,8 +8,6 @@ from torch import Tensor, nn
 from gan_lab.distributed.collectives import mean_of_each, process_count
 from gan_lab.validation import check_between, check_choice, check_number, check_positive, is_number
 
-_DECAY = 0.99  # of the running means of the logits
-
 
 class Probability(nn.Module):
     """The probability p of an augmentation, a buffer.
@@ -20,8 +18,9 @@ class Probability(nn.Module):
     recognises every real one. After every few updates p rises or falls by a small step, so that r_t comes to a target.
 
     An objective that compares logits has no such logit: a number added to all of them changes nothing. For it we count
-    from midway between running means of real and of generated logits. This is ours; the paper knows the non-saturating
-    loss alone. Likewise for LSGAN we count from the middle between its two labels.
+    from midway between the mean logits of the update's real and generated samples; means over several updates lag
+    behind logits that drift. This is ours; the paper knows the non-saturating loss alone. Likewise for LSGAN we count
+    from the middle between its two labels.
 
     In several processes r_t is that of the whole batch, so that p is the same in all of them.
 
@@ -46,7 +45,6 @@ class Probability(nn.Module):
     r_t: Tensor
     signs: Tensor
     done: Tensor
-    means: Tensor
 
     def __init__(
         self,
@@ -76,7 +74,6 @@ class Probability(nn.Module):
         self.register_buffer("r_t", torch.tensor(0.0))  # of the last update
         self.register_buffer("signs", torch.tensor(0.0))  # the sum of r_t since the last step of p
         self.register_buffer("done", torch.tensor(0))  # updates
-        self.register_buffer("means", torch.zeros(2))  # running ones of the real and of the generated logits
 
     @torch.no_grad()
     def observe(self, real: Tensor, fake: Tensor, undecided: float | None, samples: int) -> dict[str, Tensor]:
@@ -86,10 +83,7 @@ class Probability(nn.Module):
         """
         used = self.p.clone()
         real_mean, fake_mean = mean_of_each(torch.stack([real.mean(), fake.mean()])).unbind()
-        now = torch.stack([real_mean, fake_mean]).to(self.means)
-        means = torch.where(self.done == 0, now, torch.lerp(now, self.means, _DECAY))
-        self.means.copy_(torch.where(means.isfinite().all(), means, self.means))
-        middle = self.means.mean().to(real) if undecided is None else undecided
+        middle = (real_mean + fake_mean).to(real) / 2 if undecided is None else undecided
         (r_t,) = mean_of_each((real - middle).sign().mean()[None]).to(self.r_t)
         self.r_t.copy_(torch.where(r_t.isfinite(), r_t, self.r_t))
         self.signs += self.r_t

@@ -14,7 +14,7 @@ from gan_lab.algorithms.algorithm import Algorithm
 from gan_lab.datasets.batch import Batch, Request
 from gan_lab.datasets.dataset import to_model_range
 from gan_lab.metrics.evaluator import encode, generate
-from gan_lab.metrics.memorisation import distances
+from gan_lab.metrics.memorisation import nearest_two
 from gan_lab.models.cyclegan import Reverse
 from gan_lab.storage.pictures import draw, draw_grid, draw_groups
 
@@ -57,9 +57,9 @@ class Closest:
 
     def __call__(self, module: Algorithm) -> np.ndarray:
         made = generate(module.sampler, self.request)
-        (near, training), (far, held_out) = (distances(made, one) for one in (self.training, self.held_out))
-        order = (near / far).argsort(stable=True)[: self.count]
-        return draw_groups([made[order], self.training[training[order]], self.held_out[held_out[order]]])
+        seen, unseen = (nearest_two(made, one) for one in (self.training, self.held_out))
+        order = (seen.distance / seen.second).argsort(stable=True)[: self.count]
+        return draw_groups([made[order], self.training[seen.which[order]], self.held_out[unseen.which[order]]])
 
 
 @dataclass(frozen=True, eq=False)

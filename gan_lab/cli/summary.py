@@ -69,7 +69,8 @@ def _next_commands(
         yield "samples", ["gan-lab-translate", f"run={path}", "in=FOLDER", "out=FOLDER", *best, *allowed]
     else:
         yield "samples", ["gan-lab-sample", f"run={path}", *best, *allowed]
-    if config.lr_schedule == "constant" and not result.get("stopped_early"):  # others may not be made longer
+    planned = config.lr_schedule, config.augmentation.get("schedule", "constant")
+    if set(planned) == {"constant"} and not result.get("stopped_early"):  # others may not be made longer
         own = folder.configuration.config_folder()
         yield "longer", ["gan-lab", *(["--config-dir", own] if own else []), f"resume={path}", "iterations=N", *allowed]
     yield "export", ["gan-lab-export", f"run={path}", "out=generator.pt2", *best, *allowed]

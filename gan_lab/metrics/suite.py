@@ -19,13 +19,12 @@ from gan_lab.metrics.extractors import Extractor
 from gan_lab.metrics.frechet import Moments, frechet_distance, frechet_distance_of_few
 from gan_lab.metrics.kernel import kernel_distance
 from gan_lab.metrics.measures import Measures, Side
-from gan_lab.metrics.memorisation import memorised, memorised_by_chance
+from gan_lab.metrics.memorisation import memorised, some_of
 from gan_lab.metrics.modes import class_ceiling, mixture_ceiling, mode_coverage
 from gan_lab.metrics.neighbours import precision_recall_density_coverage
 
 log = logging.getLogger(__name__)
 
-_MOST_SEEN = 5000  # training samples that are looked for copies of
 _MOST_COPIES = 2000  # samples that are looked at
 _CHUNK = 64  # samples an extractor takes at a time: few enough for the processor's cache; values do not depend on it
 
@@ -67,6 +66,8 @@ class Comparison:
         extractor.check(dataset)
         if "modes" in measures.metrics and dataset.modes is None and self._stacked is None:
             raise ConfigError("evaluation.metrics: modes takes a mixture, or images with a label for every channel")
+        if "memorisation" in measures.metrics and dataset.train.ndim != 4:
+            raise ConfigError("evaluation.metrics: memorisation takes images; points lie close to each other by chance")
         if "memorisation" in measures.metrics and training is None:
             raise ConfigError("evaluation.metrics: memorisation takes a run, whose training samples are known")
         self.measures = measures if size is None else measures.fitted(size)
@@ -133,7 +134,7 @@ class Comparison:
         """All metrics of other real samples against ``real``; ``memorisation`` is that of ``real``, which is unseen."""
         scores = self.compare(real, others)
         if "memorisation" in self.measures.metrics:
-            scores |= self._by_kind(lambda kind: memorised_by_chance(kind(self._seen), kind(real)))
+            scores |= self._memorisation(real, real)
         return scores
 
     def ceiling(self, count: int) -> dict[str, float]:
@@ -199,20 +200,17 @@ class Comparison:
 
     def _memorisation(self, real: Side, fake: Side) -> dict[str, float]:
         """The share of samples that are copies, in pixels and in features."""
-        return self._by_kind(lambda kind: memorised(kind(fake)[:_MOST_COPIES], kind(self._seen), kind(real)))
+        return self._by_kind(lambda kind: memorised(kind(fake)[:_MOST_COPIES], kind(self._seen)))
 
     def _by_kind(self, measure: Callable[[Callable[[Side], Tensor]], float]) -> dict[str, float]:
-        kinds = {self.extractor.name: lambda side: side.features}
-        if self.dataset.train.ndim == 4:
-            kinds |= {"pixels": lambda side: side.samples}
+        kinds = {self.extractor.name: lambda side: side.features, "pixels": lambda side: side.samples}
         return {feature_metric("memorisation", name): measure(kind) for name, kind in kinds.items()}
 
     @cached_property
     def _seen(self) -> Side:
         """Training samples and their features."""
         assert self._training is not None
-        order = torch.randperm(len(self._training), generator=torch.Generator().manual_seed(0))
-        return self.look(self._training[order[:_MOST_SEEN]])
+        return self.look(some_of(self._training))
 
     # ---- what the metrics need of the dataset ----
 

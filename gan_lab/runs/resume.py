@@ -131,7 +131,8 @@ def is_done(folder: RunFolder, config: DictConfig) -> bool:
 
 def _harmless(key: str, change: tuple[Any, Any], config: DictConfig) -> bool:
     if key == "iterations":  # any other schedule depends on the number of iterations from the first one on
-        return change[1] > change[0] and config.lr_schedule == "constant"
+        planned = config.lr_schedule, config.augmentation.get("schedule", "constant")
+        return change[1] > change[0] and set(planned) == {"constant"}
     if key == "checkpoint.best":  # samples to select by are set aside from the first iteration on
         return False
     return any(key == block or key.startswith(f"{block}.") for block in CHANGEABLE)
