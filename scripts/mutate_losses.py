@@ -86,7 +86,7 @@ EQUIVALENT: dict[str, str] = {
     _REACH.format("real", "real", "fake"): _SAME_KIND,
     _AROUND.format("fake", "real"): _SAME_KIND,
     _AROUND.format("real", "fake"): _SAME_KIND,
-    f"penalties.py: gradient_norms: {_ROOT.format(1.0)} -> {_ROOT.format(2.0)}": (
+    f"penalties.py: roots: {_ROOT.format(1.0)} -> {_ROOT.format(2.0)}": (
         "any positive number keeps the root's slope finite there; the outer choice discards its value"
     ),
     f"collectives.py: average: {_COPY.format(True)} -> {_COPY.format(False)}": (

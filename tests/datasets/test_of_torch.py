@@ -256,7 +256,10 @@ def test_keys_go_to_the_class_that_names_them(place):
             ["dataset._target_=???"],
             "dataset._target_: it has no value unless you give it one, expected dataset._target_",
         ),
-        (["allowed_targets=[]"], "dataset._target_=own_squares.Squares: expected one of gan_lab's losses, models, "),
+        (
+            ["allowed_targets=[]"],
+            "dataset._target_=own_squares.Squares: expected one of gan_lab's losses, augmentations, models, ",
+        ),
         (
             ["+dataset.size=3"],
             "dataset.size: there is no key 'size' in dataset; did you mean 'side'? Allowed: count, side",

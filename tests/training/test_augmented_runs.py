@@ -78,7 +78,7 @@ WAYS = ["none", "concat", "projection", "auxiliary", "per_class"]
 CONSISTENCY = ["cr", "bcr", "lecam"]
 ROWS = [
     (augmentation, loss, WAYS[(i + j) % len(WAYS)], CONSISTENCY[(i + j) % len(CONSISTENCY)])
-    for i, augmentation in enumerate(AUGMENTATIONS)
+    for i, augmentation in enumerate([*AUGMENTATIONS, AUGMENTATIONS[0]])  # once more, for the fifth way
     for j, loss in enumerate(RECIPES)
 ]
 
