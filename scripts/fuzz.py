@@ -1,7 +1,7 @@
 """Damage run folders and sweeps, type odd values, and see that gan-lab ends as it should.
 
 uv run python scripts/fuzz.py                        # 2 000 cases
-uv run python scripts/fuzz.py --cases 12             # the short form that the tests run
+uv run python scripts/fuzz.py --cases 6 --seed 349   # the short form that the tests run
 uv run python scripts/fuzz.py --seed 7 --only 1234   # one case again, with what it printed
 
 A case is one command: on a copy of a run or a sweep of which some files were damaged, or with an odd value for a real
@@ -16,6 +16,7 @@ key. Every case must hold:
 
 import argparse
 import hashlib
+import multiprocessing
 import os
 import random
 import re
@@ -35,7 +36,7 @@ from torture import run_and_exit
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a forked child has but the thread that forked it
 
 LIMIT = 60.0
-"""Seconds in which a case must end; a sweep, which starts processes that import PyTorch, in three times as many."""
+"""Seconds in which a case must end; a sweep, which makes several runs, in three times as many."""
 TINY = [
     "dataset=ring8", "trainer=debug", "model.generator.hidden=[8]", "model.discriminator.hidden=[8]",
     "evaluation.samples=100", "evaluation.kid_subset_size=50", "evaluation.kid_subsets=2", "pictures.samples=4",
@@ -85,7 +86,10 @@ def main() -> int:
 
     import gan_lab.cli.train
     import gan_lab.report.render
-    import gan_lab.training.build  # noqa: F401  # PyTorch and Lightning, once for all cases
+    import gan_lab.sweeps.worker
+    import gan_lab.training.build  # PyTorch and Lightning, once for all cases
+
+    gan_lab.sweeps.worker.forkserver = lambda: multiprocessing.get_context("fork")  # type: ignore[assignment]
 
     numbers = range(arguments.cases) if arguments.only is None else [arguments.only]
     with tempfile.TemporaryDirectory() as temporary:

@@ -1,11 +1,12 @@
 """What every test shares: one CPU thread each, as the tests run side by side, and ways to compose and to run."""
 
+import gc
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported anywhere
@@ -18,6 +19,17 @@ from configurations import composed_of
 from omegaconf import DictConfig
 
 from gan_lab.runs.folder import RunFolder
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is imported here stays: Python's garbage collector need not walk through it, now or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -73,6 +85,30 @@ def part(stopped: Path, tmp_path: Path) -> RunFolder:
     """A run of SMALL and OFTEN, killed in its ninth iteration, with checkpoints of 3 and 6; a test may change it."""
     shutil.copytree(stopped, tmp_path / "run", symlinks=True)
     return RunFolder(tmp_path / "run")
+
+
+@pytest.fixture(scope="session")
+def ring_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of two runs of the command: `run` is done, `part` was killed in its ninth iteration of eleven."""
+    from training_runs import OFTEN, SMALL, killed
+
+    from gan_lab.cli.train import main
+
+    folder = tmp_path_factory.mktemp("ring_runs")
+    words = ["gan-lab", *SMALL, *OFTEN, "dataset=ring8", "threads=1"]
+    with pytest.MonkeyPatch.context() as patch:
+        assert ended(patch, folder, main, *words, "hydra.run.dir=run") == 0
+        with killed(8):
+            ended(patch, folder, main, *words, "hydra.run.dir=part")
+    return folder
+
+
+@pytest.fixture
+def place(ring_runs: Path, tmp_path: Path) -> Path:
+    """Copies of them, for a test to damage."""
+    for name in ("run", "part"):
+        shutil.copytree(ring_runs / name, tmp_path / name, symlinks=True)
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,7 @@ def _save_figures(folder: Path, section: Section, drawn: dict[str, dict[str, Fig
     return images
 
 
+@cache
 def _template(name: str, escape: bool) -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("gan_lab.report"),

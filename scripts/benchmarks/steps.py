@@ -170,10 +170,10 @@ def _sides(case: Case, scale: Scale, course: Course, folder: Path) -> dict[str, 
     words += [f"{what}.every={course.length}" for what in ("evaluation", "pictures", "checkpoint")]
     if "dataset=mnist" in case.overrides:
         words.append(f"dataset.root={scale.data}")
-    if scale.quick and "model=sngan_cnn" in case.overrides:
-        words += ["model.generator.channels=4", "model.discriminator.channels=4"]
+    if scale.quick:
+        words += _small(case)
     if "dataset=npz" in case.overrides:
-        words.append(f"dataset.path={_pictures(folder, case.side)}")
+        words.append(f"dataset.path={_pictures(folder, case.side, scale.of(10_000, 200))}")
     with initialize_config_module("gan_lab.conf", version_base="1.3"):
         ways = {name: check(compose("train", [*words, *further])) for name, further in _WAYS.items()}
     loss, config, device = case.loss, ways["gan_lab"], torch.device(scale.device)
@@ -184,6 +184,15 @@ def _sides(case: Case, scale: Scale, course: Course, folder: Path) -> dict[str, 
     }
     wanted = {side for pair in case.bounds for side in pair} | ({*_WAYS, "best"} if device.type == "cuda" else set())
     return {name: side for name, side in sides.items() if name in wanted}
+
+
+def _small(case: Case) -> list[str]:
+    """Overrides for a quick look: few pictures, narrow networks, and no Fréchet distance in 3072 dimensions."""
+    narrow = {"model=mlp": "hidden=[8]", "model=dcgan": "channels=4", "model=sngan_cnn": "channels=4"}
+    words = [f"model.{role}.{narrow[model]}" for model in case.overrides if model in narrow
+             for role in ("generator", "discriminator")]  # fmt: skip
+    words += ["evaluation.metrics=[prdc]"] if words else []  # of pictures
+    return [*words, "batch_size=4", *(["dataset.max_samples=200"] if "dataset=mnist" in case.overrides else [])]
 
 
 def by_hand(loop: Callable[..., None], loss: str, config: DictConfig, device: torch.device, pace: Pace) -> Trained:
@@ -243,9 +252,9 @@ def _see_that_all_do_the_same(ends: dict[str, Trained]) -> None:
                 raise RuntimeError(f"{name} moves the {player} by {way:.3g}, {first} by {usual:.3g}")
 
 
-def _pictures(folder: Path, side: int) -> Path:
-    """10 000 random square pictures: what they show does not matter to a clock."""
+def _pictures(folder: Path, side: int, count: int) -> Path:
+    """Random square pictures: what they show does not matter to a clock."""
     file = folder / f"pictures_{side}.npz"
     if not file.exists():
-        np.savez(file, samples=np.random.default_rng(0).integers(0, 256, (10_000, side, side, 3), dtype=np.uint8))
+        np.savez(file, samples=np.random.default_rng(0).integers(0, 256, (count, side, side, 3), dtype=np.uint8))
     return file

@@ -13,7 +13,11 @@ TINY = ["dataset=ring8", "trainer=debug", "evaluation.samples=100", "model.gener
 
 
 def test_a_run_whose_terminal_is_closed_and_knows_no_letters_ends_well(tmp_path):
-    """With stderr closed, a file that is opened would get its number, and libraries' warnings."""
+    """With stderr closed, a file that is opened would get its number, and libraries' warnings.
+
+    No settings of matplotlib are read meanwhile: see the next test.
+    """
+    os.mkfifo(tmp_path / "matplotlibrc")
     program = "import sys; sys.argv[0] = 'gan-lab'; from gan_lab.cli.train import main; main()"
     words = " ".join(f"'{word}'" for word in [*TINY, "hydra.run.dir=run"])
     done = subprocess.run(
@@ -29,14 +33,13 @@ def test_a_run_whose_terminal_is_closed_and_knows_no_letters_ends_well(tmp_path)
         assert "Warning" not in (tmp_path / "run" / name).read_text()
 
 
-def test_no_settings_of_matplotlib_are_read_from_the_working_directory(tmp_path):
-    """Whoever opens the pipe waits for ever. In a file there could be programs to run."""
-    os.mkfifo(tmp_path / "matplotlibrc")
-    words = {"train": [*TINY, "hydra.run.dir=run"], "sample": ["run=run", "out=x.png"], "report": ["run"]}
-    for command, arguments in words.items():
-        program = f"import sys; sys.argv[0] = 'gan-lab'; from gan_lab.cli.{command} import main; main()"
-        subprocess.run([sys.executable, "-P", "-c", program, *arguments], cwd=tmp_path, timeout=120, check=True)
-    assert (tmp_path / "run" / "report" / "index.html").is_file()
+@pytest.mark.parametrize(("command", "arguments"), [("sample", ["run=run", "out=x.png"]), ("report", ["run"])])
+def test_no_settings_of_matplotlib_are_read_from_the_working_directory(place, command, arguments):
+    """A process that opens the pipe waits for ever. In a file there could be programs to run."""
+    os.mkfifo(place / "matplotlibrc")
+    program = f"import sys; sys.argv[0] = 'gan-lab'; from gan_lab.cli.{command} import main; main()"
+    subprocess.run([sys.executable, "-P", "-c", program, *arguments], cwd=place, timeout=120, check=True)
+    assert (place / {"sample": "x.png", "report": "run/report/index.html"}[command]).is_file()
 
 
 @pytest.mark.parametrize(

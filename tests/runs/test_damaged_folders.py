@@ -11,7 +11,7 @@ import pytest
 import torch
 from command_runs import ended, refusal
 from filelock import FileLock
-from training_runs import OFTEN, SMALL, differences, killed, train_in
+from training_runs import OFTEN, SMALL, differences, train_in
 
 from gan_lab.callbacks import logger
 from gan_lab.cli.evaluate import main as evaluate
@@ -26,25 +26,6 @@ WORDS = ["gan-lab", *SMALL, *OFTEN, "dataset=ring8", "threads=1"]
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n"
 for before, name in zip("abcdefg", "bcdefgh", strict=True):
     BOMB += f"{name}: &{name} [{', '.join(9 * [f'*{before}'])}]\n"
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """A run that is done, and one that was killed at its eighth iteration of eleven."""
-    folder = tmp_path_factory.mktemp("made")
-    with pytest.MonkeyPatch.context() as patch:
-        assert ended(patch, folder, main, *WORDS, "hydra.run.dir=run") == 0
-        with killed(8):
-            ended(patch, folder, main, *WORDS, "hydra.run.dir=part")
-    return folder
-
-
-@pytest.fixture
-def place(made, tmp_path):
-    """Copies of them, for a test to damage."""
-    for name in ("run", "part"):
-        shutil.copytree(made / name, tmp_path / name, symlinks=True)
-    return tmp_path
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
@@ -278,7 +259,7 @@ def test_a_run_that_is_being_extended_is_measured_but_not_recorded(place, monkey
     assert run.result() == before
 
 
-def test_a_run_that_is_out_of_time_is_done(made, monkeypatch, tmp_path, capsys):
+def test_a_run_that_is_out_of_time_is_done(monkeypatch, tmp_path, capsys):
     assert ended(monkeypatch, tmp_path, main, *WORDS, "budget.seconds=1e-6", "hydra.run.dir=run") == 0
     before = contents(tmp_path)
     assert ended(monkeypatch, tmp_path, main, "gan-lab", "resume=run", "iterations=2000") == 0

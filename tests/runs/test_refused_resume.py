@@ -8,30 +8,22 @@ from pathlib import Path
 import pytest
 import torch
 from command_runs import ended, refusal
-from training_runs import OFTEN, SMALL, differences, killed
+from training_runs import OFTEN, SMALL, differences
 
 from gan_lab.cli.train import main
 from gan_lab.runs.folder import RunFolder
 
 WORDS = ["gan-lab", *SMALL, *OFTEN, "dataset=ring8", "threads=1"]
+SWEEP = ["gan-lab", "-m", *SMALL, "dataset=ring8", "iterations=2", "loss=lsgan,hinge", "hydra.sweep.dir=sweep"]
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """A run that is done, and one that was interrupted after its sixth iteration of eleven."""
-    folder = tmp_path_factory.mktemp("made")
+def swept(tmp_path_factory):
+    """A sweep that is done, in a folder of its own."""
+    folder = tmp_path_factory.mktemp("swept")
     with pytest.MonkeyPatch.context() as patch:
-        assert ended(patch, folder, main, *WORDS, "hydra.run.dir=run") == 0
-        with killed(8):
-            ended(patch, folder, main, *WORDS, "hydra.run.dir=part")
-    return folder
-
-
-@pytest.fixture
-def place(made, tmp_path):
-    for name in ("run", "part"):
-        shutil.copytree(made / name, tmp_path / name, symlinks=True)
-    return tmp_path
+        assert ended(patch, folder, main, *SWEEP) == 0
+    return folder / "sweep"
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
@@ -220,10 +212,9 @@ def test_a_run_that_begins_again_writes_through_no_link(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["link", "pipe", "loop"])
-def test_a_sweep_opens_no_log_elsewhere(monkeypatch, tmp_path, kind):
+def test_a_sweep_opens_no_log_elsewhere(monkeypatch, tmp_path, swept, kind):
     """Hydra opens a run's log before the run is looked at."""
-    line = ["gan-lab", "-m", *SMALL, "dataset=ring8", "iterations=2", "loss=lsgan,hinge", "hydra.sweep.dir=sweep"]
-    assert ended(monkeypatch, tmp_path, main, *line) == 0
+    shutil.copytree(swept, tmp_path / "sweep", symlinks=True)
     log = tmp_path / "sweep" / "loss=hinge" / "gan-lab.log"
     log.unlink()
     if kind == "link":
@@ -232,7 +223,7 @@ def test_a_sweep_opens_no_log_elsewhere(monkeypatch, tmp_path, kind):
         log.symlink_to(log.name)
     else:
         os.mkfifo(log)
-    said = refusal(monkeypatch, tmp_path, main, *line)
+    said = refusal(monkeypatch, tmp_path, main, *SWEEP)
     assert "loss=hinge/gan-lab.log: " in said
     assert not (tmp_path / "elsewhere").exists()
 
@@ -252,20 +243,19 @@ def test_a_link_to_itself_is_refused(place, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["sweep.json", ".sweep.lock", "multirun.yaml", "report", "tuning", "loss=lsgan"])
-def test_a_sweep_writes_through_no_link(monkeypatch, tmp_path, name):
+def test_a_sweep_writes_through_no_link(monkeypatch, tmp_path, swept, name):
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "precious.png").write_text("precious")
     (tmp_path / "file").write_text("precious")
-    line = ["gan-lab", "-m", *SMALL, "dataset=ring8", "iterations=2", "loss=lsgan,hinge", "hydra.sweep.dir=sweep"]
-    assert ended(monkeypatch, tmp_path, main, *line) == 0
+    shutil.copytree(swept, tmp_path / "sweep", symlinks=True)
     entry = tmp_path / "sweep" / name
     if entry.is_dir():
         shutil.rmtree(entry)
     else:
         entry.unlink(missing_ok=True)
     entry.symlink_to(outside if "." not in name else tmp_path / "file")
-    said = refusal(monkeypatch, tmp_path, main, *line)
+    said = refusal(monkeypatch, tmp_path, main, *SWEEP)
     assert f"{name}: a link out of the folder of the sweep; expected everything in there" in said
     assert (tmp_path / "file").read_text() == "precious"
     assert os.listdir(outside) == ["precious.png"]

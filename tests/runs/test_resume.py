@@ -47,7 +47,7 @@ def same(composed, tmp_path, overrides, *iterations):
 
 @pytest.mark.parametrize("loss", options("loss"))
 def test_every_recipe(composed, tmp_path, loss):
-    same(composed, tmp_path, [*SMALL, *OFTEN, f"loss={loss}"], 4, 10)
+    same(composed, tmp_path, [*SMALL, *OFTEN, f"loss={loss}"], 7)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_every_kind_of_network(composed, tmp_path, overrides):
         np.savez(tmp_path / "data.npz", images=images, labels=np.arange(120) % 3)
         overrides = ["dataset=npz", f"dataset.path={tmp_path / 'data.npz'}", *overrides]
     metrics = [] if "dataset=ring8" in overrides else PIXELS
-    same(composed, tmp_path, [*SHORT, *overrides, *metrics, *OFTEN], 4, 10)
+    same(composed, tmp_path, [*SHORT, "batch_size=4", "evaluation.samples=50", *overrides, *metrics, *OFTEN], 7)
 
 
 def test_generators_that_gan_lab_does_not_use_itself(composed, tmp_path, monkeypatch):

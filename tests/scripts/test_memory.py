@@ -1,16 +1,12 @@
 """A run's memory is measured at two of its iterations."""
 
 import re
-import subprocess
-import sys
-from pathlib import Path
 
-MEMORY = Path(__file__).parent.parent.parent / "scripts" / "memory.py"
+from command_runs import scripted
 
 
-def test_both_iterations_are_measured():
-    command = [sys.executable, str(MEMORY), "--early", "4", "--late", "8", "--limit", "50", "evaluation.samples=100"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+def test_both_iterations_are_measured(tmp_path):
+    done = scripted(tmp_path, "memory.py", "--early", "4", "--late", "8", "--limit", "50", "evaluation.samples=100")
     assert done.returncode == 0, done.stdout + done.stderr
     *_, last = done.stdout.splitlines()
     early, late = re.fullmatch(r"resident memory: (\S+) MiB at iteration 4, (\S+) MiB at 8: .*", last).groups()

@@ -5,15 +5,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from command_runs import scripted
 
 TORTURE = Path(__file__).parent.parent.parent / "scripts" / "torture.py"
 
 
 @pytest.mark.long
 def test_a_run_that_is_killed_ends_as_one_that_is_not(tmp_path):
-    command = [sys.executable, str(TORTURE), "--kills", "1", "--signals", "0", "--keep", str(tmp_path / "runs")]
-    command.append("evaluation/extractor=pixels")  # which, unlike the classifier, needs no training
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    pixels = "evaluation/extractor=pixels"  # which, unlike the classifier, needs no training
+    kept = str(tmp_path / "runs")
+    done = scripted(tmp_path, "torture.py", "--kills", "1", "--signals", "0", "--keep", kept, pixels, "iterations=200")
     assert done.returncode == 0, done.stdout + done.stderr
     _, *tallies = done.stdout.splitlines()
     assert [line.partition(" times")[0] for line in tallies if ": 0 times" not in line] == ["SIGKILL: 1"]

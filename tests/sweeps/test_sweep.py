@@ -18,7 +18,7 @@ RING = ["dataset=ring8", "trainer=cpu", "threads=1", "log_every=5", "evaluation.
 RING += ["evaluation.samples=200", "pictures.samples=20", "pictures.every=1000"]
 
 FAULTS = """
-    import os, signal
+    import os, signal, time
     from gan_lab.losses import NonSaturating
 
     class Raises(NonSaturating):
@@ -28,6 +28,11 @@ FAULTS = """
     class Infinite(NonSaturating):
         def generator(self, real, fake):
             return super().generator(real, fake) * float("inf")
+
+    class Slow(NonSaturating):
+        def generator(self, real, fake):
+            time.sleep(0.1 * os.path.exists("slow"))
+            return super().generator(real, fake)
 
     class Killed(NonSaturating):
         updates = 0
@@ -41,10 +46,10 @@ FAULTS = """
 
 @pytest.fixture
 def faults(tmp_path):
-    """Losses that raise, are infinite, and kill their process, in a user's own files."""
+    """Losses that raise, are infinite, take long, and kill their process, in a user's own files."""
     (tmp_path / "faults.py").write_text(textwrap.dedent(FAULTS))
     (tmp_path / "own" / "loss").mkdir(parents=True)
-    for name in ("Raises", "Infinite", "Killed"):
+    for name in ("Raises", "Infinite", "Slow", "Killed"):
         (tmp_path / "own" / "loss" / f"{name.lower()}.yaml").write_text(
             f"# @package _global_\nloss:\n  objective:\n    _target_: faults.{name}\n"
         )
@@ -69,14 +74,14 @@ ENDED = {"raises": "failed", "infinite": "diverged", "killed": "failed", "lsgan"
 
 def test_planted_failures_of_parallel_runs(warm_gan_lab, tmp_path, faults):
     sweep = ["loss=raises,infinite,killed,lsgan", "hydra/launcher=parallel", "hydra.sweep.dir=sweep"]
-    done = warm_gan_lab(*faults, "-m", *RING, "iterations=30", *sweep)
+    done = warm_gan_lab(*faults, "-m", *RING, "iterations=20", *sweep)
     assert done.returncode == 1, done.stderr
     assert states(tmp_path / "sweep") == {f"loss={loss}": state for loss, state in ENDED.items()}
     assert "1 of 4 done, 1 diverged, 2 failed" in done.stdout
 
 
 def test_planted_failures(warm_gan_lab, tmp_path, faults):
-    line = [*faults, "-m", *RING, "iterations=30", "seed=0"]
+    line = [*faults, "-m", *RING, "iterations=20", "seed=0"]
     launched = [*line, "loss=raises,infinite,killed,lsgan", "hydra.sweep.dir=sweep"]
     done = warm_gan_lab(*launched)
     assert done.returncode == 1, done.stderr
@@ -122,26 +127,25 @@ def wait_until(condition, seconds=200):
         time.sleep(0.1)
 
 
-def test_a_sweep_that_is_killed_goes_on_where_it_was(warm_gan_lab, tmp_path):
-    line, sweep = (
-        ["-m", *RING, "iterations=300", "evaluation.every=300", "seed=0"],
-        ["loss=lsgan,rsgan", "hydra.sweep.dir=sweep"],
-    )
+def test_a_sweep_that_is_killed_goes_on_where_it_was(warm_gan_lab, tmp_path, faults):
+    (tmp_path / "slow").touch()
+    line, sweep = [*faults, "-m", *RING, "iterations=40", "seed=0"], ["loss=lsgan,slow", "hydra.sweep.dir=sweep"]
     process = forked(tmp_path, *line, *sweep)
-    second = RunFolder(tmp_path / "sweep" / "loss=rsgan,seed=0")
+    second = RunFolder(tmp_path / "sweep" / "loss=slow,seed=0")
     wait_until(second.last_checkpoint.exists)
-    assert states(tmp_path / "sweep") == {"loss=lsgan,seed=0": "done", "loss=rsgan,seed=0": "running"}
+    assert states(tmp_path / "sweep") == {"loss=lsgan,seed=0": "done", "loss=slow,seed=0": "running"}
     os.kill(process.pid, signal.SIGKILL)
     process.join()
     # the run notices that its sweep is gone, and saves
     wait_until(lambda: second.status()["state"] == "interrupted")
     iteration = second.status()["iteration"]
-    assert 0 < iteration < 300
+    assert 0 < iteration < 40
+    (tmp_path / "slow").unlink()
     written = (tmp_path / "sweep" / "loss=lsgan,seed=0" / "result.json").stat().st_mtime_ns
     again = warm_gan_lab(*line, *sweep)
     assert again.returncode == 0, again.stderr
     assert (tmp_path / "sweep" / "loss=lsgan,seed=0" / "result.json").stat().st_mtime_ns == written
-    assert warm_gan_lab(*line, "loss=rsgan", "hydra.sweep.dir=undisturbed").returncode == 0
+    assert warm_gan_lab(*line, "loss=slow", "hydra.sweep.dir=undisturbed").returncode == 0
     assert figures(tmp_path / "sweep")[second.path.name] == figures(tmp_path / "undisturbed")[second.path.name]
 
 

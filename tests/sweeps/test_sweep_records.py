@@ -19,6 +19,25 @@ TINY = ["dataset=ring8", "trainer=cpu", "threads=1", "iterations=6", "evaluation
 TINY += ["pictures.samples=4", "log_every=6", "hydra.sweep.dir=sweep"]
 
 
+ONE = ["gan-lab", "-m", *TINY, "loss=lsgan", "seed=0"]
+"""A sweep of one run."""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        assert ended(patch, folder, main, *ONE) == 0
+    return folder / "sweep"
+
+
+@pytest.fixture
+def run(made, tmp_path):
+    """The run of such a sweep, which is done; a test may change it."""
+    shutil.copytree(made, tmp_path / "sweep", symlinks=True)
+    return RunFolder(tmp_path / "sweep" / "loss=lsgan,seed=0")
+
+
 @pytest.fixture
 def own_loss(tmp_path):
     """A user's recipe, whose n_critic a test may change."""
@@ -69,17 +88,14 @@ def test_two_runs_in_one_folder_are_refused(monkeypatch, tmp_path):
     assert "same: the folder holds a run of another configuration" in said
 
 
-def test_a_run_that_another_process_is_at_is_let_alone(monkeypatch, tmp_path, capfd):
-    line = ["gan-lab", "-m", *TINY, "loss=lsgan"]
-    assert ended(monkeypatch, tmp_path, main, *line) == 0
-    run = RunFolder(tmp_path / "sweep" / "loss=lsgan")
+def test_a_run_that_another_process_is_at_is_let_alone(run, monkeypatch, tmp_path, capfd):
     run.update_status(state="running")
     before = contents(run.path)
     with FileLock(run.lock_file):
-        assert ended(monkeypatch, tmp_path, main, *line) == 1
+        assert ended(monkeypatch, tmp_path, main, *ONE) == 1
     said = capfd.readouterr().err
-    assert said.startswith("gan-lab: loss=lsgan: left as it is: ")
-    assert "sweep/loss=lsgan: another process is at work on this run; wait for it or stop it\n" in said
+    assert said.startswith("gan-lab: loss=lsgan,seed=0: left as it is: ")
+    assert "sweep/loss=lsgan,seed=0: another process is at work on this run; wait for it or stop it\n" in said
     assert contents(run.path) == before
 
 
@@ -92,36 +108,29 @@ def test_a_run_that_another_process_is_at_is_let_alone(monkeypatch, tmp_path, ca
     ],
 )
 def test_one_runs_broken_record_does_not_keep_the_others_from_being_made(
-    monkeypatch, tmp_path, capfd, name, content, reason
+    run, monkeypatch, tmp_path, capfd, name, content, reason
 ):
-    assert ended(monkeypatch, tmp_path, main, "gan-lab", "-m", *TINY, "loss=lsgan", "seed=0") == 0
-    broken = RunFolder(tmp_path / "sweep" / "loss=lsgan,seed=0")
-    (broken.path / name).write_text(content)
-    before = contents(broken.path)
+    (run.path / name).write_text(content)
+    before = contents(run.path)
     assert ended(monkeypatch, tmp_path, main, "gan-lab", "-m", *TINY, "loss=lsgan", "seed=0,1") == 1
     assert RunFolder(tmp_path / "sweep" / "loss=lsgan,seed=1").status()["state"] == "done"
     said = capfd.readouterr()
     assert "1 of 2 done, 1 unreadable" in said.out
-    assert f"  unreadable: loss=lsgan,seed=0: sweep/{broken.path.name}/{name}{reason}" in said.err
-    assert contents(broken.path) == before
+    assert f"  unreadable: loss=lsgan,seed=0: sweep/{run.path.name}/{name}{reason}" in said.err
+    assert contents(run.path) == before
 
 
-def test_a_link_out_of_a_sweeps_run_is_refused(monkeypatch, tmp_path, capfd):
-    line = ["gan-lab", "-m", *TINY, "loss=lsgan"]
-    assert ended(monkeypatch, tmp_path, main, *line) == 0
-    run = RunFolder(tmp_path / "sweep" / "loss=lsgan")
+def test_a_link_out_of_a_sweeps_run_is_refused(run, monkeypatch, tmp_path, capfd):
     run.samples.rename(tmp_path / "outside")
     run.samples.symlink_to(tmp_path / "outside")
     run.update_status(state="interrupted")
     before = contents(tmp_path / "outside")
-    assert ended(monkeypatch, tmp_path, main, *line) == 1
-    assert "sweep/loss=lsgan/samples: a link out of the folder of the run" in capfd.readouterr().err
+    assert ended(monkeypatch, tmp_path, main, *ONE) == 1
+    assert "sweep/loss=lsgan,seed=0/samples: a link out of the folder of the run" in capfd.readouterr().err
     assert contents(tmp_path / "outside") == before
 
 
-def test_a_run_whose_checkpoints_are_gone_does_not_keep_the_others_from_being_made(monkeypatch, tmp_path, capfd):
-    assert ended(monkeypatch, tmp_path, main, "gan-lab", "-m", *TINY, "seed=0", "loss=lsgan") == 0
-    run = RunFolder(tmp_path / "sweep" / "loss=lsgan,seed=0")
+def test_a_run_whose_checkpoints_are_gone_does_not_keep_the_others_from_being_made(run, monkeypatch, tmp_path, capfd):
     shutil.rmtree(run.checkpoints)
     run.update_status(state="interrupted", error="stopped by SIGTERM")
     before = contents(run.path)
