@@ -34,13 +34,7 @@ class ADA(Augmentation):
 
     Args:
         groups: some of the above.
-        p: see `Probability`, as for the next five.
-        schedule: –
-        target: –
-        speed: –
-        every: –
-        most: –
-        updates: of the discriminator until the end of training.
+        p, schedule, target, speed, every, most, updates: see `Probability`.
 
     Raises:
         ValueError: for settings that cannot be.

@@ -24,13 +24,7 @@ class APA(Augmentation):
     Args:
         sample_shape: of a sample.
         batch_size: samples in an update.
-        p: see `Probability`, as for the next five.
-        schedule: –
-        target: –
-        speed: –
-        every: –
-        most: –
-        updates: of the discriminator until the end of training.
+        p, schedule, target, speed, every, most, updates: see `Probability`.
 
     Raises:
         ValueError: for settings that cannot be.

@@ -11,9 +11,8 @@ from gan_lab.distributed.collectives import mean_of_each
 from gan_lab.losses.judge import Judge, of_each
 from gan_lab.losses.objectives import first_head
 from gan_lab.losses.penalties import Penalty, batch_mean
+from gan_lab.losses.weighted import A_PART
 from gan_lab.validation import check_number, is_whole
-
-_NOT_A_NUMBER = {"part": True}  # a field that is an object of its own
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Consistency(Penalty):
         Zhao et al. 2021, Improved Consistency Regularization for GANs (arXiv 2002.04724).
     """
 
-    transform: Any = field(kw_only=True, metadata=_NOT_A_NUMBER)
+    transform: Any = field(kw_only=True, metadata=A_PART)
     fake: float = 0.0
     per_sample_gradient: ClassVar[bool] = False
 
@@ -90,7 +89,7 @@ class LeCam(Penalty):
     weight: float = 0.3
     decay: float = 0.99
     start: int = 1000
-    means: Means = field(default_factory=Means, init=False, compare=False, repr=False, metadata=_NOT_A_NUMBER)
+    means: Means = field(default_factory=Means, init=False, compare=False, repr=False, metadata=A_PART)
     per_sample_gradient: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

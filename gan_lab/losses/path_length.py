@@ -1,6 +1,6 @@
 """Path length regularisation: steps of a style should move every picture equally far."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
@@ -9,11 +9,12 @@ from torch import Tensor, nn
 from gan_lab.distributed.collectives import global_mean, own_part, process_count
 from gan_lab.losses.penalties import batch_mean, roots
 from gan_lab.losses.terms import GeneratorStep, Term
+from gan_lab.losses.weighted import A_PART
 from gan_lab.models.conditions import conditions_for
 from gan_lab.models.layers.mapping import Mapped, mapped
 
 
-class _RunningMean(nn.Module):
+class RunningMean(nn.Module):
     """A mean that is saved with the run.
 
     Attributes:
@@ -52,6 +53,7 @@ class PathLength(Term):
     weight: float = 2.0
     every: int = 4
     decay: float = 0.01
+    mean: RunningMean = field(default_factory=RunningMean, init=False, compare=False, repr=False, metadata=A_PART)
     uses_real: ClassVar[bool] = False
     looks_at_styles: ClassVar[bool] = True
 
@@ -59,19 +61,17 @@ class PathLength(Term):
         super().__post_init__()
         if self.decay > 1:
             raise ValueError(f"PathLength.decay={self.decay}: expected a number from 0 to 1")
-        object.__setattr__(self, "_mean", _RunningMean())  # frozen, but for what the run's state holds
 
     @property
-    def state(self) -> nn.Module:
-        mean: nn.Module = self._mean  # type: ignore[attr-defined]
-        return mean
+    def state(self) -> RunningMean:
+        return self.mean
 
     def __call__(self, step: GeneratorStep) -> Tensor:
         generator = step.networks["generator"]
         asked = step.request.map(lambda tensor: tensor[: max(1, len(tensor) // 2)])
         styles = mapped(generator).styles(asked.latents, **conditions_for(generator, asked))
         lengths = path_lengths(mapped(generator), styles)
-        mean: Tensor = self.state.follow(lengths, self.decay)  # type: ignore[operator]  # a _RunningMean
+        mean = self.mean.follow(lengths, self.decay)
         return batch_mean((lengths - mean).square())
 
 

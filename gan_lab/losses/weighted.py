@@ -9,6 +9,9 @@ from torch import Tensor, nn
 
 from gan_lab.validation import check_flag, check_number, check_positive
 
+A_PART = {"part": True}
+"""Metadata of a field that is an object of its own and no number."""
+
 
 @dataclass(frozen=True)
 class Weighted(ABC):

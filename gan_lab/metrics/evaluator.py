@@ -92,7 +92,6 @@ class Evaluator:
     def _floor_of_pictures(self, real: RealSets) -> dict[str, float]:
         """What copies of training samples score: for each picture that of the training pairs nearest to it."""
         floor: dict[str, float] = {}
-        assert self.known is not None
         if self.paired:
             assert real.sources is not None
             assert real.known_sources is not None
@@ -104,7 +103,6 @@ class Evaluator:
         if self.back is not None:
             assert real.sources is not None
             among = self.back.known
-            assert among is not None
             copied = among[nearest(real.sources, among)]
             floor |= _called("back", self.back.floor) | _called("cycle", picture_distances(copied, real.sources))
             samples = self.back._sources

@@ -25,9 +25,9 @@ class RealSets:
         others: training samples that are compared with the reference for the floor, ``[N, …]``.
         other_labels: their classes, as ``labels``.
         learned: the dataset with the training samples that an extractor may learn from.
+        known: training samples, ``[M, …]``, copies of which are the floor of metrics that compare single pictures.
         sources: N held-out images to translate, ``[N, …]``, of pairs those of the reference; or None.
         source_labels: their classes, or None.
-        known: training samples, ``[M, …]``, copies of which are the floor of metrics that compare single pictures.
         known_sources: of pairs, the sources of these; or None.
     """
 
@@ -36,9 +36,9 @@ class RealSets:
     others: Tensor
     other_labels: Tensor | None
     learned: Dataset
+    known: Tensor
     sources: Tensor | None = None
     source_labels: Tensor | None = None
-    known: Tensor | None = None
     known_sources: Tensor | None = None
 
     @property
@@ -81,6 +81,6 @@ class RealSets:
             dataset.train[order[:count]],
             None if other_labels is None else other_labels[order[:count]],
             learned,
-            known=dataset.train[:_MOST_KNOWN],
+            dataset.train[:_MOST_KNOWN],
             **sources,
         )

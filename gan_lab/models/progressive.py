@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 
 from gan_lab.errors import ConfigError
-from gan_lab.models.conditions import Judgement, check_discriminator_conditioning
+from gan_lab.models.conditions import Judgement, check_discriminator_conditioning, takes_labels
 from gan_lab.models.layers.equalised import equalise, equalise_all
 from gan_lab.models.layers.heads import Logit, head
-from gan_lab.models.layers.labelled import ConcatLabel
+from gan_lab.models.layers.labelled import ConcatLabel, missing_labels
 from gan_lab.models.layers.minibatch_deviation import MinibatchDeviation
 from gan_lab.models.layers.normalisation import PixelNorm
 from gan_lab.models.layers.shapes import widths_by_side
@@ -86,7 +86,7 @@ class Growing(nn.Module):
 
     def _checked(self, labels: Tensor | None) -> None:
         if self.uses_labels and labels is None:
-            raise ValueError(f"{type(self).__name__}: labels are missing, expected the class of each sample, [B] int64")
+            raise missing_labels(self)
 
 
 def _convolution(fan_in: int, fan_out: int, size: int = 3, gain: float = _HE) -> nn.Conv2d:
@@ -191,7 +191,6 @@ class ProgressiveDiscriminator(Growing):
         check_positive(f"{name}.group", group)
         check_discriminator_conditioning(name, conditioning, classes)
         super().__init__(sample_shape[1])
-        self.uses_labels = classes is not None and conditioning in ("concat", "projection", "per_class")
         self.label = ConcatLabel(classes) if classes is not None and conditioning == "concat" else None
         colours = sample_shape[0] + (0 if self.label is None else self.label.width)
         self.looks = nn.ModuleDict(
@@ -217,6 +216,8 @@ class ProgressiveDiscriminator(Growing):
             nn.LeakyReLU(0.2),
         )
         self.head = equalise_all(head(conditioning, last, classes, lambda: Logit(last)))
+        self.head_asks = takes_labels(self.head)
+        self.uses_labels = self.head_asks or self.label is not None
 
     @staticmethod
     def _layer(fan_in: int, fan_out: int) -> list[nn.Module]:
@@ -241,6 +242,5 @@ class ProgressiveDiscriminator(Growing):
         """Samples ``[B, C, H, W]``, and labels ``[B]`` if it looks at them → logits ``[B]``, or a Judgement."""
         self._checked(labels)
         features = self.features(samples, labels)
-        given = (features, labels) if self.uses_labels and self.label is None else (features,)
-        judged: Tensor | Judgement = self.head(*given)
+        judged: Tensor | Judgement = self.head(features, labels) if self.head_asks else self.head(features)
         return judged

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from gan_lab.models.conditions import check_discriminator_conditioning
 from gan_lab.models.layers.heads import Logit, head
 from gan_lab.models.layers.labelled import ConcatLabel, LabelledSequential
-from gan_lab.models.layers.resample import FilteredDownsample, FilteredUpsample
+from gan_lab.models.layers.resampling import Downsample, Upsample
 from gan_lab.models.layers.shapes import doublings
 from gan_lab.validation import check_positive, check_widths
 
@@ -141,7 +141,7 @@ class R3GANGenerator(LabelledSequential):
             latent_dim += embedding
         layers += [_Basis(latent_dim, widths[0], (height >> len(others), width >> len(others))), *first]
         for ends, stage in zip(pairwise(widths), others, strict=True):
-            layers += [*_between(*ends), FilteredUpsample(), *stage]
+            layers += [*_between(*ends), Upsample(), *stage]
         super().__init__(*layers, _drawn(nn.Conv2d(widths[-1], colours, 1, bias=False)))
 
 
@@ -176,7 +176,7 @@ class R3GANDiscriminator(LabelledSequential):
             colours += concat.width
         layers += [_drawn(nn.Conv2d(colours, widths[-1], 1, bias=False)), *first]
         for ends, stage in zip(pairwise(widths[::-1]), reversed(others), strict=True):
-            layers += [FilteredDownsample(), *_between(*ends), *stage]
+            layers += [Downsample(), *_between(*ends), *stage]
         smallest = (height >> len(others), width >> len(others))
         layers += [_drawn(nn.Conv2d(widths[0], widths[0], smallest, groups=widths[0], bias=False)), nn.Flatten()]
         super().__init__(*layers, _ending(conditioning, widths[0], classes))

@@ -12,11 +12,11 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from gan_lab.models.conditions import Judgement, check_discriminator_conditioning
+from gan_lab.models.conditions import Judgement, check_discriminator_conditioning, takes_labels
 from gan_lab.models.layers.activation import ScaledLeakyReLU
 from gan_lab.models.layers.equalised import equalise, equalise_all
 from gan_lab.models.layers.heads import Logit, head
-from gan_lab.models.layers.labelled import ConcatLabel
+from gan_lab.models.layers.labelled import ConcatLabel, missing_labels
 from gan_lab.models.layers.mapping import Mapping
 from gan_lab.models.layers.minibatch_deviation import MinibatchDeviation
 from gan_lab.models.layers.modulation import StyledColours, StyledConv2d
@@ -113,7 +113,7 @@ class StyleGAN2Generator(nn.Module):
             ValueError: if labels are needed and missing.
         """
         if self.uses_labels and labels is None:
-            raise ValueError("StyleGAN2Generator: labels are missing, expected the class of each sample, [B] int64")
+            raise missing_labels(self)
         styles = self.mapping(latents, labels)[:, None].expand(-1, self.layers, -1)
         if not self.training or not self.mixing:
             return styles
@@ -215,7 +215,6 @@ class StyleGAN2Discriminator(nn.Module):
         check_positive(f"{name}.group", group)
         check_discriminator_conditioning(name, conditioning, classes)
         super().__init__()
-        self.uses_labels = classes is not None and conditioning in ("concat", "projection", "per_class")
         sides = list(widths)[::-1]
         self.label = ConcatLabel(classes) if classes is not None and conditioning == "concat" else None
         colours = sample_shape[0] + (0 if self.label is None else self.label.width)
@@ -242,6 +241,8 @@ class StyleGAN2Discriminator(nn.Module):
             self.head: nn.Module = MappedProjection(last, classes)
         else:
             self.head = equalise_all(head(conditioning, last, classes, lambda: Logit(last)))
+        self.head_asks = takes_labels(self.head)
+        self.uses_labels = self.head_asks or self.label is not None
         self.downsample = Downsample()
 
     def features(self, samples: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -264,9 +265,7 @@ class StyleGAN2Discriminator(nn.Module):
             ValueError: if labels are needed and missing.
         """
         if self.uses_labels and labels is None:
-            raise ValueError("StyleGAN2Discriminator: labels are missing, expected the class of each sample, [B] int64")
+            raise missing_labels(self)
         features = self.features(samples, labels)
-        judged: Tensor | Judgement = (
-            self.head(features, labels) if self.uses_labels and self.label is None else self.head(features)
-        )
+        judged: Tensor | Judgement = self.head(features, labels) if self.head_asks else self.head(features)
         return judged

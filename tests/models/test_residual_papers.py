@@ -15,7 +15,7 @@ from gan_lab.models import (
     R3GANGenerator,
 )
 from gan_lab.models.layers.labelled import ModulatedBatchNorm
-from gan_lab.models.layers.resample import FilteredDownsample, FilteredUpsample
+from gan_lab.models.layers.resampling import Downsample, Upsample
 
 
 def kinds(network, *of):
@@ -213,9 +213,9 @@ def test_r3gans_layers():
     assert isinstance(generator[-1], nn.Conv2d)
     end = discriminator[-3]
     assert (end.kernel_size, end.groups, end.padding) == ((4, 4), 16, (0, 0))
-    down = [type(layer) for layer in discriminator].index(FilteredDownsample)
+    down = [type(layer) for layer in discriminator].index(Downsample)
     assert discriminator[down + 1].in_channels == 8  # narrow maps are halved, then widened
-    up = [type(layer) for layer in generator].index(FilteredUpsample)
+    up = [type(layer) for layer in generator].index(Upsample)
     assert generator[up - 1].out_channels == 8
 
 
@@ -234,7 +234,7 @@ def test_r3gans_basis_and_projection_by_hand():
 
 def test_resampling_by_hand():
     """The kernel [1, 3, 3, 1] each way: an impulse, constants away from the border, and one transposed to the other."""
-    up, down = FilteredUpsample().double(), FilteredDownsample().double()
+    up, down = Upsample().double(), Downsample().double()
     line = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=torch.float64)
     impulse = torch.zeros(1, 2, 5, 5, dtype=torch.float64)
     impulse[0, 1, 2, 2] = 1

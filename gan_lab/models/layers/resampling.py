@@ -1,6 +1,7 @@
 """Resampling by a short low-pass filter, which can be differentiated twice as any convolution of PyTorch can.
 
-The filter is [1, 3, 3, 1] in both directions, as in StyleGAN2 (Karras et al. 2020, arXiv 1912.04958, appendix B).
+The filter is [1, 3, 3, 1] in both directions, as in StyleGAN2 (Karras et al. 2020, arXiv 1912.04958, appendix B) and
+R3GAN. Beyond the border is zero.
 """
 
 import torch
