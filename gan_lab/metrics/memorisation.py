@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 RATIO = 0.5  # Yoon et al. take a third, which misses copies with some noise (docs/evaluation.md)
+MOST_SAMPLES = 2000  # generated samples that are looked at, by the metric and for the picture
 _MOST = 5000
 _PAIRS = 2**24  # distances in memory at a time
 

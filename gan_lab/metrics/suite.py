@@ -19,13 +19,12 @@ from gan_lab.metrics.extractors import Extractor
 from gan_lab.metrics.frechet import Moments, frechet_distance, frechet_distance_of_few
 from gan_lab.metrics.kernel import kernel_distance
 from gan_lab.metrics.measures import Measures, Side
-from gan_lab.metrics.memorisation import memorised, some_of
+from gan_lab.metrics.memorisation import MOST_SAMPLES, memorised, some_of
 from gan_lab.metrics.modes import class_ceiling, mixture_ceiling, mode_coverage
 from gan_lab.metrics.neighbours import precision_recall_density_coverage
 
 log = logging.getLogger(__name__)
 
-_MOST_COPIES = 2000  # samples that are looked at
 _CHUNK = 64  # samples an extractor takes at a time: few enough for the processor's cache; values do not depend on it
 
 
@@ -200,7 +199,7 @@ class Comparison:
 
     def _memorisation(self, real: Side, fake: Side) -> dict[str, float]:
         """The share of samples that are copies, in pixels and in features."""
-        return self._by_kind(lambda kind: memorised(kind(fake)[:_MOST_COPIES], kind(self._seen)))
+        return self._by_kind(lambda kind: memorised(kind(fake)[:MOST_SAMPLES], kind(self._seen)))
 
     def _by_kind(self, measure: Callable[[Callable[[Side], Tensor]], float]) -> dict[str, float]:
         kinds = {self.extractor.name: lambda side: side.features, "pixels": lambda side: side.samples}
