@@ -23,8 +23,8 @@ class Overfitting(Periodic):
 
     As it learns the training samples by heart, held-out ones look generated to it. ``overfitting/share`` says how far:
     r_v = (E D(training) − E D(held out)) / (E D(training) − E D(generated)) of Karras et al. 2020 (arXiv 2006.06676,
-    eq. 1). It is 0 if held-out samples are rated as training ones are, and 1 if they are rated as generated ones are. It
-    is left out while generated samples are rated no lower than training ones.
+    eq. 1). It is 0 if held-out samples are rated as training ones are, and 1 if as generated ones are. It is left out
+    while generated samples are rated no lower than training ones.
 
     Args:
         training: samples as the dataset holds them, ``[N, …]``, with labels and sources in model range if it has some.
