@@ -38,7 +38,7 @@ def memorised(samples: Tensor, training: Tensor) -> float:
 
 
 def some_of(samples: Tensor) -> Tensor:
-    """At most 5,000 of the samples, always the same ones: those that copies are looked for of."""
+    """At most 5,000 of the samples, always the same ones: copies of these are looked for."""
     return samples[torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))[:_MOST]]
 
 

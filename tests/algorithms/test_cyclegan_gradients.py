@@ -2,13 +2,13 @@
 
 import pytest
 import torch
+from cyclegan_game import Discriminators, Generators, batch, game_of
 from linear_games import Nothing, descents, gradients, of, players, same, settings
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from gan_lab.algorithms.cyclegan import CycleGAN
 from gan_lab.datasets import Batch, Draw
-from gan_lab.errors import ConfigError
 from gan_lab.losses import (
     L1,
     R1,
@@ -26,52 +26,6 @@ from gan_lab.losses import (
     Wasserstein,
     WeightClip,
 )
-
-
-class Translator(nn.Module):
-    """Linear in the picture."""
-
-    def __init__(self, *sizes):
-        super().__init__()
-        self.layer = nn.Linear(*sizes)
-
-    def forward(self, latents, source):
-        assert latents is None
-        return self.layer(source)
-
-
-class Generators(nn.Module):
-    def __init__(self, samples=2, sources=2):
-        super().__init__()
-        self.to_sample, self.to_source = Translator(sources, samples), Translator(samples, sources)
-
-    def forward(self, latents, source):
-        return self.to_sample(None, source)
-
-
-class Discriminators(nn.Module):
-    """Each linear, in its picture's domain."""
-
-    def __init__(self, samples=2, sources=2):
-        super().__init__()
-        self.of_sample, self.of_source = nn.Linear(samples, 1), nn.Linear(sources, 1)
-
-    def forward(self, samples):
-        return self.of_sample(samples)
-
-
-def game_of(objective=None, terms=None, penalties=None, history=0, constraint=None, **changes):
-    torch.manual_seed(0)
-    made = players(generator=Generators(), discriminator=Discriminators())
-    recipe = Recipe(objective or Nothing(), penalties or {}, constraint, terms or {})
-    given = {**made, "loss": recipe, "sample_shape": (2,), "source_shape": (2,), **settings(made), **changes}
-    return CycleGAN(history=history, **given).double()
-
-
-def batch(seed=1, count=4):
-    generator = torch.Generator().manual_seed(seed)
-    samples, source = torch.randn(2, count, 2, generator=generator, dtype=torch.float64)
-    return Batch(samples, None, source)
 
 
 def logits(game, detached=False) -> list[tuple[Tensor, Tensor]]:
@@ -303,67 +257,3 @@ def test_maps_of_logits_are_paired_patch_by_patch():
         loss = loss + softplus(judge(real) - judge(0.5 * other)).mean()
     assert game.curves["loss/generator"].item() == pytest.approx(loss.item(), rel=1e-9)
     assert of("generator", found).abs().min() > 0
-
-
-def test_its_settings_unless_they_are_given():
-    made = players(generator=Generators(), discriminator=Discriminators())
-    game = CycleGAN(**made, loss=Recipe(Nothing()), sample_shape=(2,), source_shape=(2,), **settings(made))
-    assert [len(history.kept) for history in game.histories.values()] == [50, 50]  # the paper's
-    assert (CycleGAN.compares, CycleGAN.translates_back, CycleGAN.needs_pairs) == (("cycle", "identity"), True, False)
-    assert CycleGAN.generator_uses_real
-
-
-def test_sides_may_have_other_channels_without_identity():
-    made = players(generator=Generators(3, 1), discriminator=Discriminators(3, 1))
-    shapes = {"sample_shape": (3,), "source_shape": (1,)}
-    recipe = Recipe(Nothing(), terms={"cycle": Cycle()})
-    game = CycleGAN(**made, loss=recipe, **shapes, **settings(made), history=3)
-    game.double()
-    assert [history.kept.shape for history in game.histories.values()] == [(3, 3), (3, 1)]
-    samples, source = torch.randn(4, 3).double(), torch.randn(4, 1).double()
-    game.iterate(Draw(Batch(samples, None, source), Batch(samples, None, source)))
-    recipe = Recipe(Nothing(), terms={"cycle": Cycle(), "own": Identity()})
-    with pytest.raises(ConfigError) as refused:
-        CycleGAN(**made, loss=recipe, **shapes, **settings(made))
-    expected = "loss.terms.own: expected none, such as term=[cycle], as samples have 3 channels and sources 1"
-    assert str(refused.value) == expected
-
-
-HISTORY = "expected a whole number from 0 to 100000"
-
-
-@pytest.mark.parametrize(
-    ("changes", "sentence"),
-    [
-        ({"history": -1}, f"algorithm.history=-1: {HISTORY}"),
-        ({"history": 2.5}, f"algorithm.history=2.5: {HISTORY}"),
-        ({"history": None}, f"algorithm.history=None: {HISTORY}"),
-        ({"history": 100_001}, f"algorithm.history=100001: {HISTORY}"),
-        (
-            {"history": 5, "processes": 2},
-            "algorithm.history=5: expected 0 in several processes, which share no history",
-        ),
-        ({"compile_mode": "cudagraph"}, "compile=cudagraph: expected false with algorithm=cyclegan"),
-    ],
-)
-def test_what_cannot_be_is_refused(changes, sentence):
-    with pytest.raises(ConfigError) as refused:
-        game_of(**changes)
-    assert str(refused.value) == sentence
-
-
-def test_several_processes_without_a_history_are_taken():
-    assert len(game_of(history=0, processes=2).histories["sample"].kept) == 0
-    assert len(game_of(history=100_000).histories["sample"].kept) == 100_000
-
-
-@pytest.mark.parametrize("role", ["generator", "discriminator"])
-def test_networks_of_another_algorithm_are_refused(role):
-    made = players(generator=Generators(), discriminator=Discriminators())
-    made |= players(**{role: nn.Linear(2, 2)})
-    with pytest.raises(ConfigError) as refused:
-        CycleGAN(**made, loss=Recipe(Nothing()), sample_shape=(2,), source_shape=(2,), **settings(made))
-    part = {"generator": "to_sample", "discriminator": "of_sample"}[role]
-    assert str(refused.value) == (
-        f"model.{role}: Linear has no network {part}; expected model=cyclegan with algorithm=cyclegan"
-    )
