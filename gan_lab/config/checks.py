@@ -268,7 +268,8 @@ def _check_graph(config: DictConfig) -> None:
         "trainer.devices": (config.trainer.devices * config.trainer.num_nodes, (1,)),
         "on_divergence": (config.on_divergence, ("stop",)),
         "trainer.precision": (config.trainer.precision, ("32-true", "64-true", "bf16-mixed")),
-        "beta2_final": (config.beta2_final, (None,)),  # a graph would keep these two as they were when it was recorded
+        "beta2_final": (config.beta2_final, (None,)),  # a graph would keep these as they were when it was recorded
+        "ema.ramp": (config.ema.ramp, (None,)),
         "ema.rise": (config.ema.rise, (None,)),
         "trainer.detect_anomaly": (config.trainer.get("detect_anomaly", False), (False,)),
         "augmentation._target_": (config.augmentation._target_, tuple(NO_AUGMENTATION.values())),
