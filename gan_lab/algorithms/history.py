@@ -34,9 +34,9 @@ class History(nn.Module):
         given = samples.clone()
         for number in range(len(samples)):  # one after the other: two may be for the same place
             is_full = self.count >= size
-            place = torch.where(is_full, places[number], self.count)
-            before = self.kept[place].clone()
-            given[number] = torch.where(is_full & old[number], before, samples[number])
-            self.kept[place] = torch.where(~is_full | old[number], samples[number], before)
+            place = torch.where(is_full, places[number], self.count)[None]
+            sample, before = samples[number, None], self.kept.index_select(0, place)
+            given[number] = torch.where(is_full & old[number], before, sample)[0]
+            self.kept.index_copy_(0, place, torch.where(~is_full | old[number], sample, before))
             self.count += (~is_full).long()
         return given

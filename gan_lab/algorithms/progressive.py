@@ -127,7 +127,7 @@ class Progressive(GAN):
         phase = self.grow(self.players["generator"].updates // self.turns["generator"])
         of_phase = {"progress/size": float(phase.side), "progress/alpha": phase.alpha}
         curves = super().training_step(dataloader_iter)
-        return curves | {tag: torch.tensor(value, device=self.device) for tag, value in of_phase.items()}
+        return curves | {tag: torch.full((), value, device=self.device) for tag, value in of_phase.items()}
 
     def grow(self, done: int) -> Phase:
         """Take the networks to the phase of the iteration after so many, and renew what depends on it; returns it."""

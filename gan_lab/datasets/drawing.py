@@ -98,7 +98,7 @@ class Drawing:
         if not self.flip:
             return samples
         numbers = _uniform(derive(seed, f"{purpose}/flip"), start, len(samples), 1)
-        mirrored = torch.from_numpy(numbers[:, 0] < _VALUES // 2).to(samples.device)
+        mirrored = copied_to(samples.device, torch.from_numpy(numbers[:, 0] < _VALUES // 2))
         return torch.where(mirrored[:, None, None, None], samples.flip(-1), samples)
 
     def dequantised(self, samples: Tensor, start: int, seed: int, purpose: str) -> Tensor:
@@ -110,11 +110,16 @@ class Drawing:
             return samples
         numbers = _uniform(derive(seed, f"{purpose}/dequantise"), start, len(samples), samples[0].numel())
         noise = torch.from_numpy(numbers.astype(np.float32)).mul_(_NOISE / _VALUES)
-        return samples + noise.view(samples.shape).to(samples.device)
+        return samples + copied_to(samples.device, noise.view(samples.shape))
 
 
 PLAIN = Drawing()
 """All samples, as they are."""
+
+
+def copied_to(device: torch.device, drawn: Tensor) -> Tensor:
+    """What was drawn on the CPU, on the samples' device; a GPU copies it from pinned memory, and nothing waits."""
+    return drawn.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else drawn.to(device)
 
 
 def _uniform(key: int, start: int, count: int, width: int) -> np.ndarray:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gan_lab.datasets.batch import Batch, Draw
 from gan_lab.datasets.dataset import to_model_range
-from gan_lab.datasets.drawing import PLAIN, Drawing
+from gan_lab.datasets.drawing import PLAIN, Drawing, copied_to
 from gan_lab.seeds import derive
 
 
@@ -89,7 +89,7 @@ class BatchStream:
             if epoch != self._epoch:
                 generator = torch.Generator().manual_seed(derive(self.seed, f"{self.purpose}/{epoch}"))
                 order = torch.randperm(count, generator=generator)
-                self._order = (order if self.chosen is None else self.chosen[order]).to(self.samples.device)
+                self._order = copied_to(self.samples.device, order if self.chosen is None else self.chosen[order])
                 self._epoch = epoch
             pieces.append(self._order[offset : offset + stop - start])
             start += len(pieces[-1])

@@ -5,7 +5,7 @@ import io
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -199,11 +199,11 @@ class Trained:
 
     Args:
         ways: how far each player's weights are from where they began.
-        peak: the most memory of the GPU that was taken, in MiB; 0 without a GPU.
+        peak: see `Pace`.
     """
 
     ways: dict[str, float]
-    peak: float = field(default_factory=lambda: torch.cuda.max_memory_allocated() / 2**20)
+    peak: float
 
 
 def _sides(case: Case, scale: Scale, course: Course, folder: Path) -> dict[str, Callable[[Pace], Trained]]:
@@ -250,7 +250,7 @@ def by_hand(loop: Callable[..., None], loss: str, config: DictConfig, device: to
     with redirect_stdout(io.StringIO()), library_settings(config.trainer, config.threads, config.matmul_precision):
         sizes = (config.batch_size, config.latent_dim, config.iterations)
         loop(GAMES[loss], module.generator, module.discriminator, dataset.train, *sizes, device, pace)
-    return Trained(_ways(start, dict(module.named_parameters())))
+    return Trained(_ways(start, dict(module.named_parameters())), pace.peak)
 
 
 def by_gan_lab(config: DictConfig, folder: Path, pace: Pace) -> Trained:
@@ -268,7 +268,7 @@ def by_gan_lab(config: DictConfig, folder: Path, pace: Pace) -> Trained:
         run.create()
         execute(RunRequest(config, run, NAMES))
         weights = torch.load(run.last_checkpoint, map_location="cpu", weights_only=True)["state_dict"]
-    return Trained(_ways(start, weights))
+    return Trained(_ways(start, weights), pace.peak)
 
 
 def _ways(start: Mapping[str, Tensor], end: Mapping[str, Tensor]) -> dict[str, float]:

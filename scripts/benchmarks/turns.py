@@ -48,6 +48,9 @@ class Pace:
     Args:
         referee: gives the turns, and hears how many seconds each took.
         course: how far all go.
+
+    Attributes:
+        peak: the most memory of the GPU that the iterations took, in MiB; 0 without a GPU.
     """
 
     def __init__(self, referee: Connection, course: Course) -> None:
@@ -55,6 +58,7 @@ class Pace:
         self.course = course
         self.done = 0
         self.start = 0.0
+        self.peak = 0.0
 
     def __call__(self) -> None:
         turns, started = divmod(self.done, self.course.turn)
@@ -64,8 +68,11 @@ class Pace:
         if turns > 0:
             if torch.cuda.is_initialized():
                 torch.cuda.synchronize()
+                self.peak = torch.cuda.max_memory_allocated() / 2**20
             self.referee.send(time.perf_counter() - self.start)
         self.referee.recv()
+        if not turns and torch.cuda.is_initialized():
+            torch.cuda.reset_peak_memory_stats()
         self.start = time.perf_counter()
 
 
