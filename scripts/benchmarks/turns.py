@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 
@@ -110,22 +110,23 @@ def race(sides: Mapping[str, Callable[[Pace], T]], course: Course) -> dict[str, 
             stack.callback(process.join)
             stack.enter_context(referees[name])  # closed before that: who still waits for a turn ends
         taken = dict.fromkeys(sides, 0.0)
-        for turn in range(course.turns):
+        _all_told(referees)  # the turn that is not measured, in which some sides compile
+        for _ in range(1, course.turns):
             for name, referee in referees.items():
-                seconds: float = _told(name, referee)
-                taken[name] += seconds if turn > 0 else 0.0
-        return {
-            name: Finish(taken[name] / course.iterations, _told(name, referee)) for name, referee in referees.items()
-        }
+                taken[name] += _all_told({name: referee})[name]
+        ends = _all_told(referees)
+        return {name: Finish(taken[name] / course.iterations, ends[name]) for name in referees}
 
 
-def _told(name: str, referee: Connection) -> T:
-    """Give a side its turn, and hear what comes of it."""
-    try:
-        referee.send(None)
-        return referee.recv()
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        raise RuntimeError(f"{name} ended before its time") from None
+def _all_told(referees: Mapping[str, Connection]) -> dict[str, Any]:
+    """Give sides their turn at the same time, and hear what comes of it."""
+    told = {}
+    for name, step in [*((name, "send") for name in referees), *((name, "recv") for name in referees)]:
+        try:
+            told[name] = referees[name].recv() if step == "recv" else referees[name].send(None)
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            raise RuntimeError(f"{name} ended before its time") from None
+    return told
 
 
 def _run(referee: Connection, course: Course, side: Callable[[Pace], T]) -> None:
