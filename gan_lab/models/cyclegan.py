@@ -12,14 +12,18 @@ from gan_lab.models.patchgan import PatchGANDiscriminator
 from gan_lab.models.resnet_translator import ResNetTranslator
 
 
+_SMALL = 64  # pixels a side: below, networks of the paper's size learn no better, and take several times as long
+
+
 class CycleGANGenerators(nn.Module):
     """Two residual translators, of sources into samples and back.
 
     Args:
         sample_shape: ``(C, H, W)``, sides as of `ResNetTranslator`.
         source_shape: ``(C', H, W)``, of the same sides.
-        channels: of each translator, as of `ResNetTranslator`.
-        blocks: of each translator, as of `ResNetTranslator`.
+        channels: of each translator, as of `ResNetTranslator`; None for the paper's 64 if the longer side has 64 pixels
+            or more, otherwise 16.
+        blocks: of each translator; None for those of `ResNetTranslator` from 64 pixels on, otherwise 2.
 
     Attributes:
         to_sample: sources → samples; forward is its translation.
@@ -30,9 +34,14 @@ class CycleGANGenerators(nn.Module):
         self,
         sample_shape: Sequence[int],
         source_shape: Sequence[int],
-        channels: int = 64,
+        channels: int | None = None,
         blocks: int | None = None,
     ) -> None:
+        small = max(sample_shape[1:]) < _SMALL
+        if channels is None:
+            channels = 16 if small else 64
+        if blocks is None and small:
+            blocks = 2
         super().__init__()
         self.to_sample = ResNetTranslator(sample_shape, source_shape, channels, blocks)
         self.to_source = ResNetTranslator(source_shape, sample_shape, channels, blocks)
@@ -66,7 +75,8 @@ class CycleGANDiscriminators(nn.Module):
     Args:
         sample_shape: ``(C, H, W)``, H and W at least 8.
         source_shape: ``(C', H, W)``, of the same sides.
-        channels: of each discriminator, as of `PatchGANDiscriminator`.
+        channels: of each discriminator, as of `PatchGANDiscriminator`; None for the paper's 64 if the longer side has 64
+            pixels or more, otherwise 32.
         norm: of each discriminator: instance (as in the paper), none, batch or layer.
 
     Attributes:
@@ -78,9 +88,15 @@ class CycleGANDiscriminators(nn.Module):
     uses_source = False
 
     def __init__(
-        self, sample_shape: Sequence[int], source_shape: Sequence[int], channels: int = 64, norm: str = "instance"
+        self,
+        sample_shape: Sequence[int],
+        source_shape: Sequence[int],
+        channels: int | None = None,
+        norm: str = "instance",
     ) -> None:
         check_pair("cyclegan", sample_shape, source_shape)
+        if channels is None:
+            channels = 32 if max(sample_shape[1:]) < _SMALL else 64
         super().__init__()
         self.of_sample = PatchGANDiscriminator(sample_shape, channels=channels, norm=norm)
         self.of_source = PatchGANDiscriminator(source_shape, channels=channels, norm=norm)
