@@ -11,8 +11,7 @@ from gan_lab.models.layers.pairs import check_pair
 from gan_lab.models.patchgan import PatchGANDiscriminator
 from gan_lab.models.resnet_translator import ResNetTranslator
 
-
-_SMALL = 64  # pixels a side: below, networks of the paper's size learn no better, and take several times as long
+_SMALL = 64  # pixels a side, below which small networks suffice, which train in a fraction of the time
 
 
 class CycleGANGenerators(nn.Module):
@@ -37,6 +36,7 @@ class CycleGANGenerators(nn.Module):
         channels: int | None = None,
         blocks: int | None = None,
     ) -> None:
+        check_pair("cyclegan", sample_shape, source_shape)
         small = max(sample_shape[1:]) < _SMALL
         if channels is None:
             channels = 16 if small else 64
@@ -75,8 +75,8 @@ class CycleGANDiscriminators(nn.Module):
     Args:
         sample_shape: ``(C, H, W)``, H and W at least 8.
         source_shape: ``(C', H, W)``, of the same sides.
-        channels: of each discriminator, as of `PatchGANDiscriminator`; None for the paper's 64 if the longer side has 64
-            pixels or more, otherwise 32.
+        channels: of each discriminator, as of `PatchGANDiscriminator`; None for the paper's 64 if the longer side has
+            64 pixels or more, otherwise 32.
         norm: of each discriminator: instance (as in the paper), none, batch or layer.
 
     Attributes:

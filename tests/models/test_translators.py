@@ -451,6 +451,19 @@ def test_borders_are_reflected():
 
 
 @torch.no_grad()
+@pytest.mark.parametrize(("side", "channels", "blocks", "judge"), [(8, 16, 2, 32), (32, 16, 2, 32), (64, 64, 6, 64)])
+def test_cyclegans_networks_follow_the_side(side, channels, blocks, judge):
+    def count(network):
+        return sum(weight.numel() for weight in network.parameters())
+
+    shape = (1, 8, side)
+    with torch.device("meta"):
+        translator = ResNetTranslator(shape, shape, channels, blocks)
+        assert count(CycleGANGenerators(shape, shape)) == 2 * count(translator)
+        single = PatchGANDiscriminator(shape, channels=judge, norm="instance")
+        assert count(CycleGANDiscriminators(shape, shape)) == 2 * count(single)
+
+
 def test_cyclegan_translates_there_and_back():
     torch.manual_seed(0)
     generators = CycleGANGenerators(square(8, 1), square(8, 3), 2, 1)
