@@ -50,8 +50,7 @@ class MicroBatches:
 
         def outputs(part: Tensor, *conditions: Tensor) -> tuple[Tensor, ...]:
             with _with_vectors(vectors):
-                made = function(part, **dict(zip(beside, conditions, strict=True)))
-            torch.clear_autocast_cache()  # copies of the weights made without gradients would be used again
+                made = function(part, **given | dict(zip(beside, conditions, strict=True)))
             return tuple(one for one in made if one is not None) if isinstance(made, Judgement) else (made,)
 
         parts = zip(*(tensor.split(self.size) for tensor in (inputs, *beside.values())), strict=True)

@@ -84,5 +84,7 @@ def check_micro_batch_size(config: DictConfig) -> None:
     processes = config.trainer.devices * config.trainer.num_nodes
     own, rest = divmod(config.batch_size, processes)
     if config.micro_batch is not None and not rest and own % config.micro_batch:
-        what = f"batch_size={own}" if processes == 1 else f"{own}, each process's part of batch_size={config.batch_size}"
+        what = (
+            f"batch_size={own}" if processes == 1 else f"{own}, each process's part of batch_size={config.batch_size}"
+        )
         raise ConfigError(f"micro_batch={config.micro_batch}: expected null or a divisor of {what}")

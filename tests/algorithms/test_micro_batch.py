@@ -125,11 +125,10 @@ def test_half_precision_gradients_reach_the_weights(composed):
     config, states = composed(*RING), []
     for size in (None, 4):
         game = built(OmegaConf.merge(config, {"micro_batch": size, "trainer": {"precision": "32-true"}})).float()
-        for player in game.players.values():
-            player.half = torch.bfloat16
         start = {key: value.clone() for key, value in game.state_dict().items()}
-        for draw in draws(config, 3):
-            game.iterate(draw.map(lambda tensor: tensor.float()))
+        with torch.autocast("cpu", torch.bfloat16), game._full_precision():  # as in a training step
+            for draw in draws(config, 3):
+                game.iterate(draw.map(lambda tensor: tensor.float()))
         states.append(game.state_dict())
     moved = largest_difference(start, states[0])
     assert largest_difference(*states) < 0.03 * moved
@@ -196,3 +195,20 @@ def test_which_networks_work_in_parts(name):
     assert works_in_parts(network, (4,)) == works
     assert torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+
+
+def test_nothing_but_inputs_is_kept_for_the_backward_pass():
+    network = nn.Sequential(*(layer for _ in range(5) for layer in (nn.Linear(4, 4), nn.Tanh())))
+    samples, kept = torch.randn(9, 4), []
+    parts = MicroBatches(network, 3)
+
+    def keep(tensor: Tensor) -> Tensor:
+        kept.append(tensor.numel())
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        found = parts(network, samples)
+        assert kept == [12, 12, 12]
+        network(samples)
+    assert sum(kept) > 2 * 5 * samples.numel()  # each layer's input or output
+    assert torch.allclose(found, network(samples), atol=1e-6)
