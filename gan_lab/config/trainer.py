@@ -79,11 +79,18 @@ def check_trainer(trainer: DictConfig) -> None:
             raise ConfigError(f"trainer.{key}={value}: expected a whole number of at least 1, of {meaning}")
 
 
-def check_micro_batch_size(config: DictConfig) -> None:
-    """Raise ConfigError unless each process's part of a batch is a whole number of micro-batches."""
+def check_micro_batch(config: DictConfig) -> None:
+    """Raise ConfigError unless each process's part of a batch is a whole number of micro-batches.
+
+    What is compiled beyond the networks would be whole updates, which do not compute anything again.
+    """
+    if config.micro_batch is None:
+        return
+    if not isinstance(config.compile, bool):
+        raise ConfigError(f"compile={config.compile}: expected true or false with micro_batch={config.micro_batch}")
     processes = config.trainer.devices * config.trainer.num_nodes
     own, rest = divmod(config.batch_size, processes)
-    if config.micro_batch is not None and not rest and own % config.micro_batch:
+    if not rest and own % config.micro_batch:
         what = (
             f"batch_size={own}" if processes == 1 else f"{own}, each process's part of batch_size={config.batch_size}"
         )

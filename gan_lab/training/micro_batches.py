@@ -18,13 +18,15 @@ from gan_lab.models.layers.minibatch_deviation import MinibatchDeviation
 from gan_lab.models.packing import packed_shape
 
 
-def check_micro_batch(config: DictConfig, algorithm: type[Algorithm], loss: Recipe, augmentation: Augmentation) -> None:
+def check_parts_of_run(
+    config: DictConfig, algorithm: type[Algorithm], loss: Recipe, augmentation: Augmentation
+) -> None:
     """Raise ConfigError for parts of a run that micro-batches would change or could not reach."""
     if config.micro_batch is None:
         return
     expected = f"micro_batch={config.micro_batch}: expected null"
     if algorithm is not GAN:
-        raise ConfigError(f"{expected} with {algorithm.__name__}, or algorithm=gan")
+        raise ConfigError(f"{expected}, as {algorithm.__name__} has no micro-batches; algorithm=gan has")
     if augmentation.changes_samples and loss.gradient_penalties:
         named = ", ".join(f"loss.penalties.{name}" for name in loss.gradient_penalties)
         raise ConfigError(

@@ -31,7 +31,7 @@ from gan_lab.training.compatibility import (
     check_terms,
     notes,
 )
-from gan_lab.training.micro_batches import check_micro_batch, use_micro_batches
+from gan_lab.training.micro_batches import check_parts_of_run, use_micro_batches
 from gan_lab.training.schedules import Decay, Schedule
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def build_module(
     loss = build(config, "loss")
     _check(config, kind, loss, networks, sample_shape, source_shape)
     check_augmentation(config, kind, loss, augmentation, sample_shape, source_shape)
-    check_micro_batch(config, kind, loss, augmentation)
+    check_parts_of_run(config, kind, loss, augmentation)
     networks = _prepared(config, loss, networks, processes)
     averages = {"generator": averaging(config)}
     players = {role: build_player(config, role, one, averages.get(role)) for role, one in networks.items()}
