@@ -175,6 +175,7 @@ class GAN(Algorithm):
             fake_classes=of_fake.classes,
             augmented=view.to_penalties,
             augmented_alike=view.alike,
+            micro_batches=discriminator.micro_batches,
             **discriminator.conditions(request),
         )
 

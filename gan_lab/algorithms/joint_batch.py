@@ -32,21 +32,28 @@ def judges_each_alone(
     """
     tried = coupled_count(discriminator, batch) or _COUNT
     random = torch.Generator().manual_seed(0)
-    apart = copy.deepcopy(discriminator).double().train()
-    with torch.no_grad():
-        for weight in apart.parameters():
-            weight.add_(torch.randn(weight.shape, dtype=torch.float64, generator=random), alpha=0.02)
+    apart = moved_copy(discriminator, random)
     joint = copy.deepcopy(apart)
     first, second = torch.randn(2, tried, *sample_shape, dtype=torch.float64, generator=random)
     with torch.no_grad(), torch.random.fork_rng():
         torch.manual_seed(0)  # once: seeded before each way, a single dropout would draw the same masks both times
-        each, both = (_conditions(discriminator, count, source_shape) for count in (tried, 2 * tried))
+        each, both = (conditions_in_float64(discriminator, count, source_shape) for count in (tried, 2 * tried))
         expected = torch.cat([Judgement.of(apart(samples, **each)).logits for samples in (first, second)])
         found = Judgement.of(joint(torch.cat([first, second]), **both)).logits
     traces = zip(apart.buffers(), joint.buffers(), strict=True)
     return torch.allclose(expected, found, rtol=1e-9, atol=1e-9) and all(torch.equal(*pair) for pair in traces)
 
 
-def _conditions(network: nn.Module, count: int, source_shape: tuple[int, ...] | None) -> dict[str, Tensor]:
+def moved_copy(network: nn.Module, random: torch.Generator) -> nn.Module:
+    """A copy in float64, in training, whose weights are moved a little."""
+    moved = copy.deepcopy(network).double().train()
+    with torch.no_grad():
+        for weight in moved.parameters():
+            weight.add_(torch.randn(weight.shape, dtype=torch.float64, generator=random), alpha=0.02)
+    return moved
+
+
+def conditions_in_float64(network: nn.Module, count: int, source_shape: tuple[int, ...] | None) -> dict[str, Tensor]:
+    """`some_conditions` for a network in float64."""
     given = some_conditions(network, count, source_shape)
     return {name: one.double() if one.is_floating_point() else one for name, one in given.items()}

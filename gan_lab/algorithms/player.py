@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from torch.nn.utils import clip_grads_with_norm_
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from gan_lab.algorithms.micro_batch import MicroBatches
 from gan_lab.distributed.collectives import average, global_mean
 from gan_lab.models.conditions import Conditions, conditions_taken
 
@@ -40,6 +42,7 @@ class Player:
         scaler: of fp16's loss; it does nothing until the algorithm sets the trainer's.
         half: the type that the network computes in, if it is not that of its weights. Losses and gradients are not
             computed in it.
+        micro_batches: applies the network to a part of a batch at a time; None for whole batches.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Player:
         self.skipped = 0
         self.scaler = GradScaler(enabled=False)
         self.half: torch.dtype | None = None
+        self.micro_batches: MicroBatches | None = None
         self._taken = conditions_taken(network)
         self._forward: Callable[..., Any] = network
 
@@ -79,7 +83,9 @@ class Player:
             inputs: latents or samples, ``[B, …]``.
             asked: a batch or a request of as many, whose labels and sources reach networks that take them.
         """
-        return self.apply(self._forward, inputs, **self.conditions(asked))
+        if self.micro_batches is None:
+            return self.apply(self._forward, inputs, **self.conditions(asked))
+        return self.micro_batches(partial(self.apply, self._forward), inputs, **self.conditions(asked))
 
     def apply(self, part: Callable[..., Any], inputs: Tensor, **given: Any) -> Any:
         """The outputs of the network, or of one of several that it holds, in half precision if it is set."""

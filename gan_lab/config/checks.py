@@ -18,7 +18,7 @@ from gan_lab.config.lightning_parts import check_installed, check_lightning_part
 from gan_lab.config.messages import A_BLOCK
 from gan_lab.config.schema import NO_AUGMENTATION, TrainConfig
 from gan_lab.config.targets import check_allowed, check_names
-from gan_lab.config.trainer import check_trainer
+from gan_lab.config.trainer import check_micro_batch, check_trainer
 from gan_lab.errors import ConfigError, closest
 from gan_lab.validation import is_number
 
@@ -162,6 +162,7 @@ def check_values(config: DictConfig) -> None:
     check_trainer(config.trainer)
     check_lightning_parts(config)
     _check_budget(config)
+    check_micro_batch(config)
     _check_schedules(config)
     _check_init_players(config)
     for key, without in _DEPENDENT.items():

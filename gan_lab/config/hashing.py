@@ -26,6 +26,7 @@ _LATER: dict[tuple[str, ...], Any] = {
     ("ema", "rise"): None,  # before the whole block: without it that is as it was
     ("ema",): {"half_life": None, "ramp": None},
     ("generator_batch_factor",): 1,
+    ("micro_batch",): None,
     ("init_from",): None,
     ("init_players",): ["generator", "discriminator"],
     ("init_strict",): True,

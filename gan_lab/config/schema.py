@@ -153,6 +153,7 @@ class TrainConfig:
     seed: int = _at_least(0, 2**32 - 1, default=MISSING)
     iterations: int = _at_least(1, 10**12, default=MISSING)
     batch_size: int = _at_least(1, default=MISSING)
+    micro_batch: int | None = _at_least(1, default=None)  # configurations of earlier versions lack it
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     n_critic: int = _at_least(1, 10_000, default=MISSING)
     n_generator: int = _at_least(1, 10_000, default=MISSING)

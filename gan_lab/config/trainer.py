@@ -36,7 +36,7 @@ _INSTEAD = {
     "log_every_n_steps": "expected log_every",
     "enable_checkpointing": "a run is always saved; expected checkpoint.every, checkpoint.keep",
     "enable_progress_bar": "the bar hides itself where nobody looks, as in a sweep; expected none",
-    "accumulate_grad_batches": "players step by themselves; expected batch_size, or generator_batch_factor",
+    "accumulate_grad_batches": "players step by themselves; expected batch_size, with micro_batch to save memory",
     "gradient_clip_val": "players clip by themselves; expected clip_grad.generator, clip_grad.discriminator",
     "gradient_clip_algorithm": "norms are clipped; expected clip_grad.generator, clip_grad.discriminator",
     "use_distributed_sampler": "processes share every batch as it is; expected none",
@@ -77,3 +77,21 @@ def check_trainer(trainer: DictConfig) -> None:
         value = trainer[key]
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ConfigError(f"trainer.{key}={value}: expected a whole number of at least 1, of {meaning}")
+
+
+def check_micro_batch(config: DictConfig) -> None:
+    """Raise ConfigError unless each process's part of a batch is a whole number of micro-batches.
+
+    What is compiled beyond the networks would be whole updates, which do not compute anything again.
+    """
+    if config.micro_batch is None:
+        return
+    if not isinstance(config.compile, bool):
+        raise ConfigError(f"compile={config.compile}: expected true or false with micro_batch={config.micro_batch}")
+    processes = config.trainer.devices * config.trainer.num_nodes
+    own, rest = divmod(config.batch_size, processes)
+    if not rest and own % config.micro_batch:
+        what = (
+            f"batch_size={own}" if processes == 1 else f"{own}, each process's part of batch_size={config.batch_size}"
+        )
+        raise ConfigError(f"micro_batch={config.micro_batch}: expected null or a divisor of {what}")

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -44,6 +44,8 @@ class Judge:
         source: the source images that the discriminator is given, ``[B, …]``, or None.
         augmented: augments samples, and sources with them, by new random numbers in every call.
         augmented_alike: the same by the same random numbers in every call: features are compared with others.
+        micro_batches: applies a function of the discriminator to samples, and to what is given beside them by name, a
+            part of the batch at a time; None for the whole batch at once.
     """
 
     discriminator: Callable[..., Any]
@@ -56,6 +58,7 @@ class Judge:
     source: Tensor | None = None
     augmented: Callable[[Tensor, dict[str, Any]], Shown] = as_they_are
     augmented_alike: Callable[[Tensor, dict[str, Any]], Shown] = as_they_are
+    micro_batches: Callable[..., Any] | None = None
 
     @property
     def given(self) -> dict[str, Any]:
@@ -72,8 +75,10 @@ class Judge:
         Raises:
             ValueError: if it has neither.
         """
+        return self._passed(self._features, *self.augmented_alike(samples, self.given))
+
+    def _features(self, samples: Tensor, **given: Any) -> Tensor:
         network: Any = self.discriminator
-        samples, given = self.augmented_alike(samples, self.given)
         if inspect.ismethod(getattr(network, "features", None)):
             return network.features(samples, **given).flatten(1)
         seen: list[Tensor] = []
@@ -92,9 +97,24 @@ class Judge:
         return seen[-1].flatten(1)
 
     def __call__(self, samples: Tensor) -> Tensor:
-        shown, given = self.augmented(samples, self.given)
-        judged = self.discriminator(shown, **given)
+        judged = self._passed(self.discriminator, *self.augmented(samples, self.given))
         return of_each(first_head(Judgement.of(judged).logits), len(samples))
+
+    def _passed(self, function: Callable[..., Any], samples: Tensor, given: dict[str, Any]) -> Any:
+        apply = self.micro_batches
+        return function(samples, **given) if apply is None else apply(function, samples, **given)
+
+    def in_parts(self, function: "Callable[[Judge, Tensor], Tensor]", samples: Tensor) -> Tensor:
+        """What a function of a judge and samples ``[b, …]`` gives for all samples, ``[B]``, a part at a time.
+
+        Only what is left of it is kept for the backward pass, where it is computed again. Augmentations would draw
+        other random numbers there.
+        """
+
+        def of_part(part: Tensor, **given: Any) -> Tensor:
+            return function(replace(self, micro_batches=None, **given), part)
+
+        return self._passed(of_part, samples, self.given)
 
 
 def of_each(logits: Tensor, count: int) -> Tensor:

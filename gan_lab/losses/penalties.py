@@ -50,7 +50,9 @@ def batch_mean(values: Tensor) -> Tensor:
 
 def squared_gradient_norms(judge: Judge, samples: Tensor) -> Tensor:
     """‖∇ₓC(x)‖₂² of every sample, shape ``[B]``, differentiable in D's weights; autocast is off inside."""
-    with torch.autocast(samples.device.type, enabled=False):
+    if isinstance(judge, Judge) and judge.micro_batches is not None:
+        return judge.in_parts(squared_gradient_norms, samples)
+    with torch.enable_grad(), torch.autocast(samples.device.type, enabled=False):
         samples = samples.detach().requires_grad_()
         (gradients,) = torch.autograd.grad(judge(samples).sum(), samples, create_graph=True)
         gradients = gradients.flatten(1)

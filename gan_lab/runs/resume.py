@@ -18,6 +18,7 @@ CHANGEABLE = (
     "trainer.num_nodes",
     "trainer.profiler",
     "trainer.enable_model_summary",
+    "micro_batch",
     "compile",
     "threads",
     "log_every",

@@ -31,6 +31,7 @@ from gan_lab.training.compatibility import (
     check_terms,
     notes,
 )
+from gan_lab.training.micro_batches import check_parts_of_run, use_micro_batches
 from gan_lab.training.schedules import Decay, Schedule
 
 log = logging.getLogger(__name__)
@@ -59,9 +60,11 @@ def build_module(
     loss = build(config, "loss")
     _check(config, kind, loss, networks, sample_shape, source_shape)
     check_augmentation(config, kind, loss, augmentation, sample_shape, source_shape)
+    check_parts_of_run(config, kind, loss, augmentation)
     networks = _prepared(config, loss, networks, processes)
     averages = {"generator": averaging(config)}
     players = {role: build_player(config, role, one, averages.get(role)) for role, one in networks.items()}
+    use_micro_batches(config, players, sample_shape, source_shape)
     warn_of_dangers(config, loss, players["discriminator"])
     of_run = {
         "sample_shape": sample_shape,

@@ -54,7 +54,7 @@ CASES = {
     "rasgan": ["n_critic=2", "clip_grad.discriminator=0.1", "ema_decay=0.9"],
     "ralsgan": ["model.generator.norm=batch", "on_divergence=skip_update"],
     "hinge": ["conditional=projection", "penalty=r1", "loss.penalties.r1.weight=0.1"],
-    "r3gan": ["loss.penalties.r1.weight=0.1", "loss.penalties.r2.weight=0.1"],
+    "r3gan": ["loss.penalties.r1.weight=0.1", "loss.penalties.r2.weight=0.1", "micro_batch=4"],
 }
 
 

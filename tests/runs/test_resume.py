@@ -62,6 +62,7 @@ def test_every_recipe(composed, tmp_path, loss):
         [*SMALL, "dataset=ring8", "model=mlp", "optimizer=rmsprop"],
         [*SMALL, "trainer.precision=bf16-mixed", "lr_schedule=linear"],
         [*SMALL, "trainer.precision=64-true", "on_divergence=skip_update"],
+        [*SMALL, "loss=rasgan_gp", "micro_batch=2"],
     ],
     ids=lambda overrides: "-".join(overrides[-2:]),
 )
