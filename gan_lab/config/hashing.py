@@ -44,10 +44,11 @@ _LATER: dict[tuple[str, ...], Any] = {
     ("loss", "penalties", "r1", "until"): None,
     ("loss", "penalties", "r2", "final_weight"): None,
     ("loss", "penalties", "r2", "until"): None,
+    ("published",): [],
 }
 
 
-BESIDE = ("resume", "allowed_targets", "logger", "callbacks")
+BESIDE = ("resume", "allowed_targets", "logger", "callbacks", "published")
 """Keys that do not decide what is trained."""
 
 

@@ -184,6 +184,7 @@ class TrainConfig:
     pictures: PicturesConfig = field(default_factory=PicturesConfig)
     logger: dict[str, Any] = field(default_factory=dict)
     callbacks: dict[str, Any] = field(default_factory=dict)
+    published: Any = field(default_factory=list)  # configurations of earlier versions lack it
 
 
 ConfigStore.instance().store(name="schema", node=TrainConfig)
