@@ -45,6 +45,7 @@ _LATER: dict[tuple[str, ...], Any] = {
     ("loss", "penalties", "r2", "final_weight"): None,
     ("loss", "penalties", "r2", "until"): None,
     ("published",): [],
+    ("loss", "top_k"): None,
 }
 
 

@@ -35,6 +35,7 @@ class LossConfig:
     penalties: dict[str, Any] = MISSING
     terms: dict[str, Any] = field(default_factory=dict)
     constraint: Any = None
+    top_k: Any = None  # configurations of earlier versions lack it
 
 
 @dataclass
