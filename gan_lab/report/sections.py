@@ -67,6 +67,8 @@ class Section:
     ranks: Cells
     pictures: list[tuple[str, Run]]
     """Labels and runs of one seed that have a picture of samples, in order of rank."""
+    between: list[tuple[str, Run]]
+    """The same of those that have a picture of interpolations."""
     closest: list[tuple[str, Run]]
     """The same of those that have one of the samples closest to training samples."""
 
@@ -139,6 +141,7 @@ def _section(board: Board, place: int, boards: list[Board]) -> Section:
         matrix=list(zip(first, matrix_cells(board, first), strict=True)),
         ranks=list(zip(first, rank_cells(board, first), strict=True)),
         pictures=_pictures(board, "final.png"),
+        between=_pictures(board, "interpolations.png"),
         closest=_pictures(board, "closest.png"),
     )
 

@@ -15,7 +15,7 @@ from gan_lab.metrics.evaluator import generate
 from gan_lab.models.conditions import takes_labels, takes_source
 from gan_lab.runs.checkpoints import load_checkpoint, load_generator
 from gan_lab.runs.folder import RunFolder
-from gan_lab.runs.latents import latent_prior
+from gan_lab.runs.latents import latent_prior, paths
 from gan_lab.runs.truncation import with_truncation
 from gan_lab.seeds import derive
 from gan_lab.storage.files import replacing
@@ -69,7 +69,7 @@ def sample(
     config = folder.configuration.read()
     latents = latent_prior(config).first(_whole(2 * count if interpolate else count), derive(seed, "sample"))
     if interpolate:
-        latents = _paths(latents[0::2], latents[1::2], interpolate, config.latent_prior)
+        latents = paths(latents[0::2], latents[1::2], interpolate, config.latent_prior)
     wanted = count * max(1, interpolate)
     latents = latents[: _whole(wanted)]
     generator = load_generator(folder, weights, allowed_targets)
@@ -116,24 +116,6 @@ def _listed(labels: Sequence[int]) -> str:
 def _whole(count: int) -> int:
     """The number of samples in the whole batches that so many need."""
     return -(-count // _BATCH) * _BATCH
-
-
-def _paths(start: Tensor, end: Tensor, steps: int, prior: str) -> Tensor:
-    """Latents from ``start`` to ``end``, ``[count × steps, latent_dim]``.
-
-    Straight lines for the uniform prior. A straight line between two normal latents passes close to the origin, where
-    the prior has next to no mass in many dimensions; so these go along the great circle (White 2016, arXiv
-    1609.04468).
-    """
-    t = torch.linspace(0, 1, steps)[None, :, None]
-    start, end = start[:, None], end[:, None]
-    if prior == "uniform":
-        return torch.lerp(start, end, t).flatten(0, 1)
-    cosine = torch.cosine_similarity(start, end, dim=-1).clamp(-1, 1)[..., None]
-    angle = cosine.acos()
-    circle = (((1 - t) * angle).sin() * start + (t * angle).sin() * end) / angle.sin()
-    # no one circle goes through a latent and its opposite, and next to itself the line is as good
-    return torch.where(angle.sin() < 1e-3, torch.lerp(start, end, t), circle).flatten(0, 1)
 
 
 def write(samples: Samples, out: Path, columns: int | None) -> None:
