@@ -21,9 +21,14 @@ def over_runs(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     scores = {name: [float(one["cas"][name]) for one in found] for name in found[0]["cas"]}
     real = scores["real"]
     gains = {name: [one - other for one, other in zip(scores[name], real, strict=True)] for name in _GAINS}
-    return {"runs": len(found), "cas": _means(scores), "minus_real": _means(gains)}
+    return {"runs": len(found), "cas": _means(scores, 0, 1), "minus_real": _means(gains, -1, 1)}
 
 
-def _means(values: Mapping[str, Sequence[float]]) -> dict[str, dict[str, Any]]:
-    found = {name: mean(several) for name, several in values.items()}
-    return {name: {"mean": one.value, "interval": one.interval} for name, one in found.items()}
+def _means(values: Mapping[str, Sequence[float]], least: float, most: float) -> dict[str, dict[str, Any]]:
+    """The means and their intervals, which end where the values must."""
+    made = {}
+    for name, several in values.items():
+        found = mean(several)
+        ends = found.interval and tuple(min(max(end, least), most) for end in found.interval)
+        made[name] = {"mean": found.value, "interval": ends}
+    return made
