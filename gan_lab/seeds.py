@@ -9,8 +9,8 @@ def derive(seed: int, purpose: str) -> int:
     Purposes: ``batches`` and ``generator_batches`` (the order of the real samples in the updates of either player; with
     ``/source`` after it, that of the images to translate where they belong to no sample; with ``/flip`` or
     ``/dequantise`` after it, what is done to them), ``noise`` (the latents of training), ``evaluation``,
-    ``validation``, ``samples``, ``statistics`` and ``truncation`` (the fixed latents of metrics, of what selects, of
-    pictures, of BatchNorm's statistics of a moving average, and of a mean style). Runs that differ in their loss alone
-    thus share them.
+    ``validation``, ``samples``, ``interpolations``, ``statistics``, ``truncation`` and ``usefulness`` (the fixed
+    latents of metrics, of what selects, of pictures, of BatchNorm's statistics of a moving average, of a mean style,
+    and of what a classifier learns from). Runs that differ in their loss alone thus share them.
     """
     return int.from_bytes(hashlib.sha256(f"{seed}/{purpose}".encode()).digest()[:8], "little") >> 1

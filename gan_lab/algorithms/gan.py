@@ -126,7 +126,8 @@ class GAN(Algorithm):
             if self.loss.objective.generator_uses_real:
                 of_real = Judgement.of(discriminator(*view(real, request, second=True))).to(real.dtype)
             of_fake = Judgement.of(discriminator(*view(pack(fake, self.packing), request))).to(real.dtype)
-            loss = self.loss.objective.generator(of_real and of_real.logits, of_fake.logits)
+            kept = self.loss.kept(of_fake.logits, generator.updates)
+            loss = self.loss.objective.generator(of_real and of_real.logits, kept)
             step = self.step(batch, request, fake, self.judge(request, of_real, of_fake, view))
             loss = self.with_added(loss, self.generator_terms, generator.updates, step)
             generator.descend(loss, self.curves)

@@ -158,7 +158,7 @@ class Run:
         labels: int | Sequence[int] | None = None,
         seed: int = 0,
         weights: str = "auto",
-        truncation: float = 1.0,
+        truncation: float | None = None,
     ) -> "Samples":
         """Samples, as ``gan-lab-sample`` draws them.
 
@@ -168,7 +168,7 @@ class Run:
                 all in turn. Of a generator without labels: None.
             seed: of the latents.
             weights: as of `generator`.
-            truncation: ψ, from 0 to 1, of a generator with a mapping: how far styles stay from their mean.
+            truncation: as of ``gan-lab-sample``; None for none.
 
         Returns:
             ``values``, uint8 pixels ``[N, C, H, W]`` or points ``[N, D]``, and ``labels``, ``[N]`` int64 or None.

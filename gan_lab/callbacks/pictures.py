@@ -17,12 +17,14 @@ from gan_lab.storage.pictures import save_picture
 class Pictures(Periodic):
     """Draws ``samples/iteration_<i>.png`` and TensorBoard's ``samples``; at the last iteration ``samples/final.png``.
 
-    Further views are drawn with them, each into one file, ``samples/<name>.png``, and into TensorBoard.
+    Further views are drawn with them, or at the last iteration alone, each into one file, ``samples/<name>.png``, and
+    into TensorBoard.
 
     Args:
         folder: the run's folder; None in a process that assists, which draws nothing.
         samples: what the pictures of samples show.
         others: further views, by name.
+        last: those of the last iteration, by name.
         every: iterations between pictures.
         curves: has the TensorBoard writer.
         stopwatch: stopped while a picture is drawn.
@@ -33,6 +35,7 @@ class Pictures(Periodic):
         folder: RunFolder | None,
         samples: View,
         others: Mapping[str, View],
+        last: Mapping[str, View],
         every: int,
         curves: Curves,
         stopwatch: Stopwatch,
@@ -41,6 +44,7 @@ class Pictures(Periodic):
         self.folder = folder
         self.samples = samples
         self.others = others
+        self.last = last
 
     def act(self, trainer: pl.Trainer, module: Algorithm, iteration: int) -> None:
         if self.folder is None:
@@ -52,7 +56,8 @@ class Pictures(Periodic):
         if self.curves.trackers is not None:
             self.curves.trackers.picture(iteration, self.folder.samples / f"iteration_{iteration:07d}.png")
         self.curves.tensorboard.add_image("samples", torch.from_numpy(picture), iteration, dataformats="HWC")
-        for name, view in self.others.items():
+        views = {**self.others, **(self.last if iteration == trainer.max_steps else {})}
+        for name, view in views.items():
             picture = view(module)
             save_picture(self.folder.samples / f"{name}.png", picture)
             self.curves.tensorboard.add_image(name, torch.from_numpy(picture), iteration, dataformats="HWC")

@@ -85,14 +85,15 @@ def parse(command: str, schema: type[Arguments], words: Sequence[str]) -> Argume
             given_value = value if known in texts else yaml.safe_load(value)
             if entries[known].type is bool and not isinstance(given_value, bool):
                 raise ConfigError(f"{name}={value}: expected true or false")
-            one_of_list = known in lists and is_whole(given_value)
+            one_of_list = known in lists and (is_whole(given_value) or isinstance(given_value, float))
             arguments[known] = [given_value] if one_of_list else given_value
         except (yaml.YAMLError, ValidationError) as error:
             kind = "a list, such as [a,b]" if known in lists else "a whole number"
-            if entries[known].type is float:
+            if entries[known].type in (float, float | None):
                 kind = "a number"
             if known in lists and entries[known].type != list[str]:
-                kind = "a whole number, or a list such as [0,1]"
+                decimal = "float" in str(entries[known].type)
+                kind = "numbers, such as [0.5,1]" if decimal else "a whole number, or a list such as [0,1]"
             raise ConfigError(f"{name}={value}: expected {kind}") from error
     return OmegaConf.to_object(arguments)  # type: ignore[return-value]
 

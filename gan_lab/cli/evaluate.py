@@ -22,6 +22,8 @@ class EvaluateArguments:
     gan-lab-evaluate FOLDER ...                      runs or sweeps, from their last checkpoints, added to result.json
     gan-lab-evaluate FOLDER evaluation/extractor=pixels evaluation.samples=2500 'evaluation.metrics=[fd]'
     gan-lab-evaluate real=FOLDER fake=FILE.npz       folders of images or .npz files of any tool
+    gan-lab-evaluate FOLDER 'truncations=[0.5,1]'    metrics along truncation, with a picture
+    gan-lab-evaluate FOLDER cas=2000                 what samples of known classes teach a classifier
 
     evaluation/extractor=... and evaluation.KEY=... mean what they mean to gan-lab; without them a run is measured as
     it was in training, and files with whitened_conv.
@@ -37,6 +39,20 @@ class EvaluateArguments:
     )
     real: str = field(default="", metadata={"help": "real samples: a folder of images or an .npz file"})
     fake: str = field(default="", metadata={"help": "generated samples, in the same form"})
+    truncations: list[float] | None = field(
+        default=None,
+        metadata={
+            "help": "measure with each of these truncations, as of gan-lab-sample, and draw samples/truncation.png; "
+            "nothing is added to result.json"
+        },
+    )
+    cas: int = field(
+        default=0,
+        metadata={
+            "help": "of runs with labels: train a classifier on real samples, on generated ones and on both, for so "
+            "many steps each, and print how often it is right; 0: none"
+        },
+    )
     allowed_targets: list[str] = field(
         default_factory=list, metadata={"help": "packages besides gan_lab, torch.nn and torch.optim that may be named"}
     )
@@ -57,34 +73,68 @@ def _evaluate() -> None:
         raise ConfigError("expected folders of runs, or real=... and fake=...; gan-lab-evaluate --help explains it")
     if arguments.real and arguments.weights != "auto":
         raise ConfigError(f"weights={arguments.weights}: files have no weights to choose; expected none")
+    _check_measure(arguments, overrides)
     runs = [run for folder in folders for run in RunFolder.all_in(folder)]
 
     import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
-    from gan_lab.runs.evaluate import evaluate_files, evaluate_run
+    from gan_lab.runs.evaluate import evaluate_files
 
     if not runs:
         _print(evaluate_files(Path(arguments.real), Path(arguments.fake), overrides, arguments.allowed_targets))
-    lost = 0
+    lost, found = 0, []
     for run in runs:
         try:
             RunFolder.existing(run.path)
-            _print(evaluate_run(run, arguments.weights, overrides, arguments.allowed_targets))
+            found.append(_measured(run, arguments, overrides))
+            _print(found[-1])
         except ConfigError as error:
             if len(runs) == 1:
                 raise
             print(f"gan-lab: {shown(run.path)}: {sentence(error)}", file=sys.stderr)
             lost += 1
+    if arguments.cas and len(found) > 1:
+        from gan_lab.report.usefulness import over_runs
+
+        _print(over_runs(found))
     if lost:
         raise ConfigError(f"{lost} of {len(runs)} runs could not be measured")
 
 
+def _check_measure(arguments: EvaluateArguments, overrides: list[str]) -> None:
+    """Raise ConfigError for words that ask for several things, or of files for what takes a generator."""
+    named = f"truncations={arguments.truncations}" if arguments.truncations is not None else f"cas={arguments.cas}"
+    if arguments.cas < 0:
+        raise ConfigError(f"{named}: expected the training steps of each classifier, such as 2000, or 0")
+    if arguments.truncations is None and not arguments.cas:
+        return
+    if arguments.real:
+        raise ConfigError(f"{named}: it takes a run's generator, which files lack; expected none")
+    if arguments.cas and (others := [*overrides, *([named] if arguments.truncations is not None else [])]):
+        raise ConfigError(f"cas={arguments.cas}: expected nothing else to measure beside it, not {others[0]}")
+
+
+def _measured(run: RunFolder, arguments: EvaluateArguments, overrides: list[str]) -> dict[str, Any]:
+    if arguments.cas:
+        from gan_lab.runs.usefulness import usefulness_of
+
+        return usefulness_of(run, arguments.weights, arguments.cas, arguments.allowed_targets)
+    if arguments.truncations is not None:
+        from gan_lab.runs.truncation_curve import truncation_curve
+
+        return truncation_curve(run, arguments.weights, overrides, arguments.truncations, arguments.allowed_targets)
+    from gan_lab.runs.evaluate import evaluate_run
+
+    return evaluate_run(run, arguments.weights, overrides, arguments.allowed_targets)
+
+
 def _print(evaluation: dict[str, Any]) -> None:
-    metrics = evaluation["metrics"]
+    metrics = evaluation.get("metrics", {})
     for name, coverage in unfounded_precision(metrics).items():
         print(f"gan-lab: warning: {shown(unfounded(name, coverage))}", file=sys.stderr)
     for extractor, names in untrusted(metrics).items():
         print(
             f"gan-lab: warning: {', '.join(names)} cannot be trusted: {not_to_be_trusted(extractor)}", file=sys.stderr
         )
-    evaluation = evaluation | {"metrics": {name: metrics[name] for name in in_order(metrics)}}
+    if metrics:
+        evaluation = evaluation | {"metrics": {name: metrics[name] for name in in_order(metrics)}}
     print(json.dumps(evaluation, indent=2), flush=True)

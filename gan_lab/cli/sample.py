@@ -38,9 +38,10 @@ class SampleArguments:
         default="auto",
     )
     seed: int = _argument("of the latents", default=0)
-    truncation: float = _argument(
-        "of a generator with a mapping, such as model=stylegan2: how far styles stay from their mean, 0 to 1",
-        default=1.0,
+    truncation: float | None = _argument(
+        "less variety, fewer failures: the bound of latents drawn from the normal prior, such as 0.5; of a generator "
+        "with a mapping, such as model=stylegan2, how far styles stay from their mean, 0 to 1",
+        default=None,
     )
     class_: list[int] | None = field(
         default=None,

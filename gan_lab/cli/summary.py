@@ -34,6 +34,9 @@ def print_summary(result: dict[str, Any], folder: RunFolder, config: DictConfig)
     )
     for name, coverage in unfounded_precision(result["metrics"]).items():
         console.print(f"warning  {unfounded(name, coverage)}", highlight=False, markup=False)
+    for one in config.published:
+        told = f"{one.metric} {one.value:.4g} by {one.source}, of {one.protocol}"
+        console.print(f"published {told}", highlight=False, markup=False)
     budget = result["budget"]
     console.print(f"measured on {samples_and_extractor(result['fingerprint'])}", highlight=False, markup=False)
     console.print(

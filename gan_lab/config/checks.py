@@ -16,6 +16,7 @@ import gan_lab.config.resolvers  # noqa: F401  # conf/ uses them
 from gan_lab.config.leaves import leaves, named_targets
 from gan_lab.config.lightning_parts import check_installed, check_lightning_parts
 from gan_lab.config.messages import A_BLOCK
+from gan_lab.config.published import check_published
 from gan_lab.config.schema import NO_AUGMENTATION, TrainConfig
 from gan_lab.config.targets import check_allowed, check_names
 from gan_lab.config.trainer import check_micro_batch, check_trainer
@@ -161,6 +162,7 @@ def check_values(config: DictConfig) -> None:
             _check_optimizer(f"optimizer.{player}", optimizer)
     check_trainer(config.trainer)
     check_lightning_parts(config)
+    check_published(config)
     _check_budget(config)
     check_micro_batch(config)
     _check_schedules(config)

@@ -45,10 +45,12 @@ _LATER: dict[tuple[str, ...], Any] = {
     ("loss", "penalties", "r1", "until"): None,
     ("loss", "penalties", "r2", "final_weight"): None,
     ("loss", "penalties", "r2", "until"): None,
+    ("published",): [],
+    ("loss", "top_k"): None,
 }
 
 
-BESIDE = ("resume", "allowed_targets", "logger", "callbacks")
+BESIDE = ("resume", "allowed_targets", "logger", "callbacks", "published")
 """Keys that do not decide what is trained."""
 
 

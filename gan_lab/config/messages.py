@@ -132,7 +132,9 @@ def _missing_option(error: MissingConfigException) -> str:
     group, option = missing.groups() if missing else (group, option)
     folder = files("gan_lab.conf") / group
     ours = [file.name.removesuffix(".yaml") for file in folder.iterdir()] if folder.is_dir() else []
-    options = error.options or [name for name in ours if "." not in name]
+    ours = [name for name in ours if "." not in name]
+    elsewhere = set(ours).isdisjoint(error.options or ours)  # of experiment=paper/x, Hydra names those of experiment
+    options = ours if elsewhere and ours else error.options or ours
     known = closest(option, options) if options else "the plugin of Hydra that brings it is not installed"
     return f"{group}={option}: there is no such file in the group; {known}"
 

@@ -35,6 +35,7 @@ class LossConfig:
     penalties: dict[str, Any] = MISSING
     terms: dict[str, Any] = field(default_factory=dict)
     constraint: Any = None
+    top_k: Any = None  # configurations of earlier versions lack it
 
 
 @dataclass
@@ -185,6 +186,7 @@ class TrainConfig:
     pictures: PicturesConfig = field(default_factory=PicturesConfig)
     logger: dict[str, Any] = field(default_factory=dict)
     callbacks: dict[str, Any] = field(default_factory=dict)
+    published: Any = field(default_factory=list)  # configurations of earlier versions lack it
 
 
 ConfigStore.instance().store(name="schema", node=TrainConfig)

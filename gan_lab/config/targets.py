@@ -44,6 +44,7 @@ _BASES = {
     r"loss\.penalties\.\w+": "gan_lab.losses.Penalty",
     r"loss\.terms\.\w+": "gan_lab.losses.Term",
     r"loss\.constraint": "gan_lab.losses.Constraint",
+    r"loss\.top_k": "gan_lab.losses.TopK",
 }
 """By key, what a class named there must be a subclass of."""
 

@@ -29,6 +29,7 @@ from gan_lab.losses.penalties import (
 from gan_lab.losses.recipe import Recipe
 from gan_lab.losses.relativistic import Relativistic, RelativisticAttention
 from gan_lab.losses.terms import GeneratorStep, Term
+from gan_lab.losses.top_k import TopK
 
 __all__ = [
     "BCE",
@@ -65,6 +66,7 @@ __all__ = [
     "RelativisticAttention",
     "SpectralNorm",
     "Term",
+    "TopK",
     "Wasserstein",
     "WeightClip",
     "ZeroCentered",

@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from torch import Tensor
+
 from gan_lab.losses.constraints import Constraint
 from gan_lab.losses.objectives import Objective
 from gan_lab.losses.penalties import Penalty
 from gan_lab.losses.terms import Term
+from gan_lab.losses.top_k import TopK
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,7 @@ class Recipe:
         penalties: what is added to L_D, by the name it is logged under.
         constraint: a condition on D's weights, or None.
         terms: what is added to L_G, by the name it is logged under.
+        top_k: which generated samples L_G's objective is of; None for all.
 
     Raises:
         TypeError: if a part is of another kind; the message names the part.
@@ -27,11 +31,16 @@ class Recipe:
     penalties: Mapping[str, Penalty] = field(default_factory=dict)
     constraint: Constraint | None = None
     terms: Mapping[str, Term] = field(default_factory=dict)
+    top_k: TopK | None = None
 
     @property
     def gradient_penalties(self) -> list[str]:
         """The names of the penalties that count and look at the gradient of each sample's own logit."""
         return [name for name, one in self.penalties.items() if one.per_sample_gradient and one.counts]
+
+    def kept(self, fake: Tensor, updates: int) -> Tensor:
+        """The logits of generated samples that L_G's objective is of, after so many updates of the generator."""
+        return fake if self.top_k is None else self.top_k(fake, updates)
 
     def __post_init__(self) -> None:
         parts: list[tuple[str, object, type]] = [("objective", self.objective, Objective)]
@@ -44,3 +53,5 @@ class Recipe:
             raise TypeError(
                 f"loss.constraint is a {type(self.constraint).__name__}: expected a gan_lab.losses.Constraint or null"
             )
+        if not isinstance(self.top_k, TopK | None):
+            raise TypeError(f"loss.top_k is a {type(self.top_k).__name__}: expected a gan_lab.losses.TopK or null")

@@ -93,20 +93,41 @@ class Classifier(Extractor):
 
     def _train(self, images: Tensor, labels: Tensor, dataset: Dataset) -> dict[str, Any]:
         print(f"gan-lab: training the classifier that judges samples ({self.steps:,} steps, once)", file=sys.stderr)
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # the order of a sum, and so its rounding, depends on the number of threads
-        try:
-            with torch.random.fork_rng([]):
-                torch.manual_seed(self.seed)
-                network = _network(images.shape[1:], int(labels.max()) + 1)
-                _fit(network, images, labels, self.steps)
-        finally:
-            torch.set_num_threads(threads)
+        network = trained(images, labels, int(labels.max()) + 1, self.steps, self.seed)
         assert dataset.test_labels is not None
-        held_out, truth = _split_channels(dataset.test, dataset.test_labels)
-        with torch.no_grad():
-            guesses = torch.cat([network(rows.float() / 255).argmax(1) for rows in held_out.split(1000)])
-        return {"weights": network.state_dict(), "accuracy": (guesses == truth).double().mean().item()}
+        held_out = _split_channels(dataset.test, dataset.test_labels)
+        return {"weights": network.state_dict(), "accuracy": accuracy(network, *held_out)}
+
+
+def trained(images: Tensor, labels: Tensor, classes: int, steps: int, seed: int) -> nn.Module:
+    """A classifier of images, uint8 ``[N, C, H, W]``, in eval mode: it maps pixels / 255 to logits ``[N, classes]``.
+
+    PyTorch's global random state does not change.
+
+    Args:
+        images: the training samples.
+        labels: their classes, ``[N]``.
+        classes: number of classes.
+        steps: number of training steps, on 128 samples each.
+        seed: of weights and batches.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the order of a sum, and so its rounding, depends on the number of threads
+    try:
+        with torch.random.fork_rng([]):
+            torch.manual_seed(seed)
+            network = _network(images.shape[1:], classes)
+            _fit(network, images, labels, steps)
+    finally:
+        torch.set_num_threads(threads)
+    return network
+
+
+@torch.no_grad()
+def accuracy(network: nn.Module, images: Tensor, labels: Tensor) -> float:
+    """The share of images, uint8 ``[N, C, H, W]``, that a classifier assigns to their classes, ``[N]``."""
+    guesses = torch.cat([network(rows.float() / 255).argmax(1) for rows in images.split(1000)])
+    return (guesses == labels).double().mean().item()
 
 
 def _split_channels(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -16,6 +16,7 @@ from gan_lab.runs.reader import as_number
 _OTHER_GROUPS = (
     "optimizer",
     "constraint",
+    "top_k",
     "penalty",
     "augmentation",
     "evaluation/extractor",

@@ -17,8 +17,9 @@ import numpy as np
 
 from gan_lab.config.hashing import BESIDE, hash_of
 from gan_lab.config.leaves import leaves
+from gan_lab.config.published import fault_of
 from gan_lab.errors import shown
-from gan_lab.report.run import GROUPS, SILENCE, UNKNOWN, Asked, Curve, Gap, Measurement, Outcome, Run
+from gan_lab.report.run import GROUPS, SILENCE, UNKNOWN, Asked, Curve, Gap, Measurement, Outcome, Published, Run
 from gan_lab.report.values import exact, fault, harmless
 from gan_lab.runs import reader
 from gan_lab.storage.files import BrokenRecord, foreign_in
@@ -158,7 +159,17 @@ def _asked(settings: _Settings, result: dict[str, Any] | None, seed: int, gaps: 
             continue
         config[shown(key)] = harmless(value)
         exactly[shown(key)] = exact(value if shown(key) == key else [key, value])
-    return Asked(config, exactly, choices, settings.named, seed)
+    return Asked(config, exactly, choices, settings.named, seed, _published(settings.config, gaps))
+
+
+def _published(config: dict[str, Any], gaps: list[Gap]) -> tuple[Published, ...]:
+    """The entries of ``published`` in a run's configuration; those that are none make a gap."""
+    entries = config.get("published", [])
+    listed = entries if isinstance(entries, list) else [entries]
+    good = [harmless(entry) for entry in listed if not fault_of(entry)]
+    if len(good) < len(listed):
+        gaps.append(Gap("published figures of the configuration cannot be read and are not shown"))
+    return tuple(Published(one["metric"], float(one["value"]), one["source"], one["protocol"]) for one in good)
 
 
 def _state(path: Path, status: dict[str, Any]) -> tuple[str, str]:

@@ -76,6 +76,7 @@ def _write(target: Path, said: Content, drawn: dict[str, dict[str, Figure]], swe
         "budget_titles": list(BUDGET.values()),
         "images": images,
         "pictures": {section.slug: embedded(section.pictures, "final.png") for section in said.sections},
+        "between": {section.slug: embedded(section.between, "interpolations.png") for section in said.sections},
         "closest": {section.slug: embedded(section.closest, "closest.png") for section in said.sections},
         "mark": MARK,
     }

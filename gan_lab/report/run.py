@@ -20,6 +20,16 @@ Curve = tuple[Array, Array]
 
 
 @dataclass(frozen=True)
+class Published:
+    """A figure that others published for a run's setting: the metric's name, who says so, how it was measured."""
+
+    metric: str
+    value: float
+    source: str
+    protocol: str
+
+
+@dataclass(frozen=True)
 class Asked:
     """What a run was asked for. A run whose configuration cannot be read has an empty one."""
 
@@ -32,6 +42,7 @@ class Asked:
     named: frozenset[str] = frozenset()
     """The keys that the user named. They hint at the name of what varies, and are no source of values."""
     seed: int = 0
+    published: tuple[Published, ...] = ()
     recorded_hash: str = ""
     """The hash of a configuration that holds interpolations, which tells it from others of the same text."""
 

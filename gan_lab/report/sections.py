@@ -16,6 +16,7 @@ from gan_lab.report.collect import Sweep
 from gan_lab.report.conclusion import answer
 from gan_lab.report.formatting import estimate, interval, listed, number, percent, plain
 from gan_lab.report.leaderboard import BUDGET, Board, Row
+from gan_lab.report.published import Beside, beside
 from gan_lab.report.run import Run
 
 _MATRIX = 24  # groups in the tables that have a column for each group; the ranking has all
@@ -58,6 +59,7 @@ class Section:
     """Each group's value of every axis."""
     references: list[tuple[str, list[str]]]
     """Names (`FLOORS`, perfect sampler) with their value of each metric, the primary first."""
+    published: list[Beside]
     map: Cells
     """The collapse map: a cell for each of the board's seeds."""
     matrix: Cells
@@ -65,6 +67,8 @@ class Section:
     ranks: Cells
     pictures: list[tuple[str, Run]]
     """Labels and runs of one seed that have a picture of samples, in order of rank."""
+    between: list[tuple[str, Run]]
+    """The same of those that have a picture of interpolations."""
     closest: list[tuple[str, Run]]
     """The same of those that have one of the samples closest to training samples."""
 
@@ -132,10 +136,12 @@ def _section(board: Board, place: int, boards: list[Board]) -> Section:
             for name, values in (*_floors(board), ("perfect sampler", board.ceiling))
             if values
         ],
+        published=beside(board),
         map=[(row, [verdict_cell(row, seed) for seed in board.seeds]) for row in board.rows],
         matrix=list(zip(first, matrix_cells(board, first), strict=True)),
         ranks=list(zip(first, rank_cells(board, first), strict=True)),
         pictures=_pictures(board, "final.png"),
+        between=_pictures(board, "interpolations.png"),
         closest=_pictures(board, "closest.png"),
     )
 

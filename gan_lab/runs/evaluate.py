@@ -47,7 +47,7 @@ def evaluate_run(
     """
     generator = load_generator(run, weights, allowed_targets)
     config = run.configuration.read(allowed_targets)
-    config.evaluation = _overridden(config.evaluation, overrides)
+    config.evaluation = overridden(config.evaluation, overrides)
     evaluator = build_evaluator(config, judged(build_dataset(config, download=False), generator))
     changed = {one.key_or_group for one in OverridesParser.create().parse_overrides(overrides)}
     if "evaluation.samples" in changed and len(evaluator.request) < (asked := config.evaluation.samples):
@@ -102,7 +102,7 @@ def evaluate_files(real: Path, fake: Path, overrides: list[str], allowed_targets
     )  # the default, digits, has settings for few samples
     if real_samples.ndim == 2:
         evaluation.metrics = ["fd", "prdc"]  # the modes of points in a file are not known
-    evaluation = _overridden(evaluation, overrides)
+    evaluation = overridden(evaluation, overrides)
     extractor = build_extractor(evaluation, allowed_targets)
     dataset, others, count = _parts(real_samples, labels, len(fake_samples), extractor.learns)
     comparison = build_comparison(evaluation, extractor, dataset, count)
@@ -156,7 +156,7 @@ def _composed(*overrides: str) -> DictConfig:
         return compose("train", list(overrides)).evaluation
 
 
-def _overridden(evaluation: DictConfig, overrides: list[str]) -> DictConfig:
+def overridden(evaluation: DictConfig, overrides: list[str]) -> DictConfig:
     """An evaluation block with overrides, checked as in training; an extractor brings its metrics."""
     parsed = OverridesParser.create().parse_overrides(overrides)
     groups = [one for one in parsed if "/" in one.key_or_group]

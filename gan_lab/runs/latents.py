@@ -37,6 +37,24 @@ def fixed_request(
     return Request(latent_prior(config).first(count, derive(config.seed, purpose)), classes, images)
 
 
+def paths(start: torch.Tensor, end: torch.Tensor, steps: int, prior: str) -> torch.Tensor:
+    """Latents from ``start`` to ``end``, ``[count × steps, latent_dim]``.
+
+    Straight lines for the uniform prior. A straight line between two normal latents passes close to the origin, where
+    the prior has next to no mass in many dimensions; so these go along the great circle (White 2016, arXiv
+    1609.04468).
+    """
+    t = torch.linspace(0, 1, steps)[None, :, None]
+    start, end = start[:, None], end[:, None]
+    if prior == "uniform":
+        return torch.lerp(start, end, t).flatten(0, 1)
+    cosine = torch.cosine_similarity(start, end, dim=-1).clamp(-1, 1)[..., None]
+    angle = cosine.acos()
+    circle = (((1 - t) * angle).sin() * start + (t * angle).sin() * end) / angle.sin()
+    # no one circle goes through a latent and its opposite, and next to itself the line is as good
+    return torch.where(angle.sin() < 1e-3, torch.lerp(start, end, t), circle).flatten(0, 1)
+
+
 def statistics_requests(config: DictConfig, class_counts: Sequence[int] | None) -> list[Request]:
     """What a moving average of the generator is asked for, so that it gets statistics of its own: 100 batches of 64.
 

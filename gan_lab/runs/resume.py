@@ -34,6 +34,7 @@ CHANGEABLE = (
     "dataset.download",
     "logger",
     "callbacks",
+    "published",
 )
 """Keys, or blocks of keys, that do not change what is trained: where, how often it is looked at, where the data lie."""
 

@@ -10,20 +10,19 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from gan_lab.datasets.batch import Request
-from gan_lab.errors import ConfigError, shown
+from gan_lab.errors import ConfigError
 from gan_lab.metrics.evaluator import generate
 from gan_lab.models.conditions import takes_labels, takes_source
-from gan_lab.models.layers.mapping import Truncated, has_mapping
 from gan_lab.runs.checkpoints import load_checkpoint, load_generator
 from gan_lab.runs.folder import RunFolder
-from gan_lab.runs.latents import latent_prior
+from gan_lab.runs.latents import latent_prior, paths
+from gan_lab.runs.truncation import with_truncation
 from gan_lab.seeds import derive
 from gan_lab.storage.files import replacing
 from gan_lab.storage.pictures import draw_grid, draw_points, save_animation, save_picture
-from gan_lab.validation import is_number, is_whole
+from gan_lab.validation import is_whole
 
 _BATCH = 64
-_MEAN_OF = 2048  # latents by which a mean style is estimated
 
 
 class Samples(NamedTuple):
@@ -46,7 +45,7 @@ def sample(
     seed: int = 0,
     allowed_targets: Sequence[str] = (),
     labels: Sequence[int] | None = None,
-    truncation: float = 1.0,
+    truncation: float | None = None,
 ) -> Samples:
     """N samples: N is count, or count × interpolate along as many paths.
 
@@ -62,17 +61,15 @@ def sample(
         allowed_targets: as of `load_generator`.
         labels: the classes of the samples, or paths, one after the other and again from the beginning; None asks for
             all classes in turn. Generators without labels take None alone.
-        truncation: ψ of `gan_lab.models.layers.mapping.Truncated`, for generators with a mapping; 1 for all others.
+        truncation: as of `gan_lab.runs.truncation.with_truncation`; None for none.
 
     Raises:
         ConfigError: for labels or a truncation that the generator cannot be given, or one that translates pictures.
     """
-    if not is_number(truncation) or not 0 <= truncation <= 1:
-        raise ConfigError(f"truncation={shown(truncation)}: expected a number from 0 to 1")
     config = folder.configuration.read()
     latents = latent_prior(config).first(_whole(2 * count if interpolate else count), derive(seed, "sample"))
     if interpolate:
-        latents = _paths(latents[0::2], latents[1::2], interpolate, config.latent_prior)
+        latents = paths(latents[0::2], latents[1::2], interpolate, config.latent_prior)
     wanted = count * max(1, interpolate)
     latents = latents[: _whole(wanted)]
     generator = load_generator(folder, weights, allowed_targets)
@@ -82,24 +79,12 @@ def sample(
             "out=FOLDER, or Run.translate"
         )
     classes = _classes(config, folder, generator, labels)
-    if truncation != 1:
-        generator = _truncated(config, generator, truncation, classes)
+    if truncation is not None:
+        generator = with_truncation(config, generator, truncation, classes)
     if classes is not None:
         classes = classes[torch.arange(len(latents)) // max(1, interpolate) % len(classes)]
     values = torch.cat([generate(generator, part) for part in Request(latents, classes).split(_BATCH)])
     return Samples(values[:wanted], None if classes is None else classes[:wanted])
-
-
-def _truncated(
-    config: DictConfig, generator: torch.nn.Module, truncation: float, classes: Tensor | None
-) -> torch.nn.Module:
-    """The generator with its styles drawn towards their mean."""
-    if not has_mapping(generator):
-        raise ConfigError(
-            f"truncation={truncation}: the run's generator has no mapping; expected 1, or a run of model=stylegan2"
-        )
-    latents = latent_prior(config).first(_MEAN_OF, derive(config.seed, "truncation"))
-    return Truncated(generator, truncation, latents, None if classes is None else classes.unique().tolist())
 
 
 def _classes(
@@ -131,24 +116,6 @@ def _listed(labels: Sequence[int]) -> str:
 def _whole(count: int) -> int:
     """The number of samples in the whole batches that so many need."""
     return -(-count // _BATCH) * _BATCH
-
-
-def _paths(start: Tensor, end: Tensor, steps: int, prior: str) -> Tensor:
-    """Latents from ``start`` to ``end``, ``[count × steps, latent_dim]``.
-
-    Straight lines for the uniform prior. A straight line between two normal latents passes close to the origin, where
-    the prior has next to no mass in many dimensions; so these go along the great circle (White 2016, arXiv
-    1609.04468).
-    """
-    t = torch.linspace(0, 1, steps)[None, :, None]
-    start, end = start[:, None], end[:, None]
-    if prior == "uniform":
-        return torch.lerp(start, end, t).flatten(0, 1)
-    cosine = torch.cosine_similarity(start, end, dim=-1).clamp(-1, 1)[..., None]
-    angle = cosine.acos()
-    circle = (((1 - t) * angle).sin() * start + (t * angle).sin() * end) / angle.sin()
-    # no one circle goes through a latent and its opposite, and next to itself the line is as good
-    return torch.where(angle.sin() < 1e-3, torch.lerp(start, end, t), circle).flatten(0, 1)
 
 
 def write(samples: Samples, out: Path, columns: int | None) -> None:

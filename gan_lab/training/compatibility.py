@@ -76,6 +76,8 @@ def check_networks(
         found = list(samples.shape) if samples.shape[:1] != (2,) else _batch(samples.shape[1:])
         raise ConfigError(f"model.generator: it draws samples {found} of latents [B, …], expected {_batch(shape)}")
     heads, logits = loss.objective.heads, judged.logits
+    if loss.top_k is not None and logits.ndim > 2:
+        raise ConfigError(f"loss.top_k: expected null, as model.discriminator gives logits {_batch(logits.shape[1:])}")
     one_channel = heads == 1 and logits.shape[:2] == (2, 1)
     if not one_channel and logits.shape != ((2,) if heads == 1 else (2, heads)):
         found = list(logits.shape) if logits.shape[:1] != (2,) else _batch(logits.shape[1:])

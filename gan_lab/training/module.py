@@ -33,6 +33,7 @@ from gan_lab.training.compatibility import (
 )
 from gan_lab.training.micro_batches import check_parts_of_run, use_micro_batches
 from gan_lab.training.schedules import Decay, Schedule
+from gan_lab.training.top_k import check_top_k
 
 log = logging.getLogger(__name__)
 
@@ -144,6 +145,7 @@ def _check(
     check_players(config, kind, generator)
     check_terms(loss, kind, generator, packing)
     check_constraint(loss.constraint, discriminator)
+    check_top_k(config, kind, loss)
     check_networks(
         loss, generator, discriminator, config.latent_dim, sample_shape, config.batch_size, packing, source_shape
     )

@@ -14,10 +14,10 @@ from gan_lab.datasets.batch import Batch, Request, one_per_sample
 from gan_lab.datasets.dataset import Dataset
 from gan_lab.runs.components import classes
 from gan_lab.runs.folder import RunFolder
-from gan_lab.runs.latents import fixed_request
+from gan_lab.runs.latents import fixed_request, paths
 from gan_lab.training.copies import closest, looks_for_copies
 
-_PATHS = 8  # rows of the picture of interpolations
+_PATHS, _STEPS = 8, 8  # rows of the picture of interpolations, and samples in a row
 
 
 def build_pictures(
@@ -46,7 +46,9 @@ def build_pictures(
         others = {**others, "back": translations_back(config, dataset)}
     if looks_for_copies(config) and dataset.test.ndim == 4:
         others = {**others, "closest": closest(dataset, compared)}
-    return Pictures(folder, view, others, config.pictures.every, curves, stopwatch)
+    between = dataset.source is None and dataset.test.ndim == 4 and module.inference is None
+    last = {"interpolations": interpolations(config, dataset)} if between else {}
+    return Pictures(folder, view, others, last, config.pictures.every, curves, stopwatch)
 
 
 def samples(config: DictConfig, dataset: Dataset) -> Samples:
@@ -54,6 +56,17 @@ def samples(config: DictConfig, dataset: Dataset) -> Samples:
     labels, columns = pictured_classes(config, dataset)
     count = config.pictures.samples if config.conditional == "none" else len(labels)
     return Samples(fixed_request(config, "samples", count, labels), dataset.test[:2500], columns)
+
+
+def interpolations(config: DictConfig, dataset: Dataset) -> Samples:
+    """Rows of samples on the way from one latent to another, each row of one class if there are labels."""
+    ends = fixed_request(config, "interpolations", 2 * _PATHS).latents
+    latents = paths(ends[0::2], ends[1::2], _STEPS, config.latent_prior)
+    labels, _ = pictured_classes(config, dataset)
+    if labels is not None:
+        known = labels.unique()
+        labels = known[torch.arange(_PATHS) % len(known)].repeat_interleave(_STEPS)
+    return Samples(Request(latents, labels), dataset.test[:1], _STEPS)
 
 
 def translations(config: DictConfig, dataset: Dataset) -> Translations:

@@ -60,6 +60,7 @@ def result_of(request: RunRequest, training: Training) -> dict[str, Any]:
         "data": training.dataset.record,
         **selection,
         **({"init_from": origin} if (origin := request.folder.status().get("init_from")) else {}),
+        **({"published": OmegaConf.to_container(told)} if (told := request.config.published) else {}),
         "skipped_updates": training.module.skipped,
         "evaluations": [],
         "environment": environment(training.trainer),

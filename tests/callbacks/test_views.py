@@ -9,11 +9,13 @@ from training_runs import weights_of
 from translators import trained
 
 from gan_lab.callbacks import views
-from gan_lab.datasets import digits_edges
+from gan_lab.datasets import digits, digits_edges
 from gan_lab.metrics.evaluator import generate
 from gan_lab.runs.checkpoints import load_generator, load_player
-from gan_lab.runs.latents import fixed_request
+from gan_lab.runs.latents import fixed_request, latent_prior
+from gan_lab.seeds import derive
 from gan_lab.storage.pictures import draw_grid, draw_groups
+from gan_lab.training.pictures import interpolations
 
 
 def shown(folder, name) -> np.ndarray:
@@ -131,3 +133,23 @@ def test_each_end_of_a_row_has_its_own_label():
     assert row_of(picture) == [0, 40, 90]
     middle = picture[picture.shape[0] // 2, :, 0]
     assert (middle == 40).sum() == (middle == 90).sum()
+
+
+# ---- interpolations of generators without an encoder ----
+
+
+def test_rows_go_from_one_latent_to_another_and_keep_their_class(composed):
+    dataset, config = digits(), composed("dataset=digits", "conditional=projection")
+    view = interpolations(config, dataset)
+    latents, labels = view.request.latents.unflatten(0, (8, 8)), view.request.labels.unflatten(0, (8, 8))
+    ends = latent_prior(config).first(16, derive(config.seed, "interpolations"))
+    assert torch.allclose(latents[:, 0], ends[0::2], atol=1e-5)
+    assert torch.allclose(latents[:, -1], ends[1::2], atol=1e-5)
+    assert labels.tolist() == [[label] * 8 for label in range(8)]
+    assert interpolations(composed("dataset=digits"), dataset).columns == 8
+
+
+def test_they_are_drawn_once_training_is_over(calm, stopped):
+    assert (calm.samples / "interpolations.png").is_file()
+    assert not (stopped / "samples" / "interpolations.png").exists()
+    assert list((stopped / "samples").glob("iteration_*"))

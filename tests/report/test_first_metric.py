@@ -48,8 +48,9 @@ def test_pictures_of_copies_are_shown_where_there_are_some(run, tmp_path):
         folder = run(tmp_path / f"a_{seed}", {"seed": seed}, picture=True)
         run(tmp_path / f"b_{seed}", {"seed": seed, "loss": "hinge"}, picture=True)
         assert "What they copy" not in page(tmp_path)
-    shutil.copy(folder / "samples" / "final.png", folder / "samples" / "closest.png")
+    for name in ("closest.png", "interpolations.png"):
+        shutil.copy(folder / "samples" / "final.png", folder / "samples" / name)
     text = page(tmp_path)
-    assert text.count("What they copy") == 1
-    assert text.count('alt="Closest samples of') == 1
+    assert text.count("What they copy") == text.count("What lies between") == 1
+    assert text.count('alt="Closest samples of') == text.count('alt="Interpolations of') == 1
     assert text.count('alt="Samples of') == 2

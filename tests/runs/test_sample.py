@@ -9,7 +9,8 @@ from training_runs import SMALL, train_in
 
 from gan_lab.cli.sample import main
 from gan_lab.models.latents import Prior
-from gan_lab.runs.sample import Samples, _paths, sample, write
+from gan_lab.runs.latents import paths
+from gan_lab.runs.sample import Samples, sample, write
 
 
 @pytest.fixture(scope="module")
@@ -64,11 +65,11 @@ def test_pictures_of_every_kind(trained, monkeypatch, tmp_path):
 
 def test_paths_keep_to_the_prior():
     start, end = torch.randn(2, 50, 100, generator=torch.Generator().manual_seed(0))
-    arcs = _paths(start, end, 7, "normal").reshape(50, 7, 100)
-    lines = _paths(start, end, 7, "uniform").reshape(50, 7, 100)
-    for paths in (arcs, lines):
-        assert torch.allclose(paths[:, 0], start, atol=1e-5)
-        assert torch.allclose(paths[:, -1], end, atol=1e-5)
+    arcs = paths(start, end, 7, "normal").reshape(50, 7, 100)
+    lines = paths(start, end, 7, "uniform").reshape(50, 7, 100)
+    for ways in (arcs, lines):
+        assert torch.allclose(ways[:, 0], start, atol=1e-5)
+        assert torch.allclose(ways[:, -1], end, atol=1e-5)
     # halfway, independent normal latents of n dimensions average to a length of √(n/2); the arc stays near √n
     assert arcs[:, 3].norm(dim=1).mean().item() == pytest.approx(10, rel=0.03)
     assert lines[:, 3].norm(dim=1).mean().item() == pytest.approx(50**0.5, rel=0.03)
@@ -76,7 +77,7 @@ def test_paths_keep_to_the_prior():
 
 @pytest.mark.parametrize("end", [-2.0, 1.0, 3.0])
 def test_opposite_and_equal_latents_are_joined_by_a_line(end):
-    path = _paths(torch.ones(1, 1), torch.full((1, 1), end), 5, "normal").flatten()
+    path = paths(torch.ones(1, 1), torch.full((1, 1), end), 5, "normal").flatten()
     assert path.tolist() == pytest.approx([1 + (end - 1) * i / 4 for i in range(5)])
 
 

@@ -1,0 +1,60 @@
+"""What the samples of a run with labels are worth to a classifier."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from gan_lab.datasets.batch import one_per_sample
+from gan_lab.errors import ConfigError
+from gan_lab.metrics.evaluator import generate
+from gan_lab.metrics.usefulness import Labelled, usefulness
+from gan_lab.models.conditions import takes_labels, takes_source
+from gan_lab.runs.checkpoints import load_generator
+from gan_lab.runs.components import build_dataset
+from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.latents import fixed_request
+
+_SMALLEST = 4  # pixels a side that the classifier takes
+
+
+def usefulness_of(run: RunFolder, weights: str, steps: int, allowed_targets: Sequence[str] = ()) -> dict[str, Any]:
+    """The classification accuracy scores of a run's last checkpoint, with as many generated as training samples.
+
+    Generated samples have the classes of the training samples. The seed of the classifiers is the run's, so that runs
+    of several seeds tell how much the scores vary.
+
+    Args:
+        run: the run.
+        weights: as of `load_generator`.
+        steps: training steps of each classifier.
+        allowed_targets: packages that the run's configuration may name (`gan_lab.config.targets`).
+
+    Returns:
+        ``run``, ``cas`` (the fields of `Usefulness`), and what they depend on.
+
+    Raises:
+        ConfigError: if the run's generator takes no labels, or translates, or its samples are no images.
+    """
+    generator = load_generator(run, weights, allowed_targets)
+    if not takes_labels(generator) or takes_source(generator):
+        raise ConfigError(
+            f"cas={steps}: the run's generator is not asked for classes; expected a run with conditional=projection or "
+            "another way"
+        )
+    config = run.configuration.read(allowed_targets)
+    dataset = build_dataset(config, download=False)
+    labels, held_out = one_per_sample(dataset.train_labels), one_per_sample(dataset.test_labels)
+    if labels is None or held_out is None or dataset.train.ndim != 4 or min(dataset.sample_shape[1:]) < _SMALLEST:
+        raise ConfigError(
+            f"cas={steps}: expected a run on images with labels of at least {_SMALLEST}x{_SMALLEST} pixels"
+        )
+    made = generate(generator, fixed_request(config, "usefulness", len(labels), labels))
+    parts = Labelled(dataset.train, labels), Labelled(made, labels), Labelled(dataset.test, held_out)
+    return {
+        "run": str(run.path),
+        "cas": usefulness(*parts, steps, config.seed)._asdict(),
+        "steps": steps,
+        "seed": config.seed,
+        "training_samples": len(labels),
+        "generated_samples": len(made),
+        "held_out_samples": len(held_out),
+    }
