@@ -18,6 +18,9 @@ from gan_lab.models.conditions import Conditions, conditions_taken
 Curves = dict[str, Tensor]
 """Values of an iteration by tag, detached: scalars, and logits ``[B]``."""
 
+Gradients = Sequence[Tensor | None]
+"""Of a loss, by each trained weight of a player."""
+
 
 class Player:
     """A network with its optimizer, learning-rate schedule, gradient clipping and, for a generator, moving average.
@@ -107,13 +110,23 @@ class Player:
             for weight in self.trained:
                 weight.requires_grad_(True)
 
-    def descend(self, loss: Tensor, curves: Curves) -> None:
-        """Make one step down the gradient of the loss, a scalar; the gradient's norm goes to the curves."""
-        self.scaler.scale(loss).backward()
-        gradients = [weight.grad for weight in self.weights if weight.grad is not None]
-        average(gradients)
+    def descend(self, loss: Tensor, curves: Curves, gradients: Gradients | None = None) -> None:
+        """Make one step down the gradient of the loss, a scalar; the gradient's norm goes to the curves.
+
+        Args:
+            loss: with its graph, unless the gradients are given.
+            curves: of the iteration.
+            gradients: of the loss by each of `trained`; None for those that the loss does not depend on.
+        """
+        if gradients is None:
+            self.scaler.scale(loss).backward()
+        else:
+            for weight, gradient in zip(self.trained, gradients, strict=True):
+                weight.grad = gradient
+        found = [weight.grad for weight in self.weights if weight.grad is not None]
+        average(found)
         self.scaler.unscale_(self.optimizer)
-        norm = curves[f"grad_norm/{self.name}"] = total_norm(gradients)
+        norm = curves[f"grad_norm/{self.name}"] = total_norm(found)
         if self.clip is not None:
             clip_grads_with_norm_(self.weights, self.clip, norm)
         if not self.skips_bad_updates or self._is_good(loss, norm, curves):

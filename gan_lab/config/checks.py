@@ -168,7 +168,7 @@ def check_values(config: DictConfig) -> None:
         needed, default = without
         if OmegaConf.select(config, needed) is None and (value := OmegaConf.select(config, key)) != default:
             raise ConfigError(f"{key}={value}: it does nothing without {needed}; expected {needed}=... with it")
-    if not isinstance(config.compile, bool) and config.compile != "cudagraph":
+    if not isinstance(config.compile, bool) and config.compile not in ("cudagraph", "iteration"):
         raise ConfigError(f"compile={config.compile}: expected true, false or cudagraph")
     if config.compile == "cudagraph":
         _check_graph(config)
