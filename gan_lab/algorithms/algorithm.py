@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.amp import GradScaler
 from torch.optim import Optimizer
 
-from gan_lab.algorithms.compiled import CompiledLosses
+from gan_lab.algorithms.compiled import CompiledLosses, bare_step
 from gan_lab.algorithms.cuda_graph import GraphedIteration, settle
 from gan_lab.algorithms.lightning_internals import SKIPPED_HOOK, count_iteration, grad_scaler
 from gan_lab.algorithms.own_statistics import with_own_statistics
@@ -187,8 +187,11 @@ class Algorithm(pl.LightningModule):
         scaler = grad_scaler(self.trainer) or GradScaler(enabled=False)  # one for all players
         for player in self.players.values():
             player.scaler = scaler
-        graphed = self.compile_mode == "cudagraph"
+        graphed = self.compile_mode == "cudagraph" or (self.compiled is not None and self.device.type == "cuda")
         settle([player.optimizer for player in self.players.values()], graphed, self.device)
+        if self.compiled is not None:
+            for player in self.players.values():
+                player.step = bare_step(player.optimizer)
         if graphed:
             self.iteration = GraphedIteration(self.iterate, self.noise)
 

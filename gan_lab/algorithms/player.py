@@ -41,6 +41,7 @@ class Player:
         skipped: how many were left out.
         average: a copy of the network with averaged weights, or None.
         scaler: of fp16's loss; it does nothing until the algorithm sets the trainer's.
+        step: the optimizer's step.
         half: the type that the network computes in, if it is not that of its weights. Losses and gradients are not
             computed in it.
     """
@@ -72,6 +73,7 @@ class Player:
         self.skipped = 0
         self.scaler = GradScaler(enabled=False)
         self.half: torch.dtype | None = None
+        self.step: Callable[[], Any] = self._scaled_step
         self._taken = conditions_taken(network)
         self._forward: Callable[..., Any] = network
 
@@ -130,14 +132,18 @@ class Player:
         if self.clip is not None:
             clip_grads_with_norm_(self.weights, self.clip, norm)
         if not self.skips_bad_updates or self._is_good(loss, norm, curves):
-            self.scaler.step(self.optimizer)
+            self.step()
         self.scaler.update()
-        self.optimizer.zero_grad()
+        for weight in self.weights:
+            weight.grad = None
         if self.half is not None:
             torch.clear_autocast_cache()  # its copies of the weights are of before the step
         self.updates += 1
         if self.average is not None:
             self._update_average()
+
+    def _scaled_step(self) -> None:
+        self.scaler.step(self.optimizer)
 
     def advance(self) -> None:
         """After an iteration: set what the optimizer's next one depends on."""
