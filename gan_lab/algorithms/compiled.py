@@ -78,7 +78,7 @@ def _compiled(player: Player, loss_of: Callable[..., Loss]) -> _Differentiated:
 
     # PyTorch keeps compiled forms by code object; without guards, each function needs one of its own
     differentiated.__code__ = differentiated.__code__.replace()
-    options = {"fallback_random": True, "guard_filter_fn": torch.compiler.skip_all_guards_unsafe}
+    options: dict[str, Any] = {"fallback_random": True, "guard_filter_fn": torch.compiler.skip_all_guards_unsafe}
     return torch.compile(differentiated, fullgraph=True, dynamic=False, options=options)
 
 

@@ -31,6 +31,7 @@ from gan_lab.training.compatibility import (
     check_terms,
     notes,
 )
+from gan_lab.training.compiler import records_graph
 from gan_lab.training.schedules import Decay, Schedule
 
 log = logging.getLogger(__name__)
@@ -176,9 +177,9 @@ def build_player(config: DictConfig, name: str, network: torch.nn.Module, averag
         optimizer = make_optimizer(network.parameters())
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise ConfigError(f"{key}: it makes a {type(optimizer).__name__}: expected an Optimizer")
-    if config.compile == "cudagraph" and "capturable" not in optimizer.defaults:
+    if records_graph(config) and "capturable" not in optimizer.defaults:
         raise ConfigError(
-            f"{key}: {type(optimizer).__name__} cannot be part of compile=cudagraph; "
+            f"{key}: {type(optimizer).__name__} cannot be part of compile={config.compile}; "
             "expected one with an argument capturable, such as Adam or RMSprop"
         )
     beta2 = None

@@ -103,7 +103,8 @@ def test_a_run_gives_every_schedule_what_it_needs(composed):
     )
     penalty = Two(0.05, 2, final_weight=0.005, until=2000)
     for updates, weight in ((0, 0.05), (2000, 0.005)):
-        total = module.with_added(torch.ones(()), {"r1": penalty}, updates, None, None, None)
+        weights = weights_due({"r1": penalty}, updates)
+        total = with_added(torch.ones(()), {"r1": penalty}, weights, {}, None, None, None)
         assert total.item() == pytest.approx(1 + 2 * 2 * weight)
     assert module.loss.penalties["r2"].weight_at(1000) == pytest.approx(0.0275)
 

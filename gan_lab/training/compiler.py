@@ -1,0 +1,36 @@
+"""Whether this machine can compile as configured."""
+
+import torch
+from omegaconf import DictConfig
+
+from gan_lab.config.compilation import check_graph
+from gan_lab.errors import ConfigError
+
+
+def records_graph(config: DictConfig) -> bool:
+    """Whether iterations become a CUDA graph."""
+    on_gpu = config.trainer.accelerator != "cpu" and torch.cuda.is_available()
+    return config.compile == "cudagraph" or (config.compile == "iteration" and on_gpu)
+
+
+def check_compiler(config: DictConfig) -> None:
+    """Raise ConfigError for ``compile=iteration`` where losses cannot be compiled.
+
+    On a CPU that takes a C++ compiler. On a GPU iterations become a CUDA graph too, with which fewer keys go.
+    """
+    if config.compile != "iteration":
+        return
+    if records_graph(config):
+        check_graph(config)
+        return
+    if config.trainer.accelerator != "cpu" and torch.backends.mps.is_available():
+        raise ConfigError("compile=iteration: expected a CPU or a CUDA GPU to train on, such as with trainer=cpu")
+    from torch._inductor.cpp_builder import get_cpp_compiler  # here: importing it takes a second
+    from torch._inductor.exc import InvalidCxxCompiler
+
+    try:
+        get_cpp_compiler()
+    except InvalidCxxCompiler as error:
+        raise ConfigError(
+            "compile=iteration: there is no C++ compiler here; expected one such as g++, or that CXX names"
+        ) from error
