@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._dynamo.exc import Unsupported
 from torch.optim import Optimizer
 
 from gan_lab.algorithms.loss import Loss, Weights
@@ -55,7 +54,10 @@ class CompiledLosses:
         if key in self._functions:
             return self._functions[key](weights, *given)
         function = self._functions[key] = _compiled(player, loss_of)
-        with self.around(), torch._dynamo.config.patch(trace_autograd_ops=True):
+        from torch._dynamo import config  # here: importing it takes a second
+        from torch._dynamo.exc import Unsupported
+
+        with self.around(), config.patch(trace_autograd_ops=True):
             try:
                 return function(weights, *given)
             except Unsupported as error:

@@ -1,10 +1,14 @@
 """Whether this machine can compile as configured."""
 
+import inspect
+
 import torch
 from omegaconf import DictConfig
+from torch import nn
 
 from gan_lab.config.compilation import check_graph
 from gan_lab.errors import ConfigError
+from gan_lab.losses import Recipe
 
 
 def records_graph(config: DictConfig) -> bool:
@@ -34,3 +38,14 @@ def check_compiler(config: DictConfig) -> None:
         raise ConfigError(
             "compile=iteration: there is no C++ compiler here; expected one such as g++, or that CXX names"
         ) from error
+
+
+def check_features(config: DictConfig, loss: Recipe, discriminator: nn.Module) -> None:
+    """Raise ConfigError for a term that finds features by hooks, which a compiled loss cannot set."""
+    if config.compile != "iteration" or inspect.ismethod(getattr(discriminator, "features", None)):
+        return
+    for name, term in loss.terms.items():
+        if term.looks_at_features:
+            raise ConfigError(
+                f"loss.terms.{name}: expected a model.discriminator with a method features with compile=iteration"
+            )

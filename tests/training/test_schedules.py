@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from gan_lab.algorithms.loss import weights_due, with_added
 from gan_lab.algorithms.player import Player
 from gan_lab.config.checks import check
 from gan_lab.errors import ConfigError
