@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._dynamo import config
+from torch._dynamo.exc import Unsupported
 from torch.optim import Optimizer
 
 from gan_lab.algorithms.loss import Loss, Weights
@@ -54,9 +56,6 @@ class CompiledLosses:
         if key in self._functions:
             return self._functions[key](weights, *given)
         function = self._functions[key] = _compiled(player, loss_of)
-        from torch._dynamo import config  # here: importing it takes a second
-        from torch._dynamo.exc import Unsupported
-
         with self.around(), config.patch(trace_autograd_ops=True):
             try:
                 return function(weights, *given)

@@ -10,6 +10,8 @@ from gan_lab.config.compilation import check_graph
 from gan_lab.errors import ConfigError
 from gan_lab.losses import Recipe
 
+_OLDEST = (2, 15)  # 2.11 cannot; those between have not been tried
+
 
 def records_graph(config: DictConfig) -> bool:
     """Whether iterations become a CUDA graph."""
@@ -24,6 +26,11 @@ def check_compiler(config: DictConfig) -> None:
     """
     if config.compile != "iteration":
         return
+    if torch.__version__ < _OLDEST:
+        wanted = ".".join(map(str, _OLDEST))
+        raise ConfigError(
+            f"compile=iteration: expected PyTorch {wanted} or newer, which compiles gradients, not {torch.__version__}"
+        )
     if records_graph(config):
         check_graph(config)
         return

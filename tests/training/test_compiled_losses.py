@@ -5,6 +5,7 @@ import time
 
 import pytest
 import torch
+from torch.torch_version import TorchVersion
 from training_runs import SMALL, killed, train_in, weights_of
 
 from gan_lab.algorithms.compiled import CompiledLosses, bare_step
@@ -13,6 +14,7 @@ from gan_lab.algorithms.player import Player
 from gan_lab.errors import ConfigError
 from gan_lab.runs.folder import RunFolder
 from gan_lab.storage.cache import cache_folder
+from gan_lab.training.compiler import check_compiler
 from gan_lab.training.runtime import library_settings
 
 RING = [*SMALL, "dataset=ring8", "evaluation.samples=100", "trainer.precision=64-true"]
@@ -94,6 +96,39 @@ def test_what_cannot_be_compiled_is_told(graphs):
 
     with pytest.raises(ConfigError, match=r"^compile=iteration: PyTorch cannot compile the loss of the generator \("):
         CompiledLosses()(player, depends_on_a_value, {}, {}, torch.ones(3, 2))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("torch.__version__", TorchVersion("2.11.0+cu130"), "expected PyTorch 2.15 or newer, .* not 2.11.0"),
+        (
+            "torch._inductor.config.cpp.cxx",
+            ("no_compiler",),
+            "there is no C\\+\\+ compiler here; expected one such as g",
+        ),
+    ],
+)
+def test_what_a_machine_lacks_is_told(composed, monkeypatch, name, value, message):
+    monkeypatch.setattr(name, value)
+    check_compiler(composed("trainer=cpu", "compile=false"))
+    with pytest.raises(ConfigError, match=f"^compile=iteration: {message}"):
+        check_compiler(composed("trainer=cpu", "compile=iteration"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["loss=nsgan_r1", "loss.penalties.r1.every=2"], "loss.penalties.r1.every=2: expected 1"),
+        (["on_divergence=skip_update"], "on_divergence=skip_update: expected stop"),
+    ],
+)
+def test_on_a_gpu_it_becomes_a_cuda_graph(composed, monkeypatch, words, message):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    check_compiler(composed(*words, "trainer=cpu", "compile=iteration"))
+    check_compiler(composed("trainer=gpu", "compile=iteration"))
+    with pytest.raises(ConfigError, match=f"^{message} with compile=iteration on a GPU"):
+        check_compiler(composed(*words, "trainer=gpu", "compile=iteration"))
 
 
 def test_the_caches_folder_holds_what_is_compiled(composed, monkeypatch, tmp_path):
