@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.amp import GradScaler
 from torch.optim import Optimizer
 
+from gan_lab.algorithms.compiled import CompiledLosses, bare_step
 from gan_lab.algorithms.cuda_graph import GraphedIteration, settle
 from gan_lab.algorithms.lightning_internals import SKIPPED_HOOK, count_iteration, grad_scaler
 from gan_lab.algorithms.own_statistics import with_own_statistics
@@ -71,6 +72,7 @@ class Algorithm(pl.LightningModule):
         self.statistics = statistics
         self._sampler: tuple[int, nn.Module] | None = None  # in a tuple: it is no part of the state
         self.compile_mode = compile_mode
+        self.compiled: CompiledLosses | None = CompiledLosses() if compile_mode == "iteration" else None
         self.iteration: Callable[[Draw], Curves] = self.iterate
         self._loaded_noise: tuple[str, Tensor] | None = None
         if compile_mode is True:
@@ -185,8 +187,11 @@ class Algorithm(pl.LightningModule):
         scaler = grad_scaler(self.trainer) or GradScaler(enabled=False)  # one for all players
         for player in self.players.values():
             player.scaler = scaler
-        graphed = self.compile_mode == "cudagraph"
+        graphed = self.compile_mode == "cudagraph" or (self.compiled is not None and self.device.type == "cuda")
         settle([player.optimizer for player in self.players.values()], graphed, self.device)
+        if self.compiled is not None:
+            for player in self.players.values():
+                player.step = bare_step(player.optimizer)
         if graphed:
             self.iteration = GraphedIteration(self.iterate, self.noise)
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from gan_lab.algorithms.gan import GAN
 from gan_lab.algorithms.history import History
+from gan_lab.algorithms.loss import weights_due, with_added
 from gan_lab.algorithms.view import View
 from gan_lab.datasets.batch import Batch, Condition
 from gan_lab.errors import ConfigError
@@ -116,13 +117,14 @@ class CycleGAN(GAN):
                 for side, fake in zip(self.sides, self.translations(batch), strict=True)
             ]
         total, view = batch.samples.new_zeros(()), self.view("discriminator")
+        weights = weights_due(self.loss.penalties, discriminator.updates)
         seen: list[tuple[Tensor, Tensor]] = []
         for side, real, fake in zip(self.sides, self.real(batch), fakes, strict=True):
             of_real, of_fake = self.judged_both(side, real, fake, view)
             loss = self.loss.objective.discriminator(of_real, of_fake)
             judge = Judge(side.judge, real=of_real, fake=of_fake, augmented=view.to_penalties)
-            total = total + self.with_added(
-                loss, self.loss.penalties, discriminator.updates, judge, real, fake, suffix=side.suffix
+            total = total + with_added(
+                loss, self.loss.penalties, weights, self.curves, judge, real, fake, suffix=side.suffix
             )
             seen.append((of_real, of_fake))
             for name, logits in (("real", first_head(of_real)), ("fake", first_head(of_fake))):
@@ -142,6 +144,7 @@ class CycleGAN(GAN):
             real, fakes = self.real(batch), list(self.translations(batch))
             loss, view, request = batch.samples.new_zeros(()), self.view("generator"), self.request(batch)
             networks = {name: one.network for name, one in self.players.items()}
+            weights = weights_due(self.loss.terms, generator.updates)
             in_each = {name: term for name, term in self.loss.terms.items() if term.looks_at_features}
             for side, real_one, fake in zip(self.sides, real, fakes, strict=True):
                 of_real = None
@@ -150,11 +153,11 @@ class CycleGAN(GAN):
                 loss = loss + self.loss.objective.generator(of_real, self.judged(side, view(fake, Condition())[0]))
                 judge = Judge(side.judge, augmented=view.to_penalties, augmented_alike=view.alike)
                 step = GeneratorStep(Batch(real_one), request, fake, judge, networks)
-                loss = self.with_added(loss, in_each, generator.updates, step, suffix=side.suffix)
+                loss = with_added(loss, in_each, weights, self.curves, step, suffix=side.suffix)
             of_both = {name: term for name, term in self.loss.terms.items() if name not in in_each}
             judge = Judge(self.sides[0].judge, augmented=view.to_penalties, augmented_alike=view.alike)
             step = GeneratorStep(batch, request, fakes[0], judge, networks, self.compared(real, fakes))
-            loss = self.with_added(loss, of_both, generator.updates, step)
+            loss = with_added(loss, of_both, weights, self.curves, step)
             generator.descend(loss, self.curves)
         self.curves["loss/generator"] = loss.detach()
 

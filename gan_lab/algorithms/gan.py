@@ -5,13 +5,14 @@ then the generator makes n_generator updates, each on fresh latents and, where i
 samples.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from gan_lab.algorithms.algorithm import Algorithm
+from gan_lab.algorithms.loss import Loss, Weights, weights_due, with_added
 from gan_lab.algorithms.player import Curves, Player
 from gan_lab.algorithms.view import View
 from gan_lab.augmentations import Augmentation, NoAugmentation
@@ -92,46 +93,77 @@ class GAN(Algorithm):
         return self.curves
 
     def update_discriminator(self, batch: Batch) -> None:
-        """Descend L_D = objective + Σ weight · penalty, then restore the constraint.
+        """Descend L_D, then restore the constraint."""
+        request, view = self.request(batch), self.view("discriminator")
+        real = pack(self.augmentation.as_real(batch.samples, self.asked_labels(request), view.draws), self.packing)
+        loss = self.descend("discriminator", self.discriminator_loss, self.loss.penalties, real, request, view)
+        if self.loss.constraint is not None:
+            self.loss.constraint.project(self.players["discriminator"].network)
+        self.observe(loss.shown["logits/real"], loss.shown["logits/fake"], len(batch))
+
+    def discriminator_loss(self, weights: Weights, real: Tensor, request: Request, view: View) -> Loss:
+        """L_D = objective + Σ weight · penalty.
 
         The networks may run in half precision; losses are computed in the precision of the data.
         """
-        generator, discriminator = self.players["generator"], self.players["discriminator"]
-        request, view = self.request(batch), self.view("discriminator")
-        real = pack(self.augmentation.as_real(batch.samples, self.asked_labels(request), view.draws), self.packing)
         with torch.no_grad():
-            fake = pack(generator(request.latents, request).to(real.dtype), self.packing)
+            fake = pack(self.players["generator"](request.latents, request).to(real.dtype), self.packing)
         of_real, of_fake = self.judge_both(real, fake, request, view)
         loss = self.loss.objective.discriminator(of_real.logits, of_fake.logits)
         judge = self.judge(request, of_real, of_fake, view)
-        loss = self.with_added(loss, self.loss.penalties, discriminator.updates, judge, real, fake)
-        discriminator.descend(loss, self.curves)
-        if self.loss.constraint is not None:
-            self.loss.constraint.project(discriminator.network)
-        self.curves |= {
+        parts: Curves = {}
+        loss = with_added(loss, self.loss.penalties, weights, parts, judge, real, fake)
+        shown = {
             "loss/discriminator": loss.detach(),
             "logits/real": first_head(of_real.logits).detach(),
             "logits/fake": first_head(of_fake.logits).detach(),
         }
-        self.observe(of_real.logits, of_fake.logits, len(batch))
+        return Loss(loss, parts, shown, fake)
 
     def update_generator(self, batch: Batch) -> None:
-        """Descend L_G = objective + Σ weight · term on fresh latents; the reals are for relativistic objectives."""
+        """Descend L_G on fresh latents; the reals are for relativistic objectives."""
+        request, view = self.request(batch), self.view("generator")
+        drawn = self.drawn_for_terms(batch)
+        with self.players["discriminator"].frozen():
+            loss = self.descend("generator", self.generator_loss, self.generator_terms, batch, request, view, *drawn)
+        self.augmentation.keep(loss.made, self.asked_labels(request))
+
+    def generator_loss(self, weights: Weights, batch: Batch, request: Request, view: View, *drawn: Tensor) -> Loss:
+        """L_G = objective + Σ weight · term."""
         generator, discriminator = self.players["generator"], self.players["discriminator"]
-        real, request, view = pack(batch.samples, self.packing), self.request(batch), self.view("generator")
-        with discriminator.frozen():
-            fake = generator(request.latents, request).to(real.dtype)
-            self.augmentation.keep(fake.detach(), self.asked_labels(request))
-            of_real = None
-            if self.loss.objective.generator_uses_real:
-                of_real = Judgement.of(discriminator(*view(real, request, second=True))).to(real.dtype)
-            of_fake = Judgement.of(discriminator(*view(pack(fake, self.packing), request))).to(real.dtype)
-            kept = self.loss.kept(of_fake.logits, generator.updates)
-            loss = self.loss.objective.generator(of_real and of_real.logits, kept)
-            step = self.step(batch, request, fake, self.judge(request, of_real, of_fake, view))
-            loss = self.with_added(loss, self.generator_terms, generator.updates, step)
-            generator.descend(loss, self.curves)
-        self.curves["loss/generator"] = loss.detach()
+        real = pack(batch.samples, self.packing)
+        fake = generator(request.latents, request).to(real.dtype)
+        of_real = None
+        if self.loss.objective.generator_uses_real:
+            of_real = Judgement.of(discriminator(*view(real, request, second=True))).to(real.dtype)
+        of_fake = Judgement.of(discriminator(*view(pack(fake, self.packing), request))).to(real.dtype)
+        kept = self.loss.kept(of_fake.logits, generator.updates)
+        loss = self.loss.objective.generator(of_real and of_real.logits, kept)
+        judge = self.judge(request, of_real, of_fake, view)
+        parts: Curves = {}
+        step = self.step(batch, request, fake, judge, *drawn)
+        loss = with_added(loss, self.generator_terms, weights, parts, step)
+        return Loss(loss, parts, {"loss/generator": loss.detach()}, fake.detach())
+
+    def descend(self, name: str, loss_of: Callable[..., Loss], parts: Mapping[str, Weighted], *given: Any) -> Loss:
+        """Let a player descend a loss, and show it in the curves.
+
+        Args:
+            name: the player's.
+            loss_of: the loss as a function of the weights of the penalties or terms that are due, and of what is given.
+            parts: its penalties or terms.
+            given: what else it is a function of.
+        """
+        player = self.players[name]
+        weights = weights_due(parts, player.updates)
+        if self.compiled is None:
+            loss, gradients = loss_of(weights, *given), None
+        else:
+            loss, gradients = self.compiled(player, loss_of, parts, weights, *given)
+        self.curves |= loss.parts
+        player.descend(loss.value, self.curves, gradients)
+        self.curves |= loss.shown
+        return loss
 
     def request(self, batch: Batch) -> Request:
         """What the generator is asked for beside a batch: fresh latents, with the batch's labels and sources."""
@@ -180,17 +212,10 @@ class GAN(Algorithm):
             **discriminator.conditions(request),
         )
 
-    def step(self, batch: Batch, request: Request, fake: Tensor, judge: Judge) -> GeneratorStep:
+    def drawn_for_terms(self, batch: Batch) -> tuple[Tensor, ...]:
+        """Random numbers of an update of the generator besides its latents; the same whichever terms are due."""
+        return ()
+
+    def step(self, batch: Batch, request: Request, fake: Tensor, judge: Judge, *drawn: Tensor) -> GeneratorStep:
         """What terms of the generator's loss are given."""
         return GeneratorStep(batch, request, fake, judge, {name: one.network for name, one in self.players.items()})
-
-    def with_added(
-        self, loss: Tensor, parts: Mapping[str, Weighted], updates: int, *arguments: Any, suffix: str = ""
-    ) -> Tensor:
-        """The loss with every penalty or term that is due added, times its weight; the curves show it unweighted."""
-        for name, part in parts.items():
-            if part.due(updates):
-                value = part(*arguments)
-                loss = loss + part.weight_at(updates) * part.every * value
-                self.curves[f"loss/{name}{suffix}"] = value.detach()
-        return loss

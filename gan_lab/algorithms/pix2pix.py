@@ -39,6 +39,6 @@ class Pix2Pix(GAN):
                 "algorithm=pix2pix"
             )
 
-    def step(self, batch: Batch, request: Request, fake: Tensor, judge: Judge) -> GeneratorStep:
+    def step(self, batch: Batch, request: Request, fake: Tensor, judge: Judge, *drawn: Tensor) -> GeneratorStep:
         pairs = {"reconstruction": lambda: [(fake, batch.samples)]}
         return replace(super().step(batch, request, fake, judge), compares=pairs)

@@ -20,6 +20,9 @@ from gan_lab.models.conditions import Conditions, conditions_taken
 Curves = dict[str, Tensor]
 """Values of an iteration by tag, detached: scalars, and logits ``[B]``."""
 
+Gradients = Sequence[Tensor | None]
+"""Of a loss, by each trained weight of a player."""
+
 
 class Player:
     """A network with its optimizer, learning-rate schedule, gradient clipping and, for a generator, moving average.
@@ -40,6 +43,7 @@ class Player:
         skipped: how many were left out.
         average: a copy of the network with averaged weights, or None.
         scaler: of fp16's loss; it does nothing until the algorithm sets the trainer's.
+        step: the optimizer's step.
         half: the type that the network computes in, if it is not that of its weights. Losses and gradients are not
             computed in it.
         micro_batches: applies the network to a part of a batch at a time; None for whole batches.
@@ -73,6 +77,7 @@ class Player:
         self.scaler = GradScaler(enabled=False)
         self.half: torch.dtype | None = None
         self.micro_batches: MicroBatches | None = None
+        self.step: Callable[[], Any] = self._scaled_step
         self._taken = conditions_taken(network)
         self._forward: Callable[..., Any] = network
 
@@ -113,24 +118,38 @@ class Player:
             for weight in self.trained:
                 weight.requires_grad_(True)
 
-    def descend(self, loss: Tensor, curves: Curves) -> None:
-        """Make one step down the gradient of the loss, a scalar; the gradient's norm goes to the curves."""
-        self.scaler.scale(loss).backward()
-        gradients = [weight.grad for weight in self.weights if weight.grad is not None]
-        average(gradients)
+    def descend(self, loss: Tensor, curves: Curves, gradients: Gradients | None = None) -> None:
+        """Make one step down the gradient of the loss, a scalar; the gradient's norm goes to the curves.
+
+        Args:
+            loss: with its graph, unless the gradients are given.
+            curves: of the iteration.
+            gradients: of the loss by each of `trained`; None for those that the loss does not depend on.
+        """
+        if gradients is None:
+            self.scaler.scale(loss).backward()
+        else:
+            for weight, gradient in zip(self.trained, gradients, strict=True):
+                weight.grad = gradient
+        found = [weight.grad for weight in self.weights if weight.grad is not None]
+        average(found)
         self.scaler.unscale_(self.optimizer)
-        norm = curves[f"grad_norm/{self.name}"] = total_norm(gradients)
+        norm = curves[f"grad_norm/{self.name}"] = total_norm(found)
         if self.clip is not None:
             clip_grads_with_norm_(self.weights, self.clip, norm)
         if not self.skips_bad_updates or self._is_good(loss, norm, curves):
-            self.scaler.step(self.optimizer)
+            self.step()
         self.scaler.update()
-        self.optimizer.zero_grad()
+        for weight in self.weights:
+            weight.grad = None
         if self.half is not None:
             torch.clear_autocast_cache()  # its copies of the weights are of before the step
         self.updates += 1
         if self.average is not None:
             self._update_average()
+
+    def _scaled_step(self) -> None:
+        self.scaler.step(self.optimizer)
 
     def advance(self) -> None:
         """After an iteration: set what the optimizer's next one depends on."""

@@ -148,7 +148,9 @@ class Progressive(GAN):
             torch.compiler.reset()  # it would soon hold more forms of a network than PyTorch keeps
             for player in self.players.values():
                 player.compile()
-        elif isinstance(self.iteration, GraphedIteration):
+        if self.compiled is not None:
+            self.compiled.forget()
+        if isinstance(self.iteration, GraphedIteration):
             self.iteration = GraphedIteration(self.iterate, self.noise)
 
     def iterate(self, draw: Draw) -> Curves:

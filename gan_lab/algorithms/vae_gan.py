@@ -1,6 +1,6 @@
 """An auto-encoder whose decoder is a generator: VAE/GAN of Larsen et al. 2016 (arXiv 1512.09300), Algorithm 1."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 
 from gan_lab.algorithms.gan import GAN
-from gan_lab.algorithms.player import Player
+from gan_lab.algorithms.loss import Loss, Weights, with_added
+from gan_lab.algorithms.player import Curves, Player
 from gan_lab.datasets.batch import Batch, Request
 from gan_lab.errors import ConfigError
 from gan_lab.losses import Comparison, GeneratorStep, Judge, Term
+from gan_lab.losses.judge import Shown
 from gan_lab.validation import is_number
 
 
@@ -64,24 +66,30 @@ class VAEGAN(GAN):
         super().update_generator(batch)
 
     def update_encoder(self, batch: Batch) -> None:
-        """Descend L_E = Σ weight · kl + Σ numbers / (2σ²) · reconstruction."""
-        encoder, generator, discriminator = (self.players[name] for name in ("encoder", "generator", "discriminator"))
-        with generator.frozen(), discriminator.frozen():
-            mean, log_variance = self.posterior(batch)
-            latents = draw_posterior(mean, log_variance, self.draw_latents(len(batch)))
-            request = Request(latents, batch.labels, batch.source)
-            made = generator(latents, request).to(batch.samples.dtype)
-            alike = self.view("encoder").alike
-            judge = Judge(discriminator.network, augmented_alike=alike, **discriminator.conditions(request))
-            pairs = {"reconstruction": lambda: [(made, batch.samples)], "posterior": lambda: [(mean, log_variance)]}
-            step = replace(super().step(batch, request, made, judge), compares=pairs)
-            loss = self.with_added(made.new_zeros(()), self.terms_of("posterior"), encoder.updates, step)
-            for term in self.terms_of("reconstruction").values():
-                assert isinstance(term, Comparison)
-                ((found, wanted),) = term.pairs(step)
-                loss = loss + found[0].numel() / (2 * self.sigma**2) * term.distance(found, wanted)
-            encoder.descend(loss, self.curves)
-        self.curves["loss/encoder"] = loss.detach()
+        """Descend L_E."""
+        latents, alike = self.draw_latents(len(batch)), self.view("encoder").alike
+        with self.players["generator"].frozen(), self.players["discriminator"].frozen():
+            self.descend("encoder", self.encoder_loss, self.terms_of("posterior"), batch, latents, alike)
+
+    def encoder_loss(
+        self, weights: Weights, batch: Batch, noise: Tensor, alike: Callable[[Tensor, dict[str, Any]], Shown]
+    ) -> Loss:
+        """L_E = Σ weight · kl + Σ numbers / (2σ²) · reconstruction."""
+        generator, discriminator = self.players["generator"], self.players["discriminator"]
+        mean, log_variance = self.posterior(batch)
+        latents = draw_posterior(mean, log_variance, noise)
+        request = Request(latents, batch.labels, batch.source)
+        made = generator(latents, request).to(batch.samples.dtype)
+        judge = Judge(discriminator.network, augmented_alike=alike, **discriminator.conditions(request))
+        pairs = {"reconstruction": lambda: [(made, batch.samples)], "posterior": lambda: [(mean, log_variance)]}
+        step = replace(super().step(batch, request, made, judge), compares=pairs)
+        parts: Curves = {}
+        loss = with_added(made.new_zeros(()), self.terms_of("posterior"), weights, parts, step)
+        for term in self.terms_of("reconstruction").values():
+            assert isinstance(term, Comparison)
+            ((found, wanted),) = term.pairs(step)
+            loss = loss + found[0].numel() / (2 * self.sigma**2) * term.distance(found, wanted)
+        return Loss(loss, parts, {"loss/encoder": loss.detach()}, made.detach())
 
     def posterior(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of the latents of real samples, ``[B, latent_dim]`` each."""
@@ -96,8 +104,11 @@ class VAEGAN(GAN):
         """The terms that count and compare this."""
         return {name: one for name, one in self.loss.terms.items() if one.compared == compared and one.counts}
 
-    def step(self, batch: Batch, request: Request, fake: Tensor, judge: Judge) -> GeneratorStep:
-        noise = self.draw_latents(len(batch))  # now: later latents shall not depend on which terms are due
+    def drawn_for_terms(self, batch: Batch) -> tuple[Tensor, ...]:
+        return (self.draw_latents(len(batch)),)
+
+    def step(self, batch: Batch, request: Request, fake: Tensor, judge: Judge, *drawn: Tensor) -> GeneratorStep:
+        (noise,) = drawn
 
         @cache
         def reconstruction() -> list[tuple[Tensor, Tensor]]:

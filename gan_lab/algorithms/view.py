@@ -1,5 +1,6 @@
 """How the discriminator sees samples in one update."""
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -54,20 +55,21 @@ class View:
             second: whether the random numbers are of the second stream.
         """
         given = {"labels": asked.labels, "source": asked.source}
-        shown, given = self._augmented(packs, given, self.of_loss if second else self.draws)
+        shown, given = self._augmented(packs, given, lambda: self.of_loss if second else self.draws)
         return shown, Condition(**given)
 
     def to_penalties(self, packs: Tensor, given: dict[str, Any]) -> Shown:
         """The same for penalties and terms, in the second stream: new random numbers in every call."""
-        return self._augmented(packs, given, self.of_loss)
+        return self._augmented(packs, given, lambda: self.of_loss)
 
     def alike(self, packs: Tensor, given: dict[str, Any]) -> Shown:
         """The same with the same random numbers in every call, so that what is compared is transformed alike."""
-        return self._augmented(packs, given, self._draws("alike"))
+        return self._augmented(packs, given, lambda: self._draws("alike"))
 
-    def _augmented(self, packs: Tensor, given: dict[str, Any], draws: Draws) -> Shown:
+    def _augmented(self, packs: Tensor, given: dict[str, Any], drawing: Callable[[], Draws]) -> Shown:
         if not self.augmentation.changes_samples:
             return packs, given
+        draws = drawing()
         source = given.get("source")
         if self.pairs and source is not None:
             samples, source = self.augmentation.pairs(packs, source, draws)

@@ -4,6 +4,7 @@ from gan_lab.callbacks.base import AfterIterations, AtStart, Callback
 from gan_lab.callbacks.callback_curves import CallbackCurves
 from gan_lab.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
 from gan_lab.callbacks.clock import Deadline, Stopwatch
+from gan_lab.callbacks.compiling import Compiling
 from gan_lab.callbacks.evaluation import Evaluation
 from gan_lab.callbacks.logger import Curves
 from gan_lab.callbacks.overfitting import Overfitting
@@ -20,6 +21,7 @@ __all__ = [
     "Callback",
     "CallbackCurves",
     "Checkpoints",
+    "Compiling",
     "Curves",
     "Deadline",
     "Evaluation",

@@ -3,6 +3,8 @@
 import math
 import multiprocessing
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytorch_lightning as pl
 from torch import Tensor
@@ -57,6 +59,14 @@ class ProgressBar(Callback):
             losses = [f"{key}={latest[name]:.3g}" for key, name in _LOSSES.items() if name in latest]
             self.bar.set_postfix_str(" ".join(losses), refresh=False)
         self.bar.update()
+
+    @contextmanager
+    def titled(self, title: str) -> Iterator[None]:
+        """Inside, another title stands before the bar."""
+        assert self.bar is not None
+        self.bar.set_description_str(title)
+        yield
+        self.bar.set_description_str(self.title[:_LONGEST], refresh=False)
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         """Close the bar, so that the message of what ended the run gets a line of its own."""

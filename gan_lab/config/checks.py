@@ -13,11 +13,12 @@ import yaml
 from omegaconf import DictConfig, OmegaConf, flag_override
 
 import gan_lab.config.resolvers  # noqa: F401  # conf/ uses them
+from gan_lab.config.compilation import check_compilation
 from gan_lab.config.leaves import leaves, named_targets
 from gan_lab.config.lightning_parts import check_installed, check_lightning_parts
 from gan_lab.config.messages import A_BLOCK
 from gan_lab.config.published import check_published
-from gan_lab.config.schema import NO_AUGMENTATION, TrainConfig
+from gan_lab.config.schema import TrainConfig
 from gan_lab.config.targets import check_allowed, check_names
 from gan_lab.config.trainer import check_micro_batch, check_trainer
 from gan_lab.errors import ConfigError, closest
@@ -171,10 +172,7 @@ def check_values(config: DictConfig) -> None:
         needed, default = without
         if OmegaConf.select(config, needed) is None and (value := OmegaConf.select(config, key)) != default:
             raise ConfigError(f"{key}={value}: it does nothing without {needed}; expected {needed}=... with it")
-    if not isinstance(config.compile, bool) and config.compile != "cudagraph":
-        raise ConfigError(f"compile={config.compile}: expected true, false or cudagraph")
-    if config.compile == "cudagraph":
-        _check_graph(config)
+    check_compilation(config)
     if config.on_divergence == "skip_update" and config.trainer.precision == "16-mixed":
         raise ConfigError(
             "on_divergence=skip_update: expected stop with trainer.precision=16-mixed, which skips by itself"
@@ -263,28 +261,6 @@ def _check_optimizer(key: str, settings: DictConfig) -> None:
         value = settings.get(name, 0.0)
         if not is_number(value) or value < 0:
             raise ConfigError(f"{key}.{name}={value}: expected a number of at least 0")
-
-
-def _check_graph(config: DictConfig) -> None:
-    """A CUDA graph repeats the same work on one GPU and looks at no result in between."""
-    needed = {
-        "trainer.devices": (config.trainer.devices * config.trainer.num_nodes, (1,)),
-        "on_divergence": (config.on_divergence, ("stop",)),
-        "trainer.precision": (config.trainer.precision, ("32-true", "64-true", "bf16-mixed")),
-        "beta2_final": (config.beta2_final, (None,)),  # a graph would keep these as they were when it was recorded
-        "ema.ramp": (config.ema.ramp, (None,)),
-        "ema.rise": (config.ema.rise, (None,)),
-        "trainer.detect_anomaly": (config.trainer.get("detect_anomaly", False), (False,)),
-        "augmentation._target_": (config.augmentation._target_, tuple(NO_AUGMENTATION.values())),
-    }
-    for kind in ("penalties", "terms"):
-        for name, part in config.loss[kind].items():
-            needed[f"loss.{kind}.{name}.every"] = (part.get("every", 1), (1,))
-            needed[f"loss.{kind}.{name}.final_weight"] = (part.get("final_weight"), (None,))
-    for key, (value, expected) in needed.items():
-        if value not in expected:
-            words = ", ".join("null" if one is None else str(one) for one in expected)
-            raise ConfigError(f"{key}={value}: expected {words} with compile=cudagraph")
 
 
 def _ruled(config: DictConfig, schema: type, prefix: str = "") -> Iterator[tuple[str, Any, dict[str, Any]]]:

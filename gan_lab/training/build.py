@@ -15,6 +15,7 @@ from gan_lab.callbacks import (
     Callback,
     CallbackCurves,
     Checkpoints,
+    Compiling,
     Curves,
     Deadline,
     Evaluation,
@@ -36,6 +37,7 @@ from gan_lab.runs.request import RunRequest
 from gan_lab.runs.resume import Start
 from gan_lab.runs.stop_signals import Stop
 from gan_lab.training.compatibility import check_pairs
+from gan_lab.training.compiler import check_compiler
 from gan_lab.training.copies import build_overfitting
 from gan_lab.training.lightning_parts import build_callbacks, build_profiler, build_trackers
 from gan_lab.training.module import build_module
@@ -94,6 +96,7 @@ class Training:
         self.start = start
         self.config = config = within_budget(request.config)
         check_devices(config.trainer, config.compile, config.batch_size)
+        check_compiler(config)
         check_targets(named_targets(OmegaConf.to_container(config)), config.allowed_targets)
         self.dataset = build_dataset(config)
         processes = config.trainer.devices * config.trainer.num_nodes
@@ -116,6 +119,7 @@ class Training:
         checkpoints = Checkpoints(
             request.folder, saved.every, saved.minutes, saved.keep, self.dataset, self.curves, self.stopwatch
         )
+        bar = ProgressBar(f"{request.names['dataset']} {request.names['loss']}", self.curves)
         callbacks: list[Callback] = [
             Randomness(),
             self.stopwatch,
@@ -126,7 +130,8 @@ class Training:
             *build_overfitting(config, seen, self.module, compared, self.curves, self.stopwatch),
             build_pictures(config, seen, self.module, compared, folder, self.curves, self.stopwatch),
             checkpoints,
-            ProgressBar(f"{request.names['dataset']} {request.names['loss']}", self.curves),
+            bar,
+            Compiling(self.stopwatch, bar),
             Signals(stop, checkpoints),
             self.trackers,
         ]

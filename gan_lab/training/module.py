@@ -31,6 +31,7 @@ from gan_lab.training.compatibility import (
     check_terms,
     notes,
 )
+from gan_lab.training.compiler import check_features, records_graph
 from gan_lab.training.micro_batches import check_parts_of_run, use_micro_batches
 from gan_lab.training.schedules import Decay, Schedule
 from gan_lab.training.top_k import check_top_k
@@ -146,6 +147,7 @@ def _check(
     check_terms(loss, kind, generator, packing)
     check_constraint(loss.constraint, discriminator)
     check_top_k(config, kind, loss)
+    check_features(config, loss, discriminator)
     check_networks(
         loss, generator, discriminator, config.latent_dim, sample_shape, config.batch_size, packing, source_shape
     )
@@ -181,9 +183,9 @@ def build_player(config: DictConfig, name: str, network: torch.nn.Module, averag
         optimizer = make_optimizer(network.parameters())
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise ConfigError(f"{key}: it makes a {type(optimizer).__name__}: expected an Optimizer")
-    if config.compile == "cudagraph" and "capturable" not in optimizer.defaults:
+    if records_graph(config) and "capturable" not in optimizer.defaults:
         raise ConfigError(
-            f"{key}: {type(optimizer).__name__} cannot be part of compile=cudagraph; "
+            f"{key}: {type(optimizer).__name__} cannot be part of compile={config.compile}; "
             "expected one with an argument capturable, such as Adam or RMSprop"
         )
     beta2 = None

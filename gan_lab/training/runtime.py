@@ -15,6 +15,7 @@ from tensorboard.summary.writer.event_file_writer import _AsyncWriterThread
 
 from gan_lab.distributed import environment
 from gan_lab.errors import ConfigError
+from gan_lab.storage.cache import cache_folder
 
 # of glibc's malloc.h
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
@@ -51,6 +52,7 @@ def library_settings(trainer: DictConfig, threads: int | None, matmul_precision:
     summaries = logging.getLogger("pytorch_lightning.callbacks.model_summary")
     summaries.setLevel(logging.INFO if trainer.get("enable_model_summary") else logging.NOTSET)
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"  # with Lightning's 1, every optimizer step looks for a driver
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(cache_folder() / "inductor")  # what compile makes, for other runs
     precision, tf32 = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision(matmul_precision)
     torch.backends.cudnn.allow_tf32 = matmul_precision != "highest"

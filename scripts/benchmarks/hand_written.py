@@ -24,7 +24,8 @@ class Game:
         discriminator_loss: of real and fake logits.
         generator_loss: of real and fake logits; real is None where it is not asked for.
         needs_real: whether the generator's loss looks at real logits.
-        penalty_weight: of WGAN-GP's gradient penalty; 0 for none.
+        penalty_weight: of the penalty; 0 for none.
+        penalty: of the discriminator and both batches.
         n_critic: discriminator updates an iteration.
         lr: Adam's learning rate.
         betas: Adam's decay rates.
@@ -34,15 +35,37 @@ class Game:
     generator_loss: Callable[[Tensor | None, Tensor], Tensor]
     needs_real: bool = False
     penalty_weight: float = 0.0
+    penalty: Callable[[nn.Module, Tensor, Tensor], Tensor] | None = None
     n_critic: int = 1
     lr: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)
+
+
+def gradient_penalty(discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+    """E (‖∇C(x̂)‖₂ − 1)² at random points between real and fake samples."""
+    epsilon = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device)
+    between = torch.lerp(fake, real, epsilon).requires_grad_()
+    (gradients,) = torch.autograd.grad(discriminator(between).sum(), between, create_graph=True)
+    return (gradients.flatten(1).norm(dim=1) - 1).square().mean()
+
+
+def r1(discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+    """½ E ‖∇C(x)‖₂² at real samples."""
+    real = real.detach().requires_grad_()
+    (gradients,) = torch.autograd.grad(discriminator(real).sum(), real, create_graph=True)
+    return 0.5 * gradients.flatten(1).square().sum(1).mean()
 
 
 GAMES = {
     "non_saturating": Game(
         lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean(),
         lambda _, fake: F.softplus(-fake).mean(),
+    ),
+    "non_saturating and R1": Game(
+        lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean(),
+        lambda _, fake: F.softplus(-fake).mean(),
+        penalty_weight=10.0,
+        penalty=r1,
     ),
     "rsgan": Game(
         lambda real, fake: F.softplus(fake - real).mean(),
@@ -53,19 +76,12 @@ GAMES = {
         lambda real, fake: fake.mean() - real.mean(),
         lambda _, fake: -fake.mean(),
         penalty_weight=10.0,
+        penalty=gradient_penalty,
         n_critic=5,
         lr=1e-4,
         betas=(0.0, 0.9),
     ),
 }
-
-
-def gradient_penalty(discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
-    """E (‖∇C(x̂)‖₂ − 1)² at random points between real and fake samples."""
-    epsilon = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device)
-    between = torch.lerp(fake, real, epsilon).requires_grad_()
-    (gradients,) = torch.autograd.grad(discriminator(between).sum(), between, create_graph=True)
-    return (gradients.flatten(1).norm(dim=1) - 1).square().mean()
 
 
 def batches(samples: Tensor, batch_size: int) -> Iterator[Tensor]:
@@ -110,8 +126,8 @@ def best(
                     fake = generator(torch.randn(batch_size, latent_dim, device=device))
                 logits = discriminator(torch.cat([real, fake.float()]))
             d_loss = game.discriminator_loss(*logits.float().chunk(2))
-            if game.penalty_weight:
-                d_loss = d_loss + game.penalty_weight * gradient_penalty(discriminator, real, fake.float())
+            if game.penalty is not None:
+                d_loss = d_loss + game.penalty_weight * game.penalty(discriminator, real, fake.float())
             d_optimizer.zero_grad()
             d_loss.backward()
             d_optimizer.step()

@@ -39,7 +39,7 @@ class Case:
     """What is trained.
 
     Args:
-        loss: a recipe, and a game of `hand_written`.
+        loss: a recipe, and a game of `hand_written` unless ``game`` is one.
         overrides: dataset and model.
         iterations: that are measured; a multiple of log_every, as it is shipped.
         turn: iterations until it is the next side's turn, which finds its caches cold: half a second's worth or more.
@@ -47,6 +47,7 @@ class Case:
         batch_size: samples an update.
         side: of the pictures of dataset=npz.
         ways: of running gan_lab on a GPU that are measured; names of `_WAYS`.
+        game: what is played by hand; empty for that of the recipe's name.
     """
 
     loss: str
@@ -57,11 +58,21 @@ class Case:
     batch_size: int = 64
     side: int = 64
     ways: tuple[str, ...] = ("gan_lab", "gan_lab bf16", "gan_lab compile", "gan_lab bf16 compile", "gan_lab cudagraph")
+    game: str = ""
 
     @property
     def reference(self) -> str:
         """The side that all are compared with on a GPU: the loop by hand, where the loss is written out for it."""
-        return "best" if self.loss in GAMES else "gan_lab"
+        return "best" if (self.game or self.loss) in GAMES else "gan_lab"
+
+
+def _ring(width: int, bounds: dict[tuple[str, str], float], r1: bool = False) -> Case:
+    """The non-saturating GAN on the ring, with networks of three hidden layers."""
+    hidden = [f"model.{role}.hidden=[{width},{width},{width}]" for role in ("generator", "discriminator")]
+    words, game = (("penalty=[r1]",), "non_saturating and R1") if r1 else ((), "")
+    return Case(
+        "non_saturating", ("dataset=ring8", "evaluation.samples=100", *hidden, *words), 1000, 250, bounds, game=game
+    )
 
 
 CPU = {
@@ -95,9 +106,12 @@ CPU = {
         batch_size=16,
         side=32,
     ),
-    "non-saturating, mlp 128, ring": Case(
-        "non_saturating", ("dataset=ring8", "evaluation.samples=100"), 1000, 250, {("gan_lab", "best"): 1.30}
+    "non-saturating, mlp 128, ring": _ring(
+        128, {("gan_lab", "best"): 1.30, ("gan_lab compile=iteration", "best"): 0.85}
     ),
+    "the same and R1": _ring(128, {("gan_lab compile=iteration", "best"): 0.85}, r1=True),
+    "non-saturating, mlp 32, ring": _ring(32, {("gan_lab compile=iteration", "best"): 0.60}),
+    "mlp 32, and R1": _ring(32, {("gan_lab compile=iteration", "best"): 0.60}, r1=True),
 }
 CUDA = {
     "RSGAN, mlp, MNIST": Case(
@@ -149,6 +163,7 @@ _WAYS = {  # of running gan_lab, on top of the case
     "gan_lab bf16": ("trainer.precision=bf16-mixed",),
     "gan_lab compile": ("compile=true",),
     "gan_lab bf16 compile": ("trainer.precision=bf16-mixed", "compile=true"),
+    "gan_lab compile=iteration": ("compile=iteration",),
     "gan_lab cudagraph": ("compile=cudagraph",),
     "gan_lab TF32 cudagraph": ("matmul_precision=high", "compile=cudagraph"),
 }
@@ -223,7 +238,7 @@ def _sides(case: Case, scale: Scale, course: Course, folder: Path) -> dict[str, 
         if scale.device == "cuda":
             wanted |= {*case.ways, case.reference}
         ways = {name: check(compose("train", [*words, *_WAYS[name]])) for name in _WAYS if name in wanted}
-    loss, config, device = case.loss, ways["gan_lab"], torch.device(scale.device)
+    loss, config, device = case.game or case.loss, ways["gan_lab"], torch.device(scale.device)
     sides: dict[str, Callable[[Pace], Trained]] = {
         "best": partial(by_hand, hand_written.best, loss, config, device),
         "best bf16": partial(by_hand, partial(hand_written.best, bf16=True), loss, config, device),

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from gan_lab.algorithms.loss import weights_due, with_added
 from gan_lab.algorithms.player import Player
 from gan_lab.config.checks import check
 from gan_lab.errors import ConfigError
@@ -103,7 +104,8 @@ def test_a_run_gives_every_schedule_what_it_needs(composed):
     )
     penalty = Two(0.05, 2, final_weight=0.005, until=2000)
     for updates, weight in ((0, 0.05), (2000, 0.005)):
-        total = module.with_added(torch.ones(()), {"r1": penalty}, updates, None, None, None)
+        weights = weights_due({"r1": penalty}, updates)
+        total = with_added(torch.ones(()), {"r1": penalty}, weights, {}, None, None, None)
         assert total.item() == pytest.approx(1 + 2 * 2 * weight)
     assert module.loss.penalties["r2"].weight_at(1000) == pytest.approx(0.0275)
 
@@ -123,6 +125,7 @@ def test_a_run_gives_every_schedule_what_it_needs(composed):
         (["compile=cudagraph", "penalty=r1", "loss.penalties.r1.final_weight=1", "loss.penalties.r1.until=9"],
          r"^loss.penalties.r1.final_weight=1: expected null with compile=cudagraph"),
         (["compile=cudagraph", "ema.half_life=3", "ema.rise=3"], r"^ema.rise=3.0: expected null with compile"),
+        (["compile=cudagraph", "ema.half_life=3", "ema.ramp=3"], r"^ema.ramp=3.0: expected null with compile"),
     ],
 )  # fmt: skip
 def test_schedules_that_are_refused(composed, words, message):

@@ -1,0 +1,95 @@
+"""Losses compiled together with their gradients, so that small networks do not wait for Python."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._dynamo import config
+from torch._dynamo.exc import Unsupported
+from torch.optim import Optimizer
+
+from gan_lab.algorithms.loss import Loss, Weights
+from gan_lab.algorithms.player import Gradients, Player
+from gan_lab.errors import ConfigError
+from gan_lab.losses.weighted import Weighted
+
+_Differentiated = Callable[..., tuple[Loss, Gradients]]
+
+
+class CompiledLosses:
+    """Computes losses and their gradients: a compiled function for each player and set of parts that are due.
+
+    A function is one graph, compiled at its first call and never again. PyTorch's guards, which would see that
+    something besides its arguments has changed, take a tenth of the time of a small network and are left out. Who
+    changes what a network computes must call `forget`. Random numbers are those that an eager loss would draw.
+
+    Attributes:
+        around: makes the context in which a function is compiled; that takes seconds, which are no training.
+    """
+
+    def __init__(self) -> None:
+        self.around: Callable[[], AbstractContextManager[None]] = nullcontext
+        self._functions: dict[tuple[str, ...], _Differentiated] = {}
+
+    def __call__(
+        self, player: Player, loss_of: Callable[..., Loss], parts: Mapping[str, Weighted], weights: Weights, *given: Any
+    ) -> tuple[Loss, Gradients]:
+        """A loss, without its graph, and its gradients by the player's trained weights.
+
+        Args:
+            player: whose loss it is.
+            loss_of: the loss as a function of ``weights`` and ``given``.
+            parts: its penalties or terms, by name.
+            weights: the factors of those that are due.
+            given: what else it is a function of, tensors of the same shapes in every call.
+
+        Raises:
+            ConfigError: for a loss that PyTorch cannot compile.
+        """
+        like = player.trained[0]
+        moving = {name: like.new_tensor(one) for name, one in weights.items() if parts[name].final_weight is not None}
+        weights, key = {**weights, **moving}, (player.name, *weights)
+        if key in self._functions:
+            return self._functions[key](weights, *given)
+        function = self._functions[key] = _compiled(player, loss_of)
+        with self.around(), config.patch(trace_autograd_ops=True):
+            try:
+                return function(weights, *given)
+            except Unsupported as error:
+                reason = str(error).splitlines()[0]
+                raise ConfigError(
+                    f"compile=iteration: PyTorch cannot compile the loss of the {player.name} ({reason}); "
+                    "expected compile=false"
+                ) from error
+
+    def forget(self) -> None:
+        """Compile again at the next calls."""
+        self._functions.clear()
+
+
+def _compiled(player: Player, loss_of: Callable[..., Loss]) -> _Differentiated:
+    def differentiated(*given: Any) -> tuple[Loss, tuple[Tensor | None, ...]]:
+        loss = loss_of(*given)
+        gradients = torch.autograd.grad(loss.value, player.trained, allow_unused=True)
+        return loss._replace(value=loss.value.detach()), gradients
+
+    # PyTorch keeps compiled forms by code object; without guards, each function needs one of its own
+    differentiated.__code__ = differentiated.__code__.replace()
+    options: dict[str, Any] = {"fallback_random": True, "guard_filter_fn": torch.compiler.skip_all_guards_unsafe}
+    return torch.compile(differentiated, fullgraph=True, dynamic=False, options=options)
+
+
+def bare_step(optimizer: Optimizer) -> Callable[[], Any]:
+    """The optimizer's step without hooks and records for a profiler, which take longer than that of a small network.
+
+    That is so for PyTorch's own optimizers; of others it is their step as it is.
+    """
+    kind = type(optimizer)
+    if not kind.__module__.startswith("torch.optim.") or optimizer.defaults.get("differentiable"):
+        return optimizer.step
+    optimizer._opt_called = True  # type: ignore[attr-defined]  # schedules warn unless a wrapped step has set it
+    return torch.no_grad()(partial(inspect.unwrap(kind.step), optimizer))

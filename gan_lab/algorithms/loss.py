@@ -1,0 +1,54 @@
+"""A player's loss in one update: its value, and what the curves show of it."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from gan_lab.algorithms.player import Curves
+from gan_lab.losses.weighted import Weighted
+
+Weights = Mapping[str, float | Tensor]
+"""The factors of the penalties or terms that are due in an update, by name."""
+
+
+class Loss(NamedTuple):
+    """A loss and its curves.
+
+    Args:
+        value: a scalar, with its graph.
+        parts: the curves of penalties or terms, unweighted.
+        shown: the other curves, which come after the gradient's norm.
+        made: the generated samples ``[B, …]``, detached.
+    """
+
+    value: Tensor
+    parts: Curves
+    shown: Curves
+    made: Tensor
+
+
+def weights_due(parts: Mapping[str, Weighted], updates: int) -> dict[str, float]:
+    """The factors of those penalties or terms that are due after so many updates of the player, by name."""
+    return {name: one.weight_at(updates) * one.every for name, one in parts.items() if one.due(updates)}
+
+
+def with_added(
+    loss: Tensor, parts: Mapping[str, Weighted], weights: Weights, curves: Curves, *arguments: Any, suffix: str = ""
+) -> Tensor:
+    """The loss with every penalty or term that is due added, times its weight; the curves show it unweighted.
+
+    Args:
+        loss: a scalar.
+        parts: penalties or terms, by name.
+        weights: the factors of those that are due.
+        curves: get the values.
+        arguments: of the penalties or terms.
+        suffix: of their curves' names.
+    """
+    for name, part in parts.items():
+        if name in weights:
+            value = part(*arguments)
+            loss = loss + weights[name] * value
+            curves[f"loss/{name}{suffix}"] = value.detach()
+    return loss

@@ -1,0 +1,64 @@
+"""What ``compile`` can be, and what goes with it."""
+
+from typing import Any
+
+from omegaconf import DictConfig
+
+from gan_lab.config.schema import NO_AUGMENTATION
+from gan_lab.errors import ConfigError
+
+_UNTRANSFORMED = (*NO_AUGMENTATION.values(), "gan_lab.augmentations.APA")  # the others choose samples at random
+
+
+def check_compilation(config: DictConfig) -> None:
+    """Raise ConfigError for a mode that does not exist, or for a key that does not go with the mode."""
+    mode = config.compile
+    if not isinstance(mode, bool) and mode not in ("iteration", "cudagraph"):
+        raise ConfigError(f"compile={mode}: expected true, false, iteration or cudagraph")
+    if mode == "iteration":
+        _check_iteration(config)
+    if mode == "cudagraph":
+        check_graph(config)
+
+
+def check_graph(config: DictConfig) -> None:
+    """Raise ConfigError for a key that a CUDA graph cannot follow.
+
+    It repeats the same work on one GPU and looks at no result in between.
+    """
+    needed = _of_both(config) | {
+        "on_divergence": (config.on_divergence, ("stop",)),
+        "beta2_final": (config.beta2_final, (None,)),  # a graph would keep these as they were when it was recorded
+        "ema.ramp": (config.ema.ramp, (None,)),
+        "ema.rise": (config.ema.rise, (None,)),
+        "augmentation._target_": (config.augmentation._target_, tuple(NO_AUGMENTATION.values())),
+    }
+    for kind in ("penalties", "terms"):
+        for name, part in config.loss[kind].items():
+            needed[f"loss.{kind}.{name}.every"] = (part.get("every", 1), (1,))
+            needed[f"loss.{kind}.{name}.final_weight"] = (part.get("final_weight"), (None,))
+    _check(needed, "compile=cudagraph" if config.compile == "cudagraph" else "compile=iteration on a GPU")
+
+
+def _check_iteration(config: DictConfig) -> None:
+    """A compiled loss is one graph of one process, in which no number decides what is computed."""
+    needed = _of_both(config)
+    needed["augmentation._target_"] = (config.augmentation._target_, _UNTRANSFORMED)
+    for name, part in config.loss.penalties.items():
+        needed[f"loss.penalties.{name}.transform"] = (part.get("transform", {}).get("_target_"), (None,))
+    _check(needed, "compile=iteration")
+
+
+def _of_both(config: DictConfig) -> dict[str, tuple[Any, tuple[Any, ...]]]:
+    return {
+        "trainer.devices": (config.trainer.devices * config.trainer.num_nodes, (1,)),
+        "trainer.precision": (config.trainer.precision, ("32-true", "64-true", "bf16-mixed")),
+        "trainer.detect_anomaly": (config.trainer.get("detect_anomaly", False), (False,)),
+    }
+
+
+def _check(needed: dict[str, tuple[Any, tuple[Any, ...]]], mode: str) -> None:
+    for key, (value, expected) in needed.items():
+        if value not in expected:
+            words = ", ".join("null" if one is None else str(one) for one in expected)
+            raise ConfigError(f"{key}={value}: expected {words} with {mode}")

@@ -1,0 +1,172 @@
+"""``compile=iteration`` trains what eager training does; test_gpu.py does the same on a GPU."""
+
+import functools
+import time
+
+import pytest
+import torch
+from torch.torch_version import TorchVersion
+from training_runs import SMALL, killed, train_in, weights_of
+
+from gan_lab.algorithms.compiled import CompiledLosses, bare_step
+from gan_lab.algorithms.loss import Loss
+from gan_lab.algorithms.player import Player
+from gan_lab.errors import ConfigError
+from gan_lab.runs.folder import RunFolder
+from gan_lab.storage.cache import cache_folder
+from gan_lab.training.compiler import check_compiler
+from gan_lab.training.runtime import library_settings
+
+RING = [*SMALL, "dataset=ring8", "evaluation.samples=100", "trainer.precision=64-true"]
+
+
+@pytest.fixture
+def graphs(monkeypatch):
+    """What TorchDynamo captures, which is run as it is: a compiler takes a minute."""
+    seen = []
+
+    def counted(graph, inputs, **options):
+        seen.append(graph)
+        return graph
+
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=counted))
+    return seen
+
+
+def assert_close(found, expected):
+    for key, value in expected.items():
+        assert torch.allclose(found[key], value, rtol=1e-9, atol=1e-12), key
+
+
+@pytest.mark.parametrize(
+    ("overrides", "count"),
+    [
+        (["loss=wgan_gp", "n_critic=2", "clip_grad.discriminator=1", "ema_decay=0.9"], 2),  # it draws random numbers
+        (["loss=sngan", "lr_schedule=cosine", "beta2_final=0.9", "on_divergence=skip_update"], 2),
+        (["loss=nsgan_r1", "loss.penalties.r1.every=3"], 3),  # the discriminator's with and without R1
+        (["penalty=[r1]", "loss.penalties.r1.final_weight=1", "loss.penalties.r1.until=5", "loss=rasgan"], 2),
+        (["dataset=digits", "conditional=concat", "augmentation=apa", "augmentation.p=0.5", "penalty=[lecam]"], 2),
+    ],
+    ids=["wgan_gp", "sngan", "lazy", "moving", "labels"],
+)
+def test_losses_are_whole_graphs_and_train_as_ever(composed, tmp_path, graphs, overrides, count):
+    words = [*RING, *overrides, "iterations=8"]
+    eager = weights_of(train_in(tmp_path / "eager", composed(*words)))
+    assert not graphs
+    assert_close(weights_of(train_in(tmp_path / "compiled", composed(*words, "compile=iteration"))), eager)
+    assert len(graphs) == count
+
+
+def test_one_goes_on_as_if_it_had_not_been_stopped(composed, tmp_path):
+    """This one is compiled, into the cache's folder."""
+    words = [*RING, "loss=wgan_gp", "iterations=20", "log_every=2", "checkpoint.every=4"]
+    eager = weights_of(train_in(tmp_path / "eager", composed(*words)))
+    config = composed(*words, "compile=iteration")
+    whole, part = train_in(tmp_path / "whole", config), RunFolder(tmp_path / "part")
+    with killed(9):
+        train_in(part.path, config)
+    train_in(part.path, config, resume=True)
+    first, second = weights_of(whole), weights_of(part)
+    assert all(torch.equal(second[key], value) for key, value in first.items())
+    assert part.metrics_file.read_bytes() == whole.metrics_file.read_bytes()
+    assert_close(first, eager)
+    assert any((cache_folder() / "inductor").iterdir())
+
+
+def test_compiling_is_said_and_is_no_training(composed, tmp_path, monkeypatch, capsys):
+    def slow(graph, inputs, **options):
+        time.sleep(1)
+        return graph
+
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=slow))
+    folder = train_in(tmp_path / "run", composed(*RING, "iterations=2", "compile=iteration"))
+    assert 0 < folder.result()["budget"]["train_seconds"] < 1
+    assert "compiling" in capsys.readouterr().err
+
+
+def test_what_cannot_be_compiled_is_told(graphs):
+    network = torch.nn.Linear(2, 1)
+    player = Player("generator", network, torch.optim.SGD(network.parameters(), 0.1))
+
+    def depends_on_a_value(weights, samples):
+        value = network(samples).mean()
+        if value > 0:
+            value = -value
+        return Loss(value, {}, {}, samples)
+
+    with pytest.raises(ConfigError, match=r"^compile=iteration: PyTorch cannot compile the loss of the generator \("):
+        CompiledLosses()(player, depends_on_a_value, {}, {}, torch.ones(3, 2))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("torch.__version__", TorchVersion("2.11.0+cu130"), "expected PyTorch 2.15 or newer, .* not 2.11.0"),
+        (
+            "torch._inductor.config.cpp.cxx",
+            ("no_compiler",),
+            "there is no C\\+\\+ compiler here; expected one such as g",
+        ),
+    ],
+)
+def test_what_a_machine_lacks_is_told(composed, monkeypatch, name, value, message):
+    monkeypatch.setattr(name, value)
+    check_compiler(composed("trainer=cpu", "compile=false"))
+    with pytest.raises(ConfigError, match=f"^compile=iteration: {message}"):
+        check_compiler(composed("trainer=cpu", "compile=iteration"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["loss=nsgan_r1", "loss.penalties.r1.every=2"], "loss.penalties.r1.every=2: expected 1"),
+        (["on_divergence=skip_update"], "on_divergence=skip_update: expected stop"),
+    ],
+)
+def test_on_a_gpu_it_becomes_a_cuda_graph(composed, monkeypatch, words, message):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    check_compiler(composed(*words, "trainer=cpu", "compile=iteration"))
+    check_compiler(composed("trainer=gpu", "compile=iteration"))
+    with pytest.raises(ConfigError, match=f"^{message} with compile=iteration on a GPU"):
+        check_compiler(composed(*words, "trainer=gpu", "compile=iteration"))
+
+
+def test_the_caches_folder_holds_what_is_compiled(composed, monkeypatch, tmp_path):
+    monkeypatch.setenv("GAN_LAB_CACHE", str(tmp_path))
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
+    with library_settings(composed("trainer=cpu").trainer, 1, "highest"):
+        from torch._inductor.runtime.cache_dir_utils import cache_dir
+
+        assert cache_dir() == str(tmp_path / "inductor")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda weights: torch.optim.Adam(weights, lr=0.1, fused=True),
+        lambda weights: torch.optim.RMSprop(weights, lr=0.1),
+        lambda weights: torch.optim.SGD(weights, lr=0.1, momentum=0.9),
+    ],
+)
+def test_a_bare_step_is_the_step(make):
+    ends = []
+    for bare in (False, True):
+        weight = torch.nn.Parameter(torch.tensor([1.0, 2.0]))
+        optimizer = make([weight])
+        step = bare_step(optimizer) if bare else optimizer.step
+        for number in range(3):
+            weight.grad = torch.tensor([0.5, -1.0]) * (number + 1)
+            step()
+        ends.append(weight.detach())
+    assert torch.equal(*ends)
+    assert not torch.equal(ends[0], torch.tensor([1.0, 2.0]))
+
+
+def test_a_users_optimizer_makes_its_own_step():
+    class Own(torch.optim.SGD):
+        def step(self, closure=None):
+            self.made = True
+
+    optimizer = Own([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    bare_step(optimizer)()
+    assert optimizer.made
