@@ -31,7 +31,7 @@ from gan_lab.training.compatibility import (
     check_terms,
     notes,
 )
-from gan_lab.training.compiler import check_features, records_graph
+from gan_lab.training.compiler import check_parts, records_graph
 from gan_lab.training.schedules import Decay, Schedule
 
 log = logging.getLogger(__name__)
@@ -142,7 +142,7 @@ def _check(
     check_players(config, kind, generator)
     check_terms(loss, kind, generator, packing)
     check_constraint(loss.constraint, discriminator)
-    check_features(config, loss, discriminator)
+    check_parts(config, loss, discriminator)
     check_networks(
         loss, generator, discriminator, config.latent_dim, sample_shape, config.batch_size, packing, source_shape
     )
