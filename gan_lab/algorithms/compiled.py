@@ -75,7 +75,7 @@ def _compiled(player: Player, loss_of: Callable[..., Loss]) -> _Differentiated:
     def differentiated(*given: Any) -> tuple[Loss, tuple[Tensor | None, ...]]:
         loss = loss_of(*given)
         gradients = torch.autograd.grad(loss.value, player.trained, allow_unused=True)
-        return loss._replace(value=loss.value.detach()), gradients
+        return Loss(loss.value.detach(), loss.parts, loss.shown, loss.made), gradients
 
     # PyTorch keeps compiled forms by code object; without guards, each function needs one of its own
     differentiated.__code__ = differentiated.__code__.replace()

@@ -47,8 +47,8 @@ class Condition(_Parts):
 
     def followed_by(self, other: "Condition") -> "Condition":
         """Of real and generated samples one after the other."""
-        parts = zip(vars(self).values(), vars(other).values(), strict=True)
-        return Condition(*(None if one is None else torch.cat([one, two]) for one, two in parts))
+        pairs = (self.labels, other.labels), (self.source, other.source)
+        return Condition(*(None if one is None or two is None else torch.cat([one, two]) for one, two in pairs))
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from gan_lab.config.compilation import check_graph
 from gan_lab.errors import ConfigError
 from gan_lab.losses import Recipe
 
-_OLDEST = (2, 15)  # 2.11 cannot; those between have not been tried
+_WITH_PENALTIES = (2, 15)  # the PyTorch that compiles gradients of gradients; 2.11 cannot, others are untried
 
 
 def records_graph(config: DictConfig) -> bool:
@@ -26,11 +26,6 @@ def check_compiler(config: DictConfig) -> None:
     """
     if config.compile != "iteration":
         return
-    if torch.__version__ < _OLDEST:
-        wanted = ".".join(map(str, _OLDEST))
-        raise ConfigError(
-            f"compile=iteration: expected PyTorch {wanted} or newer, which compiles gradients, not {torch.__version__}"
-        )
     if records_graph(config):
         check_graph(config)
         return
@@ -47,12 +42,23 @@ def check_compiler(config: DictConfig) -> None:
         ) from error
 
 
-def check_features(config: DictConfig, loss: Recipe, discriminator: nn.Module) -> None:
-    """Raise ConfigError for a term that finds features by hooks, which a compiled loss cannot set."""
-    if config.compile != "iteration" or inspect.ismethod(getattr(discriminator, "features", None)):
+def check_parts(config: DictConfig, loss: Recipe, discriminator: nn.Module) -> None:
+    """Raise ConfigError for a part of the loss that cannot be compiled.
+
+    A term may find features by hooks, which a compiled loss cannot set; older versions of PyTorch cannot compile
+    penalties on gradients.
+    """
+    if config.compile != "iteration":
         return
     for name, term in loss.terms.items():
-        if term.looks_at_features:
+        if term.looks_at_features and not inspect.ismethod(getattr(discriminator, "features", None)):
             raise ConfigError(
                 f"loss.terms.{name}: expected a model.discriminator with a method features with compile=iteration"
+            )
+    for name in loss.gradient_penalties:
+        if torch.__version__ < _WITH_PENALTIES:
+            wanted = ".".join(map(str, _WITH_PENALTIES))
+            raise ConfigError(
+                f"loss.penalties.{name}: expected PyTorch {wanted} or newer, not {torch.__version__}, with "
+                "compile=iteration"
             )

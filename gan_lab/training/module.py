@@ -31,7 +31,7 @@ from gan_lab.training.compatibility import (
     check_terms,
     notes,
 )
-from gan_lab.training.compiler import check_features, records_graph
+from gan_lab.training.compiler import check_parts, records_graph
 from gan_lab.training.micro_batches import check_parts_of_run, use_micro_batches
 from gan_lab.training.schedules import Decay, Schedule
 from gan_lab.training.top_k import check_top_k
@@ -147,7 +147,7 @@ def _check(
     check_terms(loss, kind, generator, packing)
     check_constraint(loss.constraint, discriminator)
     check_top_k(config, kind, loss)
-    check_features(config, loss, discriminator)
+    check_parts(config, loss, discriminator)
     check_networks(
         loss, generator, discriminator, config.latent_dim, sample_shape, config.batch_size, packing, source_shape
     )

@@ -12,9 +12,10 @@ from gan_lab.algorithms.compiled import CompiledLosses, bare_step
 from gan_lab.algorithms.loss import Loss
 from gan_lab.algorithms.player import Player
 from gan_lab.errors import ConfigError
+from gan_lab.losses import R1, Hinge, LeCam, Recipe
 from gan_lab.runs.folder import RunFolder
 from gan_lab.storage.cache import cache_folder
-from gan_lab.training.compiler import check_compiler
+from gan_lab.training.compiler import check_compiler, check_parts
 from gan_lab.training.runtime import library_settings
 
 RING = [*SMALL, "dataset=ring8", "evaluation.samples=100", "trainer.precision=64-true"]
@@ -98,22 +99,21 @@ def test_what_cannot_be_compiled_is_told(graphs):
         CompiledLosses()(player, depends_on_a_value, {}, {}, torch.ones(3, 2))
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "message"),
-    [
-        ("torch.__version__", TorchVersion("2.11.0+cu130"), "expected PyTorch 2.15 or newer, .* not 2.11.0"),
-        (
-            "torch._inductor.config.cpp.cxx",
-            ("no_compiler",),
-            "there is no C\\+\\+ compiler here; expected one such as g",
-        ),
-    ],
-)
-def test_what_a_machine_lacks_is_told(composed, monkeypatch, name, value, message):
-    monkeypatch.setattr(name, value)
+def test_a_machine_without_a_compiler_is_told(composed, monkeypatch):
+    monkeypatch.setattr("torch._inductor.config.cpp.cxx", ("no_compiler",))
     check_compiler(composed("trainer=cpu", "compile=false"))
-    with pytest.raises(ConfigError, match=f"^compile=iteration: {message}"):
+    with pytest.raises(ConfigError, match=r"^compile=iteration: there is no C\+\+ compiler here; expected one such"):
         check_compiler(composed("trainer=cpu", "compile=iteration"))
+
+
+def test_an_older_pytorch_compiles_no_gradient_penalties(composed, monkeypatch):
+    monkeypatch.setattr(torch, "__version__", TorchVersion("2.11.0+cu130"))
+    network = torch.nn.Linear(2, 1)
+    check_parts(composed("compile=false"), Recipe(Hinge(), {"r1": R1()}), network)
+    config = composed("compile=iteration")
+    check_parts(config, Recipe(Hinge(), {"r1": R1(0.0), "lecam": LeCam()}), network)
+    with pytest.raises(ConfigError, match=r"^loss.penalties.r1: expected PyTorch 2.15 or newer, not 2.11.0\+cu130, wi"):
+        check_parts(config, Recipe(Hinge(), {"r1": R1()}), network)
 
 
 @pytest.mark.parametrize(

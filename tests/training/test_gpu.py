@@ -69,8 +69,8 @@ def test_nothing_waits_for_the_device_between_points(composed, tmp_path, monkeyp
 @pytest.mark.parametrize("loss", RECIPES)
 def test_faster_ways_train_the_same(composed, tmp_path, loss, mode):
     """In float64: 40 iterations of the game let the rounding of float32 grow beyond a thousandth."""
-    if mode == "iteration" and torch.__version__ < (2, 15):
-        pytest.skip("this PyTorch cannot compile gradients")
+    if mode == "iteration" and loss in ("wgan_gp", "r3gan") and torch.__version__ < (2, 15):
+        pytest.skip("this PyTorch cannot compile gradients of gradients")
     words = [*GPU, f"loss={loss}", "lr_schedule=linear", "ema_decay=0.9", "trainer.precision=64-true"]
     slow = train_in(tmp_path / "slow", composed(*words))
     fast = train_in(tmp_path / "fast", composed(*words, f"compile={mode}"))
