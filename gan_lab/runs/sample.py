@@ -80,7 +80,7 @@ def sample(
         )
     classes = _classes(config, folder, generator, labels)
     if truncation is not None:
-        generator = with_truncation(config, generator, truncation, classes)
+        generator = with_truncation(folder, config, generator, truncation, classes)
     if classes is not None:
         classes = classes[torch.arange(len(latents)) // max(1, interpolate) % len(classes)]
     values = torch.cat([generate(generator, part) for part in Request(latents, classes).split(_BATCH)])

@@ -59,7 +59,7 @@ def truncation_curve(
     classes = evaluator.request.labels if takes_labels(generator) else None
     try:
         found: list[Evaluated] = [
-            evaluator.evaluate(with_truncation(config, generator, value, classes)) for value in values
+            evaluator.evaluate(with_truncation(run, config, generator, value, classes)) for value in values
         ]
         whole = evaluator.evaluate(generator).metrics
     except NotFinite as error:

@@ -5,12 +5,14 @@ import json
 import pytest
 from omegaconf import OmegaConf
 from PIL import Image
+from scipy import stats
+from torch import nn
 
 from gan_lab.errors import ConfigError
 from gan_lab.models import StyleGAN2Generator
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.sample import sample
-from gan_lab.runs.truncation import check_truncation
+from gan_lab.runs.truncation import check_truncation, with_truncation
 from gan_lab.runs.truncation_curve import truncation_curve
 
 
@@ -55,3 +57,13 @@ def test_styles_stay_between_their_mean_and_themselves(composed, value):
     check_truncation(composed("latent_prior=uniform"), generator, 0)
     with pytest.raises(ConfigError, match=rf"^truncation={value}: expected a number from 0 to 1, as .* a mapping$"):
         check_truncation(composed(), generator, value)
+
+
+def test_batchnorm_has_statistics_of_truncated_latents(composed, ring):
+    """The variance of N(0, 1) given |z| ≤ ½ is 1 − 2 · ½ φ(½) / (2 Φ(½) − 1)."""
+    config = composed("latent_dim=4")
+    made = with_truncation(ring, config, nn.BatchNorm1d(4).eval(), 0.5, None)
+    expected = 1 - stats.norm.pdf(0.5) / (2 * stats.norm.cdf(0.5) - 1)
+    assert made.generator.running_var.mean().item() == pytest.approx(expected, rel=0.03)
+    assert made.generator.running_mean.abs().max() < 0.02
+    assert not made.training
