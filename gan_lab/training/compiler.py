@@ -10,7 +10,7 @@ from gan_lab.config.compilation import check_graph
 from gan_lab.errors import ConfigError
 from gan_lab.losses import Recipe
 
-_WITH_PENALTIES = (2, 15)  # the PyTorch that compiles gradients of gradients; 2.11 cannot, others are untried
+_WITH_PENALTIES = "2.15"  # the PyTorch that compiles gradients of gradients; 2.11 cannot, others are untried
 
 
 def records_graph(config: DictConfig) -> bool:
@@ -57,8 +57,7 @@ def check_parts(config: DictConfig, loss: Recipe, discriminator: nn.Module) -> N
             )
     for name in loss.gradient_penalties:
         if torch.__version__ < _WITH_PENALTIES:
-            wanted = ".".join(map(str, _WITH_PENALTIES))
             raise ConfigError(
-                f"loss.penalties.{name}: expected PyTorch {wanted} or newer, not {torch.__version__}, with "
+                f"loss.penalties.{name}: expected PyTorch {_WITH_PENALTIES} or newer, not {torch.__version__}, with "
                 "compile=iteration"
             )
