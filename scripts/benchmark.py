@@ -3,6 +3,7 @@
 uv run python scripts/benchmark.py steps --data FOLDER             # an iteration, against the best loop by hand
 uv run python scripts/benchmark.py steps --data FOLDER --threads 2
 uv run python scripts/benchmark.py steps --data FOLDER --device cuda
+uv run python scripts/benchmark.py compiled                        # the same of small networks, compile=iteration
 uv run python scripts/benchmark.py all --data FOLDER --out benchmark.json
 
 Leave the machine alone meanwhile. Times of single runs mean little elsewhere; ratios travel better. What is compared
@@ -20,7 +21,7 @@ from benchmarks.measuring import Claim, Scale
 from rich.console import Console
 from rich.table import Table
 
-BENCHMARKS = ("steps", "start", "evaluation", "growth", "ddp", "sweep")
+BENCHMARKS = ("steps", "compiled", "start", "evaluation", "growth", "ddp", "sweep")
 
 
 def main(words: list[str] | None = None) -> None:

@@ -214,7 +214,7 @@ def test_labels_reach_the_encoder_and_the_decoder():
     found = descents(game, lambda: game.update_generator(samples))
     assert found["generator.shift.weight"][:2].abs().min() > 0
     judge = Judge(game.discriminator)
-    step = game.step(samples, game.request(samples), None, judge)
+    step = game.step(samples, game.request(samples), None, judge, *game.drawn_for_terms(samples))
     assert step.judge is judge
     ((_, wanted),) = step.compares["reconstruction"]()
     assert torch.equal(wanted, samples.samples)

@@ -5,6 +5,7 @@ import time
 
 import pytest
 import torch
+from torch._inductor.exc import InvalidCxxCompiler
 from torch.torch_version import TorchVersion
 from training_runs import SMALL, killed, train_in, weights_of
 
@@ -100,7 +101,10 @@ def test_what_cannot_be_compiled_is_told(graphs):
 
 
 def test_a_machine_without_a_compiler_is_told(composed, monkeypatch):
-    monkeypatch.setattr("torch._inductor.config.cpp.cxx", ("no_compiler",))
+    def none():
+        raise InvalidCxxCompiler
+
+    monkeypatch.setattr("torch._inductor.cpp_builder.get_cpp_compiler", none)
     check_compiler(composed("trainer=cpu", "compile=false"))
     with pytest.raises(ConfigError, match=r"^compile=iteration: there is no C\+\+ compiler here; expected one such"):
         check_compiler(composed("trainer=cpu", "compile=iteration"))
