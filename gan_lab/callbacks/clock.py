@@ -5,7 +5,7 @@ Set-up, evaluation, pictures and checkpoints are not training.
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytorch_lightning as pl
@@ -62,6 +62,59 @@ class Stopwatch(Callback):
     def _stop(self) -> None:
         _wait_for_gpu()
         self._seconds, self._since = self.seconds(), None
+
+
+class SharedClock(Stopwatch):
+    """The clock of several runs that train as one program, of whose seconds each gets an equal share.
+
+    Attributes:
+        share: a run's seconds since the clock began. It moves after an iteration alone, so that within one all runs
+            read the same.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.share = 0.0
+        self._divided = 0.0  # the seconds that have been
+
+    def begin(self) -> None:
+        """Count from now on."""
+        self._start()
+
+    def divide(self, runs: int) -> None:
+        """Divide the seconds since the last time among so many runs."""
+        now = self.seconds()
+        self.share += (now - self._divided) / runs
+        self._divided = now
+
+
+class Share(Stopwatch):
+    """A run's part of a shared clock; its state is that of a `Stopwatch`.
+
+    Args:
+        clock: runs while all train.
+    """
+
+    def __init__(self, clock: SharedClock) -> None:
+        super().__init__()
+        self.clock = clock
+        self._over: float | None = None  # the share at the end
+
+    @property
+    def state_key(self) -> str:
+        return Stopwatch.__qualname__
+
+    def seconds(self) -> float:
+        return self._seconds + (self.clock.share if self._over is None else self._over)
+
+    def stopped(self) -> AbstractContextManager[None]:
+        return self.clock.stopped()
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The clock begins when all runs have started."""
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._over = self.clock.share
 
 
 class Deadline(Callback):

@@ -67,21 +67,26 @@ class BatchStream:
 
     def __iter__(self) -> Iterator[Batch]:
         while self.position < self.batches:
-            start = self.position * self.batch_size
             self.position += 1
-            indices = self._indices(start, start + self.batch_size)
-            samples = self._none
-            if self.with_samples:
-                drawn = self._flipped(self.samples, indices, start)
-                samples = self.drawing.dequantised(drawn, start, self.seed, self.purpose)
-            labels = None if self.labels is None else self.labels.index_select(0, indices)
-            yield Batch(samples, labels, None if self.source is None else self._flipped(self.source, indices, start))
+            yield self.batch(self.position - 1)
+
+    def batch(self, number: int) -> Batch:
+        """The batch after so many."""
+        start = number * self.batch_size
+        indices = self.indices(start, start + self.batch_size)
+        samples = self._none
+        if self.with_samples:
+            drawn = self._flipped(self.samples, indices, start)
+            samples = self.drawing.dequantised(drawn, start, self.seed, self.purpose)
+        labels = None if self.labels is None else self.labels.index_select(0, indices)
+        return Batch(samples, labels, None if self.source is None else self._flipped(self.source, indices, start))
 
     def _flipped(self, samples: Tensor, indices: Tensor, start: int) -> Tensor:
         flipped = self.drawing.flipped(samples.index_select(0, indices), start, self.seed, self.purpose)
         return to_model_range(flipped)
 
-    def _indices(self, start: int, stop: int) -> Tensor:
+    def indices(self, start: int, stop: int) -> Tensor:
+        """Which samples lie from one position of the stream to another, on the device of the samples."""
         pieces = []
         count = len(self.samples) if self.chosen is None else len(self.chosen)
         while start < stop:

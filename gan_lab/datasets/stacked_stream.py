@@ -1,0 +1,75 @@
+"""Batches of several replicas that train as one program, each from a stream of its own."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from gan_lab.datasets.batch import Batch
+from gan_lab.datasets.dataset import to_model_range
+from gan_lab.datasets.stream import BatchStream, DrawStream, UnpairedStream
+
+
+class StackedStream:
+    """The batches of one player's updates: of all replicas together, one replica after the other.
+
+    Args:
+        streams: of the replicas: of one dataset, all at the same position; they move along.
+        updates: of the player in an iteration, to each of which a batch belongs.
+    """
+
+    def __init__(self, streams: Sequence[BatchStream], updates: int) -> None:
+        self.streams = streams
+        self.updates = updates
+        lead = streams[0]
+        self._at_once = lead.source is None and not (lead.drawing.flip or lead.drawing.dequantise)
+        for one in streams:  # one copy of the data on the device
+            one.samples, one.labels = lead.samples, lead.labels
+
+    def draw(self) -> list[Batch]:
+        """The batches ``[R·B, …]`` of an iteration's updates."""
+        number = self.streams[0].position
+        for one in self.streams:
+            one.position = number + 1
+        whole = self._indexed(number) if self._at_once else self._joined(number)
+        if self.updates == 1:
+            return [whole]
+        parts = [whole.map(lambda values, k=k: self._part(values, k)) for k in range(self.updates)]  # type: ignore[misc]
+        return parts
+
+    def _indexed(self, number: int) -> Batch:
+        """All by one index operation: on a GPU, one for each replica would take longer than an iteration."""
+        lead = self.streams[0]
+        start, stop = number * lead.batch_size, (number + 1) * lead.batch_size
+        indices = torch.cat([one.indices(start, stop) for one in self.streams])
+        samples = lead.samples.new_empty(len(indices), 0)
+        if lead.with_samples:
+            samples = to_model_range(lead.samples.index_select(0, indices))
+        return Batch(samples, None if lead.labels is None else lead.labels.index_select(0, indices))
+
+    def _joined(self, number: int) -> Batch:
+        batches = [one.batch(number) for one in self.streams]
+        return Batch(*(None if values[0] is None else torch.cat(values) for values in _columns(batches)))
+
+    def _part(self, values: Tensor, update: int) -> Tensor:
+        return values.unflatten(0, (len(self.streams), self.updates, -1))[:, update].flatten(0, 1)
+
+
+def _columns(batches: Sequence[Batch]) -> list[tuple]:
+    return list(zip(*(vars(one).values() for one in batches), strict=True))
+
+
+def stacked_streams(draws: Sequence[DrawStream], turns: tuple[int, int]) -> tuple[StackedStream, StackedStream]:
+    """The streams of the discriminator's and of the generator's updates.
+
+    Args:
+        draws: what each replica reads.
+        turns: updates of either in an iteration.
+    """
+    sides = []
+    for side, updates in enumerate(turns):
+        streams = [one.streams[side] for one in draws]
+        plain = [one for one in streams if not isinstance(one, UnpairedStream)]
+        assert len(plain) == len(streams)  # translators are not stacked
+        sides.append(StackedStream(plain, updates))
+    return sides[0], sides[1]
