@@ -61,7 +61,7 @@ def result_of(request: RunRequest, training: Training) -> dict[str, Any]:
         **selection,
         **({"init_from": origin} if (origin := request.folder.status().get("init_from")) else {}),
         "skipped_updates": training.module.skipped,
-        **({"stacked": training.seat.common.count} if training.seat is not None else {}),
+        **({"stacked": training.seat.stacked} if training.seat is not None else {}),
         "evaluations": [],
         "environment": environment(training.trainer),
     }

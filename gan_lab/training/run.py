@@ -146,7 +146,7 @@ def _built(request: RunRequest, stop: Stop, seat: "Seat | None") -> "Training":
     from gan_lab.runs.checkpoints import newest_checkpoint
     from gan_lab.training.build import Training
 
-    start, checkpoint = newest_checkpoint(request.folder) if request.resume else (Start(), None)
+    start, checkpoint = newest_checkpoint(request.folder, request.latest_start) if request.resume else (Start(), None)
     return Training(request, start, checkpoint, stop, seat=seat)
 
 

@@ -19,14 +19,9 @@ if TYPE_CHECKING:
 
 
 class Common:
-    """What the runs of a stack have together: they differ in their seed alone.
+    """What runs that differ in their seed alone have together."""
 
-    Args:
-        count: how many they are.
-    """
-
-    def __init__(self, count: int) -> None:
-        self.count = count
+    def __init__(self) -> None:
         self.clock = SharedClock()
         self._datasets: dict[str, Dataset] = {}
 
@@ -52,6 +47,7 @@ class Seat:
         training: the parts of the run, from when they are built.
         generator: the random generator that its penalties draw from; None until it waits at its first iteration.
         error: what it ended with; None if it came to its end or goes on.
+        stacked: how many runs train as one program with it, itself among them.
         over: whether it has ended.
     """
 
@@ -62,6 +58,7 @@ class Seat:
         self.training: Training | None = None
         self.generator: torch.Generator | None = None
         self.error: BaseException | None = None
+        self.stacked = 1
         self.over = False
         self._thrown: BaseException | None = None
         self._go_on, self._waits = threading.Semaphore(0), threading.Semaphore(0)

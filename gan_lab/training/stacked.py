@@ -27,7 +27,8 @@ def execute_stacked(
     A run that is refused, diverges or fails is recorded so, and the others go on.
 
     Args:
-        requests: they differ in the seed and the folder alone, and start at the same iteration.
+        requests: they differ in the seed and the folder alone. Those that go on from different iterations train one
+            after another.
         handlers: of the log, for each run.
 
     Returns:
@@ -37,7 +38,7 @@ def execute_stacked(
         SystemExit: with 128 + the signal, after one has stopped all runs.
     """
     config = requests[0].config
-    common = Common(len(requests))
+    common = Common()
     seats = [Seat(common, one) for one in (handlers or [None] * len(requests))]
     with Stop() as stop, library_settings(config.trainer, config.threads, config.matmul_precision):
         stop.waits = True  # until all runs can be told
@@ -45,13 +46,25 @@ def execute_stacked(
             if stop.received is None:
                 seat.start(partial(execute_seated, request, seat))
         waiting = [seat for seat in seats if seat.generator is not None and not seat.over]
-        if waiting and stop.received is None:
-            _train(waiting, common, stop)
+        for together in _at_one_iteration(waiting):
+            if stop.received is None:
+                _train(together, common, stop)
         if stop.received is not None:
             for seat in waiting:
                 _end(seat, SystemExit(128 + stop.received))
             raise SystemExit(128 + stop.received)
     return [seat.error for seat in seats]
+
+
+def _at_one_iteration(seats: Sequence[Seat]) -> list[list[Seat]]:
+    """The runs in groups that go on from the same iteration: their optimizers have made as many steps."""
+    groups: dict[int, list[Seat]] = {}
+    for seat in seats:
+        groups.setdefault(_training(seat).trainer.global_step, []).append(seat)
+    for group in groups.values():
+        for seat in group:
+            seat.stacked = len(group)
+    return list(groups.values())
 
 
 def _train(seats: Sequence[Seat], common: Common, stop: Stop) -> None:
