@@ -162,6 +162,7 @@ class StackedGAN(GAN):
         )
         self.replicas = tuple(replicas)  # a tuple: they are no parts of this module
         self.generators = generators
+        self.stacked_players = players
 
     def advance(self, discriminator: Sequence[Batch], generator: Sequence[Batch]) -> Curves:
         """One iteration of all replicas, on a batch ``[R·B, …]`` for each update of either player.

@@ -81,6 +81,18 @@ class SharedClock(Stopwatch):
         """Count from now on."""
         self._start()
 
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """As that of one run; it goes on for the others if a run ends inside."""
+        running = self._since is not None
+        if running:
+            self._stop()
+        try:
+            yield
+        finally:
+            if running:
+                self._start()
+
     def divide(self, runs: int) -> None:
         """Divide the seconds since the last time among so many runs."""
         now = self.seconds()
@@ -139,6 +151,9 @@ class Deadline(Callback):
         if self.seconds is not None and as_the_first(self.stopwatch.seconds() >= self.seconds):
             self.over = True
             end_after_this_iteration(trainer)
+
+    def idle(self, iteration: int) -> bool:
+        return self.seconds is None or self.stopwatch.seconds() < self.seconds
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Train no further in a run whose seconds had run out when its last checkpoint was saved."""

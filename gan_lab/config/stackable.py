@@ -35,6 +35,7 @@ _PLAIN: dict[str, Any] = {
     "trainer.profiler": (None,),
     "compile": (False,),
     "on_divergence": ("stop",),
+    "checkpoint.minutes": (None,),
 }
 """Keys by which runs share what each would need for itself, with the values that can be stacked."""
 

@@ -23,6 +23,8 @@ class StackedStream:
         self.updates = updates
         lead = streams[0]
         self._at_once = lead.source is None and not (lead.drawing.flip or lead.drawing.dequantise)
+        self._epoch = -1
+        self._orders = torch.empty(0)  # of the epoch, [R, N]
         for one in streams:  # one copy of the data on the device
             one.samples, one.labels = lead.samples, lead.labels
 
@@ -40,12 +42,21 @@ class StackedStream:
     def _indexed(self, number: int) -> Batch:
         """All by one index operation: on a GPU, one for each replica would take longer than an iteration."""
         lead = self.streams[0]
-        start, stop = number * lead.batch_size, (number + 1) * lead.batch_size
-        indices = torch.cat([one.indices(start, stop) for one in self.streams])
+        indices = self._indices(number * lead.batch_size, (number + 1) * lead.batch_size)
         samples = lead.samples.new_empty(len(indices), 0)
         if lead.with_samples:
             samples = to_model_range(lead.samples.index_select(0, indices))
         return Batch(samples, None if lead.labels is None else lead.labels.index_select(0, indices))
+
+    def _indices(self, start: int, stop: int) -> Tensor:
+        """Which samples lie there in the stream of each replica, one after the other."""
+        epoch, offset = divmod(start, self.streams[0].count)
+        if offset + stop - start > self.streams[0].count:
+            return torch.cat([one.indices(start, stop) for one in self.streams])
+        if epoch != self._epoch:
+            self._orders = torch.stack([one.order(epoch) for one in self.streams])
+            self._epoch = epoch
+        return self._orders[:, offset : offset + stop - start].flatten()
 
     def _joined(self, number: int) -> Batch:
         batches = [one.batch(number) for one in self.streams]

@@ -57,6 +57,7 @@ class BatchStream:
         self.batch_size = batch_size
         self.batches = batches
         self.seed = seed
+        self.count = len(samples) if chosen is None else len(chosen)
         self.position = 0
         self._epoch = -1
         self._order = torch.empty(0, dtype=torch.long)
@@ -88,17 +89,20 @@ class BatchStream:
     def indices(self, start: int, stop: int) -> Tensor:
         """Which samples lie from one position of the stream to another, on the device of the samples."""
         pieces = []
-        count = len(self.samples) if self.chosen is None else len(self.chosen)
         while start < stop:
-            epoch, offset = divmod(start, count)
-            if epoch != self._epoch:
-                generator = torch.Generator().manual_seed(derive(self.seed, f"{self.purpose}/{epoch}"))
-                order = torch.randperm(count, generator=generator)
-                self._order = (order if self.chosen is None else self.chosen[order]).to(self.samples.device)
-                self._epoch = epoch
-            pieces.append(self._order[offset : offset + stop - start])
+            epoch, offset = divmod(start, self.count)
+            pieces.append(self.order(epoch)[offset : offset + stop - start])
             start += len(pieces[-1])
         return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
+
+    def order(self, epoch: int) -> Tensor:
+        """Which samples an epoch draws, in order."""
+        if epoch != self._epoch:
+            generator = torch.Generator().manual_seed(derive(self.seed, f"{self.purpose}/{epoch}"))
+            order = torch.randperm(self.count, generator=generator)
+            self._order = (order if self.chosen is None else self.chosen[order]).to(self.samples.device)
+            self._epoch = epoch
+        return self._order
 
     def state_dict(self) -> dict[str, int]:
         return {"position": self.position}

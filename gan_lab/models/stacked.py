@@ -203,7 +203,9 @@ def _heads(layer: Heads, first: nn.Module, attention: nn.Module, second: nn.Modu
     return torch.cat([first(features).flatten(2), second(features).flatten(2)], 2)
 
 
-def _projected(layer: heads.Projection, logit: nn.Module, embedding: nn.Module, features: Tensor, labels: Tensor) -> Any:
+def _projected(
+    layer: heads.Projection, logit: nn.Module, embedding: nn.Module, features: Tensor, labels: Tensor
+) -> Any:
     return logit(features).flatten(1) + (embedding(labels) * features.flatten(2)).sum(2)
 
 

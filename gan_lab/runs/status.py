@@ -17,9 +17,7 @@ RUNNING = {"state": "running", "error": None, "ended": None}
 
 
 @contextmanager
-def recorded(
-    folder: RunFolder, config_hash: str, resume: bool = False, stop: Stop | None = None
-) -> Iterator[Stop]:
+def recorded(folder: RunFolder, config_hash: str, resume: bool = False, stop: Stop | None = None) -> Iterator[Stop]:
     """Inside, a run takes place: status.json says running, and afterwards how it ended. Exceptions are passed on.
 
     A run that goes on keeps the time at which it started, and its last saved iteration.

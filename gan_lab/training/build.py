@@ -126,10 +126,11 @@ class Training:
         self.checkpoints = Checkpoints(
             request.folder, saved.every, saved.minutes, saved.keep, self.dataset, self.curves, self.stopwatch
         )
+        self.deadline = Deadline(config.budget.seconds, self.stopwatch)
         callbacks: list[Callback] = [
             self.randomness,
             self.stopwatch,
-            Deadline(config.budget.seconds, self.stopwatch),
+            self.deadline,
             self.curves,
             self.evaluation,
             *([] if self.selection is None else [self.selection]),

@@ -107,5 +107,7 @@ class Seat:
         before = root.handlers[:]
         if self.handlers is not None:
             root.handlers[:] = self.handlers
-        yield
-        root.handlers[:] = before
+        try:
+            yield
+        finally:
+            root.handlers[:] = before

@@ -1,15 +1,14 @@
 """Runs that differ in their seed alone, trained as one program. Each has its folder and its record, as if alone."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import cast
-
-from torch import Tensor
 
 from gan_lab.algorithms.gan import GAN
 from gan_lab.algorithms.lightning_internals import stand_after
 from gan_lab.algorithms.vectorized import StackedGAN
+from gan_lab.callbacks.stacked_curves import StackedCurves
 from gan_lab.datasets.stacked_stream import stacked_streams
 from gan_lab.runs.request import RunRequest
 from gan_lab.runs.stop_signals import Stop
@@ -78,15 +77,14 @@ def _train(seats: Sequence[Seat], common: Common, stop: Stop) -> None:
     common.clock.begin()
     while stack.live and stop.received is None:
         try:
-            rows = stack.iterate()
+            stack.iterate()
         except Exception as error:
             for seat in stack.live.values():
                 _end(seat, error)
             return
         common.clock.divide(len(stack.live))
-        stack.follow(rows)
-    for seat in stack.live.values():
-        _save(seat)
+        stack.follow()
+    stack.save()
 
 
 class Stack:
@@ -107,70 +105,76 @@ class Stack:
         lead = trainings[0]
         modules = [cast(GAN, one.module) for one in trainings]
         self.live = dict(enumerate(seats))
-        self.count = len(seats)
         self.lead = modules[0]
         self.game = StackedGAN(modules, [seat.generator for seat in seats if seat.generator is not None])
         self.iteration = lead.trainer.global_step
+        self.curves = StackedCurves(self.game)
+        for row, one in enumerate(trainings):
+            one.curves.source = partial(self.curves.rows, row)
         self.precision = lead.trainer.precision_plugin
         turns = self.lead.turns["discriminator"], self.lead.turns["generator"]
         draws = [one.trainer.train_dataloader for one in trainings]
         self.streams = stacked_streams(draws, turns)  # type: ignore[arg-type]  # of gan_lab's data module
 
-    def iterate(self) -> list[dict[str, Tensor]]:
-        """One iteration of all runs; returns the curves of each."""
+    def iterate(self) -> None:
+        """One iteration of all runs."""
         drawn = [[one.map(self.lead.on_device) for one in stream.draw()] for stream in self.streams]
         with self.precision.train_step_context():
-            curves = self.game.advance(*drawn)
+            self.curves.keep(self.game.advance(*drawn))
         self.iteration += 1
-        each = {name: values.unflatten(0, (self.count, -1)).unbind() for name, values in curves.items()}
-        return [{name: _as_alone(name, of_all[row]) for name, of_all in each.items()} for row in range(self.count)]
 
-    def follow(self, rows: Sequence[dict[str, Tensor]]) -> None:
-        """Let every run do what follows an iteration; one that has reached its end, or fails, leaves."""
-        updates = self.game.updates
+    def follow(self) -> None:
+        """Let every run do what follows the iteration, if any does; one that has come to its end, or fails, leaves."""
+        if not self._due():
+            return
         for row, seat in list(self.live.items()):
-            training = _training(seat)
-            for name, count in updates.items():
-                training.module.players[name].updates = count
-            stand_after(training.trainer, self.iteration)
-            with seat.turn():
-                error = _followed(training, self.iteration, rows[row])
-            if error is not None:
-                _end(seat, error)
-            elif self.iteration >= training.trainer.max_steps:
+            training = self._brought_up(seat)
+            arguments = training.trainer, training.module, self.iteration, {}
+            _do(seat, partial(training.after_iterations.call, *arguments))
+            if not seat.over and self.iteration >= training.trainer.max_steps:
                 seat.proceed()
             if seat.over:
                 del self.live[row]
 
+    def save(self) -> None:
+        """Save every run where it stands."""
+        for seat in self.live.values():
+            training = self._brought_up(seat)
+            _do(seat, partial(training.checkpoints.do, training.trainer, training.module))
 
-def _followed(training: Training, iteration: int, curves: dict[str, Tensor]) -> Exception | None:
-    """Do what follows an iteration of a run; returns what went wrong."""
+    def _brought_up(self, seat: Seat) -> Training:
+        """The parts of a run, with the counts of the iterations made."""
+        training = _training(seat)
+        for name, count in self.game.updates.items():
+            training.module.players[name].updates = count
+        stand_after(training.trainer, self.iteration)
+        return training
+
+    def _due(self) -> bool:
+        """Whether a callback of any run has something to do; all work after the same iterations, but for the clock."""
+        trainings = [_training(seat) for seat in self.live.values()]
+        lead = trainings[0]
+        if self.iteration >= lead.trainer.max_steps or not all(
+            one.idle(self.iteration) for one in lead.after_iterations.callbacks
+        ):
+            return True
+        return lead.config.budget.seconds is not None and not all(
+            one.deadline.idle(self.iteration) for one in trainings
+        )
+
+
+def _do(seat: Seat, work: Callable[[], None]) -> None:
+    """Do something for a run; what goes wrong ends the run."""
     try:
-        for callback in training.after_iterations.callbacks:
-            callback.after_iteration(training.trainer, training.module, iteration, curves)
+        with seat.turn():
+            work()
     except Exception as error:  # it is raised again where the run waits
-        return error
-    return None
-
-
-def _as_alone(name: str, values: Tensor) -> Tensor:
-    """A curve of one run in an iteration: logits as ``[B]``, all else as a scalar."""
-    return values if name.startswith("logits/") else values[0]
+        _end(seat, error)
 
 
 def _training(seat: Seat) -> Training:
     assert seat.training is not None
     return seat.training
-
-
-def _save(seat: Seat) -> None:
-    """Save a run that is told to stop."""
-    training = _training(seat)
-    with seat.turn():
-        try:
-            training.checkpoints.do(training.trainer, training.module)
-        except Exception as error:
-            _end(seat, error)
 
 
 def _end(seat: Seat, error: BaseException) -> None:
