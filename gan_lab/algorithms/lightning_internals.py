@@ -38,6 +38,7 @@ def stand_after(trainer: pl.Trainer, iteration: int) -> None:
     """
     loop = trainer.fit_loop.epoch_loop
     steps, batches = loop.manual_optimization.optim_step_progress, loop.batch_progress
+    of_batches: Any
     for one in (steps.total, steps.current):
         one.ready = one.completed = iteration
     for of_batches in (batches.total, batches.current):

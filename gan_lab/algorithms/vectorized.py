@@ -9,6 +9,7 @@ order in which sums are rounded.
 import dataclasses
 import inspect
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -79,7 +80,7 @@ class StackedPlayer(Player):
             self.averages = StackedNetwork([one.average for one in replicas if one.average is not None])
         self._take_up(replicas)
         for row, one in enumerate(replicas):
-            one.optimizer.register_state_dict_pre_hook(lambda _, row=row, one=one: self._hand_back(row, one))
+            one.optimizer.register_state_dict_pre_hook(partial(self._hand_back, row, one))
 
     def descend(self, loss: Tensor, curves: Curves) -> None:
         """Make one step of each replica down the gradient of its own loss, ``[R]``; the norms go to the curves."""
@@ -117,14 +118,14 @@ class StackedPlayer(Player):
                 rows = [torch.cat([entry[key].flatten() for entry in of_one]) for of_one in states]
                 self.optimizer.state[self.flat][key] = torch.stack(rows)
 
-    def _hand_back(self, row: int, replica: Player) -> None:
+    def _hand_back(self, row: int, replica: Player, optimizer: Optimizer) -> None:
         """Give a replica's optimizer and schedule copies of its part of the state."""
         for key, value in self.optimizer.state.get(self.flat, {}).items():
             whole = value.shape == self.flat.shape
             parts = self.network.parts(value[row, None]) if whole else None
             for number, weight in enumerate(replica.network.parameters()):
-                replica.optimizer.state[weight][key] = value.clone() if parts is None else parts[number][0].clone()
-        (own,), (group,) = self.optimizer.param_groups, replica.optimizer.param_groups
+                optimizer.state[weight][key] = value.clone() if parts is None else parts[number][0].clone()
+        (own,), (group,) = self.optimizer.param_groups, optimizer.param_groups
         group.update({key: value for key, value in own.items() if key != "params"})
         replica.scheduler.load_state_dict(self.scheduler.state_dict())
 

@@ -5,7 +5,7 @@ Set-up, evaluation, pictures and checkpoints are not training.
 
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import pytorch_lightning as pl
@@ -119,8 +119,10 @@ class Share(Stopwatch):
     def seconds(self) -> float:
         return self._seconds + (self.clock.share if self._over is None else self._over)
 
-    def stopped(self) -> AbstractContextManager[None]:
-        return self.clock.stopped()
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        with self.clock.stopped():
+            yield
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The clock begins when all runs have started."""

@@ -1,6 +1,7 @@
 """Batches of several replicas that train as one program, each from a stream of its own."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -36,8 +37,7 @@ class StackedStream:
         whole = self._indexed(number) if self._at_once else self._joined(number)
         if self.updates == 1:
             return [whole]
-        parts = [whole.map(lambda values, k=k: self._part(values, k)) for k in range(self.updates)]  # type: ignore[misc]
-        return parts
+        return [whole.map(partial(self._part, k)) for k in range(self.updates)]
 
     def _indexed(self, number: int) -> Batch:
         """All by one index operation: on a GPU, one for each replica would take longer than an iteration."""
@@ -60,14 +60,16 @@ class StackedStream:
 
     def _joined(self, number: int) -> Batch:
         batches = [one.batch(number) for one in self.streams]
-        return Batch(*(None if values[0] is None else torch.cat(values) for values in _columns(batches)))
+        labels, sources = (_together([getattr(one, name) for one in batches]) for name in ("labels", "source"))
+        return Batch(torch.cat([one.samples for one in batches]), labels, sources)
 
-    def _part(self, values: Tensor, update: int) -> Tensor:
+    def _part(self, update: int, values: Tensor) -> Tensor:
         return values.unflatten(0, (len(self.streams), self.updates, -1))[:, update].flatten(0, 1)
 
 
-def _columns(batches: Sequence[Batch]) -> list[tuple]:
-    return list(zip(*(vars(one).values() for one in batches), strict=True))
+def _together(values: Sequence[Tensor | None]) -> Tensor | None:
+    there = [one for one in values if one is not None]
+    return torch.cat(there) if there else None
 
 
 def stacked_streams(draws: Sequence[DrawStream], turns: tuple[int, int]) -> tuple[StackedStream, StackedStream]:

@@ -67,7 +67,7 @@ def make_job(config: DictConfig) -> float:
 
 
 def prepared(config: DictConfig, stacked: bool = False) -> Job:
-    """One of Hydra's jobs with its run, unless it is finished; an interrupted or failed one goes on from its checkpoint.
+    """One of Hydra's jobs, with its run unless that is finished; an interrupted one goes on from its checkpoint.
 
     The run's ``.hydra`` folder is written when the run begins and never again; Hydra would rewrite it every time. A run
     that cannot go on is left as it is.

@@ -129,8 +129,7 @@ class Stack:
             return
         for row, seat in list(self.live.items()):
             training = self._brought_up(seat)
-            arguments = training.trainer, training.module, self.iteration, {}
-            _do(seat, partial(training.after_iterations.call, *arguments))
+            _do(seat, partial(training.after_iterations.call, training.trainer, training.module, self.iteration, {}))
             if not seat.over and self.iteration >= training.trainer.max_steps:
                 seat.proceed()
             if seat.over:
