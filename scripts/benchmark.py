@@ -21,7 +21,7 @@ from benchmarks.measuring import Claim, Scale
 from rich.console import Console
 from rich.table import Table
 
-BENCHMARKS = ("steps", "compiled", "start", "evaluation", "growth", "ddp", "sweep")
+BENCHMARKS = ("steps", "compiled", "start", "evaluation", "growth", "ddp", "sweep", "stacked")
 
 
 def main(words: list[str] | None = None) -> None:

@@ -30,6 +30,23 @@ def count_iteration(trainer: pl.Trainer) -> None:
     progress.increment_completed()
 
 
+def stand_after(trainer: pl.Trainer, iteration: int) -> None:
+    """Make the trainer's counts those after so many iterations, as they are in the last hook of an iteration.
+
+    For a trainer whose iterations something else makes. Leans on: the progress of the manual-optimization loop and of
+    batches, and the count of steps in the epoch loop, from which ``global_step`` and checkpoints are read.
+    """
+    loop = trainer.fit_loop.epoch_loop
+    steps, batches = loop.manual_optimization.optim_step_progress, loop.batch_progress
+    of_batches: Any
+    for one in (steps.total, steps.current):
+        one.ready = one.completed = iteration
+    for of_batches in (batches.total, batches.current):
+        of_batches.ready = of_batches.started = of_batches.processed = iteration
+        of_batches.completed = iteration - 1
+    loop._batches_that_stepped = iteration - 1
+
+
 def end_after_this_iteration(trainer: pl.Trainer) -> None:
     """Make the iterations done so far all there are: ``trainer.max_steps`` becomes ``trainer.global_step``.
 

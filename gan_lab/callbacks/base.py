@@ -25,12 +25,18 @@ class Callback(pl.Callback):
     ) -> None:
         """Do the work that follows an iteration; nothing by default.
 
+        A run in a stack calls it only after iterations in which a callback is not `idle`.
+
         Args:
             trainer: the run's trainer.
             module: the run's networks.
             iteration: number of iterations done.
             curves: the values of the last iteration by tag, scalars or logits ``[B]``, on the device.
         """
+
+    def idle(self, iteration: int) -> bool:
+        """Whether there is nothing to do after an iteration that is not the last."""
+        return True
 
 
 class AtStart(Callback):
@@ -53,6 +59,9 @@ class AfterIterations(Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         assert isinstance(pl_module, Algorithm)
-        iteration = trainer.global_step
+        self.call(trainer, pl_module, trainer.global_step, outputs)
+
+    def call(self, trainer: pl.Trainer, module: Algorithm, iteration: int, curves: dict[str, Tensor]) -> None:
+        """Call all; the arguments are those of `Callback.after_iteration`."""
         for callback in self.callbacks:
-            callback.after_iteration(trainer, pl_module, iteration, outputs)
+            callback.after_iteration(trainer, module, iteration, curves)

@@ -8,6 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
+from torch import Tensor
 
 from gan_lab.algorithms.algorithm import Algorithm
 from gan_lab.callbacks.clock import Stopwatch
@@ -35,6 +36,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         self._loaded = loaded
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        # torch.save would write all of the memory that a view is a part of, such as the weights of a whole stack
+        whole = {name: _of_its_own(tensor) for name, tensor in checkpoint["state_dict"].items()}
+        checkpoint = {**checkpoint, "state_dict": whole}
         buffer = io.BytesIO()  # not straight to the file: torch.save hides the operating system's error
         torch.save(checkpoint, buffer)
         with replacing(Path(path)) as file:
@@ -43,6 +47,10 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
         loaded, self._loaded = self._loaded, None
         return load_checkpoint(Path(path)) if loaded is None else loaded
+
+
+def _of_its_own(tensor: Tensor) -> Tensor:
+    return tensor if tensor.untyped_storage().nbytes() == tensor.nbytes else tensor.clone()
 
 
 class Checkpoints(Periodic):

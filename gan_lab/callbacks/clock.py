@@ -64,6 +64,73 @@ class Stopwatch(Callback):
         self._seconds, self._since = self.seconds(), None
 
 
+class SharedClock(Stopwatch):
+    """The clock of several runs that train as one program, of whose seconds each gets an equal share.
+
+    Attributes:
+        share: a run's seconds since the clock began. It moves after an iteration alone, so that within one all runs
+            read the same.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.share = 0.0
+        self._divided = 0.0  # the seconds that have been
+
+    def begin(self) -> None:
+        """Count from now on."""
+        self._start()
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """As that of one run; it goes on for the others if a run ends inside."""
+        running = self._since is not None
+        if running:
+            self._stop()
+        try:
+            yield
+        finally:
+            if running:
+                self._start()
+
+    def divide(self, runs: int) -> None:
+        """Divide the seconds since the last time among so many runs."""
+        now = self.seconds()
+        self.share += (now - self._divided) / runs
+        self._divided = now
+
+
+class Share(Stopwatch):
+    """A run's part of a shared clock; its state is that of a `Stopwatch`.
+
+    Args:
+        clock: runs while all train.
+    """
+
+    def __init__(self, clock: SharedClock) -> None:
+        super().__init__()
+        self.clock = clock
+        self._over: float | None = None  # the share at the end
+
+    @property
+    def state_key(self) -> str:
+        return Stopwatch.__qualname__
+
+    def seconds(self) -> float:
+        return self._seconds + (self.clock.share if self._over is None else self._over)
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        with self.clock.stopped():
+            yield
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The clock begins when all runs have started."""
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._over = self.clock.share
+
+
 class Deadline(Callback):
     """Ends training with the iteration in which its seconds run out.
 
@@ -86,6 +153,9 @@ class Deadline(Callback):
         if self.seconds is not None and as_the_first(self.stopwatch.seconds() >= self.seconds):
             self.over = True
             end_after_this_iteration(trainer)
+
+    def idle(self, iteration: int) -> bool:
+        return self.seconds is None or self.stopwatch.seconds() < self.seconds
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Train no further in a run whose seconds had run out when its last checkpoint was saved."""

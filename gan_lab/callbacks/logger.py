@@ -6,6 +6,7 @@ Training time goes to TensorBoard and times.csv instead, so that metrics.csv is 
 import logging
 import math
 import statistics
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from functools import cached_property
 from pathlib import Path
@@ -87,6 +88,7 @@ class Curves(Callback):
         self.trackers = trackers
         self.began = False
         self.latest: dict[str, float] = {}
+        self.source: Callable[[], list[dict[str, float]]] | None = None  # of a run in a stack, in the place of the next
         self._kept: list[dict[str, Tensor]] = []  # of each iteration since the last check, on the device
         self._finite: dict[str, list[float]] = {}  # the checked values since the last point
         self._opened = ExitStack()  # closes the TensorBoard writer, if there is one
@@ -114,11 +116,15 @@ class Curves(Callback):
     def after_iteration(
         self, trainer: pl.Trainer, module: Algorithm, iteration: int, curves: dict[str, Tensor]
     ) -> None:
-        self._kept.append(curves)
+        if self.source is None:
+            self._kept.append(curves)
         if iteration % self.every == 0 or iteration == trainer.max_steps:
             self._write_point(trainer)
         elif len(self._kept) >= _MOST_KEPT:
             self.check_finite(trainer)
+
+    def idle(self, iteration: int) -> bool:
+        return iteration % self.every != 0
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
         """Flush TensorBoard's file when a run ends early."""
@@ -133,24 +139,27 @@ class Curves(Callback):
         """
         module = trainer.lightning_module
         assert isinstance(module, Algorithm)
-        rows, self._kept = [*_scalars(self._kept), _weight_norms(module)], []
-        # one transfer from the device for all; rows differ in length, as a lazy penalty is missing from most
-        column = torch.stack([value.float() for row in rows for value in row.values()])
-        values = iter(mean_of_each(column).tolist())
+        *rows, norms = self._of_device(module) if self.source is None else self.source()
         # with float16's loss scaling, gradients overflow now and then: the scaler skips that step and scales less
         scaled = grad_scaler(trainer) is not None
-        for iteration, row in enumerate(rows[:-1], trainer.global_step - len(rows) + 2):
-            for name in row:
-                value = next(values)
+        for iteration, row in enumerate(rows, trainer.global_step - len(rows) + 1):
+            for name, value in row.items():
                 if math.isfinite(value) or (scaled and name.startswith("grad_norm/")):
                     self._finite.setdefault(name, []).append(value)
                 elif not module.skips_bad_updates:
                     raise Diverged(iteration, name, value)
-        norms = dict(zip(rows[-1], values, strict=True))
         for name, value in norms.items():
             if not math.isfinite(value):
                 raise Diverged(trainer.global_step, name, value)
         return norms
+
+    def _of_device(self, module: Algorithm) -> list[dict[str, float]]:
+        """The values of each iteration since the last check, and the weight norms of now."""
+        rows, self._kept = [*_scalars(self._kept), _weight_norms(module)], []
+        # one transfer from the device for all; rows differ in length, as a lazy penalty is missing from most
+        column = torch.stack([value.float() for row in rows for value in row.values()])
+        values = iter(mean_of_each(column).tolist())
+        return [{name: next(values) for name in row} for row in rows]
 
     def _write_point(self, trainer: pl.Trainer) -> None:
         norms = self.check_finite(trainer)

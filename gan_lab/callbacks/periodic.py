@@ -37,6 +37,9 @@ class Periodic(Callback):
         if self.due(iteration) or iteration == trainer.max_steps:
             self.do(trainer, module)
 
+    def idle(self, iteration: int) -> bool:
+        return not self.due(iteration)
+
     def due(self, iteration: int) -> bool:
         """Whether to act after this iteration; the last one is always acted upon."""
         return iteration % self.every == 0

@@ -22,8 +22,23 @@ class Randomness(Callback):
 
     def __init__(self) -> None:
         self._loaded: dict[str, Any] | None = None
+        self._apart: tuple[dict[str, Any], str, torch.Generator] | None = None
+
+    def own_generator(self, device: torch.device) -> torch.Generator:
+        """A random generator that goes on where the global one of a device is, for a run that shares its process.
+
+        Checkpoints then hold its state, and the states of now of all others, of which such a run draws no number.
+        """
+        state, name = self.state_dict(), "cuda" if device.type == "cuda" else "cpu"
+        generator = torch.Generator(device)
+        generator.set_state(state[name])
+        self._apart = state, name, generator
+        return generator
 
     def state_dict(self) -> dict[str, Any]:
+        if self._apart is not None:
+            state, own, generator = self._apart
+            return state | {own: generator.get_state()}
         numpy_state: Any = np.random.get_state()
         name, keys, *others = numpy_state
         version, internal, gauss_next = random.getstate()

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gan_lab.datasets.batch import Batch, Draw
 from gan_lab.datasets.dataset import to_model_range
-from gan_lab.datasets.drawing import PLAIN, Drawing, copied_to
+from gan_lab.datasets.drawing import PLAIN, Drawing
 from gan_lab.seeds import derive
 
 
@@ -57,6 +57,7 @@ class BatchStream:
         self.batch_size = batch_size
         self.batches = batches
         self.seed = seed
+        self.count = len(samples) if chosen is None else len(chosen)
         self.position = 0
         self._epoch = -1
         self._order = torch.empty(0, dtype=torch.long)
@@ -67,33 +68,41 @@ class BatchStream:
 
     def __iter__(self) -> Iterator[Batch]:
         while self.position < self.batches:
-            start = self.position * self.batch_size
             self.position += 1
-            indices = self._indices(start, start + self.batch_size)
-            samples = self._none
-            if self.with_samples:
-                drawn = self._flipped(self.samples, indices, start)
-                samples = self.drawing.dequantised(drawn, start, self.seed, self.purpose)
-            labels = None if self.labels is None else self.labels.index_select(0, indices)
-            yield Batch(samples, labels, None if self.source is None else self._flipped(self.source, indices, start))
+            yield self.batch(self.position - 1)
+
+    def batch(self, number: int) -> Batch:
+        """The batch after so many."""
+        start = number * self.batch_size
+        indices = self.indices(start, start + self.batch_size)
+        samples = self._none
+        if self.with_samples:
+            drawn = self._flipped(self.samples, indices, start)
+            samples = self.drawing.dequantised(drawn, start, self.seed, self.purpose)
+        labels = None if self.labels is None else self.labels.index_select(0, indices)
+        return Batch(samples, labels, None if self.source is None else self._flipped(self.source, indices, start))
 
     def _flipped(self, samples: Tensor, indices: Tensor, start: int) -> Tensor:
         flipped = self.drawing.flipped(samples.index_select(0, indices), start, self.seed, self.purpose)
         return to_model_range(flipped)
 
-    def _indices(self, start: int, stop: int) -> Tensor:
+    def indices(self, start: int, stop: int) -> Tensor:
+        """Which samples lie from one position of the stream to another, on the device of the samples."""
         pieces = []
-        count = len(self.samples) if self.chosen is None else len(self.chosen)
         while start < stop:
-            epoch, offset = divmod(start, count)
-            if epoch != self._epoch:
-                generator = torch.Generator().manual_seed(derive(self.seed, f"{self.purpose}/{epoch}"))
-                order = torch.randperm(count, generator=generator)
-                self._order = copied_to(self.samples.device, order if self.chosen is None else self.chosen[order])
-                self._epoch = epoch
-            pieces.append(self._order[offset : offset + stop - start])
+            epoch, offset = divmod(start, self.count)
+            pieces.append(self.order(epoch)[offset : offset + stop - start])
             start += len(pieces[-1])
         return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
+
+    def order(self, epoch: int) -> Tensor:
+        """Which samples an epoch draws, in order."""
+        if epoch != self._epoch:
+            generator = torch.Generator().manual_seed(derive(self.seed, f"{self.purpose}/{epoch}"))
+            order = torch.randperm(self.count, generator=generator)
+            self._order = copied_to(self.samples.device, order if self.chosen is None else self.chosen[order])
+            self._epoch = epoch
+        return self._order
 
     def state_dict(self) -> dict[str, int]:
         return {"position": self.position}

@@ -12,6 +12,12 @@ import torch
 from torch import Tensor
 
 from gan_lab.distributed.collectives import global_mean, own_part, process_count
+from gan_lab.distributed.replicas import (
+    mean_of_each_replica,
+    over_each_replica,
+    replica_count,
+    uniform_of_each_replica,
+)
 from gan_lab.losses.judge import Judge
 from gan_lab.losses.weighted import Weighted
 
@@ -41,11 +47,19 @@ class Penalty(Weighted):
 
 
 def batch_mean(values: Tensor) -> Tensor:
-    """The mean over the batch, ``[B]`` → scalar.
+    """The mean over the batch, ``[B]`` → scalar; of stacked replicas that of each, ``[R·B]`` → ``[R]``.
 
     In several processes it is that of this process's part: the players average their gradients over the processes.
     """
-    return values.mean()
+    return mean_of_each_replica(values)
+
+
+def deviation(samples: Tensor) -> Tensor:
+    """The population standard deviation of all numbers of the batch, a scalar; of replicas that of each's own batch."""
+    if replica_count() == 1:
+        return global_mean((samples - global_mean(samples)).square()).sqrt()
+    of_each = samples.unflatten(0, (replica_count(), -1)).flatten(1)
+    return over_each_replica(samples, of_each.std(1, correction=0))
 
 
 def squared_gradient_norms(judge: Judge, samples: Tensor) -> Tensor:
@@ -71,8 +85,11 @@ def roots(squares: Tensor) -> Tensor:
 
 
 def uniform(like: Tensor, count: int, *shape: int) -> Tensor:
-    """Numbers ~ U(0, 1), ``[count, *shape]``, of the kind of ``like``: in several processes those of one."""
-    return own_part(torch.rand(count * process_count(), *shape, device=like.device, dtype=like.dtype))
+    """Numbers ~ U(0, 1), ``[count, *shape]``, of the kind of ``like``: in several processes those of one.
+
+    Of stacked replicas, each draws its part as it would alone.
+    """
+    return own_part(uniform_of_each_replica(count * process_count(), *shape, device=like.device, dtype=like.dtype))
 
 
 def interpolate(real: Tensor, fake: Tensor) -> Tensor:
@@ -140,9 +157,8 @@ class DRAGAN(Penalty):
     target: float = 1.0
 
     def __call__(self, judge: Judge, real: Tensor, fake: Tensor) -> Tensor:
-        deviation = global_mean((real - global_mean(real)).square()).sqrt()
         reach = uniform(real, len(real), *[1] * (real.ndim - 1))
-        around = real + reach * 0.5 * deviation * uniform(real, *real.shape)
+        around = real + reach * 0.5 * deviation(real) * uniform(real, *real.shape)
         return batch_mean((gradient_norms(judge, around) - self.target).square())
 
 

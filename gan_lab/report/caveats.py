@@ -6,7 +6,7 @@ from typing import Any
 
 from gan_lab.metric_names import not_to_be_trusted, title, unfounded_precision, untrusted
 from gan_lab.report.formatting import listed, number
-from gan_lab.report.leaderboard import BUDGET, Board
+from gan_lab.report.leaderboard import BUDGET, Board, one_mode
 from gan_lab.report.run import Run
 from gan_lab.report.statistics import FEWEST
 
@@ -58,7 +58,7 @@ def _budgets(board: Board) -> list[str]:
                 spent[value].append(row.label)
         if key == "train_seconds":
             means = {row.label: budget[0] for row in board.rows if (budget := row.budget(key))}
-            if means and max(means.values()) > _TIME_RATIO * min(means.values()):
+            if one_mode(board.rows) and means and max(means.values()) > _TIME_RATIO * min(means.values()):
                 least, most = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
                 sentences.append(
                     f"Budgets differ in {name}: from {number(means[least])} a run ({least}) to "
@@ -181,7 +181,7 @@ def _untabled(boards: list[Board], runs: list[Run]) -> list[str]:
 
 def _environments(runs: list[Run]) -> list[str]:
     sentences = []
-    for key in ("device", "torch", "threads"):
+    for key in ("device", "torch", "threads", "stacked"):
         values = sorted({str(run.outcome.environment.get(key)) for run in runs if run.done})
         if len(values) > 1:
             sentences.append(f"Runs differ in environment.{key}: {listed(values)}; seconds may not be comparable.")

@@ -5,7 +5,7 @@ import math
 from gan_lab.metric_names import floor_of
 from gan_lab.report import statistics
 from gan_lab.report.formatting import estimate, interval, listed, number, percent
-from gan_lab.report.leaderboard import Board, Row
+from gan_lab.report.leaderboard import Board, Row, one_mode
 
 
 def answer(board: Board) -> str:
@@ -105,6 +105,9 @@ def _cost(leader: Row, second: Row) -> str:
     updates = leader.budget("discriminator_updates"), second.budget("discriminator_updates")
     if not ours or not theirs or not updates[0] or not updates[1]:
         return ""
+    spent = f"{number(updates[0][0])} discriminator updates against {number(updates[1][0])}."
+    if not one_mode([leader, second]):
+        return f"Its cost: {spent}"
     enough = min(len(leader.finished), len(second.finished)) >= statistics.FEWEST
     apart = ours[2] < theirs[1] or theirs[2] < ours[1]
     if number(ours[0]) == number(theirs[0]):
@@ -115,7 +118,7 @@ def _cost(leader: Row, second: Row) -> str:
         pace = ", which the load of the machine alone may explain"
     return (
         f"Its cost: {number(ours[0])} s of training a run against {number(theirs[0])} s of {second.label}{pace}; "
-        f"{number(updates[0][0])} discriminator updates against {number(updates[1][0])}."
+        f"{spent}"
     )
 
 

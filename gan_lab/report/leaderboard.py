@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -189,3 +190,8 @@ def primary_metric(names: list[str]) -> str | None:
             if name == kind or name.startswith(f"{kind}_"):
                 return name
     return next((name for name in names if known(name)), None)
+
+
+def one_mode(rows: Iterable[Row]) -> bool:
+    """Whether all runs trained in one mode: each alone, or as many in a stack. Else their seconds tell of the mode."""
+    return len({str(run.outcome.environment.get("stacked")) for row in rows for run in row.finished}) < 2

@@ -232,7 +232,8 @@ def _outcome(result: dict[str, Any], gaps: list[Gap]) -> Outcome:
         best=best,
         budget=result["budget"],
         signals=_numbers(result["signals"]),
-        environment=result["environment"],
+        # how many runs shared their seconds, of those that trained together
+        environment=result["environment"] | {key: result[key] for key in ("stacked",) if key in result},
         verdict=shown(result["verdict"].get("verdict") or "not judged"),
         rule=shown(result["verdict"].get("rule", "")),
         stopped_early=bool(result.get("stopped_early")),

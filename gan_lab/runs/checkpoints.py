@@ -98,16 +98,20 @@ def _tensors(value: Any, above: tuple[Any, ...] = ()) -> Iterator[Tensor]:
             yield from _tensors(entry, (*above, value))
 
 
-def newest_checkpoint(folder: RunFolder) -> tuple[Start, dict[str, Any] | None]:
+def newest_checkpoint(folder: RunFolder, latest: int | None = None) -> tuple[Start, dict[str, Any] | None]:
     """Where a run that was begun starts, by its newest intact checkpoint, and what that holds; None without one.
 
     Broken checkpoints are warned of.
+
+    Args:
+        folder: the run.
+        latest: the largest iteration to start from; None for any.
 
     Raises:
         ConfigError: if there are some and all are broken, or if one cannot be read.
     """
     broken: list[ConfigError] = []
-    for iteration in reversed(folder.saved_iterations()):
+    for iteration in reversed([one for one in folder.saved_iterations() if latest is None or one <= latest]):
         try:
             file = folder.checkpoint(iteration)
             checkpoint = load_checkpoint(file)

@@ -36,6 +36,7 @@ class RunRequest:
         names: the options chosen in the groups loss, model, dataset and protocol.
         resume: whether the run was begun before.
         change: what is new in the configuration of a run that goes on; None if nothing is.
+        latest_start: the largest iteration to go on from; None for the newest checkpoint's.
     """
 
     config: DictConfig
@@ -43,6 +44,7 @@ class RunRequest:
     names: dict[str, str]
     resume: bool = False
     change: Change | None = None
+    latest_start: int | None = None
 
 
 def chosen_options(choices: Mapping[str, Any]) -> dict[str, str]:

@@ -17,7 +17,7 @@ RUNNING = {"state": "running", "error": None, "ended": None}
 
 
 @contextmanager
-def recorded(folder: RunFolder, config_hash: str, resume: bool = False) -> Iterator[Stop]:
+def recorded(folder: RunFolder, config_hash: str, resume: bool = False, stop: Stop | None = None) -> Iterator[Stop]:
     """Inside, a run takes place: status.json says running, and afterwards how it ended. Exceptions are passed on.
 
     A run that goes on keeps the time at which it started, and its last saved iteration.
@@ -26,6 +26,7 @@ def recorded(folder: RunFolder, config_hash: str, resume: bool = False) -> Itera
         folder: the run's; locked meanwhile.
         config_hash: of the run's configuration.
         resume: whether the run was begun before.
+        stop: what hears the signals; None for one of its own.
 
     Yields:
         What hears the signals by which the run is stopped.
@@ -34,7 +35,7 @@ def recorded(folder: RunFolder, config_hash: str, resume: bool = False) -> Itera
         ConfigError: if another process is at work on the run or has begun it meanwhile; if the folder cannot be written
             to any more.
     """
-    stop = Stop()
+    stop = Stop() if stop is None else stop
     with folder.held():
         if folder.status_file.exists() and not resume:
             raise ConfigError(f"{folder.path}: the folder already holds a run; give every run a folder of its own")

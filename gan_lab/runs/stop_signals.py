@@ -49,6 +49,21 @@ class Stop:
             raise SystemExit(128 + number)
 
 
+class Unheard(Stop):
+    """What a run has in a process that hears signals for several runs, which it stops by exceptions."""
+
+    def listen(self) -> None:
+        """Leave the handlers as they are."""
+
+    def __enter__(self) -> "Unheard":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+
 @contextmanager
 def ended_by_interrupt() -> Iterator[None]:
     """Inside, Ctrl-C ends the process at once, as there is nothing to save yet.

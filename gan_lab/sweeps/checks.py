@@ -12,9 +12,11 @@ from omegaconf.errors import InterpolationResolutionError
 
 from gan_lab.config.hydra_nodes import check_subdir
 from gan_lab.config.messages import USER_ERRORS, sentence
+from gan_lab.config.stackable import check_stackable
 from gan_lab.distributed.forkserver import forkserver
 from gan_lab.errors import ConfigError
 from gan_lab.sweeps.search import PENALTIES, Search
+from gan_lab.sweeps.stacks import LAUNCHER
 from gan_lab.training.run import checked_job
 
 
@@ -44,6 +46,8 @@ def check_jobs(config: DictConfig, overrides: list[Override], search: Search | N
                 job.hydra.job.num, job.hydra.job.id = 0, "0"
             check_subdir(job.hydra)
             checked.append(checked_job(job, Path(config.hydra.sweep.dir)))
+            if config.hydra.launcher.get("_target_") == LAUNCHER:
+                check_stackable(checked[-1])
         except InterpolationResolutionError as error:
             raise ConfigError(sentence(error)) from error
     _try_in_child(checked)

@@ -1,10 +1,12 @@
-"""One run of a sweep, in a process of its own: if that process is killed, the sweep goes on."""
+"""A run of a sweep, or several as one program, in a process of its own: if it is killed, the sweep goes on."""
 
 import logging.config
 import os
 import signal
 import sys
 import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
@@ -13,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from gan_lab.config.checks import check, resolved
 from gan_lab.config.hashing import config_hash
 from gan_lab.config.messages import USER_ERRORS, sentence
+from gan_lab.config.stackable import check_stackable
 from gan_lab.config.targets import let_in
 from gan_lab.distributed.forkserver import end_with_parent, forkserver
 from gan_lab.errors import CannotGoOn, ConfigError, shown
@@ -29,14 +32,27 @@ from gan_lab.training.run import execute
 _INTERRUPTED = 128 + signal.SIGINT
 
 
-def make_job(config: DictConfig) -> float:
-    """The run of one of Hydra's jobs, unless it is finished; an interrupted or failed one goes on from its checkpoint.
-
-    The run's ``.hydra`` folder is written when the run begins and never again; Hydra would rewrite it every time. A run
-    that cannot go on is left as it is.
+@dataclass(eq=False)
+class Job:
+    """One of Hydra's jobs.
 
     Args:
-        config: the job's composed configuration.
+        folder: its run's.
+        sweep: the sweep's.
+        request: the run that is still to be made; None for none.
+        logs: how it is logged.
+        left: whether the run is left as it is.
+    """
+
+    folder: RunFolder
+    sweep: SweepFolder
+    request: RunRequest | None
+    logs: Any
+    left: bool = False
+
+
+def make_job(config: DictConfig) -> float:
+    """The run of one of Hydra's jobs: it is looked at, made, and recorded.
 
     Returns:
         The final value of the run's first metric, or NaN if it has none.
@@ -44,6 +60,24 @@ def make_job(config: DictConfig) -> float:
     Raises:
         ConfigError: if the folder holds a run of another configuration.
         KeyboardInterrupt: if the run was stopped by SIGINT, which stops the sweep.
+    """
+    job = prepared(config)
+    carry_out([job])
+    return concluded(job)
+
+
+def prepared(config: DictConfig, stacked: bool = False) -> Job:
+    """One of Hydra's jobs, with its run unless that is finished; an interrupted one goes on from its checkpoint.
+
+    The run's ``.hydra`` folder is written when the run begins and never again; Hydra would rewrite it every time. A run
+    that cannot go on is left as it is.
+
+    Args:
+        config: the job's composed configuration.
+        stacked: whether it is to train as one program with others.
+
+    Raises:
+        ConfigError: if the folder holds a run of another configuration.
     """
     let_in(config.allowed_targets)  # a launcher may have started this process
     hydra: Any = HydraConfig.get()
@@ -56,14 +90,28 @@ def make_job(config: DictConfig) -> float:
     try:
         check_inside(folder.path)
         with unimportant_output():
-            return _outcome(config, folder, names, sweep)
+            request = _request(config, folder, names, stacked)
+            return Job(folder, sweep, request, OmegaConf.to_container(hydra.job_logging, resolve=True))
     except CannotGoOn as error:
         print(f"gan-lab: {shown(folder.path.name)}: left as it is: {sentence(error)}", file=sys.stderr, flush=True)
         sweep.update()
+        return Job(folder, sweep, None, None, left=True)
+
+
+def concluded(job: Job) -> float:
+    """Print what became of a job; returns the final value of its run's first metric, or NaN if it has none."""
+    if job.left:
         return float("nan")
+    folder = job.folder
+    with unimportant_output():
+        state = folder.status()["state"]
+        value = next(iter(folder.result()["metrics"].values())) if state == "done" else float("nan")
+        print(f"gan-lab: {shown(folder.path.name)}: {state} ({job.sweep.update()})", flush=True)
+    return value
 
 
-def _outcome(config: DictConfig, folder: RunFolder, names: dict[str, str], sweep: SweepFolder) -> float:
+def _request(config: DictConfig, folder: RunFolder, names: dict[str, str], stacked: bool) -> RunRequest | None:
+    """The run that is still to be made; what it asks for is recorded. None if it is finished, or refused."""
     status = folder.status() if folder.status_file.exists() else None
     finished = status is not None and status["state"] in FINISHED
     if status and not finished:
@@ -74,6 +122,8 @@ def _outcome(config: DictConfig, folder: RunFolder, names: dict[str, str], sweep
         asked = resolved(config)
         if not finished:
             check(asked)
+            if stacked:
+                check_stackable(asked)
     except USER_ERRORS as error:
         wrong = sentence(error)
     known = None if asked is None else config_hash(asked)
@@ -86,26 +136,31 @@ def _outcome(config: DictConfig, folder: RunFolder, names: dict[str, str], sweep
         record_refusal(folder, known, wrong)
         print(f"gan-lab: {shown(folder.path.name)}: {wrong}", file=sys.stderr)
     elif asked is not None and not finished:
-        _make(RunRequest(asked, folder, names, resume=folder.status_file.exists()), sweep)
-    state = folder.status()["state"]
-    value = next(iter(folder.result()["metrics"].values())) if state == "done" else float("nan")
-    print(f"gan-lab: {shown(folder.path.name)}: {state} ({sweep.update()})", flush=True)
-    return value
+        check_has_checkpoints(folder)
+        return RunRequest(asked, folder, names, resume=folder.status_file.exists())
+    return None
 
 
-def _make(request: RunRequest, sweep: SweepFolder) -> None:
-    """Run in a process of its own, and record how that process ended if it could not do so itself."""
-    folder = request.folder
-    check_has_checkpoints(folder)
-    code = _run_in_child(request)
+def carry_out(jobs: Sequence[Job]) -> None:
+    """Make the runs of jobs in one process, several as one program, and record how it ended where it could not itself.
+
+    Raises:
+        KeyboardInterrupt: if they were stopped by SIGINT, which stops the sweep.
+    """
+    todo = [job for job in jobs if job.request is not None]
+    if not todo:
+        return
+    with unimportant_output():
+        code = _run_in_child(todo)
     if code == _INTERRUPTED:
-        sweep.update()
+        todo[0].sweep.update()
         raise KeyboardInterrupt
-    if not folder.status_file.exists():  # a user's module may end the process while it is imported
-        folder.update_status(state="failed", error=f"its process ended with status {code} before it began")
-    elif folder.status()["state"] == "running":
-        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exited with status {code}"
-        folder.update_status(state="failed", error=how)
+    for folder in [job.folder for job in todo]:
+        if not folder.status_file.exists():  # a user's module may end the process while it is imported
+            folder.update_status(state="failed", error=f"its process ended with status {code} before it began")
+        elif folder.status()["state"] == "running":
+            how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exited with status {code}"
+            folder.update_status(state="failed", error=how)
 
 
 def _hydra_config() -> DictConfig:
@@ -114,10 +169,9 @@ def _hydra_config() -> DictConfig:
     return config
 
 
-def _run_in_child(request: RunRequest) -> int:
-    hydra: Any = HydraConfig.get()
-    logs = OmegaConf.to_container(hydra.job_logging, resolve=True)
-    child = forkserver().Process(target=_child, args=(request, logs, sys.path))
+def _run_in_child(jobs: Sequence[Job]) -> int:
+    requests, logs = [job.request for job in jobs], [job.logs for job in jobs]
+    child = forkserver().Process(target=_child, args=(requests, logs, sys.path))
     child.start()
     try:
         child.join()
@@ -130,14 +184,35 @@ def _run_in_child(request: RunRequest) -> int:
     return child.exitcode
 
 
-def _child(request: RunRequest, logs: Any, path: list[str]) -> None:
+def _child(requests: list[RunRequest], logs: list[Any], path: list[str]) -> None:
     end_with_parent(lambda: os.kill(os.getpid(), signal.SIGTERM))
     sys.path[:] = path  # users' modules lie in the working directory
-    try:
-        with unimportant_output():
-            logging.config.dictConfig(logs)
-            execute(request)
-    except USER_ERRORS as error:
+    with unimportant_output():
+        if len(requests) > 1:
+            from gan_lab.training.stacked import execute_stacked
+
+            for request, error in zip(requests, execute_stacked(requests, _handlers(logs)), strict=True):
+                _say(request, error)
+            return
+        logging.config.dictConfig(logs[0])
+        try:
+            execute(requests[0])
+        except Exception as error:
+            _say(requests[0], error)
+
+
+def _handlers(logs: list[Any]) -> list[list[logging.Handler]]:
+    """The handlers of each run's log."""
+    made = []
+    for one in logs:
+        logging.config.dictConfig(one)
+        made.append(logging.getLogger().handlers[:])
+    return made
+
+
+def _say(request: RunRequest, error: BaseException | None) -> None:
+    """Print what a run ended with, if it did not come to its end."""
+    if isinstance(error, USER_ERRORS):
         print(f"gan-lab: {shown(request.folder.path.name)}: {sentence(error)}", file=sys.stderr)
-    except Exception:
-        traceback.print_exc()
+    elif isinstance(error, Exception):
+        traceback.print_exception(error)

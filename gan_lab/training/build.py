@@ -43,6 +43,7 @@ from gan_lab.training.lightning_parts import build_callbacks, build_profiler, bu
 from gan_lab.training.module import build_module
 from gan_lab.training.pictures import build_pictures
 from gan_lab.training.runtime import check_devices
+from gan_lab.training.seat import Seat
 from gan_lab.training.selection import build_selection
 from gan_lab.training.warm_start import warm_start
 
@@ -85,20 +86,28 @@ class Training:
         checkpoint: what the checkpoint to go on from holds; if None, Lightning loads it.
         stop: hears signals.
         writes: whether curves and pictures are written; a process that assists writes none.
+        seat: the run's place in a stack, which makes its iterations and hears signals; None alone.
 
     Raises:
         ConfigError: for bad input.
     """
 
     def __init__(
-        self, request: RunRequest, start: Start, checkpoint: dict[str, Any] | None, stop: Stop, writes: bool = True
+        self,
+        request: RunRequest,
+        start: Start,
+        checkpoint: dict[str, Any] | None,
+        stop: Stop,
+        writes: bool = True,
+        seat: Seat | None = None,
     ) -> None:
         self.start = start
+        self.seat = seat
         self.config = config = within_budget(request.config)
         check_devices(config.trainer, config.compile, config.batch_size)
         check_compiler(config)
         check_targets(named_targets(OmegaConf.to_container(config)), config.allowed_targets)
-        self.dataset = build_dataset(config)
+        self.dataset = build_dataset(config) if seat is None else seat.common.dataset(config)
         processes = config.trainer.devices * config.trainer.num_nodes
         data, source = self.dataset, self.dataset.source
         self.module = build_module(config, data.sample_shape, processes, data.class_counts, data.source_shape)
@@ -109,32 +118,36 @@ class Training:
         seen = judged(self.dataset, self.module.players["generator"].network)
         self.evaluator = build_evaluator(config, seen)  # may train a classifier
         folder = request.folder if writes else None
-        self.stopwatch = Stopwatch()
+        self.randomness = Randomness()
+        self.stopwatch = Stopwatch() if seat is None else seat.stopwatch
         self.trackers = build_trackers(config, request.folder, self.stopwatch, writes)
         self.curves = Curves(folder, config.log_every, self.stopwatch, start.purge_step, self.trackers)
         self.evaluation = Evaluation(self.evaluator, config.evaluation.every, self.curves, self.stopwatch)
         compared = self.evaluator.request
         self.selection = build_selection(request, seen, self.evaluation)
         saved = config.checkpoint
-        checkpoints = Checkpoints(
+        self.checkpoints = Checkpoints(
             request.folder, saved.every, saved.minutes, saved.keep, self.dataset, self.curves, self.stopwatch
         )
-        bar = ProgressBar(f"{request.names['dataset']} {request.names['loss']}", self.curves)
+        self.deadline = Deadline(config.budget.seconds, self.stopwatch)
         callbacks: list[Callback] = [
-            Randomness(),
+            self.randomness,
             self.stopwatch,
-            Deadline(config.budget.seconds, self.stopwatch),
+            self.deadline,
             self.curves,
             self.evaluation,
             *([] if self.selection is None else [self.selection]),
             *build_overfitting(config, seen, self.module, compared, self.curves, self.stopwatch),
             build_pictures(config, seen, self.module, compared, folder, self.curves, self.stopwatch),
-            checkpoints,
-            bar,
-            Compiling(self.stopwatch, bar),
-            Signals(stop, checkpoints),
-            self.trackers,
+            self.checkpoints,
         ]
+        if seat is None:
+            bar = ProgressBar(f"{request.names['dataset']} {request.names['loss']}", self.curves)
+            callbacks += [bar, Compiling(self.stopwatch, bar), Signals(stop, self.checkpoints)]
+        else:
+            self.module.training_step = seat.training_step  # type: ignore[method-assign,assignment]
+        callbacks.append(self.trackers)
+        self.after_iterations = AfterIterations(callbacks)
         self.trainer = self._trainer(request.folder, callbacks, start, checkpoint)
 
     def _trainer(
@@ -149,7 +162,7 @@ class Training:
             check_callbacks(start.checkpoint, checkpoint, callbacks)
         return build_trainer(
             self.config,
-            [*callbacks, *added, AfterIterations(callbacks)],
+            [*callbacks, *added, *([self.after_iterations] if self.seat is None else [])],
             checkpoint,
             logger=CallbackCurves(self.curves, lambda: self.trainer) if added else False,
             log_every_n_steps=self.config.log_every,

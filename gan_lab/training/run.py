@@ -22,11 +22,12 @@ from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.request import Change, RunRequest, chosen_options
 from gan_lab.runs.resume import Start, changes_since, check_has_checkpoints
 from gan_lab.runs.status import RUNNING, recorded
-from gan_lab.runs.stop_signals import Stop
+from gan_lab.runs.stop_signals import Stop, Unheard
 from gan_lab.storage.files import write_json
 
 if TYPE_CHECKING:
     from gan_lab.training.build import Training
+    from gan_lab.training.seat import Seat
 
 log = logging.getLogger(__name__)
 
@@ -98,11 +99,19 @@ def execute(request: RunRequest) -> float:
             return _train(request, stop)
 
 
-def _train(request: RunRequest, stop: Stop) -> float:
+def execute_seated(request: RunRequest, seat: "Seat") -> float:
+    """`execute` in a process that trains several runs as one program, set for them already."""
+    with recorded(request.folder, config_hash(request.config), request.resume, Unheard()) as stop:
+        return _train(request, stop, seat)
+
+
+def _train(request: RunRequest, stop: Stop, seat: "Seat | None" = None) -> float:
     from gan_lab.distributed.launcher import assisted
     from gan_lab.training.result import hyperparameters, result_of
 
-    training = _built(request, stop)
+    training = _built(request, stop, seat)
+    if seat is not None:
+        seat.training = training
     folder, start, parameters = request.folder, training.start, hyperparameters(request)
 
     def begin() -> None:
@@ -132,13 +141,13 @@ def _train(request: RunRequest, stop: Stop) -> float:
     return next(iter(result["metrics"].values()))
 
 
-def _built(request: RunRequest, stop: Stop) -> "Training":
+def _built(request: RunRequest, stop: Stop, seat: "Seat | None") -> "Training":
     """All parts of the run; a function of its own, so that only Lightning holds the loaded checkpoint from here on."""
     from gan_lab.runs.checkpoints import newest_checkpoint
     from gan_lab.training.build import Training
 
-    start, checkpoint = newest_checkpoint(request.folder) if request.resume else (Start(), None)
-    return Training(request, start, checkpoint, stop)
+    start, checkpoint = newest_checkpoint(request.folder, request.latest_start) if request.resume else (Start(), None)
+    return Training(request, start, checkpoint, stop, seat=seat)
 
 
 def assist(request: RunRequest, start: Start) -> None:

@@ -1,12 +1,16 @@
 """Several processes: of one run, and of one sweep."""
 
 import io
+import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import redirect_stderr
+from functools import partial
+from pathlib import Path
 
 from benchmarks.measuring import Claim, Scale, in_turn
 from benchmarks.parts import COMMAND, composed, seconds, trained
@@ -24,6 +28,45 @@ def ddp(scale: Scale) -> list[Claim]:
     sides = {"two processes": lambda: 1000 * trained(two), "one process": lambda: 1000 * trained(one)}
     taken = in_turn(sides, scale.repeats)
     return [Claim("RSGAN, mlp, batch 256: two processes / one process", taken, at_most=1.0)]
+
+
+def stacked(scale: Scale) -> list[Claim]:
+    """Seeds of one loss on the ring as one program, and one after another: whole sweeps, then a seed's iteration alone.
+
+    Of whole sweeps evaluation, files and the report are part. On a GPU one run stands for those one after another.
+    """
+    where, counts = ("gpu", (10, 100)) if scale.device == "cuda" else ("cpu", (10,))
+    claims = []
+    for width, bound in ((32, 0.35), (128, 0.75))[: 1 if scale.quick else 2]:
+        words = [f"model.{player}.hidden=[{width},{width},{width}]" for player in ("generator", "discriminator")]
+        words += ["dataset=ring8", f"iterations={scale.of(5000)}", f"trainer={where}", "threads=1"]
+        words += ["evaluation.samples=100"] if scale.quick else []
+        for seeds in (2,) if scale.quick else counts:
+            of_stack = partial(_swept, "vectorized", [*words, f"seed=range({seeds})"])
+            if scale.device == "cpu":
+                sides = {"vectorized": of_stack, "basic": partial(_swept, "basic", [*words, f"seed=range({seeds})"])}
+                whole = in_turn({name: lambda side=side: side()[0] for name, side in sides.items()}, scale.repeats)
+                claims.append(Claim(f"{seeds} seeds on the ring, {width} wide: sweep", whole, "s", at_most=bound))
+            else:
+                sides = {"stacked": of_stack, "alone": partial(_swept, "basic", [*words, "seed=0"])}
+                each = in_turn({name: lambda side=side: side()[1] for name, side in sides.items()}, scale.repeats)
+                claims.append(Claim(f"{seeds} seeds on the ring, {width} wide: a seed's iteration", each))
+    return claims
+
+
+def _swept(launcher: str, words: list[str]) -> tuple[float, float]:
+    """Seconds of a sweep from the command to its report, and a run's milliseconds an iteration by its own record."""
+    with tempfile.TemporaryDirectory() as folder:
+        line = [sys.executable, "-c", COMMAND, "-m", *words, f"hydra/launcher={launcher}"]
+        line += [f"hydra.sweep.dir={folder}/sweep"]
+
+        def run() -> None:
+            subprocess.run(line, check=True, env=os.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+        taken = seconds(run)
+        budgets = [json.loads(file.read_text())["budget"] for file in Path(folder).rglob("result.json")]
+    each = [1000 * one["train_seconds"] / one["iterations"] for one in budgets]
+    return taken, statistics.fmean(each)
 
 
 def sweep(scale: Scale) -> list[Claim]:

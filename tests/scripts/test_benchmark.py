@@ -73,7 +73,7 @@ def test_by_hand_is_computed_what_gan_lab_computes(composed, tmp_path, monkeypat
     streams = [
         BatchStream(data.train, 16, 10**6, config.seed, purpose=purpose) for purpose in ("batches", "generator_batches")
     ]
-    orders = iter([stream._indices(0, len(data.train)) for stream in streams])
+    orders = iter([stream.indices(0, len(data.train)) for stream in streams])
     iteration = GAN.training_step
 
     def training_step(self, dataloader_iter):

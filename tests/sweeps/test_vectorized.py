@@ -1,0 +1,52 @@
+"""``hydra/launcher=vectorized``: which runs are stacked, which are refused, and what a sweep leaves."""
+
+import json
+
+import pytest
+from command_runs import refusal
+
+from gan_lab.cli.train import main
+from gan_lab.runs.folder import RunFolder
+
+LINE = ["gan-lab", "-m", "hydra/launcher=vectorized", "trainer=debug", "seed=0,1", "hydra.sweep.dir=sweep"]
+OTHERS = "with hydra/launcher=vectorized, or another launcher"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["dataset=digits"], "model.generator._target_=gan_lab.models.DCGANGenerator: it cannot be stacked; expected "),
+        (["model.discriminator._target_=torch.nn.Linear"], "model.discriminator._target_=torch.nn.Linear: it cannot"),
+        (["trainer.precision=bf16-mixed"], f"trainer.precision=bf16-mixed: it cannot be stacked; expected 32-true or "
+         f"64-true {OTHERS}"),
+        (["trainer.devices=2"], f"trainer.devices=2: it cannot be stacked; expected 1 {OTHERS}"),
+        (["compile=true"], f"compile=True: it cannot be stacked; expected false {OTHERS}"),
+        (["on_divergence=skip_update"], f"on_divergence=skip_update: it cannot be stacked; expected stop {OTHERS}"),
+        (["checkpoint.minutes=1"], f"checkpoint.minutes=1.0: it cannot be stacked; expected none {OTHERS}"),
+        (["callbacks=lr_monitor"], f"callbacks=lr_monitor: it cannot be stacked; expected none {OTHERS}"),
+        (["penalty=[lecam]"], "loss.penalties.lecam._target_=gan_lab.losses.LeCam: it cannot be stacked; expected "),
+        (["term=[feature_matching]"], "loss.terms.feature_matching._target_=gan_lab.losses.FeatureMatching: it cannot"),
+        (["optimizer.generator._target_=torch.optim.Adagrad"], "optimizer.generator._target_=torch.optim.Adagrad: it "),
+        (["loss=lsgan,hinge", "augmentation=none,ada"], "augmentation._target_=gan_lab.augmentations.ADA: it cannot"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_stacked_is_refused_by_name(monkeypatch, tmp_path, words, sentence):
+    dataset = [] if "dataset=digits" in words else ["dataset=ring8"]
+    assert refusal(monkeypatch, tmp_path, main, *LINE, *dataset, *words).startswith(f"gan-lab: {sentence}")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_sweep_stacks_what_differs_in_the_seed_alone(warm_gan_lab, tmp_path):
+    words = ["dataset=ring8", "evaluation.samples=100", "model.generator.hidden=[8]", "model.discriminator.hidden=[8]"]
+    done = warm_gan_lab(*LINE[1:], *words, "loss=lsgan,wgan_gp")
+    assert done.returncode == 0, done.stderr
+    results = [json.loads(file.read_text()) for file in sorted(tmp_path.glob("sweep/*/result.json"))]
+    assert [(one["seed"], one["stacked"]) for one in results] == [(0, 2), (1, 2)] * 2
+    assert json.loads((tmp_path / "sweep/sweep.json").read_text())["counts"] == {"done": 4}
+    assert (tmp_path / "sweep/report/index.html").is_file()
+    before = {file: file.read_bytes() for file in tmp_path.glob("sweep/*/result.json")}
+    more = warm_gan_lab(*LINE[1:3], "trainer=debug", "seed=0,1,2", LINE[-1], *words, "loss=lsgan,wgan_gp")
+    assert more.returncode == 0, more.stderr
+    assert all(file.read_bytes() == content for file, content in before.items())
+    added = RunFolder(next(tmp_path.glob("sweep/*lsgan*seed=2")))
+    assert "stacked" not in added.result()
