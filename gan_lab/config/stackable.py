@@ -34,6 +34,8 @@ _PLAIN: dict[str, Any] = {
     "trainer.num_nodes": (1,),
     "trainer.profiler": (None,),
     "compile": (False,),
+    "micro_batch": (None,),
+    "loss.top_k": (None,),
     "on_divergence": ("stop",),
     "checkpoint.minutes": (None,),
 }

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gan_lab.datasets.batch import Batch, Draw
 from gan_lab.datasets.dataset import to_model_range
-from gan_lab.datasets.drawing import PLAIN, Drawing
+from gan_lab.datasets.drawing import PLAIN, Drawing, copied_to
 from gan_lab.seeds import derive
 
 
