@@ -168,6 +168,7 @@ _WAYS = {  # of running gan_lab, on top of the case
     "gan_lab compile=iteration": ("compile=iteration",),
     "gan_lab cudagraph": ("compile=cudagraph",),
     "gan_lab TF32 cudagraph": ("matmul_precision=high", "compile=cudagraph"),
+    "gan_lab bf16 cudagraph": ("trainer.precision=bf16-mixed", "compile=cudagraph"),
 }
 
 
