@@ -110,7 +110,7 @@ CPU = {
 }
 COMPILED = {
     f"non-saturating{' and R1' if r1 else ''}, mlp {width}, ring": _ring(
-        width, {("gan_lab", "best"): 1.30, ("gan_lab compile=iteration", "best"): bound}, r1
+        width, {("gan_lab compile=iteration", "best"): bound}, r1
     )
     for width, bound in ((128, 0.85), (32, 0.60))
     for r1 in (False, True)
