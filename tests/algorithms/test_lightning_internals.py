@@ -12,6 +12,7 @@ from gan_lab.algorithms.lightning_internals import (
     count_iteration,
     end_after_this_iteration,
     grad_scaler,
+    stand_after,
 )
 
 
@@ -48,11 +49,11 @@ class Silent(pl.Callback):
     on_train_batch_start = SKIPPED_HOOK
 
 
-def trained(**options) -> tuple[Stepper, pl.Trainer]:
+def trained(kind: type[Stepper] = Stepper, **options) -> tuple[Stepper, pl.Trainer]:
     options = {"max_steps": 5, "callbacks": [], **options}
     quiet = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
     trainer = pl.Trainer(accelerator="cpu", **dict.fromkeys(quiet, False), **options)
-    module = Stepper()
+    module = kind()
     trainer.fit(module, torch.utils.data.DataLoader(torch.zeros(100)))
     return module, trainer
 
@@ -97,3 +98,29 @@ def test_a_skipped_hook_is_not_even_profiled(callback):
     trained(callbacks=[callback()], profiler=profiler)
     profiled = [name for name in profiler.recorded_durations if name.endswith(".on_train_batch_start")]
     assert any(callback.__name__ in name for name in profiled) == (callback is EndAfterTwo)
+
+
+class OneStep(Stepper):
+    """Makes no iteration itself, and counts as if five had been made."""
+
+    def training_step(self, batch):
+        stand_after(self.trainer, 5)
+        self.counts = counts_of(self.trainer)
+
+
+class Counted(pl.Callback):
+    def on_train_batch_end(self, trainer, module, *arguments):
+        if not isinstance(module, OneStep):
+            module.counts = counts_of(trainer)
+
+
+def counts_of(trainer):
+    loop = trainer.fit_loop.state_dict()
+    names = ("batch_progress", "state_dict", "manual_optimization.optim_step_progress")
+    return {name: loop[f"epoch_loop.{name}"] for name in names}
+
+
+def test_counts_are_those_of_lightnings_own_loop_in_its_last_hook():
+    found, own = (trained(kind=kind, callbacks=[Counted()])[0].counts for kind in (OneStep, Stepper))
+    assert found == own
+    assert own["batch_progress"]["total"] == {"ready": 5, "completed": 4, "started": 5, "processed": 5}
