@@ -17,7 +17,7 @@ def answer(board: Board) -> str:
     leader, others = contenders[0], contenders[1:]
     worth = f"{board.title} {_value(board, leader)}{_against_floor(board)}"
     if others:
-        sentences = [_standing(board, leader, others, worth), _cost(leader, others[0])]
+        sentences = [_standing(board, leader, others, worth), _cost(board, leader, others[0])]
     elif len(ranked) > 1:
         rest = listed([row.label for row in ranked if row is not leader])
         sentences = [f"{leader.label} alone has finished runs, and reaches {worth}; every run of {rest} was lost."]
@@ -100,8 +100,8 @@ def _margin(board: Board, leader: Row, second: Row) -> str:
     return f", {against}{size} {way} than {second.label}{paired}"
 
 
-def _cost(leader: Row, second: Row) -> str:
-    ours, theirs = leader.budget("train_seconds"), second.budget("train_seconds")
+def _cost(board: Board, leader: Row, second: Row) -> str:
+    ours, theirs = (board.budget(row, "train_seconds") for row in (leader, second))
     updates = leader.budget("discriminator_updates"), second.budget("discriminator_updates")
     if not ours or not theirs or not updates[0] or not updates[1]:
         return ""

@@ -164,6 +164,15 @@ class Board:
             high = max([high, *(value for row in self.rows for value in row.finals(metric))])
         return low, high
 
+    @property
+    def machines(self) -> set[str]:
+        """What the finished runs were made on (`gan_lab.report.run.Run.machine`)."""
+        return {run.machine for row in self.rows for run in row.finished}
+
+    def budget(self, row: Row, key: str) -> tuple[float, float, float] | None:
+        """The row's `Row.budget`; None for seconds of several machines, which cannot be compared."""
+        return None if key == "train_seconds" and len(self.machines) > 1 else row.budget(key)
+
     def improvement(self, one: Row, other: Row) -> Estimate:
         """The probability that a run of one is better than a run of the other; lost runs count as the worst."""
         return statistics.probability_of_improvement([-v for v in self.losses(one)], [-v for v in self.losses(other)])

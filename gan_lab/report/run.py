@@ -114,6 +114,12 @@ class Run:
     def verdict(self) -> str:
         return self.outcome.verdict if self.done else self.state
 
+    @property
+    def machine(self) -> str:
+        """What seconds were spent on, such as ``cpu, AMD EPYC 7763, x86_64``; empty if that is not recorded."""
+        environment = self.outcome.environment
+        return ", ".join(str(environment[key]) for key in ("device", "processor", "machine") if environment.get(key))
+
     def picture(self, name: str) -> Path:
         """A picture, such as ``final.png``; it need not be there."""
         return self.path / "samples" / name
