@@ -10,8 +10,6 @@ import csv
 import hashlib
 import io
 import json
-import math
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +17,7 @@ from typing import Any, NoReturn
 
 from gan_lab.errors import ConfigError, shown
 from gan_lab.report.run import GROUPS, Asked, Measurement, Outcome, Run
-from gan_lab.report.values import exact, fault, harmless
+from gan_lab.report.values import cell, exact, fault, harmless, value_of
 from gan_lab.runs.reader import BUDGET, LARGEST, as_number
 from gan_lab.validation import is_number, is_whole
 
@@ -54,10 +52,6 @@ _KINDS: dict[str, Callable[[Any], bool]] = {
 }
 _REQUIRED = ("settings_hash", "seed", "state", "run")
 _OF_NUMBERS = ("metric", "best", "floor", "ceiling", "signal")
-_READ_AS_JSON = re.compile(
-    r"(\d[\d_]*\.?\d*|\.\d+)(e[-+]?\d+)?|inf|infinity|nan|null|true|false|[\[{'\"=+\-@\s].*|", re.I | re.S
-)
-_FOLDERS = re.compile(r"(?<![\w.…/])/(?:[^\s/'\",:;()]+/)+")
 
 
 def line_of(run: Run) -> Line:
@@ -77,9 +71,9 @@ def line_of(run: Run) -> Line:
         "recorded_hash": run.asked.recorded_hash,
         "evaluations": [_as_entry(one) for one in outcome.measurements[1:]] or None,
     }  # fmt: skip
-    line = {key: _cell(value) for key, value in values.items() if value not in ("", None)}
-    line |= {f"{block}.{key}": _cell(value) for block, entries in blocks.items() for key, value in entries.items()}
-    line["settings_hash"] = _cell(_settings_hash(_asked({key: _value(text) for key, text in line.items()})))
+    line = {key: cell(value) for key, value in values.items() if value not in ("", None)}
+    line |= {f"{block}.{key}": cell(value) for block, entries in blocks.items() for key, value in entries.items()}
+    line["settings_hash"] = cell(_settings_hash(_asked({key: value_of(text) for key, text in line.items()})))
     return line
 
 
@@ -94,11 +88,18 @@ def read_lines(file: Path) -> list[Line]:
         ConfigError: if the file cannot be read, or holds something that `gan-lab-report publish=` does not write.
     """
     try:
-        text = file.read_text(encoding="utf-8")
-        cells = list(csv.reader(io.StringIO(text, newline=""), strict=True))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        return lines_in(file.read_text(encoding="utf-8"), file)
+    except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise ConfigError(f"{shown(file)}: it cannot be read as CSV: {shown(reason)}") from error
+        raise ConfigError(f"{shown(file)}: it cannot be read as text: {shown(reason)}") from error
+
+
+def lines_in(text: str, file: Path) -> list[Line]:
+    """`read_lines` of the text of a file."""
+    try:
+        cells = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except csv.Error as error:
+        raise ConfigError(f"{shown(file)}: it cannot be read as CSV: {shown(error)}") from error
     if len(cells) < 2:
         raise ConfigError(f"{shown(file)}: it holds no run; expected a line of column names and a line a run")
     columns = cells[0]
@@ -118,7 +119,7 @@ def read_lines(file: Path) -> list[Line]:
 
 def without_folders(run: Run) -> Run:
     """The run with the settings that `line_of` writes, so that it equals the same run out of a file."""
-    return replace(run, asked=_asked({key: _value(text) for key, text in line_of(run).items()})) if run.known else run
+    return replace(run, asked=_asked({key: value_of(text) for key, text in line_of(run).items()})) if run.known else run
 
 
 def runs_of(lines: Iterable[Line], file: Path) -> list[Run]:
@@ -128,20 +129,20 @@ def runs_of(lines: Iterable[Line], file: Path) -> list[Run]:
 
 def text_of(lines: list[Line]) -> str:
     """The file's text: what people look for comes first, then settings that differ. Lines are sorted by group."""
-    columns = {column for line in lines for column in line} | set(_FIRST) | {"machine"}
+    columns = list(dict.fromkeys([*_FIRST, "machine", *(column for line in lines for column in line)]))
     differ = {one for one in columns if one.startswith("config.") and len({line.get(one, "") for line in lines}) > 1}
 
-    def place(column: str) -> tuple[int, int, str]:
+    def place(column: str) -> tuple[int, int]:
         block = column.partition(".")[0]
         if column in _FIRST:
-            return 0, _FIRST.index(column), ""
+            return 0, _FIRST.index(column)
         if column == "machine" or column == "environment.gan_lab":
-            return 2, 0, column
+            return 2, 0
         if column in _LAST:
-            return 5, _LAST.index(column), ""
+            return 5, _LAST.index(column)
         order = {"metric": 1, "budget": 1, "option": 4}.get(block, 3 if column in differ else 6)
         known = BUDGET.index(column.partition(".")[2]) if block == "budget" else 0
-        return order, _BLOCKS.index(block) + known, column
+        return order, _BLOCKS.index(block) + known
 
     ordered = sorted(columns, key=place)
     buffer = io.StringIO()
@@ -175,7 +176,7 @@ def _run_of(line: Line, file: Path, number: int) -> Run:
         if column in _PEOPLES:
             continue
         try:
-            values[column] = harmless(_value(text))
+            values[column] = harmless(value_of(text))
         except (ValueError, RecursionError) as error:
             raise ConfigError(
                 _told(file, number, f"{column} is {shown(text[:60])!r}; expected JSON or a text")
@@ -265,28 +266,6 @@ def _from_entry(entry: dict[str, Any]) -> Measurement:
         {key: as_number(one) for key, one in entry.get(block, {}).items()} for block in ("metrics", "floor", "ceiling")
     ]
     return Measurement(entry.get("fingerprint", {}), *numbers)
-
-
-def _cell(value: Any) -> str:
-    value = _plain(value)
-    if isinstance(value, str) and not _READ_AS_JSON.fullmatch(value):
-        return value
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _value(text: str) -> Any:
-    return json.loads(text) if _READ_AS_JSON.fullmatch(text) else text
-
-
-def _plain(value: Any) -> Any:
-    """The value without folders of a machine in its texts, and with null for numbers that are none."""
-    if isinstance(value, str):
-        return _FOLDERS.sub("…/", value)
-    if isinstance(value, dict):
-        return {key: _plain(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [_plain(entry) for entry in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _told(file: Path, number: int, problem: str) -> str:

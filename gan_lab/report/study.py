@@ -15,8 +15,9 @@ from gan_lab.report.formatting import listed
 from gan_lab.report.groups import with_known_choices
 from gan_lab.report.leaderboard import BUDGET
 from gan_lab.report.render import CAPTIONS, put, readable, template
-from gan_lab.report.results_file import PUBLISHED, Line, key_of, line_of, read_lines, runs_of, text_of
+from gan_lab.report.results_file import PUBLISHED, Line, key_of, line_of, lines_in, read_lines, runs_of, text_of
 from gan_lab.report.sections import Content, content
+from gan_lab.report.values import cell
 from gan_lab.runs.reader import read_overrides
 from gan_lab.storage.files import BrokenRecord, read_json
 
@@ -73,14 +74,14 @@ def publish(folders: Sequence[str | Path], target: str | Path, *, metric: str | 
     for run in fresh:
         line = line_of(run)
         if command := commands.get(key_of(line), "") or _command(run.path):
-            line["command"] = command
+            line["command"] = cell(command)
         lines[key_of(line)] = _chosen(lines.get(key_of(line)), line, counts, told)
-    named = _named(list(lines.values()), file, metric)
-    page, drawn = _made(named, file, before, metric)
+    text = text_of(_named(list(lines.values()), file, metric))
+    page, drawn = _made(lines_in(text, file), file, before, metric)
     try:
         for name, data in drawn.items():
             put(home / name, data)
-        put(file, text_of(named).encode())
+        put(file, text.encode())
         put(home / PAGE, page.encode())
         for name in {*_LINK.findall(before)} - {*drawn}:
             (home / name).unlink(missing_ok=True)
@@ -172,7 +173,7 @@ def _named(lines: list[Line], file: Path, metric: str | None) -> list[Line]:
     for line, run in zip(lines, runs_of(lines, file), strict=True):
         line.pop("group", None)
         if label := labels.get(run.name):
-            line["group"] = label
+            line["group"] = cell(label)
     return lines
 
 
@@ -222,5 +223,5 @@ def _page(
         budget_titles=list(BUDGET.values()),
         commands=[shown(command) for command in commands[:_COMMANDS]],
         more=max(0, len(commands) - _COMMANDS),
-        made_with=[("gan_lab", listed(versions)), ("machine", listed(machines))],
+        made_with=[(name, listed(told)) for name, told in (("gan_lab", versions), ("machine", machines)) if told],
     )
