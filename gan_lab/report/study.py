@@ -215,7 +215,7 @@ def _page(
     for name, placeholder in _OWN.items():
         block = re.search(rf"<!-- {name}: [^\n]* -->\n(.*?)\n<!-- end of {name} -->", before, re.DOTALL)
         own[name] = block[1] if block else placeholder
-    return template("study.md", escape=False).render(
+    text = template("study.md", escape=False).render(
         report=said,
         mark=f"<!-- made by gan-lab-report with publish={f' metric={metric}' if metric else ''} -->",
         own=own,
@@ -225,3 +225,4 @@ def _page(
         more=max(0, len(commands) - _COMMANDS),
         made_with=[(name, listed(told)) for name, told in (("gan_lab", versions), ("machine", machines)) if told],
     )
+    return f"{text}\n"
