@@ -22,6 +22,7 @@ class EvaluateArguments:
     gan-lab-evaluate FOLDER ...                      runs or sweeps, from their last checkpoints, added to result.json
     gan-lab-evaluate FOLDER evaluation/extractor=pixels evaluation.samples=2500 'evaluation.metrics=[fd]'
     gan-lab-evaluate real=FOLDER fake=FILE.npz       folders of images or .npz files of any tool
+    gan-lab-evaluate FOLDER draws=10                 how much the metrics move with other latents
 
     evaluation/extractor=... and evaluation.KEY=... mean what they mean to gan-lab; without them a run is measured as
     it was in training, and files with whitened_conv.
@@ -37,6 +38,10 @@ class EvaluateArguments:
     )
     real: str = field(default="", metadata={"help": "real samples: a folder of images or an .npz file"})
     fake: str = field(default="", metadata={"help": "generated samples, in the same form"})
+    draws: int = field(
+        default=0,
+        metadata={"help": "how much each metric of a run moves with so many other sets of latents; 0: is not measured"},
+    )
     allowed_targets: list[str] = field(
         default_factory=list, metadata={"help": "packages besides gan_lab, torch.nn and torch.optim that may be named"}
     )
@@ -57,10 +62,14 @@ def _evaluate() -> None:
         raise ConfigError("expected folders of runs, or real=... and fake=...; gan-lab-evaluate --help explains it")
     if arguments.real and arguments.weights != "auto":
         raise ConfigError(f"weights={arguments.weights}: files have no weights to choose; expected none")
+    if arguments.draws and (arguments.real or overrides):
+        told = f"not {overrides[0]}" if overrides else "not files"
+        raise ConfigError(f"draws={arguments.draws}: expected runs, measured as in training, {told}")
     runs = [run for folder in folders for run in RunFolder.all_in(folder)]
 
     import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
     from gan_lab.runs.evaluate import evaluate_files, evaluate_run
+    from gan_lab.runs.sampling_error import sampling_error
 
     if not runs:
         _print(evaluate_files(Path(arguments.real), Path(arguments.fake), overrides, arguments.allowed_targets))
@@ -68,6 +77,10 @@ def _evaluate() -> None:
     for run in runs:
         try:
             RunFolder.existing(run.path)
+            if arguments.draws:
+                found = sampling_error(run, arguments.weights, arguments.draws, arguments.allowed_targets)
+                print(json.dumps(found, indent=2), flush=True)
+                continue
             _print(evaluate_run(run, arguments.weights, overrides, arguments.allowed_targets))
         except ConfigError as error:
             if len(runs) == 1:

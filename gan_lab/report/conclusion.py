@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from gan_lab.metric_names import floor_of
 from gan_lab.report import statistics
 from gan_lab.report.formatting import estimate, interval, listed, number, percent
@@ -23,6 +25,7 @@ def answer(board: Board) -> str:
         sentences = [f"{leader.label} alone has finished runs, and reaches {worth}; every run of {rest} was lost."]
     else:
         sentences = [f"There is one group alone, so nothing to compare it with: {leader.label} reaches {worth}."]
+    sentences.append(_spread(board))
     damaged = [row for row in ranked if _damaged(row)]
     if damaged:
         parts = [f"{_damaged(row)} of {len(row.runs)} of {row.label}" for row in damaged]
@@ -116,6 +119,20 @@ def _cost(board: Board, leader: Row, second: Row) -> str:
     return (
         f"Its cost: {number(ours[0])} s of training a run against {number(theirs[0])} s of {second.label}{pace}; "
         f"{number(updates[0][0])} discriminator updates against {number(updates[1][0])}."
+    )
+
+
+def _spread(board: Board) -> str:
+    """How much of what sets runs of a group apart is the luck of the latents; nothing if that was not measured."""
+    errors = [error for row in board.ranked for error in row.sampling]
+    groups = [values for row in board.ranked if len(values := row.finals(board.primary)) > 1]
+    if not errors or not groups:
+        return ""
+    latents = math.sqrt(sum(error**2 for error in errors) / len(errors))
+    seeds = math.sqrt(sum(float(np.var(values, ddof=1)) for values in groups) / len(groups))
+    return (
+        f"With other latents {board.title} of a run moves by {number(latents)}, from seed to seed by {number(seeds)} "
+        "(standard deviations)."
     )
 
 

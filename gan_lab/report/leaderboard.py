@@ -36,6 +36,8 @@ class Row:
     """By metric and the run's name, the finite final values."""
     best: list[float] = field(default_factory=list)
     """The best values of the primary metric during each run."""
+    sampling: list[float] = field(default_factory=list)
+    """The standard deviations of the primary metric over sets of latents, of the runs that measured one."""
     score: float = math.inf
     """What it is ranked by: the interquartile mean of the primary metric, lower better; infinite if it lost a run."""
     beaten: bool = False

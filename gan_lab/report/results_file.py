@@ -32,7 +32,8 @@ PUBLISHED = ("done", "diverged", "failed", "killed")
 _FIRST = ("settings_hash", "seed", "group", "state", "verdict")
 _LAST = ("run", "command", "reason", "rule", "stopped_early", "iteration", "started", "named", "recorded_hash",
          "evaluations")  # fmt: skip
-_BLOCKS = ("metric", "budget", "option", "config", "best", "floor", "ceiling", "signal", "environment", "fingerprint")
+_BLOCKS = ("metric", "budget", "option", "config", "best", "floor", "ceiling", "signal", "sampling", "environment",
+           "fingerprint")  # fmt: skip
 """Beginnings of the names of further columns, such as ``metric.fd_pixels``."""
 _PEOPLES = ("group", "machine", "command")
 _KINDS: dict[str, Callable[[Any], bool]] = {
@@ -51,7 +52,8 @@ _KINDS: dict[str, Callable[[Any], bool]] = {
     "evaluations": lambda value: isinstance(value, list) and all(map(_is_measurement, value)),
 }
 _REQUIRED = ("settings_hash", "seed", "state", "run")
-_OF_NUMBERS = ("metric", "best", "floor", "ceiling", "signal")
+_MEASURED = ("metrics", "floor", "ceiling", "sampling")
+_OF_NUMBERS = ("metric", "best", "floor", "ceiling", "signal", "sampling")
 
 
 def line_of(run: Run) -> Line:
@@ -60,7 +62,7 @@ def line_of(run: Run) -> Line:
     blocks: dict[str, dict[str, Any]] = {
         "metric": first.metrics, "budget": outcome.budget, "best": outcome.best, "floor": first.floor,
         "ceiling": first.ceiling, "signal": outcome.signals, "environment": outcome.environment,
-        "fingerprint": first.fingerprint,
+        "fingerprint": first.fingerprint, "sampling": first.sampling,
         "option": {key: option for key, option in run.asked.choices.items() if not key.startswith("hydra/")},
         "config": {key: value for key, value in run.asked.config.items() if key != "seed"},
     }  # fmt: skip
@@ -229,7 +231,7 @@ def _asked(values: dict[str, Any]) -> Asked:
 
 def _outcome(values: dict[str, Any]) -> Outcome:
     numbers = {block: {key: as_number(one) for key, one in _block(values, block).items()} for block in _OF_NUMBERS}
-    own = Measurement(_block(values, "fingerprint"), numbers["metric"], numbers["floor"], numbers["ceiling"])
+    own = Measurement(_block(values, "fingerprint"), *(numbers[key] for key in ("metric", *_MEASURED[1:])))
     return Outcome(
         measurements=[own, *(_from_entry(entry) for entry in values.get("evaluations", ()))],
         best=numbers["best"],
@@ -254,18 +256,16 @@ def _settings_hash(asked: Asked) -> str:
 
 
 def _as_entry(one: Measurement) -> dict[str, Any]:
-    return {"fingerprint": one.fingerprint, "metrics": one.metrics, "floor": one.floor, "ceiling": one.ceiling}
+    return {"fingerprint": one.fingerprint} | {key: getattr(one, key) for key in _MEASURED}
 
 
 def _is_measurement(entry: Any) -> bool:
-    return isinstance(entry, dict) and all(isinstance(entry.get(key), dict) for key in _as_entry(_from_entry({})))
+    return isinstance(entry, dict) and all(isinstance(entry.get(key), dict) for key in ("fingerprint", *_MEASURED))
 
 
 def _from_entry(entry: dict[str, Any]) -> Measurement:
-    numbers = [
-        {key: as_number(one) for key, one in entry.get(block, {}).items()} for block in ("metrics", "floor", "ceiling")
-    ]
-    return Measurement(entry.get("fingerprint", {}), *numbers)
+    numbers = [{key: as_number(one) for key, one in entry[block].items()} for block in _MEASURED]
+    return Measurement(entry["fingerprint"], *numbers)
 
 
 def _told(file: Path, number: int, problem: str) -> str:

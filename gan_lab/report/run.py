@@ -44,6 +44,8 @@ class Measurement:
     metrics: dict[str, float]
     floor: dict[str, float]
     ceiling: dict[str, float]
+    sampling: dict[str, float] = field(default_factory=dict)
+    """The standard deviation of metrics over sets of latents, where that was measured."""
 
 
 @dataclass(frozen=True)
