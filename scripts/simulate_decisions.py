@@ -1,6 +1,6 @@
 """Simulate how often tests claim a difference between groups, and print Markdown tables (docs/statistics.md).
 
-uv run python scripts/simulate_decisions.py                # 400 studies a cell, minutes on one core
+uv run python scripts/simulate_decisions.py                # 300 studies a cell, minutes on one core
 uv run python scripts/simulate_decisions.py --studies 50   # a look
 uv run python scripts/simulate_decisions.py FOLDER...      # how alike runs of one seed are, of sweeps that were made
 
@@ -81,7 +81,7 @@ def paired(test: Callable[[Array, Array], float]) -> Decide:
         likely = [chance <= LEVEL for chance in holm([test(groups[0], other) for other in groups[1:]])]
         held = 0
         if any(likely):
-            ranges = range(len(groups) - 1, 0, -1)
+            ranges = range(len(groups) - 1, 1, -1)  # of two groups the test itself is one
             held = next((last + 1 for last in ranges if friedman(groups[: last + 1]) > LEVEL), 1)
         return [found and place >= held for place, found in enumerate(likely, 1)]
 
@@ -183,7 +183,7 @@ def percents(shares: Sequence[float]) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="*", type=Path, help="sweeps, or the results.csv of studies")
-    parser.add_argument("--studies", type=int, default=400, help="studies a cell")
+    parser.add_argument("--studies", type=int, default=300, help="studies a cell")
     arguments = parser.parse_args()
     studies: int = arguments.studies
     if arguments.folders:

@@ -60,7 +60,8 @@ def line_of(run: Run) -> Line:
     """The cells of a run that is done or lost."""
     outcome, first = run.outcome, (run.outcome.measurements or [Measurement({}, {}, {}, {})])[0]
     blocks: dict[str, dict[str, Any]] = {
-        "metric": first.metrics, "budget": outcome.budget, "best": outcome.best, "floor": first.floor,
+        "metric": first.metrics, "best": outcome.best, "floor": first.floor,
+        "budget": {key: outcome.budget[key] for key in BUDGET if key in outcome.budget},
         "ceiling": first.ceiling, "signal": outcome.signals, "environment": outcome.environment,
         "fingerprint": first.fingerprint, "sampling": first.sampling,
         "option": {key: option for key, option in run.asked.choices.items() if not key.startswith("hydra/")},
@@ -135,7 +136,7 @@ def text_of(lines: list[Line]) -> str:
     differ = {one for one in columns if one.startswith("config.") and len({line.get(one, "") for line in lines}) > 1}
 
     def place(column: str) -> tuple[int, int]:
-        block = column.partition(".")[0]
+        block, _, key = column.partition(".")
         if column in _FIRST:
             return 0, _FIRST.index(column)
         if column == "machine" or column == "environment.gan_lab":
@@ -143,8 +144,7 @@ def text_of(lines: list[Line]) -> str:
         if column in _LAST:
             return 5, _LAST.index(column)
         order = {"metric": 1, "budget": 1, "option": 4}.get(block, 3 if column in differ else 6)
-        known = BUDGET.index(column.partition(".")[2]) if block == "budget" else 0
-        return order, _BLOCKS.index(block) + known
+        return order, _BLOCKS.index(block) + ((*BUDGET, key).index(key) if block == "budget" else 0)
 
     ordered = sorted(columns, key=place)
     buffer = io.StringIO()

@@ -51,11 +51,14 @@ def sampling_error(run: RunFolder, weights: str, draws: int, allowed_targets: Se
             found.append(evaluator.evaluate(generator, encoder).metrics)
         except NotFinite as error:
             raise ConfigError(f"{run.path}: at iteration {run.status()['iteration']}, {error}") from error
-    spread = {name: float(np.std([metrics[name] for metrics in found], ddof=1)) for name in found[0]}
     averaged = {"ema": keeps_average(config) and weights != "generator"}
-    error = {"fingerprint": evaluator.fingerprint | averaged, "draws": draws, "std": spread}
+    measured = {
+        "fingerprint": evaluator.fingerprint | averaged,
+        "draws": draws,
+        "std": {name: float(np.std([metrics[name] for metrics in found], ddof=1)) for name in found[0]},
+    }
     if run.result_file.is_file():
-        run.add_sampling_error(error)
+        run.add_sampling_error(measured)
     else:
         log.warning("%s: not recorded, as the run is not finished (%s)", shown(run.path), shown(run.status()["state"]))
-    return {"run": str(run.path), **error}
+    return {"run": str(run.path), **measured}
