@@ -158,16 +158,18 @@ def power(groups: int, seeds: int, common: float, ahead: float, studies: int) ->
 
 
 def correlations(folder: Path) -> list[list[object]]:
-    """The mean correlation between two groups over the seeds that all have, of the first metric of each board."""
+    """For the first metric of each board: the mean correlation of two groups over the seeds that they share."""
     rows: list[list[object]] = []
     for board in boards(read([folder]).runs, None):
-        values = [row.by_seed(board.primary) for row in board.rows]
-        shared = sorted(set.intersection(*(set(group) for group in values)))
-        told = np.array([[group[seed] for seed in shared] for group in values])
-        told = told[told.std(axis=1) > 0] if len(shared) >= FEWEST else told[:0]
-        if len(told) > 1:
-            alike = np.corrcoef(told)[np.triu_indices(len(told), 1)].mean()
-            rows.append([folder.name, board.dataset, board.primary, len(told), len(shared), f"{alike:.2f}"])
+        found, seeds = [], []
+        for one, other in itertools.combinations([row.by_seed(board.primary) for row in board.rows], 2):
+            shared = sorted(one.keys() & other.keys())
+            values = np.array([[group[seed] for seed in shared] for group in (one, other)])
+            if len(shared) >= FEWEST and values.std(axis=1).all():
+                found.append(float(np.corrcoef(values)[0, 1]))
+                seeds.append(len(shared))
+        if found:
+            rows.append([folder.name, board.dataset, board.primary, len(found), min(seeds), f"{np.mean(found):.2f}"])
     return rows
 
 
@@ -188,7 +190,7 @@ def main() -> None:
     studies: int = arguments.studies
     if arguments.folders:
         found = [alike for folder in arguments.folders for alike in correlations(folder)]
-        print(table(["folder", "dataset", "metric", "groups", "seeds", "correlation"], found))
+        print(table(["folder", "dataset", "metric", "pairs of groups", "seeds", "correlation"], found))
         return
     print("False claims in 100 studies of equal groups: the largest over the seeds, and the mean over them.\n")
     rows = []

@@ -130,9 +130,10 @@ def _spread(board: Board) -> str:
         return ""
     latents = math.sqrt(sum(error**2 for error in errors) / len(errors))
     seeds = math.sqrt(sum(float(np.var(values, ddof=1)) for values in groups) / len(groups))
+    runs = f"{len(errors)} run{'' if len(errors) == 1 else 's'}"
     return (
-        f"With other latents {board.title} of a run moves by {number(latents)}, from seed to seed by {number(seeds)} "
-        "(standard deviations)."
+        f"With other latents {board.title} moves by {number(latents)} (measured in {runs}), from seed to seed by "
+        f"{number(seeds)} (standard deviations)."
     )
 
 

@@ -12,6 +12,7 @@ from gan_lab.runs.components import build_dataset, keeps_average
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.latents import fixed_request
 from gan_lab.runs.measuring import build_evaluator, judged
+from gan_lab.validation import is_number
 
 log = logging.getLogger(__name__)
 
@@ -52,10 +53,11 @@ def sampling_error(run: RunFolder, weights: str, draws: int, allowed_targets: Se
         except NotFinite as error:
             raise ConfigError(f"{run.path}: at iteration {run.status()['iteration']}, {error}") from error
     averaged = {"ema": keeps_average(config) and weights != "generator"}
+    several = {name: [metrics[name] for metrics in found] for name in found[0]}
     measured = {
         "fingerprint": evaluator.fingerprint | averaged,
         "draws": draws,
-        "std": {name: float(np.std([metrics[name] for metrics in found], ddof=1)) for name in found[0]},
+        "std": {name: float(np.std(values, ddof=1)) for name, values in several.items() if all(map(is_number, values))},
     }
     if run.result_file.is_file():
         run.add_sampling_error(measured)

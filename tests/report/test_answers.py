@@ -145,10 +145,10 @@ def test_the_spread_of_latents_beside_that_of_seeds(tmp_path, run):
             words = {"loss": loss, "seed": seed}
             run(tmp_path / "s" / f"{loss}{seed}", words, metrics, fingerprint=measured, result={"sampling": [found]})
     told = answers(page(tmp_path / "s"))
-    assert "of a run moves by 0.0354, from seed to seed by 0.1 (standard deviations)." in told
+    assert "moves by 0.0354 (measured in 6 runs), from seed to seed by 0.1 (standard deviations)." in told
     publish([tmp_path / "s"], tmp_path / "study")
     again = content(read([tmp_path / "study" / "results.csv"]), None).sections[0].answer
-    assert "of a run moves by 0.0354, from seed to seed by 0.1 (standard deviations)." in again
+    assert "moves by 0.0354 (measured in 6 runs), from seed to seed by 0.1 (standard deviations)." in again
 
 
 @pytest.mark.parametrize("odd", [3, [3], [{"fingerprint": {}}], [{"fingerprint": {"extractor": "points"}, "std": [1]}]])
