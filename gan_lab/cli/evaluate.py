@@ -24,6 +24,7 @@ class EvaluateArguments:
     gan-lab-evaluate real=FOLDER fake=FILE.npz       folders of images or .npz files of any tool
     gan-lab-evaluate FOLDER 'truncations=[0.5,1]'    metrics along truncation, with a picture
     gan-lab-evaluate FOLDER cas=2000                 what samples of known classes teach a classifier
+    gan-lab-evaluate FOLDER draws=10                 how much the metrics move with other latents
 
     evaluation/extractor=... and evaluation.KEY=... mean what they mean to gan-lab; without them a run is measured as
     it was in training, and files with whitened_conv.
@@ -53,6 +54,10 @@ class EvaluateArguments:
             "many steps each, and print how often it is right; 0: none"
         },
     )
+    draws: int = field(
+        default=0,
+        metadata={"help": "how much each metric of a run moves with so many other sets of latents; 0: is not measured"},
+    )
     allowed_targets: list[str] = field(
         default_factory=list, metadata={"help": "packages besides gan_lab, torch.nn and torch.optim that may be named"}
     )
@@ -74,6 +79,7 @@ def _evaluate() -> None:
     if arguments.real and arguments.weights != "auto":
         raise ConfigError(f"weights={arguments.weights}: files have no weights to choose; expected none")
     _check_measure(arguments, overrides)
+    _check_draws(arguments, overrides)
     runs = [run for folder in folders for run in RunFolder.all_in(folder)]
 
     import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
@@ -113,6 +119,14 @@ def _check_measure(arguments: EvaluateArguments, overrides: list[str]) -> None:
         raise ConfigError(f"cas={arguments.cas}: expected nothing else to measure beside it, not {others[0]}")
 
 
+def _check_draws(arguments: EvaluateArguments, overrides: list[str]) -> None:
+    """Raise ConfigError where no run is measured as it was in training, with other latents alone."""
+    others = [*(["cas"] if arguments.cas else []), *(["truncations"] if arguments.truncations is not None else [])]
+    if arguments.draws and (arguments.real or overrides or others):
+        told = f"not {[*overrides, *others][0]}" if overrides or others else "not files"
+        raise ConfigError(f"draws={arguments.draws}: expected runs, measured as in training, {told}")
+
+
 def _measured(run: RunFolder, arguments: EvaluateArguments, overrides: list[str]) -> dict[str, Any]:
     if arguments.cas:
         from gan_lab.runs.usefulness import usefulness_of
@@ -122,6 +136,10 @@ def _measured(run: RunFolder, arguments: EvaluateArguments, overrides: list[str]
         from gan_lab.runs.truncation_curve import truncation_curve
 
         return truncation_curve(run, arguments.weights, overrides, arguments.truncations, arguments.allowed_targets)
+    if arguments.draws:
+        from gan_lab.runs.sampling_error import sampling_error
+
+        return sampling_error(run, arguments.weights, arguments.draws, arguments.allowed_targets)
     from gan_lab.runs.evaluate import evaluate_run
 
     return evaluate_run(run, arguments.weights, overrides, arguments.allowed_targets)

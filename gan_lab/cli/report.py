@@ -10,12 +10,18 @@ from gan_lab.runs.terminal import one_sentence
 
 @dataclass
 class ReportArguments:
-    """Report on the runs at or below the folders (named before the keys): page, Markdown, CSV, LaTeX, figures."""
+    """Report on the runs at or below the folders (named before the keys): page, Markdown, CSV, LaTeX, figures.
+
+    In the place of a folder may stand the results.csv of a published study.
+    """
 
     metric: str | None = field(
         default=None, metadata={"help": "what to rank by, as in result.json; without it, chosen by the kind of data"}
     )
     out: str | None = field(default=None, metadata={"help": "where to write; without it, FOLDER/report"})
+    publish: str | None = field(
+        default=None, metadata={"help": "a study's folder: add the runs to its results.csv, and make its README.md"}
+    )
 
 
 def main() -> None:
@@ -33,6 +39,18 @@ def _report() -> None:
 
     import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
     from gan_lab.report.render import write_report
+    from gan_lab.report.study import publish
 
+    if arguments.publish is not None:
+        if arguments.out is not None:
+            raise ConfigError(
+                f"out={shown(arguments.out)}: with publish= there is no other folder to write to; drop one"
+            )
+        page, counts = publish(folders, arguments.publish, metric=arguments.metric)
+        told = (
+            f"{counts.new} new, {counts.replaced} replaced, {counts.kept} kept, {counts.left_out} unfinished left out"
+        )
+        print(f"study   {shown(page)} ({told})")
+        return
     page = write_report(folders, out=arguments.out, metric=arguments.metric)
     print(f"report  {shown(page)}")

@@ -75,6 +75,8 @@ def _board(dataset: str, members: list[Measured], places: groups.Places, metric:
         for name, value in one.measurement.metrics.items():
             if math.isfinite(value):
                 row.values[name][one.run.name] = value
+        if primary in one.measurement.sampling:
+            row.sampling.append(one.measurement.sampling[primary])
         if not one.later and primary in one.run.outcome.best:
             row.best.append(one.run.outcome.best[primary])
     return board

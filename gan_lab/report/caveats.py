@@ -57,7 +57,7 @@ def _budgets(board: Board) -> list[str]:
             for value in sorted({run.outcome.budget[key] for run in row.finished}):
                 spent[value].append(row.label)
         if key == "train_seconds":
-            means = {row.label: budget[0] for row in board.rows if (budget := row.budget(key))}
+            means = {row.label: budget[0] for row in board.rows if (budget := board.budget(row, key))}
             if one_mode(board.rows) and means and max(means.values()) > _TIME_RATIO * min(means.values()):
                 least, most = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
                 sentences.append(
@@ -181,6 +181,11 @@ def _untabled(boards: list[Board], runs: list[Run]) -> list[str]:
 
 def _environments(runs: list[Run]) -> list[str]:
     sentences = []
+    machines = sorted({run.machine for run in runs if run.done})
+    if len(machines) > 1:
+        sentences.append(
+            f"Runs were made on {len(machines)} machines ({listed(machines)}): their seconds are not compared."
+        )
     for key in ("device", "torch", "threads", "stacked"):
         values = sorted({str(run.outcome.environment.get(key)) for run in runs if run.done})
         if len(values) > 1:

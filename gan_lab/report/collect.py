@@ -1,12 +1,13 @@
 """Finds the run folders under the folders that a report is on. Each is in the report or in its list of skipped ones."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gan_lab.errors import shown
 from gan_lab.report.groups import identity, with_known_choices
 from gan_lab.report.reading import read_run
+from gan_lab.report.results_file import read_lines, runs_of, without_folders
 from gan_lab.report.run import Run
 from gan_lab.report.tuning import RECORD, Searched, read_search
 from gan_lab.runs.sweep_folder import REPLICATES, TUNING
@@ -27,7 +28,7 @@ class Skipped:
 
 @dataclass
 class Sweep:
-    """Everything found under the folders that were named."""
+    """Everything found under the folders that were named, and those that hold the files that were."""
 
     folders: list[Path]
     runs: list[Run] = field(default_factory=list)
@@ -51,15 +52,24 @@ class _Found:
 
 
 def read(folders: list[Path]) -> Sweep:
-    """Read every run at or below the folders; a run that lies in several of them counts once."""
-    sweep = Sweep(folders)
-    base = Path(os.path.commonpath([folder.resolve() for folder in folders]))
+    """Read every run at or below the folders; a run that lies in several of them counts once.
+
+    A results.csv of a published study may stand in the place of a folder.
+    """
+    homes = [folder.parent if folder.is_file() else folder for folder in folders]
+    sweep = Sweep(homes)
+    base = Path(os.path.commonpath([home.resolve() for home in homes]))
     seen: set[Path] = set()
     names: set[str] = set()
-    for folder in folders:
+    for file in [folder for folder in folders if folder.is_file()]:
+        runs = runs_of(read_lines(file), file)
+        sweep.runs += [replace(run, name=_unlike(run.name, names)) for run in runs]
+    published = bool(sweep.runs)
+    for folder in [folder for folder in folders if not folder.is_file()]:
         found = _walk(folder.resolve())
         for path in [path for path in found.runs if path not in seen]:
-            sweep.runs.append(read_run(path, _name(path, base, names)))
+            run = read_run(path, _name(path, base, names))
+            sweep.runs.append(without_folders(run) if published else run)
         seen.update(found.runs)
         sweep.skipped += [Skipped(_name(path, base, set()), reason) for path, reason in found.foreign.items()]
         for path in found.tuned:
@@ -74,7 +84,12 @@ def read(folders: list[Path]) -> Sweep:
 
 def _name(path: Path, base: Path, taken: set[str]) -> str:
     """A folder's path below the base, harmless to show, and unlike those taken before."""
-    name = plain = shown(path.relative_to(base) if path != base else path.name)
+    return _unlike(shown(path.relative_to(base) if path != base else path.name), taken)
+
+
+def _unlike(name: str, taken: set[str]) -> str:
+    """The name, numbered if it was taken before."""
+    plain = name
     number = 1
     while name in taken:  # two names may look alike once they are harmless
         number += 1

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from gan_lab.metric_names import floor_of
 from gan_lab.report import statistics
 from gan_lab.report.formatting import estimate, interval, listed, number, percent
@@ -17,12 +19,13 @@ def answer(board: Board) -> str:
     leader, others = contenders[0], contenders[1:]
     worth = f"{board.title} {_value(board, leader)}{_against_floor(board)}"
     if others:
-        sentences = [_standing(board, leader, others, worth), _cost(leader, others[0])]
+        sentences = [_standing(board, leader, others, worth), _cost(board, leader, others[0])]
     elif len(ranked) > 1:
         rest = listed([row.label for row in ranked if row is not leader])
         sentences = [f"{leader.label} alone has finished runs, and reaches {worth}; every run of {rest} was lost."]
     else:
         sentences = [f"There is one group alone, so nothing to compare it with: {leader.label} reaches {worth}."]
+    sentences.append(_spread(board))
     damaged = [row for row in ranked if _damaged(row)]
     if damaged:
         parts = [f"{_damaged(row)} of {len(row.runs)} of {row.label}" for row in damaged]
@@ -100,8 +103,8 @@ def _margin(board: Board, leader: Row, second: Row) -> str:
     return f", {against}{size} {way} than {second.label}{paired}"
 
 
-def _cost(leader: Row, second: Row) -> str:
-    ours, theirs = leader.budget("train_seconds"), second.budget("train_seconds")
+def _cost(board: Board, leader: Row, second: Row) -> str:
+    ours, theirs = (board.budget(row, "train_seconds") for row in (leader, second))
     updates = leader.budget("discriminator_updates"), second.budget("discriminator_updates")
     if not ours or not theirs or not updates[0] or not updates[1]:
         return ""
@@ -119,6 +122,21 @@ def _cost(leader: Row, second: Row) -> str:
     return (
         f"Its cost: {number(ours[0])} s of training a run against {number(theirs[0])} s of {second.label}{pace}; "
         f"{spent}"
+    )
+
+
+def _spread(board: Board) -> str:
+    """How much of what sets runs of a group apart is the luck of the latents; nothing if that was not measured."""
+    errors = [error for row in board.ranked for error in row.sampling]
+    groups = [values for row in board.ranked if len(values := row.finals(board.primary)) > 1]
+    if not errors or not groups:
+        return ""
+    latents = math.sqrt(sum(error**2 for error in errors) / len(errors))
+    seeds = math.sqrt(sum(float(np.var(values, ddof=1)) for values in groups) / len(groups))
+    runs = f"{len(errors)} run{'' if len(errors) == 1 else 's'}"
+    return (
+        f"With other latents {board.title} moves by {number(latents)} (measured in {runs}), from seed to seed by "
+        f"{number(seeds)} (standard deviations)."
     )
 
 

@@ -49,7 +49,7 @@ def figures(board: Board) -> dict[str, Figure]:
         made["ranking"] = _ranking(board)
     if (key := board.axes.numeric()) and (figure := _numeric(board, key)):
         made["axis"] = figure
-    for clock in ("iterations", "seconds"):
+    for clock in ("iterations", "seconds")[: 1 if len(board.machines) > 1 else 2]:
         if not board.again and (curves := group_curves(board, clock, _PANELS)):
             made[f"curves_{clock}"] = _curves(board, curves, clock)
     if "ranking" in made:

@@ -37,6 +37,8 @@ class Row:
     """By metric and the run's name, the finite final values."""
     best: list[float] = field(default_factory=list)
     """The best values of the primary metric during each run."""
+    sampling: list[float] = field(default_factory=list)
+    """The standard deviations of the primary metric over sets of latents, of the runs that measured one."""
     score: float = math.inf
     """What it is ranked by: the interquartile mean of the primary metric, lower better; infinite if it lost a run."""
     beaten: bool = False
@@ -164,6 +166,15 @@ class Board:
                 high = math.log(max(counts)) if metric == "reverse_kl" else max(counts)
             high = max([high, *(value for row in self.rows for value in row.finals(metric))])
         return low, high
+
+    @property
+    def machines(self) -> set[str]:
+        """What the finished runs were made on (`gan_lab.report.run.Run.machine`)."""
+        return {run.machine for row in self.rows for run in row.finished}
+
+    def budget(self, row: Row, key: str) -> tuple[float, float, float] | None:
+        """The row's `Row.budget`; None for seconds of several machines, which cannot be compared."""
+        return None if key == "train_seconds" and len(self.machines) > 1 else row.budget(key)
 
     def improvement(self, one: Row, other: Row) -> Estimate:
         """The probability that a run of one is better than a run of the other; lost runs count as the worst."""

@@ -228,7 +228,7 @@ def _outcome(result: dict[str, Any], gaps: list[Gap]) -> Outcome:
     if any(math.isnan(value) for value in _numbers(result["signals"]).values()):
         gaps.append(Gap("signals of result.json cannot be read and are not shown"))
     return Outcome(
-        measurements=[_measurement(entry) for entry in newest.values()],
+        measurements=[_measurement(entry, _sampling(result, key)) for key, entry in newest.items()],
         best=best,
         budget=result["budget"],
         signals=_numbers(result["signals"]),
@@ -240,10 +240,19 @@ def _outcome(result: dict[str, Any], gaps: list[Gap]) -> Outcome:
     )
 
 
-def _measurement(entry: dict[str, Any]) -> Measurement:
+def _sampling(result: dict[str, Any], fingerprint: str) -> dict[str, float]:
+    """The sampling errors that were measured with a fingerprint; none of what is not gan-lab's."""
+    entries = result.get("sampling")
+    for entry in entries if isinstance(entries, list) else []:
+        if isinstance(entry, dict) and json.dumps(entry.get("fingerprint"), sort_keys=True) == fingerprint:
+            return {name: value for name, value in _numbers(entry.get("std")).items() if math.isfinite(value)}
+    return {}
+
+
+def _measurement(entry: dict[str, Any], sampling: dict[str, float]) -> Measurement:
     metrics, floor, ceiling = (_numbers(entry.get(key)) for key in ("metrics", "floor", "ceiling"))
     fingerprint = dict(leaves(entry["fingerprint"])) if entry["fingerprint"] else {}
-    return Measurement(fingerprint, metrics, floor, ceiling)
+    return Measurement(fingerprint, metrics, floor, ceiling, sampling)
 
 
 def _numbers(value: Any) -> dict[str, float]:

@@ -23,7 +23,7 @@ from gan_lab.report.target import MARK, remove_old_figures, target_of
 from gan_lab.storage.files import replacing
 
 _NUMBERED = re.compile(r"\d+(?=[.)](\s|$))")  # what Markdown takes for an item of a list
-_CAPTIONS = {
+CAPTIONS = {
     "ranking": "Final {metric} by group: mean (marker), 95 % interval (bar), every seed (circles).",
     "curves_iterations": "{metric} against iterations: mean over seeds, with its pointwise 95 % interval or, below "
     "three seeds, each seed. Dotted lines that end in × are lost runs.",
@@ -38,7 +38,7 @@ def write_report(folders: Sequence[str | Path], *, out: str | Path | None = None
     """Report on every run at or below the folders.
 
     Args:
-        folders: run folders, sweep folders, or folders that hold them.
+        folders: run folders, sweep folders, folders that hold them, or the results.csv of a published study.
         out: the folder to write to; default: ``report`` in the folder, if only one is given.
         metric: what to rank by; default: see `gan_lab.report.leaderboard.primary_metric`.
 
@@ -49,10 +49,7 @@ def write_report(folders: Sequence[str | Path], *, out: str | Path | None = None
         ConfigError: if a folder is missing, there are no runs, several folders come without ``out``, the folder to
             write to holds something other than a report or leads elsewhere, or no run has the metric.
     """
-    paths = [Path(folder) for folder in folders]
-    for path in paths:
-        if not path.is_dir():
-            raise ConfigError(f"{shown(path)}: {'not a folder' if path.exists() else 'there is no such folder'}")
+    paths = readable(folders)
     target = target_of(paths, out)
     sweep = read(paths)
     if not sweep.runs:
@@ -63,6 +60,16 @@ def write_report(folders: Sequence[str | Path], *, out: str | Path | None = None
         return _write(target, said, drawn, sweep)
     except OSError as error:
         raise ConfigError(f"out={shown(target)}: the report cannot be written: {error.strerror or error}") from error
+
+
+def readable(folders: Sequence[str | Path]) -> list[Path]:
+    """The paths, if each is a folder or a results.csv; a ConfigError names the first that is neither."""
+    paths = [Path(folder) for folder in folders]
+    for path in paths:
+        if not path.is_dir() and not (path.is_file() and path.suffix == ".csv"):
+            told = "not a folder, nor a results.csv" if path.exists() else "there is no such folder"
+            raise ConfigError(f"{shown(path)}: {told}")
+    return paths
 
 
 def _write(target: Path, said: Content, drawn: dict[str, dict[str, Figure]], sweep: Sweep) -> Path:
@@ -80,11 +87,11 @@ def _write(target: Path, said: Content, drawn: dict[str, dict[str, Figure]], swe
         "closest": {section.slug: embedded(section.closest, "closest.png") for section in said.sections},
         "mark": MARK,
     }
-    _put(target / "report.md", _template("report.md", escape=False).render(values).encode())
-    _put(target / "table.csv", table_csv(said).encode())
-    _put(target / "table.tex", table_tex(said).encode())
+    put(target / "report.md", template("report.md", escape=False).render(values).encode())
+    put(target / "table.csv", table_csv(said).encode())
+    put(target / "table.tex", table_tex(said).encode())
     page = target / "index.html"
-    _put(page, _template("index.html", escape=True).render(values).encode())
+    put(page, template("index.html", escape=True).render(values).encode())
     return page
 
 
@@ -94,15 +101,15 @@ def _save_figures(folder: Path, section: Section, drawn: dict[str, dict[str, Fig
     for name, figure in drawn[section.slug].items():
         file = f"{section.slug}{name}"
         svg = encode(figure, "svg")
-        _put(folder / f"{file}.svg", svg)
-        _put(folder / f"{file}.png", encode(figure, "png"))
-        caption = _CAPTIONS[name].format(metric=section.board.title)
+        put(folder / f"{file}.svg", svg)
+        put(folder / f"{file}.png", encode(figure, "png"))
+        caption = CAPTIONS[name].format(metric=section.board.title)
         images.append({"caption": caption, "uri": _uri(_adaptive(svg), "svg+xml"), "file": file})
     return images
 
 
 @cache
-def _template(name: str, escape: bool) -> jinja2.Template:
+def template(name: str, escape: bool) -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("gan_lab.report"),
         autoescape=escape,
@@ -128,7 +135,7 @@ def markdown(text: object) -> str:
     return _NUMBERED.sub(lambda found: f"{found[0]}\\", plain, count=1) if _NUMBERED.match(plain) else plain
 
 
-def _put(file: Path, data: bytes) -> None:
+def put(file: Path, data: bytes) -> None:
     with replacing(file) as handle:
         handle.write(data)
 

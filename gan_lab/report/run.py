@@ -55,6 +55,8 @@ class Measurement:
     metrics: dict[str, float]
     floor: dict[str, float]
     ceiling: dict[str, float]
+    sampling: dict[str, float] = field(default_factory=dict)
+    """The standard deviation of metrics over sets of latents, where that was measured."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,12 @@ class Run:
     @property
     def verdict(self) -> str:
         return self.outcome.verdict if self.done else self.state
+
+    @property
+    def machine(self) -> str:
+        """What seconds were spent on, such as ``cpu, AMD EPYC 7763, x86_64``; empty if that is not recorded."""
+        environment = self.outcome.environment
+        return ", ".join(str(environment[key]) for key in ("device", "processor", "machine") if environment.get(key))
 
     def picture(self, name: str) -> Path:
         """A picture, such as ``final.png``; it need not be there."""

@@ -168,7 +168,7 @@ def _ranked(board: Board, row: Row, rank: int) -> Ranked:
         verdicts=", ".join(f"{count} {verdict.replace('_', ' ')}" for verdict, count in row.verdicts.most_common()),
         standing=_standing(board, row),
         metrics=[estimate(board.mean(row, name)) for name in board.others],
-        budget=[_range(row.budget(key)) for key in BUDGET],
+        budget=[_range(board.budget(row, key)) for key in BUDGET],
     )
 
 

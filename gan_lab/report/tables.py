@@ -48,7 +48,7 @@ def _cells(table: int, board: Board, rank: int, row: Row, metric: str) -> list[o
     mean = board.mean(row, metric)
     low, high = mean.interval if mean and mean.interval else (None, None)
     primary = metric == board.primary
-    budget = [spent[0] if (spent := row.budget(key)) else None for key in BUDGET]
+    budget = [spent[0] if (spent := board.budget(row, key)) else None for key in BUDGET]
     return [
         table, board.dataset, rank if board.losses(row) else None, row.label, metric, primary,
         mean.value if mean else None, low, high, row.interquartile_mean(metric),

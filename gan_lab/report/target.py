@@ -23,7 +23,8 @@ def target_of(folders: list[Path], out: str | Path | None) -> Path:
     """
     if out is None and len(folders) != 1:
         raise ConfigError(f"out=...: missing; it says where the report on {len(folders)} folders goes")
-    target = Path(out) if out is not None else folders[0] / "report"
+    home = folders[0].parent if folders[0].is_file() else folders[0]
+    target = Path(out) if out is not None else home / "report"
     named = f"out={shown(target)}"
     if out is None and target.is_symlink():
         raise ConfigError(f"{named}: it is a link: expected a folder; name where it leads to with out=...")

@@ -1,6 +1,7 @@
-"""Values out of records: made harmless to read, compared exactly, and written as on a command line."""
+"""Values out of records: made harmless to read, compared exactly, written as on a command line or in a file's cell."""
 
 import json
+import math
 import re
 from typing import Any
 
@@ -15,6 +16,11 @@ _LARGEST = 10**400  # whole numbers of thousands of digits cannot be printed
 _READ_AS_OTHER = re.compile(
     r"([-+]?(\d[\d_]*\.?\d*|\.\d+)(e[-+]?\d+)?|[-+]?(inf|nan)|null|true|false|[\[{'\"(].*|)$", re.I
 )
+# texts that are JSON in a cell of a results.csv; the signs begin what a spreadsheet takes for a formula
+_JSON = re.compile(
+    r"(\d[\d_]*\.?\d*|\.\d+)(e[-+]?\d+)?|inf|infinity|nan|null|true|false|[\[{'\"=+\-@\s].*|", re.I | re.S
+)
+_FOLDERS = re.compile(r"(?<![\w.…/])/(?:[^\s/'\",:;()]+/)+")
 
 
 def harmless(value: Any) -> Any:
@@ -79,3 +85,24 @@ def _number(value: float) -> str:
         value = int(value)
     mantissa, exponent, power = str(value).partition("e")
     return f"{mantissa}e{int(power)}" if exponent else mantissa
+
+
+def cell(value: Any) -> str:
+    """The value in a cell of a results.csv. Paths lose their folders; a number that is not finite becomes null."""
+    value = _without_folders(value)
+    return value if isinstance(value, str) and not _JSON.fullmatch(value) else json.dumps(value, ensure_ascii=False)
+
+
+def value_of(text: str) -> Any:
+    """The value in such a cell; a ValueError if it begins like JSON and is none."""
+    return json.loads(text) if _JSON.fullmatch(text) else text
+
+
+def _without_folders(value: Any) -> Any:
+    if isinstance(value, str):
+        return _FOLDERS.sub("…/", value)
+    if isinstance(value, dict):
+        return {key: _without_folders(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_without_folders(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -234,6 +234,13 @@ class RunFolder:
             write_json(self.result_file, result | {"evaluations": [*result["evaluations"], evaluation]})
         return True
 
+    def add_sampling_error(self, error: dict[str, Any]) -> None:
+        """Put a `gan_lab.runs.sampling_error` into ``sampling`` of result.json; one of its fingerprint makes way."""
+        with self.held():
+            result = self.result()
+            others = [one for one in result.get("sampling", []) if one["fingerprint"] != error["fingerprint"]]
+            write_json(self.result_file, result | {"sampling": [*others, error]})
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Lock the run against other processes. The system removes the lock when this process ends.

@@ -83,6 +83,14 @@ def hyperparameters(request: RunRequest) -> dict[str, Any]:
     return request.names | flat
 
 
+def _processor() -> str:
+    """The model of the processor: seconds of two machines are told apart by it. Linux tells it in a file alone."""
+    file = Path("/proc/cpuinfo")
+    lines = file.read_text(errors="replace").splitlines() if file.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
 def environment(trainer: pl.Trainer) -> dict[str, Any]:
     """What the results may depend on besides the configuration."""
     device = trainer.strategy.root_device
@@ -96,5 +104,6 @@ def environment(trainer: pl.Trainer) -> dict[str, Any]:
         "numpy": np.__version__,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
         "machine": platform.machine(),
+        "processor": _processor(),
         "threads": torch.get_num_threads(),
     }

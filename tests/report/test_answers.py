@@ -7,6 +7,7 @@ from pages import answers, page, rows
 
 from gan_lab.report.collect import read
 from gan_lab.report.sections import content
+from gan_lab.report.study import publish
 
 
 def test_a_settled_order_is_said_with_margin_certainty_and_cost(tmp_path, sweep):
@@ -132,3 +133,27 @@ def test_a_higher_metric_ranks_the_other_way(tmp_path, run):
         run(tmp_path / loss, {"loss": loss}, {"modes": modes, "reverse_kl": 1.0})
     page(tmp_path, metric="modes")
     assert next(row for row in rows(tmp_path) if row["rank"] == "1")["group"] == "many"
+
+
+def test_the_spread_of_latents_beside_that_of_seeds(tmp_path, run):
+    """By hand: of latents √((0.03² + 0.04²) / 2) = 0.0354; the seeds' 0.1, 0.2 and 0.3 have a deviation of 0.1."""
+    measured = {"extractor": "points", "samples": 50}
+    for loss, error in (("wgan", 0.03), ("lsgan", 0.04)):
+        for seed in range(3):
+            found = {"fingerprint": measured, "draws": 9, "std": {"reverse_kl": error}}
+            metrics = {"reverse_kl": 0.1 + seed / 10, "modes": 8.0}
+            words = {"loss": loss, "seed": seed}
+            run(tmp_path / "s" / f"{loss}{seed}", words, metrics, fingerprint=measured, result={"sampling": [found]})
+    told = answers(page(tmp_path / "s"))
+    assert "moves by 0.0354 (measured in 6 runs), from seed to seed by 0.1 (standard deviations)." in told
+    publish([tmp_path / "s"], tmp_path / "study")
+    again = content(read([tmp_path / "study" / "results.csv"]), None).sections[0].answer
+    assert "moves by 0.0354 (measured in 6 runs), from seed to seed by 0.1 (standard deviations)." in again
+
+
+@pytest.mark.parametrize("odd", [3, [3], [{"fingerprint": {}}], [{"fingerprint": {"extractor": "points"}, "std": [1]}]])
+def test_odd_spreads_of_latents_are_not_told(tmp_path, run, odd):
+    for seed in range(3):
+        words = {"loss": "wgan", "seed": seed}
+        run(tmp_path / str(seed), words, fingerprint={"extractor": "points"}, result={"sampling": odd})
+    assert "With other latents" not in answers(page(tmp_path))

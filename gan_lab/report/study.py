@@ -1,0 +1,228 @@
+"""Publishes a study: ``results.csv``, a line a run, and ``README.md``, which is made of that file alone."""
+
+import re
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gan_lab.errors import ConfigError, shown
+from gan_lab.report import boards as building
+from gan_lab.report.collect import Sweep, read
+from gan_lab.report.figures import encode, figures
+from gan_lab.report.formatting import listed
+from gan_lab.report.groups import with_known_choices
+from gan_lab.report.leaderboard import BUDGET
+from gan_lab.report.render import CAPTIONS, put, readable, template
+from gan_lab.report.results_file import PUBLISHED, Line, key_of, line_of, lines_in, read_lines, runs_of, text_of
+from gan_lab.report.sections import Content, content
+from gan_lab.report.values import cell
+from gan_lab.runs.reader import read_overrides
+from gan_lab.storage.files import BrokenRecord, read_json
+
+RESULTS, PAGE = "results.csv", "README.md"
+LARGEST_FIGURE = 300 * 1024
+"""Bytes of a figure, which lies in a repository; a larger drawing is written as pixels."""
+
+_MADE = re.compile(r"<!-- made by gan-lab-report with publish=(?: metric=(\S+))? -->\n")
+_OWN = {"question": "*Write here what the study asks.*", "limits": "*Write here what the study leaves open.*"}
+_FIGURES = ("ranking", "axis")  # curves and pictures lie in run folders, which a study does not hold
+_LINK = re.compile(r"\]\(((?:\d+_)?(?:ranking|axis)\.(?:svg|png))\)")
+_OF_A_MACHINE = re.compile(r"hydra\.(run|sweep)\.dir=|dataset\.root=|[^=]*=.*(?<![\w.:/])/[^\s/]")
+_COMMANDS = 12  # on a page; all are in the file
+
+
+@dataclass
+class Counts:
+    """How many runs a study got, of which it had an earlier line, that it had already, or that are not published."""
+
+    new: int = 0
+    replaced: int = 0
+    kept: int = 0
+    left_out: int = 0
+    """Runs that neither finished nor were lost: they may still go on."""
+
+
+def publish(folders: Sequence[str | Path], target: str | Path, *, metric: str | None = None) -> tuple[Path, Counts]:
+    """Write the runs at or below the folders to a study, beside those that its ``results.csv`` has.
+
+    Args:
+        folders: run folders, sweep folders, folders that hold them, or the results.csv of another study.
+        target: the study's folder.
+        metric: what to rank by; default: what the study was ranked by, or what fits its data.
+
+    Returns:
+        The page, and what became of the runs.
+
+    Raises:
+        ConfigError: if a folder is missing, no run is finished or lost, the target holds something else than a study,
+            a run that is there finished with another result, or no run has the metric.
+    """
+    home, told = Path(target), f"publish={shown(target)}"
+    before = _page_before(home, told)
+    metric = metric or _metric(before)
+    paths = readable(folders)
+    sweep = read(paths)
+    fresh = [run for run in sweep.runs if run.known and run.state in PUBLISHED]
+    if not fresh:
+        raise ConfigError(f"{told}: no run in {listed([shown(path) for path in paths])} is finished or lost")
+    file = home / RESULTS
+    lines = {key_of(line): line for line in (read_lines(file) if file.exists() else [])}
+    commands = {key_of(line): line.get("command", "") for path in paths if path.is_file() for line in read_lines(path)}
+    counts = Counts(left_out=len(sweep.runs) - len(fresh))
+    for run in fresh:
+        line = line_of(run)
+        if command := commands.get(key_of(line), "") or _command(run.path):
+            line["command"] = cell(command)
+        lines[key_of(line)] = _chosen(lines.get(key_of(line)), line, counts, told)
+    text = text_of(_named(list(lines.values()), file, metric))
+    page, drawn = _made(lines_in(text, file), file, before, metric)
+    try:
+        for name, data in drawn.items():
+            put(home / name, data)
+        put(file, text.encode())
+        put(home / PAGE, page.encode())
+        for name in {*_LINK.findall(before)} - {*drawn}:
+            (home / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{told}: it cannot be written: {error.strerror or error}") from error
+    return home / PAGE, counts
+
+
+def page_of(file: Path) -> str:
+    """The page of a study, made anew of its results.csv; from the page beside it come its owner's words alone."""
+    before = _page_before(file.parent, shown(file))
+    return _made(read_lines(file), file, before, _metric(before))[0]
+
+
+def _page_before(home: Path, told: str) -> str:
+    """The page that is there, empty for none; what holds something else than a study is refused."""
+    if home.exists() and not home.is_dir():
+        raise ConfigError(f"{told}: it is a file; name a folder")
+    for path in (home, home / PAGE, home / RESULTS):
+        if path.is_symlink():
+            raise ConfigError(f"{told}: {shown(path.name)} is a link; expected a study's own folder and files")
+    page = home / PAGE
+    if not page.exists():
+        return ""
+    try:
+        text = page.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{told}: {PAGE} cannot be read; name another folder") from error
+    if not _MADE.match(text):
+        raise ConfigError(f"{told}: {PAGE} was not made by publish=; move it, or name another folder")
+    return text
+
+
+def _metric(page: str) -> str | None:
+    """What the study was ranked by, if that was asked for."""
+    return made[1] if (made := _MADE.match(page)) else None
+
+
+def _chosen(there: Line | None, line: Line, counts: Counts, told: str) -> Line:
+    """The line of a run that counts: the newer one, but a run that finished is not lost again."""
+    if there is None:
+        counts.new += 1
+        return line
+    finished = there["state"] == "done"
+    compared = {*there, *line} - {"group", "command", "run"}
+    differ = sorted(key for key in compared if there.get(key) != line.get(key))
+    if not differ or (finished and line["state"] in ("failed", "killed")):
+        counts.kept += 1
+        return there
+    results = [key for key in differ if key.startswith(("state", "metric.", "fingerprint."))]
+    if finished and results:
+        values = " and ".join(
+            f"{when} {line.get(results[0], 'absent')}" for when, line in (("had", there), ("has", line))
+        )
+        raise ConfigError(
+            f"{told}: the run of settings {line['settings_hash']} and seed {line['seed']} {values} as {results[0]}; "
+            f"expected the same result of the same run: remove its line from {RESULTS}, or publish elsewhere"
+        )
+    counts.replaced += 1
+    return line
+
+
+def _command(run: Path) -> str:
+    """The command line that made a run, or its whole sweep, without what names folders of a machine."""
+    try:
+        for folder in list(run.parents)[:4]:  # tuned sweeps sort their runs into folders
+            if (folder / "sweep.json").is_file():
+                asked = read_json(folder / "sweep.json")
+                swept = [f"{key}={','.join(values)}" for key, values in asked["swept"].items()]
+                return _words("gan-lab -m", [*asked["held"], *swept])
+        return _words("gan-lab", read_overrides(run / ".hydra" / "overrides.yaml"))
+    except (BrokenRecord, KeyError, TypeError, AttributeError):  # the record of a stranger
+        return ""
+
+
+def _words(command: str, words: list[str]) -> str:
+    kept = [shlex.quote(shown(word)) for word in words if not _OF_A_MACHINE.match(word)]
+    return " ".join([command, *kept])
+
+
+def _named(lines: list[Line], file: Path, metric: str | None) -> list[Line]:
+    """The lines with a name of its own for each run, and with the names of groups that they have among all of them."""
+    counts = Counter(line["run"] for line in lines)
+    for line in lines:
+        if counts[line["run"]] > 1:
+            line["run"] = f"{line['run']} of {line['settings_hash']}"
+    boards = building.boards(_sweep(lines, file).runs, metric)
+    labels = {run.name: row.label for board in boards for row in board.rows for run in row.runs}
+    for line, run in zip(lines, runs_of(lines, file), strict=True):
+        line.pop("group", None)
+        if label := labels.get(run.name):
+            line["group"] = cell(label)
+    return lines
+
+
+def _sweep(lines: list[Line], file: Path) -> Sweep:
+    runs = sorted(runs_of(lines, file), key=lambda run: run.name)
+    return Sweep([file.parent], with_known_choices(runs))
+
+
+def _made(lines: list[Line], file: Path, before: str, metric: str | None) -> tuple[str, dict[str, bytes]]:
+    """The page, and its figures by the names of their files."""
+    sweep = _sweep(lines, file)
+    said = content(sweep, metric)
+    images: dict[str, list[dict[str, str]]] = {}
+    drawn: dict[str, bytes] = {}
+    for section in said.sections:
+        images[section.slug] = []
+        for name, figure in figures(section.board).items():
+            tried = ((kind, encode(figure, kind)) for kind in ("svg", "png") if name in _FIGURES)
+            for kind, data in [one for one in tried if len(one[1]) <= LARGEST_FIGURE][:1]:
+                drawn[f"{section.slug}{name}.{kind}"] = data
+                caption = CAPTIONS[name].format(metric=section.board.title)
+                images[section.slug].append({"file": f"{section.slug}{name}.{kind}", "caption": caption})
+    return _page(said, sweep, lines, before, metric, images), drawn
+
+
+def _page(
+    said: Content,
+    sweep: Sweep,
+    lines: list[Line],
+    before: str,
+    metric: str | None,
+    images: dict[str, list[dict[str, str]]],
+) -> str:
+    commands = sorted({line["command"] for line in lines if "command" in line})
+    done = [run for run in sweep.runs if run.done]
+    versions = sorted({str(run.outcome.environment.get("gan_lab", "not recorded")) for run in done})
+    machines = sorted({run.machine or "not recorded" for run in done})
+    own = {}
+    for name, placeholder in _OWN.items():
+        block = re.search(rf"<!-- {name}: [^\n]* -->\n(.*?)\n<!-- end of {name} -->", before, re.DOTALL)
+        own[name] = block[1] if block else placeholder
+    text = template("study.md", escape=False).render(
+        report=said,
+        mark=f"<!-- made by gan-lab-report with publish={f' metric={metric}' if metric else ''} -->",
+        own=own,
+        images=images,
+        budget_titles=list(BUDGET.values()),
+        commands=[shown(command) for command in commands[:_COMMANDS]],
+        more=max(0, len(commands) - _COMMANDS),
+        made_with=[(name, listed(told)) for name, told in (("gan_lab", versions), ("machine", machines)) if told],
+    )
+    return f"{text}\n"

@@ -1,0 +1,213 @@
+"""Simulate how often tests claim a difference between groups, and print Markdown tables (docs/statistics.md).
+
+uv run python scripts/simulate_decisions.py                # 300 studies a cell, minutes on one core
+uv run python scripts/simulate_decisions.py --studies 50   # a look
+uv run python scripts/simulate_decisions.py FOLDER...      # how alike runs of one seed are, of sweeps that were made
+
+A study has groups of runs that share their seeds. Three ways to compare the group that is ahead with each other one:
+
+- Mann-Whitney: what the report does (`gan_lab.report.significance.better_than`), which ignores that seeds are shared;
+- sign-flip: the exact permutation test of the mean paired difference, over all 2^n changes of signs;
+- signed-rank: the same with Wilcoxon's ranks of the differences (Pratt's, who ranks zeros too).
+
+The paired ones get the corrections that the first has: Holm's over all comparisons, and the step-down over ranges from
+the first group on, with Friedman's test within seeds in the place of Kruskal and Wallis's.
+"""
+
+import argparse
+import itertools
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+from gan_lab.report.boards import boards
+from gan_lab.report.collect import read
+from gan_lab.report.significance import LEVEL, better_than, holm
+from gan_lab.report.statistics import FEWEST, Array, ranking_score
+
+Decide = Callable[[Array], list[bool]]
+"""Whether the first group is better than each other one; groups in order of rank, ``[groups, seeds]``, lower better."""
+Draw = Callable[[np.random.Generator, tuple[int, int], float], Array]
+"""Values ``[groups, seeds]`` of equal groups; a share of each value's variance is common to all groups of a seed."""
+
+
+@cache
+def signs(seeds: int) -> Array:
+    """All 2^n changes of signs, ``[seeds, 2^seeds]``."""
+    return np.array(list(itertools.product((1.0, -1.0), repeat=seeds))).T
+
+
+def differences(one: Array, other: Array) -> Array:
+    """Differences by seed. A lost run is worse than any other by the range of all values; two lost runs are equal."""
+    both = np.concatenate([one, other])
+    finite = both[np.isfinite(both)]
+    worst = 2 * finite.max() - finite.min() + 1 if len(finite) else 0.0
+    return np.where(np.isfinite(one), one, worst) - np.where(np.isfinite(other), other, worst)
+
+
+def flipped(scores: Array) -> float:
+    """The two-sided p-value of the sum of scores, over all changes of their signs."""
+    sums = np.abs(scores @ signs(len(scores)))
+    return float(np.mean(sums >= abs(scores.sum()) * (1 - 1e-9) - 1e-12))
+
+
+def sign_flip(one: Array, other: Array) -> float:
+    return flipped(differences(one, other))
+
+
+def signed_rank(one: Array, other: Array) -> float:
+    apart = differences(one, other)
+    return flipped(np.sign(apart) * stats.rankdata(np.abs(apart)))
+
+
+def friedman(values: Array) -> float:
+    """Friedman's p-value that groups are equal, ``[groups, seeds]``, with its correction for ties."""
+    groups, seeds = values.shape
+    ranks = stats.rankdata(values, axis=0)
+    spread = float(((ranks - (groups + 1) / 2) ** 2).sum() / (seeds * (groups - 1)))
+    if spread == 0:
+        return 1.0
+    between = float(((ranks.mean(1) - (groups + 1) / 2) ** 2).sum())
+    return float(stats.chi2.sf(seeds * between / spread, groups - 1))
+
+
+def paired(test: Callable[[Array, Array], float]) -> Decide:
+    """A paired test with the corrections of `better_than`."""
+
+    def decide(groups: Array) -> list[bool]:
+        likely = [chance <= LEVEL for chance in holm([test(groups[0], other) for other in groups[1:]])]
+        held = 0
+        if any(likely):
+            ranges = range(len(groups) - 1, 1, -1)  # of two groups the test itself is one
+            held = next((last + 1 for last in ranges if friedman(groups[: last + 1]) > LEVEL), 1)
+        return [found and place >= held for place, found in enumerate(likely, 1)]
+
+    return decide
+
+
+TESTS: dict[str, Decide] = {
+    "Mann-Whitney": lambda groups: better_than([list(groups)])[0],
+    "sign-flip": paired(sign_flip),
+    "signed-rank": paired(signed_rank),
+}
+
+
+def normal(rng: np.random.Generator, size: tuple[int, int], common: float) -> Array:
+    values: Array = np.sqrt(common) * rng.normal(size=size[1]) + np.sqrt(1 - common) * rng.normal(size=size)
+    return values
+
+
+def heavy(rng: np.random.Generator, size: tuple[int, int], common: float) -> Array:
+    """Student's t with 2 degrees of freedom, by the quantiles of `normal`."""
+    values: Array = stats.t.ppf(stats.norm.cdf(normal(rng, size, common)), 2)
+    return values
+
+
+def ties(rng: np.random.Generator, size: tuple[int, int], common: float) -> Array:
+    """Three values: below -0.5, above 0.5 and between."""
+    values: Array = np.clip(np.round(normal(rng, size, common)), -1, 1)
+    return values
+
+
+def lost(rng: np.random.Generator, size: tuple[int, int], common: float) -> Array:
+    """A fifth of the runs is lost."""
+    values = normal(rng, size, common)
+    return np.where(rng.random(size) < 0.2, np.inf, values)
+
+
+def loser(rng: np.random.Generator, size: tuple[int, int], common: float) -> Array:
+    """Equal but for the last group, which is far behind: a claim against it is true, and not counted."""
+    values = normal(rng, size, common)
+    values[-1] += 100
+    return values
+
+
+DRAWS: dict[str, Draw] = {"normal": normal, "heavy tails": heavy, "ties": ties, "lost runs": lost, "a loser": loser}
+GROUPS = (2, 5, 18)
+SEEDS = (3, 5, 6, 8, 10)
+COMMON = (0.0, 0.5, 0.9)
+AHEAD = 1.5  # standard deviations of a run
+
+
+def false_claims(draw: Draw, groups: int, seeds: int, common: float, studies: int) -> list[float]:
+    """The share of studies of equal groups in which each test claims something."""
+    rng = np.random.default_rng([groups, seeds, round(10 * common)])
+    found = np.zeros(len(TESTS))
+    for _ in range(studies):
+        values = draw(rng, (groups, seeds), common)
+        ranked = values[np.argsort([ranking_score(group) for group in values], kind="stable")]
+        told = slice(None, -1) if draw is loser else slice(None)
+        found += [any(decide(ranked)[told]) for decide in TESTS.values()]
+    return list(found / studies)
+
+
+def power(groups: int, seeds: int, common: float, ahead: float, studies: int) -> list[float]:
+    """The mean share of equal groups that each test finds one group, so many standard deviations ahead, better than."""
+    rng = np.random.default_rng([groups, seeds, round(10 * common), 1])
+    found = np.zeros(len(TESTS))
+    for _ in range(studies):
+        values = normal(rng, (groups, seeds), common)
+        values[0] -= ahead
+        order = np.argsort([ranking_score(group) for group in values], kind="stable")
+        if order[0] == 0:
+            found += [np.mean(decide(values[order])) for decide in TESTS.values()]
+    return list(found / studies)
+
+
+def correlations(folder: Path) -> list[list[object]]:
+    """For the first metric of each board: the mean correlation of two groups over the seeds that they share."""
+    rows: list[list[object]] = []
+    for board in boards(read([folder]).runs, None):
+        found, seeds = [], []
+        for one, other in itertools.combinations([row.by_seed(board.primary) for row in board.rows], 2):
+            shared = sorted(one.keys() & other.keys())
+            values = np.array([[group[seed] for seed in shared] for group in (one, other)])
+            if len(shared) >= FEWEST and values.std(axis=1).all():
+                found.append(float(np.corrcoef(values)[0, 1]))
+                seeds.append(len(shared))
+        if found:
+            rows.append([folder.name, board.dataset, board.primary, len(found), min(seeds), f"{np.mean(found):.2f}"])
+    return rows
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def percents(shares: Sequence[float]) -> list[str]:
+    return [f"{100 * share:.1f}" for share in shares]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", nargs="*", type=Path, help="sweeps, or the results.csv of studies")
+    parser.add_argument("--studies", type=int, default=300, help="studies a cell")
+    arguments = parser.parse_args()
+    studies: int = arguments.studies
+    if arguments.folders:
+        found = [alike for folder in arguments.folders for alike in correlations(folder)]
+        print(table(["folder", "dataset", "metric", "pairs of groups", "seeds", "correlation"], found))
+        return
+    told = ", ".join(map(str, SEEDS))
+    print(f"False claims in 100 studies of equal groups: the largest over {told} seeds, and the mean over them.\n")
+    rows = []
+    for name, draw in DRAWS.items():
+        for groups in GROUPS[draw is loser :]:
+            for common in COMMON[:2]:
+                shares = np.array([false_claims(draw, groups, seeds, common, studies) for seeds in SEEDS])
+                cells = zip(percents(shares.max(0)), percents(shares.mean(0)), strict=True)
+                rows.append([name, groups, common, *(f"{most} ({mean})" for most, mean in cells)])
+    print(table(["values", "groups", "common", *TESTS], rows))
+    print(f"\nPower: one group is {AHEAD} ahead of equal others; of 100 such differences so many are claimed.\n")
+    rows = []
+    for groups, seeds, common in itertools.product(GROUPS, SEEDS[1:], COMMON):
+        rows.append([groups, seeds, common, *percents(power(groups, seeds, common, AHEAD, studies))])
+    print(table(["groups", "seeds", "common", *TESTS], rows))
+
+
+if __name__ == "__main__":
+    main()

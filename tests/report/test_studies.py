@@ -1,0 +1,166 @@
+"""A study's results.csv says what its runs' folders say, and its page is made of that file alone."""
+
+import csv
+import math
+import re
+from pathlib import Path
+
+import pytest
+
+from gan_lab.errors import ConfigError
+from gan_lab.report.collect import read
+from gan_lab.report.render import write_report
+from gan_lab.report.sections import content
+from gan_lab.report.study import page_of, publish
+from gan_lab.report.tables import table_csv, table_tex
+
+STUDIES = Path(__file__).parents[2] / "docs" / "studies"
+LATER = {
+    "fingerprint": {"extractor": "points", "samples": 99},
+    "metrics": {"fd_points": 0.7},
+    "floor": {"fd_points": 0.1},
+}
+
+
+@pytest.fixture
+def everything(run, sweep, tmp_path):
+    """Two datasets, an axis of numbers, lost runs, a value that is none, a later evaluation, verdicts, odd texts."""
+    folder = tmp_path / "sweep"
+    sweep(folder, {"wgan": 0.1, "lsgan": 0.4}, seeds=4)
+    for weight in (0.1, 1.0, 10.0):
+        for seed in range(3):
+            words = {"loss": "wgan_gp", "loss.penalties.gp.weight": weight, "seed": seed}
+            metrics = {"fd_points": 0.5, "modes": 8.0, "high_quality": 0.9, "reverse_kl": 0.2 + weight / 50 + seed / 97}
+            run(folder / f"gp{weight}{seed}", words, metrics, verdict="collapsed" if seed else "healthy")
+    run(folder / "lost", {"loss": "lsgan", "seed": 9}, state="diverged", error="Diverged: /home/me/runs/x is nan")
+    blank = {"metrics": {"fd_conv": 3.0, "kid_conv": None}}
+    run(folder / "digits0", {"loss": "wgan", "dataset": "digits"}, {"fd_conv": 3.0}, result=blank)
+    odd = {"loss": "=1+1", "dataset": "digits", "dataset.root": "/home/me/data"}
+    run(folder / "digits1", odd, {"fd_conv": 2.5, "kid_conv": 0.1})
+    run(folder / "again", {"loss": "wgan", "seed": 7}, result={"evaluations": [LATER]})
+    return folder
+
+
+def said(place):
+    """All tables, answers and warnings."""
+    found = content(read([place]), None)
+    sections = [
+        (
+            *(one.heading, one.answer, one.axes, one.references),
+            *([cells for _, cells in rows] for rows in (one.map, one.matrix, one.ranks)),
+            [(row.rank, row.value, row.lost, row.verdicts, row.standing, row.budget) for row in one.rows],
+        )
+        for one in found.sections
+    ]
+    return table_csv(found), table_tex(found), sections, found.across, found.counts, found.environment
+
+
+def test_the_file_gives_every_table_that_the_folders_give(everything, tmp_path):
+    page, counts = publish([everything], tmp_path / "study")
+    assert (counts.new, counts.replaced, counts.kept, counts.left_out) == (21, 0, 0, 0)
+    assert repr(said(page.parent / "results.csv")) == repr(said(everything)).replace("/home/me/runs/", "…/")
+    assert "again" in said(everything)[2][-1][0]  # the later evaluation has a table of its own
+    assert write_report([page.parent / "results.csv"], out=tmp_path / "report").is_file()
+
+
+def test_the_page_is_made_of_the_file_alone(everything, tmp_path):
+    page, _ = publish([everything], tmp_path / "study")
+    assert page_of(tmp_path / "study" / "results.csv") == page.read_text()
+    cells = list(csv.DictReader((tmp_path / "study" / "results.csv").open()))
+    ours = next(one for one in cells if one["run"] == "000_loss=wgan,seed=0")
+    assert float(ours["metric.reverse_kl"]) == pytest.approx(0.07, abs=1e-12)
+    assert (ours["seed"], ours["state"], ours["verdict"]) == ("0", "done", "healthy")
+    assert ours["group"].startswith("wgan")
+
+
+def test_every_published_page_is_that_of_its_file():
+    for file in STUDIES.glob("*/results.csv"):
+        assert page_of(file) == (file.parent / "README.md").read_text(), file.parent.name
+        for figure in file.parent.glob("*.*g"):
+            assert figure.stat().st_size <= 300 * 1024, figure.name
+
+
+def test_a_study_grows_and_keeps_its_owners_words(sweep, tmp_path):
+    study = tmp_path / "study"
+    page, _ = publish(sweep(tmp_path / "monday", {"wgan": 0.1, "lsgan": 0.4}, seeds=3), study, metric="fd_points")
+    written = page.read_text().replace("*Write here what the study asks.*", "Is wgan *better*?\n\nOn the ring.")
+    page.write_text(written)
+    both = sweep(tmp_path / "tuesday", {"wgan": 0.1, "lsgan": 0.4, "hinge": 0.7}, seeds=3)
+    _, counts = publish(both, study)
+    assert (counts.new, counts.replaced, counts.kept) == (3, 0, 6)
+    text = page.read_text()
+    assert "Is wgan *better*?\n\nOn the ring." in text
+    assert text.startswith("<!-- made by gan-lab-report with publish= metric=fd_points -->")
+    assert "| 3 | hinge |" in text
+    before = {file.name: file.read_bytes() for file in study.iterdir()}
+    _, counts = publish(both, study)
+    assert counts.kept == 9
+    assert {file.name: file.read_bytes() for file in study.iterdir()} == before
+
+
+def test_a_run_that_is_there(run, tmp_path):
+    """Lost runs make way, later evaluations come in; a finished run is neither lost again nor changed."""
+    study, words = tmp_path / "study", {"loss": "wgan", "seed": 3}
+
+    def again(name, **options):
+        _, counts = publish([run(tmp_path / name, words, **options)], study)
+        (line,) = csv.DictReader((study / "results.csv").open())
+        return (counts.new, counts.replaced, counts.kept), line
+
+    assert again("killed", state="failed", error="power cut")[0] == (1, 0, 0)
+    assert again("done")[0] == (0, 1, 0)
+    counts, line = again("lost", state="failed", error="power cut")
+    assert (counts, line["state"]) == ((0, 0, 1), "done")
+    counts, line = again("evaluated", result={"evaluations": [LATER]})
+    assert counts == (0, 1, 0)
+    assert '"fd_points": 0.7' in line["evaluations"]
+    for name, options in {
+        "other": {"metrics": {"fd_points": 0.6, "reverse_kl": 0.1}},
+        "nan": {"state": "diverged"},
+    }.items():
+        with pytest.raises(ConfigError, match=r"settings [0-9a-f]{16} and seed 3 had .* and has .*: remove its line"):
+            again(name, **options)
+
+
+def test_unfinished_runs_are_left_out(run, sweep, tmp_path):
+    sweep(tmp_path / "sweep", {"wgan": 0.1}, seeds=2)
+    run(tmp_path / "sweep" / "open", {"loss": "wgan", "seed": 5}, state="interrupted")
+    _, counts = publish([tmp_path / "sweep"], tmp_path / "study")
+    assert (counts.new, counts.left_out) == (2, 1)
+
+
+def test_what_tells_of_a_machine_is_left_out(everything, tmp_path):
+    page, _ = publish([everything], tmp_path / "study")
+    for file in page.parent.iterdir():
+        assert "/home/me" not in file.read_text(), file.name
+        assert str(tmp_path) not in file.read_text(), file.name
+    assert "…/x is nan" in (page.parent / "results.csv").read_text()
+
+
+def test_no_cell_is_a_formula(everything, tmp_path):
+    page, _ = publish([everything], tmp_path / "study")
+    cells = [cell for row in csv.reader((page.parent / "results.csv").open()) for cell in row]
+    assert not [cell for cell in cells if re.match(r"\s*[=+@]|-(?![\d.]+(e|$))", cell)]
+    assert '"=1+1"' in cells
+
+
+def test_seconds_of_several_machines_are_not_compared(sweep, tmp_path):
+    for place, processor in (("here", "A 1"), ("there", "B 2")):
+        loss = {"wgan": 0.1} if place == "here" else {"lsgan": 0.4}
+        sweep(tmp_path / place, loss, seeds=3, result={"environment": {"device": "cpu", "processor": processor}})
+    page, _ = publish([tmp_path / "here"], tmp_path / "study")
+    assert " s of training" not in page.read_text()  # there is nothing to compare
+    assert re.search(r"\| wgan \| 1,000 .* \| 10 \|", page.read_text())
+    page, _ = publish([tmp_path / "there"], tmp_path / "study")
+    text = page.read_text()
+    assert "Runs were made on 2 machines (cpu, A 1 and cpu, B 2): their seconds are not compared." in text
+    assert re.search(r"\| wgan \| 1,000 .* \| – \|", text)
+    assert not re.search(r"s of training|Budgets differ", text)
+
+
+def test_a_run_in_a_folder_and_in_the_file_counts_once(sweep, tmp_path):
+    sweep(tmp_path / "sweep", {"wgan": 0.1, "lsgan": 0.4}, seeds=3, config={"dataset.root": "/data/of/mine"})
+    publish([tmp_path / "sweep"], tmp_path / "study")
+    found = read([tmp_path / "sweep", tmp_path / "study" / "results.csv"])
+    assert (len(found.runs), len(found.skipped)) == (6, 6)
+    assert math.isclose(content(found, None).sections[0].board.rows[0].score, 0.1, rel_tol=1e-9)

@@ -1,0 +1,115 @@
+"""What is no study, and no results.csv, earns one sentence, and what lies there stays as it was."""
+
+import csv
+import io
+
+import pytest
+
+from gan_lab.errors import ConfigError
+from gan_lab.report.collect import read
+from gan_lab.report.study import publish
+
+
+@pytest.fixture(scope="module")
+def published(sweep, tmp_path_factory):
+    """The text of a results.csv of two runs."""
+    folder = tmp_path_factory.mktemp("study")
+    sweep(folder / "sweep", {"wgan": 0.1}, seeds=2)
+    publish([folder / "sweep"], folder / "study")
+    return (folder / "study" / "results.csv").read_text()
+
+
+def changed(text, column, value):
+    """The file with another value in a column of its first run."""
+    rows = list(csv.reader(io.StringIO(text)))
+    rows[1][rows[0].index(column)] = value
+    return written(rows)
+
+
+def written(rows):
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    return buffer.getvalue()
+
+
+def without(text, column):
+    rows = list(csv.reader(io.StringIO(text)))
+    place = rows[0].index(column)
+    return written([row[:place] + row[place + 1 :] for row in rows])
+
+
+WHOLE = {
+    "empty": (lambda text: "", "it holds no run; expected a line of column names and a line a run"),
+    "header alone": (lambda text: text.splitlines()[0] + "\n", "it holds no run; "),
+    "not text": (lambda text: b"\xff\xfe\x00", "it cannot be read as text: "),
+    "open quote": (lambda text: text + '"', "it cannot be read as CSV: "),
+    "short line": (lambda text: text + "a,b\n", "line 4: 2 cells; expected "),
+    "same run": (lambda text: text + text.splitlines()[-1] + "\n", "line 4: the settings and the seed of line 3; "),
+    "same column": (lambda text: text.replace("group", "seed", 1), "column 'seed' is there twice; expected each once"),
+    "unknown column": (
+        lambda text: text.replace("group", "gruop", 1),
+        "there is no column 'gruop'; allowed: setting",
+    ),
+    "no seed column": (lambda text: without(text, "seed"), "column 'seed' is missing; expected a file of gan-lab-re"),
+    "no loss": (lambda text: without(text, "option.loss"), "column 'option.loss' is missing; expected a file of "),
+}
+CELLS = {
+    ("seed", "-1"): "seed is '-1', which no run has there",
+    ("state", "running"): "state is 'running', which no run has there",
+    ("state", ""): "state is missing",
+    ("config.batch_size", "65"): "settings_hash is ",
+    ("config.batch_size", "9" * 500): "config.batch_size is no value of a run: ",
+    ("metric.reverse_kl", "good"): "metric.reverse_kl is 'good'; expected a number",
+    ("metric.reverse_kl", "1e400"): "metric.reverse_kl is 'inf'; expected a number",
+    ("budget.iterations", "0.5"): "budget.iterations is '0.5'; expected a number",
+    ("budget.iterations", ""): "budget.iterations is missing; expected a number for a run that is done",
+    ("named", "[1"): "named is '[1'; expected JSON or a text",
+    ("rule", "[1]"): "rule is '[1]', which no run has there",
+}
+WRONG = WHOLE | {
+    f"{column} {value[:9]}": (lambda text, column=column, value=value: changed(text, column, value), f"line 2: {told}")
+    for (column, value), told in CELLS.items()
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_file_earns_one_sentence(published, sweep, tmp_path, case):
+    change, sentence = WRONG[case]
+    file = tmp_path / "study" / "results.csv"
+    file.parent.mkdir()
+    wrong = change(published)
+    file.write_bytes(wrong if isinstance(wrong, bytes) else wrong.encode())
+    before = file.read_bytes()
+    sweep(tmp_path / "sweep", {"lsgan": 0.3}, seeds=1)
+    for act in (lambda: read([file]), lambda: publish([tmp_path / "sweep"], file.parent)):
+        with pytest.raises(ConfigError) as caught:
+            act()
+        assert str(caught.value).startswith(f"{file}: {sentence}")
+        assert "\n" not in str(caught.value)
+    assert [one.name for one in file.parent.iterdir()] == ["results.csv"]
+    assert file.read_bytes() == before
+
+
+def test_a_wrong_target_earns_one_sentence(run, sweep, tmp_path):
+    sweep(tmp_path / "sweep", {"wgan": 0.1}, seeds=1)
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "README.md").write_text("# My thesis\n")
+    (tmp_path / "link").symlink_to(tmp_path / "thesis")
+    run(tmp_path / "open" / "one", {"loss": "wgan"}, state="interrupted")
+    cases = [
+        ("sweep", "file", None, "it is a file; name a folder"),
+        ("sweep", "thesis", None, "README.md was not made by publish=; move it, or name another folder"),
+        ("sweep", "link", None, "link is a link; expected a study's own folder and files"),
+        ("open", "new", None, f"no run in {tmp_path}/open is finished or lost"),
+        ("sweep", "file/below", None, "it cannot be written: Not a directory"),
+    ]
+    for source, target, metric, sentence in cases:
+        with pytest.raises(ConfigError) as caught:
+            publish([tmp_path / source], tmp_path / target, metric=metric)
+        assert str(caught.value) == f"publish={tmp_path / target}: {sentence}"
+    with pytest.raises(ConfigError, match=r"^metric=fid: no run has this metric"):
+        publish([tmp_path / "sweep"], tmp_path / "new", metric="fid")
+    assert not (tmp_path / "new").exists()
+    assert (tmp_path / "file").read_text() == "mine"
+    assert [one.name for one in (tmp_path / "thesis").iterdir()] == ["README.md"]
