@@ -57,10 +57,7 @@ def parse(command: str, schema: type[Arguments], words: Sequence[str]) -> Argume
         print_version()
         sys.exit(0)
     if "--help" in words or "-h" in words:
-        print(f"{command} key=value ...\n\n{schema.__doc__}\n")
-        for entry in fields(schema):  # type: ignore[arg-type]
-            default = "required" if _required(entry) else f"default {_default(entry)}"
-            print(f"  {_spelled(entry):<12} {entry.metadata['help']} ({default})")
+        _print_help(command, schema)
         sys.exit(0)
     names = {_spelled(entry): entry.name for entry in fields(schema)}  # type: ignore[arg-type]
     required = [_spelled(entry) for entry in fields(schema) if _required(entry)]  # type: ignore[arg-type]
@@ -88,14 +85,25 @@ def parse(command: str, schema: type[Arguments], words: Sequence[str]) -> Argume
             one_of_list = known in lists and (is_whole(given_value) or isinstance(given_value, float))
             arguments[known] = [given_value] if one_of_list else given_value
         except (yaml.YAMLError, ValidationError) as error:
-            kind = "a list, such as [a,b]" if known in lists else "a whole number"
-            if entries[known].type in (float, float | None):
-                kind = "a number"
-            if known in lists and entries[known].type != list[str]:
-                decimal = "float" in str(entries[known].type)
-                kind = "numbers, such as [0.5,1]" if decimal else "a whole number, or a list such as [0,1]"
-            raise ConfigError(f"{name}={value}: expected {kind}") from error
+            raise ConfigError(f"{name}={value}: expected {_wanted(entries[known])}") from error
     return OmegaConf.to_object(arguments)  # type: ignore[return-value]
+
+
+def _print_help(command: str, schema: type) -> None:
+    print(f"{command} key=value ...\n\n{schema.__doc__}\n")
+    for entry in fields(schema):
+        default = "required" if _required(entry) else f"default {_default(entry)}"
+        print(f"  {_spelled(entry):<12} {entry.metadata['help']} ({default})")
+
+
+def _wanted(entry: Field[Any]) -> str:
+    """What a value of the field is, in words."""
+    kind = str(entry.type)
+    if entry.type == list[str]:
+        return "a list, such as [a,b]"
+    if "list" in kind:
+        return "numbers, such as [0.5,1]" if "float" in kind else "a whole number, or a list such as [0,1]"
+    return "a number" if entry.type in (float, float | None) else "a whole number"
 
 
 def _spelled(entry: Field[Any]) -> str:

@@ -47,9 +47,7 @@ def truncation_curve(
     Raises:
         ConfigError: if the run cannot be measured so.
     """
-    values = list(truncations)
-    if not values or values != sorted(set(values)):
-        raise ConfigError(f"truncations={values}: expected numbers in increasing order, such as [0.5,0.7,1]")
+    values = _in_order(truncations)
     generator = load_generator(run, weights, allowed_targets)
     config = run.configuration.read(allowed_targets)
     for value in values:  # before what takes long
@@ -58,9 +56,8 @@ def truncation_curve(
     evaluator = build_evaluator(config, judged(build_dataset(config, download=False), generator))
     classes = evaluator.request.labels if takes_labels(generator) else None
     try:
-        found: list[Evaluated] = [
-            evaluator.evaluate(with_truncation(run, config, generator, value, classes)) for value in values
-        ]
+        truncated = (with_truncation(run, config, generator, value, classes) for value in values)
+        found: list[Evaluated] = [evaluator.evaluate(one) for one in truncated]
         whole = evaluator.evaluate(generator).metrics
     except NotFinite as error:
         raise ConfigError(f"{run.path}: at iteration {run.status()['iteration']}, {error}") from error
@@ -68,16 +65,22 @@ def truncation_curve(
     picture = run.samples / PICTURE
     with replacing(picture) as file:
         _drawn(values, measured, whole, evaluator.floor).savefig(file, format="png", dpi=120)
+    pairs = zip(values, measured, strict=True)
     return {
         "run": str(run.path),
         "fingerprint": evaluator.fingerprint,
-        "truncations": [
-            {"truncation": value, "metrics": metrics} for value, metrics in zip(values, measured, strict=True)
-        ],
+        "truncations": [{"truncation": value, "metrics": metrics} for value, metrics in pairs],
         "metrics": whole,
         "floor": evaluator.floor,
         "picture": str(picture),
     }
+
+
+def _in_order(truncations: Sequence[float]) -> list[float]:
+    values = list(truncations)
+    if not values or values != sorted(set(values)):
+        raise ConfigError(f"truncations={values}: expected numbers in increasing order, such as [0.5,0.7,1]")
+    return values
 
 
 def _drawn(

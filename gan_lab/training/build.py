@@ -1,7 +1,7 @@
 """All objects of a run, from its configuration."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -130,6 +130,16 @@ class Training:
             request.folder, saved.every, saved.minutes, saved.keep, self.dataset, self.curves, self.stopwatch
         )
         self.deadline = Deadline(config.budget.seconds, self.stopwatch)
+        of_run = [
+            *build_overfitting(config, seen, self.module, compared, self.curves, self.stopwatch),
+            build_pictures(config, seen, self.module, compared, folder, self.curves, self.stopwatch),
+        ]
+        callbacks = self._callbacks(of_run, f"{request.names['dataset']} {request.names['loss']}", stop)
+        self.after_iterations = AfterIterations(callbacks)
+        self.trainer = self._trainer(request.folder, callbacks, start, checkpoint)
+
+    def _callbacks(self, of_run: Sequence[Callback], name: str, stop: Stop) -> list[Callback]:
+        """All in order, those that not every run has among them; a stacked run leaves the bar to the stack."""
         callbacks: list[Callback] = [
             self.randomness,
             self.stopwatch,
@@ -137,18 +147,15 @@ class Training:
             self.curves,
             self.evaluation,
             *([] if self.selection is None else [self.selection]),
-            *build_overfitting(config, seen, self.module, compared, self.curves, self.stopwatch),
-            build_pictures(config, seen, self.module, compared, folder, self.curves, self.stopwatch),
+            *of_run,
             self.checkpoints,
         ]
-        if seat is None:
-            bar = ProgressBar(f"{request.names['dataset']} {request.names['loss']}", self.curves)
+        if self.seat is None:
+            bar = ProgressBar(name, self.curves)
             callbacks += [bar, Compiling(self.stopwatch, bar), Signals(stop, self.checkpoints)]
         else:
-            self.module.training_step = seat.training_step  # type: ignore[method-assign,assignment]
-        callbacks.append(self.trackers)
-        self.after_iterations = AfterIterations(callbacks)
-        self.trainer = self._trainer(request.folder, callbacks, start, checkpoint)
+            self.module.training_step = self.seat.training_step  # type: ignore[method-assign,assignment]
+        return [*callbacks, self.trackers]
 
     def _trainer(
         self, folder: RunFolder, callbacks: list[Callback], start: Start, checkpoint: dict[str, Any] | None

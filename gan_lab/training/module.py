@@ -68,13 +68,9 @@ def build_module(
     players = {role: build_player(config, role, one, averages.get(role)) for role, one in networks.items()}
     use_micro_batches(config, players, sample_shape, source_shape)
     warn_of_dangers(config, loss, players["discriminator"])
-    of_run = {
-        "sample_shape": sample_shape,
-        "source_shape": source_shape,
-        "processes": processes,
-        "reals": config.n_critic * config.batch_size * config.model.packing,
-        "iterations": config.iterations,
-    }
+    reals = config.n_critic * config.batch_size * config.model.packing
+    of_run = {"sample_shape": sample_shape, "source_shape": source_shape, "processes": processes, "reals": reals}
+    of_run |= {"iterations": config.iterations}
     with blame("algorithm"):
         made: Algorithm = build(config, "algorithm")(
             **players,
