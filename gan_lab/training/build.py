@@ -128,7 +128,7 @@ class Training:
             self.evaluation,
             *([] if self.selection is None else [self.selection]),
             *build_overfitting(config, seen, self.module, compared, self.curves, self.stopwatch),
-            build_pictures(config, seen, self.module, compared, folder, self.curves, self.stopwatch),
+            build_pictures(config, seen, self.module, self.evaluator.examined, folder, self.curves, self.stopwatch),
             checkpoints,
             bar,
             Compiling(self.stopwatch, bar),
