@@ -292,7 +292,7 @@ def _metric(board: Board) -> str:
 
 def _upright(*lines: str) -> str:
     """A vertical axis' label, in lines that a panel of 3.4 inches holds."""
-    return "\n".join(part for line in lines for part in wrap(_short(line, 60), 30))
+    return "\n".join(part for line in lines for part in wrap(_short(line, 60), 34))
 
 
 def _short(text: str, most: int) -> str:
