@@ -59,7 +59,8 @@ class Closest:
         made = generate(module.sampler, self.request)
         seen, unseen = (nearest_two(made, one) for one in (self.training, self.held_out))
         order = (seen.distance / seen.second).argsort(stable=True)[: self.count]
-        return draw_groups([made[order], self.training[seen.which[order]], self.held_out[unseen.which[order]]])
+        groups = [made[order], self.training[seen.which[order]], self.held_out[unseen.which[order]]]
+        return draw_groups(groups, ("sample", "training", "held-out"))
 
 
 @dataclass(frozen=True, eq=False)

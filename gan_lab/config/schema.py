@@ -104,7 +104,7 @@ class EvaluationConfig:
     samples: int = _at_least(2, default=MISSING)
     k: int = _at_least(1, default=MISSING)
     kid_subsets: int = _at_least(1, 100_000, default=MISSING)
-    kid_subset_size: int = _at_least(2, default=MISSING)
+    kid_subset_size: int | None = _at_least(2, default=MISSING)
     validation: bool = False  # configurations of earlier versions lack it
     verdict: VerdictConfig = field(default_factory=VerdictConfig)
 

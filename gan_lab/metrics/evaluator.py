@@ -41,6 +41,7 @@ class Evaluator:
         real: those that are compared.
         comparison: computes the metrics.
         request: what the generator is asked for every time: N samples.
+        examined: what it is asked for where copies are looked for, of small N more samples; None for the same.
         reconstructs: whether held-out samples are encoded and drawn again.
         back: measures translations of samples into sources, or None.
 
@@ -61,12 +62,14 @@ class Evaluator:
         request: Request,
         reconstructs: bool = False,
         back: "Evaluator | None" = None,
+        examined: Request | None = None,
     ) -> None:
         count = len(request)
         self.paired, self.reconstructs, self.back = real.paired, reconstructs, back
         self._sources, self.known = real.sources, real.known
         self.comparison = comparison
         self.request = request
+        self.examined = request if examined is None else examined
         self.fingerprint: dict[str, Any] = {
             **comparison.extractor.fingerprint(),
             "definition": DEFINITION,
@@ -144,8 +147,13 @@ class Evaluator:
         made = {name: tensor.to(self.comparison.device) for name, tensor in made.items()}
         return Side(samples, made["features"], made.get("logits"), self.comparison.measures.k, labels)
 
-    def _own_side(self, generator: nn.Module) -> Side:
-        own = self.request.own_part()
+    def _own_sides(self, generator: nn.Module) -> list[Side]:
+        """This process's part of the samples, and of those that copies are looked for among if they are others."""
+        more = "memorisation" in self.comparison.measures.metrics and self.examined is not self.request
+        return [self._own_side(generator, one) for one in (self.request, *([self.examined] if more else []))]
+
+    def _own_side(self, generator: nn.Module, request: Request) -> Side:
+        own = request.own_part()
         asked = takes_labels(generator) or own.source is not None  # a translation is to be of its source's class
         return self.comparison.look(generate(generator, own), own.labels if asked else None)
 
@@ -165,15 +173,15 @@ class Evaluator:
         if self.back is not None:
             returning = Reverse(generator)
         try:
-            own, wrong = self._own_side(generator), ""
+            own, wrong = self._own_sides(generator), ""
         except NotFinite as error:  # told to the other processes, which wait for this part
-            own, wrong = None, error.what
+            own, wrong = [], error.what
         if told := next(filter(None, all_parts(wrong)), None):
             raise NotFinite(told)
-        fake = Side.whole([part for part in all_parts(own) if part is not None], self.comparison.device)
+        fake, *more = [Side.whole(parts, self.comparison.device) for parts in zip(*all_parts(own), strict=True)]
         real = self._reference
         signs = signals(real.features, fake.features, real.labels, fake.labels)
-        metrics = self.comparison.compare(real, fake)
+        metrics = self.comparison.compare(real, fake, *more)
         return Evaluated(metrics | self._of_pictures(generator, encoder, returning, fake.samples), signs)
 
 

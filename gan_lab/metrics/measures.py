@@ -9,10 +9,13 @@ import torch
 from torch import Tensor
 
 from gan_lab.errors import ConfigError
+from gan_lab.metrics import memorisation
 from gan_lab.metrics.frechet import Moments
 from gan_lab.metrics.neighbours import neighbour_radii
 
 log = logging.getLogger(__name__)
+
+_SUBSET = 1000  # samples in a subset, if no number is asked for
 
 
 @dataclass(frozen=True)
@@ -24,23 +27,29 @@ class Measures:
             that are given labels, also ``class_accuracy`` and ``intra_fd``.
         k: number of nearest neighbours for precision, recall, density and coverage.
         kid_subsets: number of pairs of subsets that the kernel distance is averaged over.
-        kid_subset_size: number of samples in a subset.
+        kid_subset_size: number of samples in a subset; None for 1,000, or all of fewer, as if that had been asked for.
     """
 
     metrics: Sequence[str]
     k: int = 5
     kid_subsets: int = 100
-    kid_subset_size: int = 1000
+    kid_subset_size: int | None = 1000
 
-    def fingerprint(self) -> dict[str, int]:
+    def fingerprint(self) -> dict[str, int | None]:
         """The settings that the values depend on."""
-        used: dict[str, int] = {"k": self.k} if "prdc" in self.metrics else {}
+        used: dict[str, int | None] = {"k": self.k} if "prdc" in self.metrics else {}
         if "kid" in self.metrics:
             used |= {"kid_subsets": self.kid_subsets, "kid_subset_size": self.kid_subset_size}
+        if "memorisation" in self.metrics:
+            used["memorisation"] = memorisation.DEFINITION
         return used
 
-    def fitted(self, size: int) -> "Measures":
+    def fitted(self, size: int, held_out: bool = True) -> "Measures":
         """The measures for sets of ``size`` samples: subsets are no larger than that, which is said.
+
+        Args:
+            size: number of samples in each of the sets.
+            held_out: whether they are held out of a dataset; files are compared whole.
 
         Raises:
             ConfigError: if the sets are too small for the metrics.
@@ -48,14 +57,21 @@ class Measures:
         if size < 2:
             raise ConfigError(f"dataset: only {size} samples are left to compare; expected 2 or more")
         if "prdc" in self.metrics and size <= self.k:
-            raise ConfigError(f"evaluation.k={self.k}: expected less than the number of samples compared, {size}")
-        if "kid" not in self.metrics or size >= self.kid_subset_size:
-            return self
-        log.warning(
-            "gan-lab: warning: evaluation.kid_subset_size=%d: there are %d samples to compare; kid takes them all",
-            self.kid_subset_size,
-            size,
-        )
+            which, remedy = "samples", "a smaller k or more samples"
+            if held_out:
+                which, remedy = "held-out samples", "a smaller k, more samples or a larger dataset.held_out"
+            raise ConfigError(
+                f"evaluation.k={self.k}: expected less than the number of {which} compared, {size}; {remedy} will do"
+            )
+        asked = _SUBSET if self.kid_subset_size is None else self.kid_subset_size
+        if "kid" not in self.metrics or size >= asked:
+            return replace(self, kid_subset_size=asked)
+        if self.kid_subset_size is not None:
+            log.warning(
+                "gan-lab: warning: evaluation.kid_subset_size=%d: there are %d samples to compare; kid takes them all",
+                asked,
+                size,
+            )
         return replace(self, kid_subset_size=size, kid_subsets=1)  # all subsets would be the same
 
 

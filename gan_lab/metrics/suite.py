@@ -19,7 +19,7 @@ from gan_lab.metrics.extractors import Extractor
 from gan_lab.metrics.frechet import Moments, frechet_distance, frechet_distance_of_few
 from gan_lab.metrics.kernel import kernel_distance
 from gan_lab.metrics.measures import Measures, Side
-from gan_lab.metrics.memorisation import MOST_SAMPLES, memorised, some_of
+from gan_lab.metrics.memorisation import MOST_SAMPLES, and_mirrored, memorised, some_of
 from gan_lab.metrics.modes import class_ceiling, mixture_ceiling, mode_coverage
 from gan_lab.metrics.neighbours import precision_recall_density_coverage
 
@@ -69,7 +69,7 @@ class Comparison:
             raise ConfigError("evaluation.metrics: memorisation takes images; points lie close to each other by chance")
         if "memorisation" in measures.metrics and training is None:
             raise ConfigError("evaluation.metrics: memorisation takes a run, whose training samples are known")
-        self.measures = measures if size is None else measures.fitted(size)
+        self.measures = measures if size is None else measures.fitted(size, training is not None)
         self._training = training
         with torch.random.fork_rng():  # the evaluation must not shift training's random numbers
             extractor.prepare(dataset)
@@ -122,11 +122,12 @@ class Comparison:
                 "so nothing can be measured against them"
             )
 
-    def compare(self, real: Side, fake: Side) -> dict[str, float]:
-        """All metrics of ``fake`` against ``real``, by name."""
+    def compare(self, real: Side, fake: Side, more: Side | None = None) -> dict[str, float]:
+        """All metrics of ``fake`` against ``real``, by name; copies are counted in ``more``, if it is given."""
         scores: dict[str, float] = {}
         for name in self.measures.metrics:
-            scores |= _METRICS[name](self, real, fake)
+            asked = more if name == "memorisation" and more is not None else fake
+            scores |= _METRICS[name](self, real, asked)
         return scores
 
     def floor(self, real: Side, others: Side) -> dict[str, float]:
@@ -155,6 +156,7 @@ class Comparison:
 
     def _kid(self, real: Side, fake: Side) -> dict[str, float]:
         subsets, size = self.measures.kid_subsets, self.measures.kid_subset_size
+        assert size is not None  # as the measures are fitted
         return self._named({"kid": kernel_distance(real.features, fake.features, subsets, size)})
 
     def _prdc(self, real: Side, fake: Side) -> dict[str, float]:
@@ -207,9 +209,9 @@ class Comparison:
 
     @cached_property
     def _seen(self) -> Side:
-        """Training samples and their features."""
+        """Training samples, as they are and mirrored, and their features."""
         assert self._training is not None
-        return self.look(some_of(self._training))
+        return self.look(and_mirrored(some_of(self._training)))
 
     # ---- what the metrics need of the dataset ----
 

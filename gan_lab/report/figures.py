@@ -4,6 +4,7 @@ import io
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from textwrap import wrap
 from typing import Any
 
 import matplotlib
@@ -158,7 +159,7 @@ def _curves(board: Board, curves: list[GroupCurve], clock: str) -> Figure:
         else:
             _reference(panels[0], board, "h")
             panels[0].set_xlabel(label)
-            panels[0].set_ylabel(_metric(board))
+            panels[0].set_ylabel(_upright(board.title, f"({board.direction})"))
             _legend(figure, panels[0])
         return figure
 
@@ -209,7 +210,7 @@ def _numeric(board: Board, key: str) -> Figure | None:
         _scale(panel, "y", [v for row in board.rows for v in row.finals(board.primary)])
         _reference(panel, board, "h")
         panel.set_xlabel(_short(key, 60))
-        panel.set_ylabel(_metric(board))
+        panel.set_ylabel(_upright(board.title, f"({board.direction})"))
         _legend(figure, panel)
         return figure
 
@@ -229,9 +230,10 @@ def _best_of_budget(board: Board) -> Figure:
             everything += best.tolist()
             panel.plot(range(1, len(best) + 1), best, **_line(row.colour), lw=1.7, label=row.label)
         _scale(panel, "y", everything)
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+        panel.set_xlim(0.8, max(len(board.losses(row)) for row in shown) + 0.2)
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         panel.set_xlabel("seeds tried")
-        panel.set_ylabel(f"expected best {_short(board.title, 40)}")
+        panel.set_ylabel(_upright("expected best", board.title))
         _reference(panel, board, "h")
         _legend(figure, panel)
         return figure
@@ -286,6 +288,11 @@ def _legend(figure: Figure, panel: Panel) -> None:
 
 def _metric(board: Board) -> str:
     return f"{_short(board.title, 40)} ({board.direction})"
+
+
+def _upright(*lines: str) -> str:
+    """A vertical axis' label, in lines that a panel of 3.4 inches holds."""
+    return "\n".join(part for line in lines for part in wrap(_short(line, 60), 34))
 
 
 def _short(text: str, most: int) -> str:

@@ -12,6 +12,7 @@ from gan_lab.datasets.dataset import derived
 from gan_lab.datasets.source import Source
 from gan_lab.errors import ConfigError
 from gan_lab.metrics import Classifier, Comparison, Evaluator, Extractor, Measures, RealSets, as_extractor
+from gan_lab.metrics.memorisation import LEAST_SAMPLES
 from gan_lab.models.conditions import takes_source
 from gan_lab.runs.components import build, check_arguments
 from gan_lab.runs.latents import fixed_request
@@ -51,8 +52,11 @@ def build_evaluator(config: DictConfig, dataset: Dataset, purpose: str = "evalua
     comparison = build_comparison(evaluation, extractor, real.learned, count, config.trainer.accelerator, dataset.train)
     labels = real.labels if real.sources is None else real.source_labels
     request = fixed_request(config, purpose, count, labels, real.sources)
+    # a translation is of its source, so that there are no more of them than sources
+    few = count < LEAST_SAMPLES and real.sources is None
+    examined = fixed_request(config, purpose, LEAST_SAMPLES, labels) if few else None
     back = _back(config, dataset, purpose) if check_arguments(config, "algorithm").translates_back else None
-    return Evaluator(dataset, real, comparison, request, config.model.encoder is not None, back)
+    return Evaluator(dataset, real, comparison, request, config.model.encoder is not None, back, examined)
 
 
 def _back(config: DictConfig, dataset: Dataset, purpose: str) -> Evaluator:

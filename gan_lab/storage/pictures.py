@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -42,13 +42,14 @@ def draw_grid(images: Tensor, columns: int | None = None) -> np.ndarray:
     return _grid(_enlarged(images, scale), columns, max(2, scale // 2))
 
 
-def draw_groups(parts: Sequence[Tensor]) -> np.ndarray:
+def draw_groups(parts: Sequence[Tensor], titles: Sequence[str] = ()) -> np.ndarray:
     """Images that belong together side by side, such as a source and its translation; uint8 ``[H, W, 3]``.
 
     A line of white separates the images of a group, and a wider one the groups. Image i of every part is of group i.
 
     Args:
         parts: ``[N, C, h, w]`` uint8 pixels each, of one h and w, C being 1 or 3 in each.
+        titles: what the parts are, written above the first group of each column; empty for a picture without.
     """
     columns = max(1, round(math.sqrt(len(parts[0]) / len(parts))))
     scale = max(1, _PIXELS // (columns * len(parts) * parts[0].shape[-1]))
@@ -56,7 +57,22 @@ def draw_groups(parts: Sequence[Tensor]) -> np.ndarray:
     images = [_enlarged(part.expand(-1, 3, -1, -1), scale) for part in parts]
     line = images[0].new_full((*images[0].shape[:3], thin), 255)
     joined = [piece for image in images for piece in (line, image)][1:]
-    return _grid(torch.cat(joined, dim=3), columns, 3 * thin + 2)
+    padding = 3 * thin + 2
+    picture = _grid(torch.cat(joined, dim=3), columns, padding)
+    if not titles:
+        return picture
+    step = parts[0].shape[-1] * scale + thin
+    group = len(parts) * step - thin + padding
+    starts = [padding + column * group + place * step for column in range(columns) for place in range(len(parts))]
+    return np.concatenate([_titled(picture.shape[1], starts, titles), picture])
+
+
+def _titled(width: int, starts: Sequence[int], titles: Sequence[str]) -> np.ndarray:
+    """A line of text, uint8 ``[14, width, 3]``: the titles in turn, at the columns of pixels in ``starts``."""
+    line = Image.new("RGB", (width, 14), "white")
+    for place, start in enumerate(starts):
+        ImageDraw.Draw(line).text((start, 1), titles[place % len(titles)], "black", ImageFont.load_default(10))
+    return np.asarray(line)
 
 
 def _enlarged(images: Tensor, scale: int) -> Tensor:

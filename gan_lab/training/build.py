@@ -132,7 +132,7 @@ class Training:
         self.deadline = Deadline(config.budget.seconds, self.stopwatch)
         of_run = [
             *build_overfitting(config, seen, self.module, compared, self.curves, self.stopwatch),
-            build_pictures(config, seen, self.module, compared, folder, self.curves, self.stopwatch),
+            build_pictures(config, seen, self.module, self.evaluator.examined, folder, self.curves, self.stopwatch),
         ]
         callbacks = self._callbacks(of_run, f"{request.names['dataset']} {request.names['loss']}", stop)
         self.after_iterations = AfterIterations(callbacks)

@@ -9,7 +9,7 @@ from gan_lab.callbacks import Curves, Overfitting, Stopwatch
 from gan_lab.callbacks.views import Closest
 from gan_lab.datasets.batch import Batch, Request, one_per_sample
 from gan_lab.datasets.dataset import Dataset, to_model_range
-from gan_lab.metrics.memorisation import MOST_SAMPLES, some_of
+from gan_lab.metrics.memorisation import MOST_SAMPLES, and_mirrored, some_of
 
 _MOST = 1000  # samples of each kind that the discriminator is asked about
 
@@ -22,7 +22,7 @@ def looks_for_copies(config: DictConfig) -> bool:
 def closest(dataset: Dataset, request: Request) -> Closest:
     """The picture of the generated samples that are closest to training samples."""
     few = request.map(lambda tensor: tensor[:MOST_SAMPLES])
-    return Closest(few, some_of(dataset.train), some_of(dataset.test))
+    return Closest(few, and_mirrored(some_of(dataset.train)), some_of(dataset.test))
 
 
 def build_overfitting(

@@ -24,7 +24,7 @@ def build_pictures(
     config: DictConfig,
     dataset: Dataset,
     module: Algorithm,
-    compared: Request,
+    examined: Request,
     folder: RunFolder | None,
     curves: Curves,
     stopwatch: Stopwatch,
@@ -35,7 +35,7 @@ def build_pictures(
         config: the configuration.
         dataset: the samples.
         module: the algorithm.
-        compared: what evaluations ask the generator for.
+        examined: what evaluations ask the generator for where they look for copies.
         folder: see `Pictures`.
         curves: see `Pictures`.
         stopwatch: see `Pictures`.
@@ -45,7 +45,7 @@ def build_pictures(
     if module.translates_back:
         others = {**others, "back": translations_back(config, dataset)}
     if looks_for_copies(config) and dataset.test.ndim == 4:
-        others = {**others, "closest": closest(dataset, compared)}
+        others = {**others, "closest": closest(dataset, examined)}
     between = dataset.source is None and dataset.test.ndim == 4 and module.inference is None
     last = {"interpolations": interpolations(config, dataset)} if between else {}
     return Pictures(folder, view, others, last, config.pictures.every, curves, stopwatch)

@@ -52,6 +52,7 @@ RECIPES = {  # LITERATURE.md §1 to §3: the mathematics; the optimizer, its rat
     "rasgan_gp": (Recipe(Relativistic("logistic", "average", 1.0), GP), ADAM, 1),
     # the authors' code: RMSprop at 1e-4 with alpha 0.99 and γ = 10
     "nsgan_r1": (Recipe(NonSaturating(0.0), {"r1": R1(10.0, 1)}), ("RMSprop", 1e-4, {"alpha": 0.99}), 1),
+    "nsgan_r1_adam": (Recipe(NonSaturating(0.0), {"r1": R1(10.0, 1)}), ADAM, 1),
     "r3gan": (
         Recipe(Relativistic("logistic", "paired", 1.0), {"r1": R1(10.0, 1), "r2": R2(10.0, 1)}),
         ("Adam", 2e-4, {"betas": [0.0, 0.99]}),

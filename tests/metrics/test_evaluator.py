@@ -123,6 +123,16 @@ def test_subsets_of_the_kernel_distance_shrink_with_what_there_is(caplog):
     assert made.floor["kid_pixels"] == pytest.approx(squared_mmd(reference, other.features), rel=1e-9)
 
 
+@pytest.mark.parametrize(("held_out", "size"), [(30, 30), (297, 297)])
+def test_of_few_samples_null_takes_all_without_a_word(caplog, held_out, size):
+    words = ["dataset=digits", "evaluation/extractor=pixels", f"evaluation.samples={held_out}"]
+    made = [build_evaluator(composed_of(*words, f"evaluation.kid_subset_size={n}"), digits()) for n in ("null", 1000)]
+    assert made[0].fingerprint == made[1].fingerprint
+    assert made[0].fingerprint["kid_subset_size"] == size
+    assert caplog.text.count("evaluation.kid_subset_size") == 1  # of 1000
+    assert Measures(("kid",), kid_subset_size=None).fitted(5000).kid_subset_size == 1000
+
+
 def test_the_ring_has_a_ceiling():
     made = evaluator_of(ring(), Comparison(ring(), Points(), Measures(("fd", "modes")), CPU), 2500, 2)
     assert made.ceiling.keys() == {"modes", "high_quality", "reverse_kl"}
@@ -132,7 +142,10 @@ def test_the_ring_has_a_ceiling():
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        (["kid_subset_size=100", "k=100"], r"evaluation.k=100: expected less than the number of samples compared, 100"),
+        (
+            ["kid_subset_size=100", "k=100"],
+            r"evaluation.k=100: expected less than the number of held-out samples compared, 100; a smaller k, more ",
+        ),
     ],
 )
 def test_too_few_samples_are_said_before_the_classifier_learns(composed, monkeypatch, overrides, words):

@@ -3,11 +3,13 @@
 import pytest
 import torch
 from configurations import composed_of
+from torch import nn
 from truth import random_sets
 
 from gan_lab.datasets import digits, ring
+from gan_lab.datasets.dataset import to_model_range
 from gan_lab.metrics import memorisation
-from gan_lab.metrics.memorisation import memorised, nearest_two, some_of
+from gan_lab.metrics.memorisation import and_mirrored, memorised, near_duplicates, nearest_two, some_of
 from gan_lab.runs.measuring import build_evaluator, build_extractor
 
 
@@ -21,6 +23,18 @@ def test_by_hand():
     assert memorised(torch.tensor([[5.0]]), torch.tensor([[5.0], [5.0], [9.0]])) == 1
 
 
+def test_near_duplicates_by_hand():
+    """Of 0, 1, 3 and 20, the first three lie together: 20 is more than twice as far from each as the others are."""
+    line = torch.tensor([[0.0], [1.0], [3.0], [20.0]])
+    found = near_duplicates(torch.arange(4), line)
+    assert [sorted(row[row >= 0].tolist()) for row in found] == [[1, 2], [0, 2], [0, 1], []]
+    near = nearest_two(torch.tensor([[1.4], [30.0]]), line)
+    assert near.which.tolist() == [1, 3]
+    assert near.distance.tolist() == pytest.approx([0.4, 10], rel=1e-6)
+    assert near.second.tolist() == pytest.approx([18.6, 27], rel=1e-6)
+    assert (near_duplicates(torch.tensor([0, 3]), line[[0, 0, 0, 3]]) >= 0).sum(1).tolist() == [2, 0]
+
+
 @pytest.mark.parametrize("pairs", [2**24, 300])
 def test_the_two_nearest_in_chunks_of_any_size(pairs, monkeypatch):
     monkeypatch.setattr(memorisation, "_PAIRS", pairs)
@@ -28,6 +42,7 @@ def test_the_two_nearest_in_chunks_of_any_size(pairs, monkeypatch):
     apart = torch.cdist(fake.double(), real.double(), compute_mode="donot_use_mm_for_euclid_dist")
     found = nearest_two(fake, real)
     assert torch.equal(found.which, apart.argmin(1))
+    assert (near_duplicates(torch.arange(len(real)), real) < 0).all()  # so that the second is the second of all
     for one, wanted in zip((found.distance, found.second), apart.topk(2, largest=False).values.unbind(1), strict=True):
         assert torch.allclose(one, wanted, rtol=1e-12)
     assert nearest_two(real[:7], real).distance.tolist() == [0] * 7
@@ -70,6 +85,30 @@ def test_planted(name, least, most, few):
     assert least <= memorised(planted(name, training), training) <= most
 
 
+@pytest.mark.parametrize("times", [2, 5, 11])
+@pytest.mark.parametrize("noise", [0, 10])
+def test_copies_show_though_the_training_pictures_have_near_duplicates(few, times, noise):
+    """Each digit twice, or in a burst: with the second nearest training sample of all as measure they score 0."""
+    generator = torch.Generator().manual_seed(1)
+    again = few[0].repeat(times - 1, 1, 1, 1)
+    again += noise * torch.randn(again.shape, generator=generator, dtype=torch.double)
+    training = torch.cat([few[0], again.clamp(0, 255)])
+    assert 0.9 <= memorised(planted("copies with noise", few[0]), training) <= 1
+    assert memorised(planted("copies", few[0]), training) == pytest.approx(1, abs=0.05)
+    assert memorised(few[1], training) < 0.05
+
+
+def test_mirrored_copies_are_copies(few):
+    """As dataset.flip and augmentation=flip may make them; what is none stays none among twice as many pictures."""
+    training = and_mirrored(few[0])
+    assert torch.equal(training[100:], few[0][..., [7, 6, 5, 4, 3, 2, 1, 0]])
+    mirrored = planted("copies with noise", few[0]).flip(-1)
+    assert memorised(mirrored, few[0]) < 0.2 < 0.9 <= memorised(mirrored, training)
+    assert memorised(planted("copies with noise", few[0]), training) >= 0.9
+    assert memorised(planted("noise", few[0]), training) == memorised(planted("mean picture", few[0]), training) == 0
+    assert memorised(few[1], training) < 0.05
+
+
 @pytest.mark.parametrize("count", [10, 100, 1000])
 def test_unseen_samples_are_no_copies_however_many_were_seen(few, count):
     assert memorised(few[1], digits().train[:count].double()) < 0.05
@@ -90,6 +129,31 @@ def test_an_evaluator_names_pixels_and_features_and_knows_the_floor():
     real = evaluator.comparison.look(digits().test[:100])
     copied = evaluator.comparison.compare(real, evaluator.comparison.look(digits(max_samples=150).train))
     assert {name: copied[name] for name in found} == dict.fromkeys(found, 1.0)
+
+
+class Copying(nn.Module):
+    """A generator whose samples are mirrored training pictures where a latent's first number is positive."""
+
+    def __init__(self, training):
+        super().__init__()
+        self.training_pictures = nn.Parameter(to_model_range(training))
+
+    def forward(self, latents):
+        whole = self.training_pictures[torch.arange(len(latents)) % len(self.training_pictures)].flip(-1)
+        return torch.where(latents[:, 0, None, None, None] > 0, whole, whole.mean(0))
+
+
+def test_copies_are_counted_in_500_samples_however_few_are_held_out():
+    """By hand from the latents; the other metrics have as many samples as are held out."""
+    words = ["dataset=digits", "evaluation/extractor=pixels", "evaluation.metrics=[fd,memorisation]"]
+    evaluator = build_evaluator(composed_of(*words, "evaluation.samples=18"), digits(max_samples=72))
+    assert (len(evaluator.request), len(evaluator.examined)) == (18, 500)
+    assert torch.equal(evaluator.examined.latents[:18], evaluator.request.latents)
+    found = evaluator.evaluate(Copying(digits(max_samples=72).train)).metrics
+    share = (evaluator.examined.latents[:, 0] > 0).double().mean().item()
+    assert found["memorisation_pixels"] == pytest.approx(share, abs=1e-9)
+    assert evaluator.fingerprint["samples"] == 18
+    assert evaluator.fingerprint["memorisation"] == memorisation.DEFINITION == 2
 
 
 def test_files_have_no_training_samples(tmp_path):

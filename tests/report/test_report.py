@@ -6,6 +6,7 @@ import sys
 import time
 
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from pages import answers, board, page, rows
 
 from gan_lab.errors import ConfigError
@@ -57,6 +58,24 @@ def test_names_of_several_lines_stay_on_one_in_latex(tmp_path, run):
     text = (tmp_path / "report" / "table.tex").read_text()
     assert r"% ring\textbackslash{}n8: mean" in text
     assert r"two\textbackslash{}nlines &" in text
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_labels_fit_and_seeds_are_counted_in_whole_numbers(tmp_path, run, seeds):
+    """One seed once had an axis from 0.945 to 1.055, and "(lower is better)" was cut at the figure's edge."""
+    for seed in range(seeds):
+        run(tmp_path / str(seed), {"seed": seed}, {"fd_whitened_conv": 1.0 + seed}, points=3)
+    drawn = figures(board(tmp_path))
+    for name in ("curves_iterations", "best_of_budget"):
+        FigureCanvasAgg(drawn[name]).draw()
+        label = drawn[name].axes[0].yaxis.label
+        assert "Fréchet distance" in label.get_text()
+        box, whole = label.get_window_extent(), drawn[name].bbox
+        assert 0 <= box.x0 < box.x1 <= whole.width
+        assert 0 <= box.y0 < box.y1 <= whole.height
+    panel = drawn["best_of_budget"].axes[0]
+    low, high = panel.get_xlim()
+    assert [tick for tick in panel.get_xticks() if low <= tick <= high] == list(range(1, seeds + 1))
 
 
 def test_real_data_out_of_sight_are_not_in_the_legend(tmp_path, sweep):

@@ -48,6 +48,17 @@ def test_groups_are_drawn_side_by_side():
     assert pictures.draw_groups([grey[:1].expand(64, 1, 8, 8)] * 3).shape[1] == 5 * (3 * 40 + 2 * 1 + 5) + 5
 
 
+def test_groups_have_titles():
+    """A line above the same picture, with ink over every part: 20 pixels around, 208 a picture and 6 between two."""
+    grey = torch.full((6, 1, 8, 8), 50, dtype=torch.uint8)
+    plain, titled = (pictures.draw_groups([grey] * 3, titles) for titles in ((), ("sample", "training", "held-out")))
+    assert np.array_equal(titled[14:], plain)
+    dark = [bool((titled[:14, start : start + 208] < 100).any()) for start in (20, 234, 448)]
+    assert dark == [True] * 3
+    assert not np.array_equal(titled[:14, 20:228], titled[:14, 234:442])
+    assert (titled[:14, :18] == 255).all()
+
+
 def test_points_are_drawn_over_real_ones():
     """640 pixels; both colours are there, the real points' grey and the generated ones' red."""
     points = torch.tensor([[0.5, 0.5], [-0.5, -0.5]])
