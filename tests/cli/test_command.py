@@ -54,7 +54,7 @@ def test_a_run_leaves_its_folder_complete_and_is_sampled_and_evaluated(gan_lab, 
     assert {name for name in names if not name.startswith("events.out.")} == {
         ".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml", "gan-lab.log", "metrics.csv", "result.json",
         "status.json", "times.csv", "checkpoints/iteration_0000005.ckpt", "checkpoints/iteration_0000010.ckpt",
-        "checkpoints/last.ckpt", ".lock", "samples/final.png",
+        "checkpoints/last.ckpt", ".lock", "samples/final.png", "samples/interpolations.png",
         "samples/iteration_0000005.png", "samples/iteration_0000010.png",
     }  # fmt: skip
     assert sum(name.startswith("events.out.") for name in names) == 1
