@@ -35,6 +35,7 @@ TESTS = {  # of each file of gan_lab, those of tests/losses, or of another folde
     "losses/comparisons.py": ["comparisons"],
     "losses/features.py": ["features", "distributed"],
     "losses/orthogonal.py": ["orthogonal"],
+    "losses/top_k.py": ["algorithms/top_k"],
     "losses/classification.py": ["classification"],
     "losses/consistency.py": ["consistency"],
     "models/layers/heads.py": ["classification"],
@@ -61,8 +62,8 @@ _EPSILON = (
     "len({}), *[1] * ({}.ndim - 1))"
 )
 _AROUND = (
-    "penalties.py: DRAGAN.__call__: around = real + reach * 0.5 * deviation * uniform(real, *real.shape) -> "
-    "around = real + reach * 0.5 * deviation * uniform({}, *{}.shape)"
+    "penalties.py: DRAGAN.__call__: around = real + reach * 0.5 * deviation(real) * uniform(real, *real.shape) -> "
+    "around = real + reach * 0.5 * deviation(real) * uniform({}, *{}.shape)"
 )
 _REACH = (
     "penalties.py: DRAGAN.__call__: reach = uniform(real, len(real), *[1] * (real.ndim - 1)) -> "

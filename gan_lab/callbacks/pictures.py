@@ -17,8 +17,8 @@ from gan_lab.storage.pictures import save_picture
 class Pictures(Periodic):
     """Draws ``samples/iteration_<i>.png`` and TensorBoard's ``samples``; at the last iteration ``samples/final.png``.
 
-    Further views are drawn with them, or at the last iteration alone, each into one file, ``samples/<name>.png``, and
-    into TensorBoard.
+    Further views are drawn with them, each into one file, ``samples/<name>.png``, and into TensorBoard. Those of the
+    last iteration have a file alone: a run that goes on has another last one, and TensorBoard would keep both.
 
     Args:
         folder: the run's folder; None in a process that assists, which draws nothing.
@@ -56,8 +56,10 @@ class Pictures(Periodic):
         if self.curves.trackers is not None:
             self.curves.trackers.picture(iteration, self.folder.samples / f"iteration_{iteration:07d}.png")
         self.curves.tensorboard.add_image("samples", torch.from_numpy(picture), iteration, dataformats="HWC")
-        views = {**self.others, **(self.last if iteration == trainer.max_steps else {})}
-        for name, view in views.items():
+        for name, view in self.others.items():
             picture = view(module)
             save_picture(self.folder.samples / f"{name}.png", picture)
             self.curves.tensorboard.add_image(name, torch.from_numpy(picture), iteration, dataformats="HWC")
+        if iteration == trainer.max_steps:
+            for name, view in self.last.items():
+                save_picture(self.folder.samples / f"{name}.png", view(module))

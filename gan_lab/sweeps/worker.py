@@ -93,8 +93,7 @@ def prepared(config: DictConfig, stacked: bool = False) -> Job:
             request = _request(config, folder, names, stacked)
             return Job(folder, sweep, request, OmegaConf.to_container(hydra.job_logging, resolve=True))
     except CannotGoOn as error:
-        print(f"gan-lab: {shown(folder.path.name)}: left as it is: {sentence(error)}", file=sys.stderr, flush=True)
-        sweep.update()
+        _say_left(folder, sweep, error)
         return Job(folder, sweep, None, None, left=True)
 
 
@@ -103,11 +102,20 @@ def concluded(job: Job) -> float:
     if job.left:
         return float("nan")
     folder = job.folder
-    with unimportant_output():
-        state = folder.status()["state"]
-        value = next(iter(folder.result()["metrics"].values())) if state == "done" else float("nan")
-        print(f"gan-lab: {shown(folder.path.name)}: {state} ({job.sweep.update()})", flush=True)
+    try:
+        with unimportant_output():
+            state = folder.status()["state"]
+            value = next(iter(folder.result()["metrics"].values())) if state == "done" else float("nan")
+            print(f"gan-lab: {shown(folder.path.name)}: {state} ({job.sweep.update()})", flush=True)
+    except CannotGoOn as error:  # a record is damaged
+        _say_left(folder, job.sweep, error)
+        return float("nan")
     return value
+
+
+def _say_left(folder: RunFolder, sweep: SweepFolder, error: CannotGoOn) -> None:
+    print(f"gan-lab: {shown(folder.path.name)}: left as it is: {sentence(error)}", file=sys.stderr, flush=True)
+    sweep.update()
 
 
 def _request(config: DictConfig, folder: RunFolder, names: dict[str, str], stacked: bool) -> RunRequest | None:

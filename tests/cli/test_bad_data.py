@@ -55,7 +55,10 @@ def check_refused(monkeypatch, folder, capsys, arguments, sentence):
         ),
         ([*FOLDER, "dataset.held_out=1"], "dataset: held_out=1.0: expected a number above 0 and below 1"),
         ([*FOLDER], "batch_size=64: the dataset has 32 training samples, and a batch may not be larger"),
-        ([*FOLDER, "batch_size=8", "evaluation.k=8"], "evaluation.k=8: expected less than the number of samples comp"),
+        (
+            [*FOLDER, "batch_size=8", "evaluation.k=8"],
+            "evaluation.k=8: expected less than the number of held-out samples compared, 8; a smaller k",
+        ),
         (
             [*FOLDER, "batch_size=8", "dataset.image_size=50"],
             "model.generator: dcgan cannot draw images of 50x50 pixels: expected sides that, halved twice",
