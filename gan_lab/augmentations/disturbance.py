@@ -1,5 +1,7 @@
 """ADA's optional operations: frequency bands amplified, noise, and a box cut out."""
 
+from functools import cache
+
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
@@ -16,7 +18,8 @@ _NOISE = 0.1  # standard deviation of the noise's standard deviation
 _CUT = 0.5  # of a side
 
 
-def _bands() -> Tensor:
+@cache  # not made while it is imported: a process that has used OpenMP cannot be forked
+def bands() -> Tensor:
     """Filters ``[4, n]`` of the four bands, in float64: an octave each but the lowest. Their sum changes nothing."""
     low = torch.tensor(_SYM2, dtype=torch.float64)
     high = low * torch.tensor([1, -1, 1, -1])
@@ -37,9 +40,6 @@ def _convolved(rows: Tensor, taps: Tensor) -> Tensor:
     return conv2d(rows[:, None, None], taps.flip(0)[None, None, None], padding=(0, reach))[:, 0, 0]
 
 
-BANDS = _bands()
-
-
 def amplify(samples: Tensor, draws: Draws, p: Tensor) -> Tensor:
     """Samples ``[B, C, H, W]`` with each frequency band times 2^N(0, 1), with probability p each.
 
@@ -55,7 +55,7 @@ def amplify(samples: Tensor, draws: Draws, p: Tensor) -> Tensor:
         chosen = draws.chosen(samples, p)
         factors = torch.where(chosen[:, None], factors * raised, factors)
         any_of_them = any_of_them | chosen
-    taps = factors @ BANDS.to(factors)
+    taps = factors @ bands().to(factors)
     return to_chosen(lambda picked, indices: _filtered(picked, taps[indices]), samples, any_of_them)
 
 

@@ -9,7 +9,7 @@ from steered import changed, images, seeded, steered
 from gan_lab.augmentations import ADA
 from gan_lab.augmentations import geometry as geometry_module
 from gan_lab.augmentations.colour import _matrices, recolour
-from gan_lab.augmentations.disturbance import BANDS, add_noise, amplify, cut
+from gan_lab.augmentations.disturbance import add_noise, amplify, bands, cut
 from gan_lab.augmentations.geometry import move
 
 ALL = ["blit", "geometry", "colour", "filter", "noise", "cutout"]
@@ -136,14 +136,14 @@ def test_grey_samples_get_brightness_contrast_and_inverted_luma():
 
 def test_bands_are_octaves():
     """Gains at π/16, 3π/16, 3π/8 and 3π/4: each filter has the most of its band; together they leave all as it is."""
-    places = torch.arange(BANDS.shape[1], dtype=torch.float64) - BANDS.shape[1] // 2
+    places = torch.arange(bands().shape[1], dtype=torch.float64) - bands().shape[1] // 2
     for band, frequency in enumerate((1 / 16, 3 / 16, 3 / 8, 3 / 4)):
-        gains = (BANDS * (places * frequency * math.pi).cos()).sum(1)
+        gains = (bands() * (places * frequency * math.pi).cos()).sum(1)
         assert gains.argmax() == band
         assert gains[band] > 0.7
-    whole = BANDS.sum(0)
+    whole = bands().sum(0)
     assert torch.allclose(whole, (places == 0).double(), atol=1e-11)
-    assert torch.allclose(BANDS.sum(1), torch.tensor([1, 0, 0, 0]).double(), atol=1e-11)  # of a constant picture
+    assert torch.allclose(bands().sum(1), torch.tensor([1, 0, 0, 0]).double(), atol=1e-11)  # of a constant picture
 
 
 def test_amplified_bands_keep_a_natural_pictures_power():
