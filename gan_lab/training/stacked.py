@@ -39,8 +39,7 @@ def execute_stacked(
     config = requests[0].config
     common = Common()
     seats = [Seat(common, one) for one in (handlers or [None] * len(requests))]
-    threads = config.threads or 1  # with more, runs that evaluate in threads of their own were seen to hang
-    with Stop() as stop, library_settings(config.trainer, threads, config.matmul_precision):
+    with Stop() as stop, library_settings(config.trainer, config.threads, config.matmul_precision):
         stop.waits = True  # until all runs can be told
         for request, seat in zip(requests, seats, strict=True):
             if stop.received is None:
