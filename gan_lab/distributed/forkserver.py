@@ -6,11 +6,14 @@ from collections.abc import Callable
 from multiprocessing.context import ForkServerContext
 
 
+# joblib workers set loky's start method; their children must know it
+PRELOADED = ["gan_lab.storage.plotting", "gan_lab.training.build", "joblib.externals.loky"]
+
+
 def forkserver() -> ForkServerContext:
-    """The context that starts them. The server has no threads, so that forking it is safe."""
+    """The context that starts them. The server has no threads and has used none, so that forking it is safe."""
     context = multiprocessing.get_context("forkserver")
-    # joblib workers set loky's start method; their children must know it
-    context.set_forkserver_preload(["gan_lab.storage.plotting", "gan_lab.training.build", "joblib.externals.loky"])
+    context.set_forkserver_preload(PRELOADED)
     return context
 
 
