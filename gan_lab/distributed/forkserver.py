@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable
 from multiprocessing.context import ForkServerContext
 
-
 # joblib workers set loky's start method; their children must know it
 PRELOADED = ["gan_lab.storage.plotting", "gan_lab.training.build", "joblib.externals.loky"]
 
