@@ -201,3 +201,19 @@ def data_root() -> Path:
     if not root:
         pytest.skip("GAN_LAB_DATA does not name a folder with MNIST and FashionMNIST")
     return Path(root)
+
+
+@pytest.fixture(scope="session")
+def ring_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run on the ring, complete with what Hydra writes; tests change copies of it."""
+    from training_runs import SMALL
+
+    from gan_lab.cli.train import main
+
+    folder: Path = tmp_path_factory.mktemp("ring") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        words = [*SMALL, "dataset=ring8", "iterations=4", f"hydra.run.dir={folder}"]
+        patch.setattr(sys, "argv", ["gan-lab", *words])
+        patch.setenv("HYDRA_FULL_ERROR", "0")
+        main()
+    return folder

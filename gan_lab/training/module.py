@@ -69,8 +69,8 @@ def build_module(
     use_micro_batches(config, players, sample_shape, source_shape)
     warn_of_dangers(config, loss, players["discriminator"])
     reals = config.n_critic * config.batch_size * config.model.packing
-    of_run = {"sample_shape": sample_shape, "source_shape": source_shape, "processes": processes, "reals": reals}
-    of_run |= {"iterations": config.iterations}
+    shapes = {"sample_shape": sample_shape, "source_shape": source_shape}
+    of_run = {**shapes, "processes": processes, "reals": reals, "iterations": config.iterations}
     with blame("algorithm"):
         made: Algorithm = build(config, "algorithm")(
             **players,

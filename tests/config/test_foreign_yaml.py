@@ -2,7 +2,6 @@
 
 import logging
 import shutil
-import sys
 
 import pytest
 from command_runs import ended, refusal
@@ -17,20 +16,10 @@ from gan_lab.datasets.published import PublishedSet
 from gan_lab.runs.folder import RunFolder
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("made") / "run"
-    with pytest.MonkeyPatch.context() as patch:
-        words = [*SMALL, "dataset=ring8", "iterations=4", f"hydra.run.dir={folder}"]
-        patch.setattr(sys, "argv", ["gan-lab", *words])
-        main()
-    return folder
-
-
 @pytest.fixture
-def run(made, tmp_path):
+def run(ring_run, tmp_path):
     """A run, and beside it what would append text to a file if it were read."""
-    shutil.copytree(made, tmp_path / "run", symlinks=True)
+    shutil.copytree(ring_run, tmp_path / "run", symlinks=True)
     (tmp_path / "victim").write_text("precious\n")
     evil = "handlers:\n  x: {class: logging.FileHandler, filename: victim}\nroot: {handlers: [x]}\n"
     (tmp_path / "evil.yaml").write_text(f"# @package hydra.job_logging\n{evil}")

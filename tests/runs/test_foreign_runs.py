@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sys
 import zipfile
 
 import pytest
@@ -34,22 +33,10 @@ class Quiet(torch.nn.Module):
         return self.linear(latents)
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """A run on the ring, complete with what Hydra writes."""
-    folder = tmp_path_factory.mktemp("made") / "run"
-    with pytest.MonkeyPatch.context() as patch:
-        words = [*SMALL, "dataset=ring8", "iterations=4", f"hydra.run.dir={folder}"]
-        patch.setattr(sys, "argv", ["gan-lab", *words])
-        patch.setenv("HYDRA_FULL_ERROR", "0")
-        gan_lab()
-    return folder
-
-
 @pytest.fixture
-def run(made, tmp_path, monkeypatch):
+def run(ring_run, tmp_path, monkeypatch):
     """The run, in the working directory."""
-    shutil.copytree(made, tmp_path / "run", symlinks=True)
+    shutil.copytree(ring_run, tmp_path / "run", symlinks=True)
     monkeypatch.chdir(tmp_path)
     return RunFolder(tmp_path / "run")
 
