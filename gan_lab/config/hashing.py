@@ -50,8 +50,8 @@ _LATER: dict[tuple[str, ...], Any] = {
 }
 
 
-BESIDE = ("resume", "allowed_targets", "logger", "callbacks", "published")
-"""Keys that do not decide what is trained."""
+BESIDE = ("resume", "allowed_targets", "logger", "callbacks", "published", "penalty_weight")
+"""Keys that do not decide what is trained, and ``penalty_weight``, which does so in each penalty's own ``weight``."""
 
 
 def config_hash(config: DictConfig) -> str:

@@ -151,6 +151,7 @@ class TrainConfig:
     optimizer: NetworksConfig = field(default_factory=NetworksConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     conditional: str = _one_of("none", "concat", "projection", "auxiliary", "per_class", "own", default="none")
+    penalty_weight: float | None = _at_least(0, default=None)  # configurations of earlier versions lack it
     seed: int = _at_least(0, 2**32 - 1, default=MISSING)
     iterations: int = _at_least(1, 10**12, default=MISSING)
     batch_size: int = _at_least(1, default=MISSING)

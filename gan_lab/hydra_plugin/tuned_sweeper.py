@@ -23,7 +23,7 @@ from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.sweep_folder import REPLICATES, TUNING
 from gan_lab.storage.files import write_json
 from gan_lab.sweeps.overrides import named_keys, sweep_overrides, sweep_values
-from gan_lab.sweeps.search import PENALTIES, search_of
+from gan_lab.sweeps.search import search_of
 
 
 @dataclass
@@ -78,13 +78,12 @@ class TunedSweeper(Sweeper):
         folder = Path(self.config.hydra.sweep.dir)
         OmegaConf.save(self.config, folder / "multirun.yaml")
         combinations = self._combinations()
-        trials = search.drawn()
-        settings = [[self._fitting(combination, trial) for trial in trials] for combination in combinations]
+        trials = [[f"{key}={value}" for key, value in trial.items()] for trial in search.drawn()]
 
         tuning = [
             [*combination, *chosen, f"seed={seed}", self._into(TUNING, combination, f"trial={number}", seed)]
-            for combination, tried in zip(combinations, settings, strict=True)
-            for number, chosen in enumerate(tried)
+            for combination in combinations
+            for number, chosen in enumerate(trials)
             for seed in search.tuning_seeds
         ]
         tuned = [_result(job) for job in self._launch(tuning, 0)]
@@ -105,17 +104,17 @@ class TunedSweeper(Sweeper):
                     "best": chosen,
                     "trials": [
                         {"settings": one, "values": [found.get(metric) for found in of_seeds]}
-                        for one, of_seeds in zip(tried, of_trials, strict=True)
+                        for one, of_seeds in zip(trials, of_trials, strict=True)
                     ],
                 }
-                for combination, chosen, tried, of_trials in zip(combinations, best, settings, scores, strict=True)
+                for combination, chosen, of_trials in zip(combinations, best, scores, strict=True)
             ],
         }
         write_json(folder / "tuning.json", record)
 
         replicates = [
-            [*combination, *tried[chosen], f"seed={seed}", self._into(REPLICATES, combination, "", seed)]
-            for combination, tried, chosen in zip(combinations, settings, best, strict=True)
+            [*combination, *trials[chosen], f"seed={seed}", self._into(REPLICATES, combination, "", seed)]
+            for combination, chosen in zip(combinations, best, strict=True)
             for seed in search.seeds
         ]
         return [self._launch(replicates, len(tuning))]
@@ -149,16 +148,6 @@ class TunedSweeper(Sweeper):
         words = [word for one, word in zip(overrides, combination, strict=True) if one.get_key_element() in named]
         words += [trial, f"seed={seed}"]
         return f"hydra.sweep.subdir='{part}/{job_folder(0, ','.join(filter(None, words)))}'"
-
-    def _fitting(self, combination: list[str], trial: dict[str, str]) -> list[str]:
-        """The trial's settings as overrides, a penalty's weight for each penalty of the combination's recipe."""
-        assert self.config is not None
-        assert self.hydra_context is not None
-        if PENALTIES not in trial:
-            return [f"{key}={value}" for key, value in trial.items()]
-        composed = self.hydra_context.config_loader.load_sweep_config(self.config, combination)
-        weights = {f"loss.penalties.{name}.weight": trial[PENALTIES] for name in composed.loss.penalties}
-        return [f"{key}={value}" for key, value in (trial | weights).items() if key != PENALTIES]
 
 
 def _result(job: JobReturn) -> dict[str, Any] | None:

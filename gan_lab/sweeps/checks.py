@@ -15,7 +15,7 @@ from gan_lab.config.messages import USER_ERRORS, sentence
 from gan_lab.config.stackable import check_stackable
 from gan_lab.distributed.forkserver import forkserver
 from gan_lab.errors import ConfigError
-from gan_lab.sweeps.search import PENALTIES, Search
+from gan_lab.sweeps.search import Search
 from gan_lab.sweeps.stacks import LAUNCHER
 from gan_lab.training.run import checked_job
 
@@ -36,7 +36,7 @@ def check_jobs(config: DictConfig, overrides: list[Override], search: Search | N
     loader = GlobalHydra.instance().config_loader()
     jobs = _different(BasicSweeper.split_arguments(overrides, None)[0])
     if search:
-        settings = [[f"{key}={value}" for key, value in one.items() if key != PENALTIES] for one in search.drawn()]
+        settings = [[f"{key}={value}" for key, value in one.items()] for one in search.drawn()]
         jobs += [[*jobs[0], *words] for words in settings]
     checked = []
     for words in jobs:

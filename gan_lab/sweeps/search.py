@@ -16,9 +16,6 @@ from gan_lab.metric_names import known
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.sweep_folder import REPLICATES, TUNING
 
-PENALTIES = "penalty_weight"
-"""In the space: the weight of each penalty that a recipe has."""
-
 
 @dataclass(frozen=True)
 class Search:

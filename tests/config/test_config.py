@@ -8,6 +8,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf, open_dict
 
 from gan_lab.config.checks import check
+from gan_lab.config.hashing import config_hash
 from gan_lab.errors import ConfigError
 from gan_lab.losses import (
     DRAGAN,
@@ -104,6 +105,24 @@ def test_the_command_line_wins_over_the_recipe(composed):
     assert composed("n_critic=1", "loss=wgan").n_critic == 1  # in any order
     assert (
         composed("loss=wgan_gp", "loss.penalties.gradient_penalty.weight=1").loss.penalties.gradient_penalty.weight == 1
+    )
+
+
+def test_one_weight_for_the_penalties_of_any_recipe(composed):
+    penalties = composed("loss=r3gan", "penalty_weight=0.3").loss.penalties
+    assert (penalties.r1.weight, penalties.r2.weight) == (0.3, 0.3)
+    penalties = composed("loss=r3gan", "penalty_weight=0.3", "loss.penalties.r2.weight=5").loss.penalties
+    assert (penalties.r1.weight, penalties.r2.weight) == (0.3, 5)
+    assert composed("loss=lsgan", "penalty_weight=0.3").loss.penalties == {}
+    together, alone = ("penalty_weight=0.3",), ("loss.penalties.r1.weight=0.3", "loss.penalties.r2.weight=0.3")
+    assert config_hash(composed("loss=r3gan", *together)) == config_hash(composed("loss=r3gan", *alone))
+
+
+@pytest.mark.parametrize("penalty", [one for one in options("penalty") if one != "none"])
+def test_every_penalty_takes_the_weight_of_all(composed, penalty):
+    assert (
+        composed(f"penalty=[{penalty}]", "penalty_weight=0.3").loss.penalties[penalty.removesuffix("_lazy")].weight
+        == 0.3
     )
 
 
