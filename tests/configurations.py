@@ -4,8 +4,12 @@ import copy
 from functools import cache
 from pathlib import Path
 
-from hydra import compose, initialize_config_module
-from omegaconf import DictConfig
+from hydra import version
+from hydra._internal.utils import create_config_search_path
+from hydra.types import RunMode
+from omegaconf import DictConfig, flag_override
+
+from gan_lab.config.kept_loader import KeptLoader
 
 CONF = Path(__file__).parent.parent / "conf"
 
@@ -22,5 +26,13 @@ def composed_of(*overrides: str) -> DictConfig:
 
 @cache
 def _composed(overrides: tuple[str, ...]) -> DictConfig:
-    with initialize_config_module("gan_lab.conf", version_base="1.3"):
-        return compose("train", list(overrides))
+    version.setbase("1.3")
+    config = _loader().load_configuration("train", list(overrides), RunMode.RUN, from_shell=False)
+    with flag_override(config, ["struct", "readonly"], False):
+        del config["hydra"]
+    return config
+
+
+@cache
+def _loader() -> KeptLoader:
+    return KeptLoader(create_config_search_path("pkg://gan_lab.conf"))

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import CachingConfigRepository
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.override_parser.types import Override
@@ -11,12 +10,13 @@ from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig, OmegaConf, flag_override
 
 from gan_lab.config.hydra_nodes import CHECKED, check_hydra
+from gan_lab.config.kept_loader import KeptLoader
 from gan_lab.config.lightning_parts import check_typed
 from gan_lab.config.messages import USER_ERRORS, first_line
 from gan_lab.errors import ConfigError
 
 
-class CheckedLoader(ConfigLoaderImpl):
+class CheckedLoader(KeptLoader):
     """Composes configurations that allow themselves nothing and tell Hydra to run no foreign code.
 
     Args:
@@ -72,6 +72,10 @@ class CheckedLoader(ConfigLoaderImpl):
         parsed, repository = super()._parse_overrides_and_create_caching_repo(config_name, overrides)
         self.blocks = [one for one in parsed if names_class(one)]
         return parsed, repository
+
+    def changes_files(self) -> bool:
+        """Whether a typed block takes the place of a file's."""
+        return bool(self.blocks)
 
     def _load_single_config(self, *arguments: Any, **keywords: Any) -> ConfigResult:
         """As Hydra's, but a typed block takes the place of an option's block that names a class.

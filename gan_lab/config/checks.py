@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any
 
 import yaml
@@ -99,7 +100,14 @@ def check(config: DictConfig) -> DictConfig:
 def _check_types(config: DictConfig) -> None:
     """Raise an error for values of wrong types, which interpolations may have brought after Hydra had looked."""
     _check_blocks(config, TrainConfig)
-    OmegaConf.merge(OmegaConf.structured(TrainConfig), config)
+    OmegaConf.merge(_typed_schema(), config)
+
+
+@cache
+def _typed_schema() -> DictConfig:
+    """The schema as OmegaConf merges into it; it copies it first."""
+    schema: DictConfig = OmegaConf.structured(TrainConfig)
+    return schema
 
 
 def _check_blocks(config: DictConfig, schema: type, prefix: str = "") -> None:
