@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gan_lab.report.formatting import estimate
+from gan_lab.report.cells import Cell
+from gan_lab.report.formatting import interval, number
 from gan_lab.report.leaderboard import Board, Row
 from gan_lab.report.run import Scores
 from gan_lab.report.statistics import Estimate, mean
@@ -25,7 +26,7 @@ class Useful:
 
     settings: dict[str, Any]
     """How the scores were measured."""
-    rows: list[tuple[Row, list[str]]]
+    rows: list[tuple[Row, list[Cell]]]
     """Each group with the means of `SCORES`, of what training on generated samples and on both gains, and its runs."""
 
 
@@ -68,8 +69,8 @@ def useful(board: Board) -> Useful | None:
         found = [one.values for run in row.finished for one in of_run[run.name] if one.settings == settings]
         if found:
             scores, gains = _scores_and_gains(found)
-            cells = [estimate(one) for one in (*scores.values(), *gains.values())]
-            rows.append((row, [*cells, str(len(found))]))
+            cells = [Cell(number(one.value), interval(one.interval)) for one in (*scores.values(), *gains.values())]
+            rows.append((row, [*cells, Cell(str(len(found)))]))
     return Useful(dict(settings), rows)
 
 
