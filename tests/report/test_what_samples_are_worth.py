@@ -4,6 +4,9 @@ import pytest
 from pages import page
 from PIL import Image
 
+from gan_lab.report.reading import read_run
+from gan_lab.runs.folder import RunFolder
+
 SCORES = {"real": 0.9, "fake": 0.7, "real_and_fake": 0.95, "tested_on_fake": 0.8}
 COUNTS = {"steps": 200, "weights": "generator", "training_samples": 1297, "generated_samples": 1297,
           "held_out_samples": 500}  # fmt: skip
@@ -84,3 +87,13 @@ def test_metrics_along_truncation_are_shown_large_enough_to_read(run, tmp_path):
     assert "Along truncation" in html
     part = html.split("Along truncation")[1]
     assert '<div class="figures">' in part[:600]
+
+
+def test_scores_are_recorded_once_for_each_setting(run, tmp_path):
+    folder = RunFolder(run(tmp_path / "0", {"seed": 0}, result={"usefulness": [3]}))  # what is not gan-lab's goes
+    for one in (entry(0.01), entry(weights="ema"), entry()):
+        folder.add_usefulness(one)
+    assert folder.result()["usefulness"] == [entry(weights="ema"), entry()]
+    (first, second) = read_run(folder.path, "0").outcome.usefulness
+    assert first.values == second.values == SCORES
+    assert dict(first.settings) == COUNTS | {"weights": "ema"}
