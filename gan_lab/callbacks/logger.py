@@ -57,7 +57,8 @@ _CHARTS = {  # on TensorBoard's page of custom scalars: charts of what has one s
 class Curves(Callback):
     """Collects each iteration's losses, logits and gradient norms on the device, and writes their means.
 
-    A point at iteration i is the mean over the iterations since the point before; only weight norms are those at i.
+    A point at iteration i is the mean over the iterations since the point before; weight norms, and how far networks
+    have grown, are those at i.
     Which iterations have points depends on ``every`` alone. The values of every iteration are checked, though later:
     the first that is not finite ends the run, named with its iteration, unless the run skips such updates.
 
@@ -163,7 +164,7 @@ class Curves(Callback):
 
     def _write_point(self, trainer: pl.Trainer) -> None:
         norms = self.check_finite(trainer)
-        means = {name: statistics.fmean(values) for name, values in self._finite.items()} | norms
+        means = {name: _of_point(name, values) for name, values in self._finite.items()} | norms
         self._finite = {}
         if "logits/real" in means and "logits/fake" in means:  # both are missing if every update was skipped
             means["logits/gap"] = means["logits/real"] - means["logits/fake"]
@@ -256,3 +257,8 @@ def _scalars(rows: list[dict[str, Tensor]]) -> list[dict[str, Tensor]]:
 
 def _weight_norms(module: Algorithm) -> dict[str, Tensor]:
     return {f"weight_norm/{name}": total_norm(one.weights).detach() for name, one in module.players.items()}
+
+
+def _of_point(name: str, values: list[float]) -> float:
+    """The mean of a curve's values since the last point; of `Progressive` the last one: a mean of two sizes is none."""
+    return values[-1] if name.startswith("progress/") else statistics.fmean(values)

@@ -1,5 +1,6 @@
 """Composing configurations, each checked as soon as it is composed."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,7 +43,14 @@ class CheckedLoader(KeptLoader):
             config = super().load_configuration(*arguments, **keywords)
         except USER_ERRORS:
             raise
-        except (ValueError, OSError, AttributeError) as error:  # Hydra takes for granted that files have the right form
+        except (TypeError, ValueError, OSError, AttributeError) as error:  # Hydra takes right forms for granted
+            if word := re.match(r"(?:Index|invalid literal for int\(\) with base 10:) '(.*?)'", str(error)):
+                typed = (one.input_line for one in self.given if word[1] in one.key_or_group.split("."))
+                raise ConfigError(
+                    f"{next(typed, word[1])}: a list has entries by number; expected the whole list, such as [a,b]"
+                ) from error
+            if isinstance(error, TypeError):
+                raise
             if str(error).startswith("Config group override"):
                 raise ConfigError("a group: expected the name of an option, such as loss=lsgan") from error
             raise ConfigError(

@@ -51,7 +51,7 @@ class EvaluateArguments:
         default=0,
         metadata={
             "help": "of runs with labels: train a classifier on real samples, on generated ones and on both, for so "
-            "many steps each, and print how often it is right; 0: none"
+            "many steps each, print how often it is right and add that to result.json; 0: none"
         },
     )
     draws: int = field(

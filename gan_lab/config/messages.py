@@ -161,6 +161,8 @@ def _wrong_key(error: ConfigCompositionException | OmegaConfBaseException) -> st
         return f"{given}: there is no such group"
     if cause is None or not key:
         return ""
+    if "Cannot merge DictConfig" in str(cause) and "object_type=list" in str(cause):
+        return f"{key}: {A_LIST}"
     return f"{key}: {_expected(first_line(cause))}"
 
 
@@ -172,6 +174,7 @@ def _expected(said: str) -> str:
 
 
 A_BLOCK = "expected a block of keys, of which one can be given as KEY.NAME=VALUE"
+A_LIST = "expected a list, such as [a,b]"
 _OMEGACONFS = (
     (r"^Invalid type assigned: .*Config.*|^Cannot merge DictConfig.*|^Cannot assign \w+ to Dict.*", A_BLOCK),
     (r"^Merge error: \w+ is not a subclass of \w+.*", A_BLOCK),
@@ -180,5 +183,6 @@ _OMEGACONFS = (
     (r".*could not be converted to Integer$", "expected a whole number"),
     (r".*could not be converted to Float$", "expected a number"),
     (r".*is not a valid bool.*", "expected true or false"),
-    (r".*is not a ListConfig, list or tuple.*", "expected a list, such as [a,b]"),
+    (r".*is not a ListConfig, list or tuple.*", A_LIST),
+    (r"^list index out of range$", "the list has no such entry; expected the whole list, such as [a,b]"),
 )

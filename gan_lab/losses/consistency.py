@@ -102,6 +102,10 @@ class LeCam(Penalty):
     def state(self) -> Means:
         return self.means
 
+    @property
+    def begins(self) -> int:
+        return -(-self.start // self.every) * self.every  # the first update from ``start`` on in which it is computed
+
     def __call__(self, judge: Judge, real: Tensor, fake: Tensor) -> Tensor:
         if judge.real is None or judge.fake is None:
             raise ValueError("LeCam: expected the logits of this update")

@@ -35,6 +35,11 @@ class Penalty(Weighted):
         """The augmentation (`gan_lab.augmentations.Augmentation`) that it applies to samples itself, or None."""
         return None
 
+    @property
+    def begins(self) -> int:
+        """Updates of the discriminator after which it adds something: 0 for one that adds from the first on."""
+        return 0
+
     @abstractmethod
     def __call__(self, judge: Judge, real: Tensor, fake: Tensor) -> Tensor:
         """The unweighted penalty, a scalar.

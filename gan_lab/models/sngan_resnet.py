@@ -31,7 +31,7 @@ _PLANS = {
 
 
 def _plan(sample_shape: Sequence[int]) -> Plan:
-    return plan_for("sngan_resnet", _PLANS, sample_shape)
+    return plan_for("sngan_resnet (or sagan)", _PLANS, sample_shape)
 
 
 class SNGANResNetGenerator(LabelledSequential):

@@ -26,10 +26,10 @@ _DASHES = ("-", "--", ":", "-.")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 # neutral colours by their role; in dark mode the page replaces them
 INK, FAINT, GRID, PAPER = "#1c2127", "#69727d", "#e1e5ea", "#fdfdfe"
-_TOGETHER = 6  # groups drawn into one panel; more get a panel each
+TOGETHER = 6  # groups drawn into one panel; more get a panel each
 _PANELS = 24  # the most panels
 _BARS = 60  # the most groups in the ranking's figure; the tables have all
-_WIDTH = 6.4  # inches, for every figure
+WIDTH = 6.4  # inches, for every figure
 
 
 def colour(index: int) -> str:
@@ -68,7 +68,7 @@ def encode(figure: Figure, kind: str) -> bytes:
 
 
 @contextmanager
-def _style() -> Iterator[None]:
+def style() -> Iterator[None]:
     with matplotlib.rc_context(
         {
             "font.family": "DejaVu Sans",  # shipped with matplotlib: the same everywhere
@@ -98,14 +98,14 @@ def _style() -> Iterator[None]:
 
 
 def _canvas(height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, list[Panel]]:
-    figure = Figure((_WIDTH, height), layout="constrained")
+    figure = Figure((WIDTH, height), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False, sharex=rows * columns > 1, sharey=rows * columns > 1)
     return figure, list(panels.flat)
 
 
 def _ranking(board: Board) -> Figure:
     """Mean and interval of every group, its seeds as dots, the floor as a line; the best on top."""
-    with _style():
+    with style():
         rows = board.rows[:_BARS]
         figure, (panel,) = _canvas(1.0 + 0.34 * len(rows))
         everything = [value for row in rows for value in row.finals(board.primary)]
@@ -135,8 +135,8 @@ def _ranking(board: Board) -> Figure:
 
 
 def _curves(board: Board, curves: list[GroupCurve], clock: str) -> Figure:
-    with _style():
-        alone = len(curves) > _TOGETHER
+    with style():
+        alone = len(curves) > TOGETHER
         columns = 3 if alone else 1
         rows = math.ceil(len(curves) / columns) if alone else 1
         figure, panels = _canvas(0.5 + 1.35 * rows if alone else 3.5, rows, columns)
@@ -160,7 +160,7 @@ def _curves(board: Board, curves: list[GroupCurve], clock: str) -> Figure:
             _reference(panels[0], board, "h")
             panels[0].set_xlabel(label)
             panels[0].set_ylabel(_upright(board.title, f"({board.direction})"))
-            _legend(figure, panels[0])
+            legend(figure, panels[0])
         return figure
 
 
@@ -190,7 +190,7 @@ def _numeric(board: Board, key: str) -> Figure | None:
             lines.setdefault(board.axes.rest(row.place, key), []).append((value, row))
     if not any(len(points) > 1 for points in lines.values()):
         return None
-    with _style():
+    with style():
         figure, (panel,) = _canvas(3.4)
         for index, (label, points) in enumerate(lines.items()):
             points.sort(key=lambda point: point[0])
@@ -211,15 +211,15 @@ def _numeric(board: Board, key: str) -> Figure | None:
         _reference(panel, board, "h")
         panel.set_xlabel(_short(key, 60))
         panel.set_ylabel(_upright(board.title, f"({board.direction})"))
-        _legend(figure, panel)
+        legend(figure, panel)
         return figure
 
 
 def _best_of_budget(board: Board) -> Figure:
     """The expected best of k seeds: what trying more of them buys."""
-    with _style():
+    with style():
         figure, (panel,) = _canvas(3.5)
-        shown = [row for row in board.rows if row.values[board.primary]][: 2 * _TOGETHER]
+        shown = [row for row in board.rows if row.values[board.primary]][: 2 * TOGETHER]
         sign = -1.0 if board.higher else 1.0
         worst = max(v for row in shown for v in board.losses(row) if math.isfinite(v))
         everything: list[float] = []
@@ -235,7 +235,7 @@ def _best_of_budget(board: Board) -> Figure:
         panel.set_xlabel("seeds tried")
         panel.set_ylabel(_upright("expected best", board.title))
         _reference(panel, board, "h")
-        _legend(figure, panel)
+        legend(figure, panel)
         return figure
 
 
@@ -277,7 +277,7 @@ def _reference(panel: Panel, board: Board, way: str) -> None:
     line(floor, color=FAINT, lw=1.1, dashes=(4, 3), zorder=1, label=floor_of(board.primary) if way == "h" else None)
 
 
-def _legend(figure: Figure, panel: Panel) -> None:
+def legend(figure: Figure, panel: Panel) -> None:
     handles, labels = panel.get_legend_handles_labels()
     if handles:
         letters = sum(min(len(label), 30) + 6 for label in labels)

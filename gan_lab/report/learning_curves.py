@@ -27,17 +27,20 @@ class GroupCurve:
     """The curves of lost runs, up to where they end."""
 
 
-def group_curves(board: Board, clock: str, most: int) -> list[GroupCurve]:
-    """The primary metric's curves of the groups that have any.
+def group_curves(board: Board, clock: str, most: int, tag: str | None = None) -> list[GroupCurve]:
+    """The curves of the groups that have any.
 
     Args:
+        board: whose groups.
         clock: ``iterations`` or ``seconds`` (of training).
         most: the number of groups; the best are taken.
+        tag: the curve's name, such as ``overfitting/share``; None for the primary metric's.
     """
+    tag = tag or f"metric/{board.primary}"
     made: list[GroupCurve] = []
     for row in board.rows:
-        seeds = [pair for run in row.finished if (pair := _curves(run, board.primary, clock))]
-        lost = [pair[1] for run in row.lost if (pair := _curves(run, board.primary, clock))]
+        seeds = [pair for run in row.finished if (pair := _curves(run, tag, clock))]
+        lost = [pair[1] for run in row.lost if (pair := _curves(run, tag, clock))]
         if seeds and len(made) < most:
             made.append(_average(row, seeds, lost))
     return made
@@ -64,9 +67,9 @@ def _average(row: Row, pairs: list[tuple[Curve, Curve]], lost: list[Curve]) -> G
     return GroupCurve(row, grid, mean, low, high, seeds, lost)
 
 
-def _curves(run: Run, metric: str, clock: str) -> tuple[Curve, Curve] | None:
-    """The metric against iterations, and against the clock."""
-    curve = run.curves.get(f"metric/{metric}")
+def _curves(run: Run, tag: str, clock: str) -> tuple[Curve, Curve] | None:
+    """The curve against iterations, and against the clock."""
+    curve = run.curves.get(tag)
     if curve is None or clock == "iterations":
         return curve and (curve, curve)
     iterations, values = curve

@@ -8,7 +8,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -19,13 +19,16 @@ from gan_lab.config.hashing import BESIDE, hash_of
 from gan_lab.config.leaves import leaves
 from gan_lab.config.published import fault_of
 from gan_lab.errors import shown
+from gan_lab.report.formatting import ago
 from gan_lab.report.run import GROUPS, SILENCE, UNKNOWN, Asked, Curve, Gap, Measurement, Outcome, Published, Run
+from gan_lab.report.usefulness import scores_in
 from gan_lab.report.values import exact, fault, harmless
 from gan_lab.runs import reader
 from gan_lab.storage.files import BrokenRecord, foreign_in
 from gan_lab.validation import is_whole
 
 _CLOCK = "time/train_seconds"
+_OF_RUN = ("metric/", "overfitting/")  # the curves that are drawn
 
 T = TypeVar("T")
 
@@ -65,9 +68,9 @@ def read_run(path: Path, name: str) -> Run:
     outcome = _outcome(result, gaps) if result else Outcome()
     curves = {}
     if status and status["iteration"]:  # before its first iteration a run has written none
-        curves = _curves(path / "metrics.csv", "metric/", gaps, bool(result))
+        curves = _curves(path / "metrics.csv", _OF_RUN, gaps, bool(result))
     if curves:
-        curves |= _curves(path / "times.csv", _CLOCK, gaps, bool(result))
+        curves |= _curves(path / "times.csv", (_CLOCK,), gaps, bool(result))
         if _CLOCK not in curves:
             gaps.append(Gap("times.csv tells no seconds; figures spread those of the budget evenly, or go without"))
     if os.path.lexists(picture := path / "samples" / "final.png") and not os.path.isfile(picture):
@@ -179,8 +182,8 @@ def _state(path: Path, status: dict[str, Any]) -> tuple[str, str]:
         written = [file for name in ("status.json", "metrics.csv") if os.path.exists(file := path / name)]
         quiet = time.time() - max(file.stat().st_mtime for file in written)
         if quiet <= SILENCE:
-            return state, f"still running: last wrote {_ago(quiet)} ago"
-        return "killed", f"says running, but nothing has been written for {_ago(quiet)}: it was killed without a word"
+            return state, f"still running: last wrote {ago(quiet)} ago"
+        return "killed", f"says running, but nothing has been written for {ago(quiet)}: it was killed without a word"
     if state in ("diverged", "failed", "interrupted"):
         return state, reason or "no error was recorded"
     return (state, reason) if state == "done" else ("unreadable", reason or f"status.json: there is no state '{state}'")
@@ -237,6 +240,7 @@ def _outcome(result: dict[str, Any], gaps: list[Gap]) -> Outcome:
         verdict=shown(result["verdict"].get("verdict") or "not judged"),
         rule=shown(result["verdict"].get("rule", "")),
         stopped_early=bool(result.get("stopped_early")),
+        usefulness=scores_in(result.get("usefulness")),
     )
 
 
@@ -260,11 +264,11 @@ def _numbers(value: Any) -> dict[str, float]:
     return {str(name): reader.as_number(entry) for name, entry in (value.items() if isinstance(value, dict) else ())}
 
 
-def _curves(file: Path, prefix: str, gaps: list[Gap], done: bool) -> dict[str, Curve]:
+def _curves(file: Path, prefixes: Sequence[str], gaps: list[Gap], done: bool) -> dict[str, Curve]:
     """The curves whose names begin so, by iteration, without values that are not finite: lost runs end with such."""
     curves = {}
     odd = 0
-    read, problem = _attempt(lambda file: reader.read_curves(file, prefix), file)
+    read, problem = _attempt(lambda file: reader.read_curves(file, *prefixes), file)
     malformed, _ = _attempt(reader.malformed_rows, file)
     if malformed:
         gaps.append(Gap(f"rows of {file.name} are malformed and left out of the figures", _rows(malformed)))
@@ -276,7 +280,7 @@ def _curves(file: Path, prefix: str, gaps: list[Gap], done: bool) -> dict[str, C
             curves[shown(name)] = (x[good], y[good])
     if problem or not os.path.isfile(file):
         gaps.append(Gap(f"{file.name} is missing or cannot be read; figures go without it"))
-    elif done and not curves and prefix == "metric/":
+    elif done and prefixes == _OF_RUN and not any(name.startswith("metric/") for name in curves):
         gaps.append(Gap(f"{file.name} holds no curve of a metric; figures go without it"))
     if done and odd:
         gaps.append(Gap(f"values of {file.name} are not finite and left out of the figures", _rows(odd)))
@@ -290,10 +294,3 @@ def _rows(many: int) -> str:
 def _last_line(text: str | None) -> str:
     """The last line of a text, such as a traceback; empty for no text."""
     return ((text or "").strip().splitlines() or [""])[-1].strip()
-
-
-def _ago(seconds: float) -> str:
-    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} seconds"

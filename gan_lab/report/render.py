@@ -15,11 +15,13 @@ from gan_lab.errors import ConfigError, shown
 from gan_lab.report.collect import Sweep, read
 from gan_lab.report.figures import FAINT, GRID, INK, PAPER, colour, encode, figures
 from gan_lab.report.formatting import estimate, number, percent, plain
-from gan_lab.report.leaderboard import BUDGET
+from gan_lab.report.leaderboard import BUDGET, Board
+from gan_lab.report.overfitting import CAPTION, overfitting
 from gan_lab.report.sample_pictures import embedded
 from gan_lab.report.sections import Content, Section, content, with_direction
 from gan_lab.report.tables import table_csv, table_tex
 from gan_lab.report.target import MARK, remove_old_figures, target_of
+from gan_lab.report.usefulness import TITLES
 from gan_lab.storage.files import replacing
 
 _NUMBERED = re.compile(r"\d+(?=[.)](\s|$))")  # what Markdown takes for an item of a list
@@ -29,6 +31,7 @@ CAPTIONS = {
     "three seeds, each seed. Dotted lines that end in × are lost runs.",
     "curves_seconds": "{metric} against seconds of training, evaluation not counted.",
     "axis": "{metric} along the swept number: mean, 95 % interval, every seed.",
+    "overfitting": CAPTION,
     "best_of_budget": "The expected best {metric} of so many seeds: what trying again buys. A lost run counts as the "
     "worst finished one.",
 }
@@ -55,11 +58,16 @@ def write_report(folders: Sequence[str | Path], *, out: str | Path | None = None
     if not sweep.runs:
         raise ConfigError(f"{', '.join(map(shown, paths))}: no run in it (a run folder has a status.json)")
     said = content(sweep, metric)
-    drawn = {section.slug: figures(section.board) for section in said.sections}
+    drawn = {section.slug: _drawn(section.board) for section in said.sections}
     try:
         return _write(target, said, drawn, sweep)
     except OSError as error:
         raise ConfigError(f"out={shown(target)}: the report cannot be written: {error.strerror or error}") from error
+
+
+def _drawn(board: Board) -> dict[str, Figure]:
+    known_by_heart = overfitting(board)
+    return figures(board) | ({"overfitting": known_by_heart} if known_by_heart else {})
 
 
 def readable(folders: Sequence[str | Path]) -> list[Path]:
@@ -81,10 +89,12 @@ def _write(target: Path, said: Content, drawn: dict[str, dict[str, Figure]], swe
         "sweep": sweep,
         "without_result": [run for run in sweep.runs if not run.done],
         "budget_titles": list(BUDGET.values()),
+        "useful_titles": TITLES,
         "images": images,
         "pictures": {section.slug: embedded(section.pictures, "final.png") for section in said.sections},
         "between": {section.slug: embedded(section.between, "interpolations.png") for section in said.sections},
         "closest": {section.slug: embedded(section.closest, "closest.png") for section in said.sections},
+        "truncated": {section.slug: embedded(section.truncated, "truncation.png", 1200) for section in said.sections},
         "mark": MARK,
     }
     put(target / "report.md", template("report.md", escape=False).render(values).encode())

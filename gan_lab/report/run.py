@@ -60,6 +60,14 @@ class Measurement:
 
 
 @dataclass(frozen=True)
+class Scores:
+    """Classification accuracy scores of a run by name, and what they depend on: only equal settings can be compared."""
+
+    values: dict[str, float]
+    settings: tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What came of a run that is done; empty for all others. ``best`` has each metric's best value during training."""
 
@@ -72,6 +80,8 @@ class Outcome:
     rule: str = ""
     """Why the verdict was given."""
     stopped_early: bool = False
+    usefulness: list[Scores] = field(default_factory=list)
+    """What its samples are worth to a classifier, where that was measured."""
 
 
 @dataclass(frozen=True)

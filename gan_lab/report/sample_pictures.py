@@ -20,13 +20,19 @@ BROKEN = (OSError, SyntaxError, ValueError, EOFError, OverflowError, MemoryError
 """What Pillow raises for a broken picture."""
 
 
-def embedded(runs: list[tuple[str, Run]], name: str) -> list[dict[str, str]]:
-    """The first pictures of that name as data, or a note for one that cannot be read."""
+def embedded(runs: list[tuple[str, Run]], name: str, largest: int = _LARGEST) -> list[dict[str, str]]:
+    """The first pictures of that name as data, or a note for one that cannot be read.
+
+    Args:
+        runs: with the labels of the pictures.
+        name: of the file.
+        largest: pixels a side of an embedded picture, at most.
+    """
     made = []
     for label, run in runs[:_MOST]:
         uri, note, kind = "", "", ""
         try:
-            data, small = _smaller(run.picture(name))
+            data, small = _smaller(run.picture(name), largest)
             uri, kind = f"data:image/png;base64,{base64.b64encode(data).decode()}", "pixels" if small else ""
         except Image.DecompressionBombError:
             note = _too_large(name, "more than 100,000,000")
@@ -46,8 +52,8 @@ def _too_large(name: str, size: str) -> str:
     return f"samples/{name} has {size} pixels: at most {_MOST_PIXELS:,} are shown."
 
 
-def _smaller(file: Path) -> tuple[bytes, bool]:
-    """The picture as PNG, at most `_LARGEST` a side, and whether it is so small that its pixels shall be seen.
+def _smaller(file: Path, largest: int) -> tuple[bytes, bool]:
+    """The picture as PNG, at most so large a side, and whether it is so small that its pixels shall be seen.
 
     Only a PNG is taken: some other formats, under whatever name, are given to programs outside.
     """
@@ -58,8 +64,8 @@ def _smaller(file: Path) -> tuple[bytes, bool]:
             width, height = picture.size
             if width * height > _MOST_PIXELS:
                 raise _TooLarge(f"{width:,} × {height:,}")
-            small = max(width, height) <= _LARGEST // 2
-            picture.thumbnail((_LARGEST, _LARGEST))
+            small = max(width, height) <= largest // 2
+            picture.thumbnail((largest, largest))
             buffer = io.BytesIO()
             picture.save(buffer, "PNG", optimize=True)
     return buffer.getvalue(), small

@@ -18,6 +18,7 @@ from gan_lab.report.formatting import estimate, interval, listed, number, percen
 from gan_lab.report.leaderboard import BUDGET, Board, Row
 from gan_lab.report.published import Beside, beside
 from gan_lab.report.run import Run
+from gan_lab.report.usefulness import Useful, useful
 
 _MATRIX = 24  # groups in the tables that have a column for each group; the ranking has all
 
@@ -60,6 +61,7 @@ class Section:
     references: list[tuple[str, list[str]]]
     """Names (`FLOORS`, perfect sampler) with their value of each metric, the primary first."""
     published: list[Beside]
+    useful: Useful | None
     map: Cells
     """The collapse map: a cell for each of the board's seeds."""
     matrix: Cells
@@ -71,6 +73,8 @@ class Section:
     """The same of those that have a picture of interpolations."""
     closest: list[tuple[str, Run]]
     """The same of those that have one of the samples closest to training samples."""
+    truncated: list[tuple[str, Run]]
+    """The same of those that have one of their metrics along truncation."""
 
 
 @dataclass
@@ -137,12 +141,14 @@ def _section(board: Board, place: int, boards: list[Board]) -> Section:
             if values
         ],
         published=beside(board),
+        useful=useful(board),
         map=[(row, [verdict_cell(row, seed) for seed in board.seeds]) for row in board.rows],
         matrix=list(zip(first, matrix_cells(board, first), strict=True)),
         ranks=list(zip(first, rank_cells(board, first), strict=True)),
         pictures=_pictures(board, "final.png"),
         between=_pictures(board, "interpolations.png"),
         closest=_pictures(board, "closest.png"),
+        truncated=_pictures(board, "truncation.png"),
     )
 
 

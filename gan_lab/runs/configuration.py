@@ -56,6 +56,12 @@ class RunConfiguration:
         """The overrides on the command line that made the run, without Hydra's own; none without a record of them."""
         return read_overrides(self._overrides_file) if self._overrides_file.is_file() else []
 
+    def choices(self) -> dict[str, Any]:
+        """The options of groups that the run was made of; none without a record of them."""
+        hydra = _load_yaml(self._hydra_file) if self._hydra_file.is_file() else None
+        found = OmegaConf.select(hydra, "hydra.runtime.choices") if isinstance(hydra, DictConfig) else None
+        return {str(group): option for group, option in found.items()} if isinstance(found, DictConfig) else {}
+
     def config_folder(self) -> str | None:
         """The folder that ``--config-dir`` named when the run was made, or None."""
         hydra = _load_yaml(self._hydra_file)

@@ -5,7 +5,7 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -236,10 +236,20 @@ class RunFolder:
 
     def add_sampling_error(self, error: dict[str, Any]) -> None:
         """Put a `gan_lab.runs.sampling_error` into ``sampling`` of result.json; one of its fingerprint makes way."""
+        self._add("sampling", error, ("fingerprint",))
+
+    def add_usefulness(self, scores: dict[str, Any]) -> None:
+        """Put scores of `gan_lab.runs.usefulness` into ``usefulness`` of result.json; older such make way."""
+        self._add("usefulness", scores, ("steps", "weights"))
+
+    def _add(self, field: str, entry: dict[str, Any], same: Sequence[str]) -> None:
+        """Append to a list in result.json, in the place of those that are the same in some keys."""
         with self.held():
             result = self.result()
-            others = [one for one in result.get("sampling", []) if one["fingerprint"] != error["fingerprint"]]
-            write_json(self.result_file, result | {"sampling": [*others, error]})
+            before = result.get(field)
+            others = [one for one in before if isinstance(one, dict)] if isinstance(before, list) else []
+            kept = [one for one in others if any(one.get(key) != entry[key] for key in same)]
+            write_json(self.result_file, result | {field: [*kept, entry]})
 
     @contextmanager
     def held(self) -> Iterator[None]:

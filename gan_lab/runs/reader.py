@@ -66,12 +66,12 @@ def read_result(file: Path) -> dict[str, Any]:
     return result
 
 
-def read_points(file: Path, prefix: str = "") -> list[Point]:
-    """The rows of metrics.csv or times.csv whose names begin with the prefix; none if there is no file.
+def read_points(file: Path, *prefixes: str) -> list[Point]:
+    """The rows of metrics.csv or times.csv whose names begin with one of the prefixes, or all; none of no file.
 
     Only whole rows count: a killed run may have left half of one.
     """
-    found = _rows(_content(file), prefix)
+    found = _rows(_content(file), *prefixes)
     return [Point(int(one[1]), one[2].decode(errors="replace"), float(one[3]), one[0]) for one in found]
 
 
@@ -82,13 +82,13 @@ def malformed_rows(file: Path) -> int:
     """
     content = _content(file)
     headers = content.startswith(HEADER)
-    return content.count(b"\n") - headers - sum(1 for _ in _rows(content, ""))
+    return content.count(b"\n") - headers - sum(1 for _ in _rows(content))
 
 
-def read_curves(file: Path, prefix: str = "") -> dict[str, dict[int, float]]:
+def read_curves(file: Path, *prefixes: str) -> dict[str, dict[int, float]]:
     """The curves of `read_points`: by name, each value by its iteration."""
     curves: dict[str, dict[int, float]] = {}
-    for point in read_points(file, prefix):
+    for point in read_points(file, *prefixes):
         curves.setdefault(point.name, {})[point.iteration] = point.value
     return curves
 
@@ -122,9 +122,10 @@ def _content(file: Path) -> bytes:
         raise BrokenRecord(f"{file} cannot be read: {error.strerror}") from error
 
 
-def _rows(content: bytes, prefix: str) -> Iterator[re.Match[bytes]]:
-    """The whole rows whose names begin with the prefix: iteration, name, value."""
-    row = rb"^(\d{1,18}),(%b[^,\0\n]*),(%b)\n" % (re.escape(prefix.encode()), _NUMBER)
+def _rows(content: bytes, *prefixes: str) -> Iterator[re.Match[bytes]]:
+    """The whole rows whose names begin with one of the prefixes, or all: iteration, name, value."""
+    begin = b"|".join(re.escape(prefix.encode()) for prefix in prefixes)
+    row = rb"^(\d{1,18}),((?:%b)[^,\0\n]*),(%b)\n" % (begin, _NUMBER)
     return re.finditer(row, content, re.MULTILINE)
 
 

@@ -1,5 +1,6 @@
 """Going on with a run: where it starts, and what may be changed of its configuration."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,8 @@ CHANGEABLE = (
 """Keys, or blocks of keys, that do not change what is trained: where, how often it is looked at, where the data lie."""
 
 _FILES = (".json", ".csv", ".png", ".ckpt", ".log", ".yaml")  # what a run writes: a folder of such a name is damage
+_BLOCKS = {"penalty": "loss.penalties", "term": "loss.terms", "constraint": "loss.constraint", "top_k": "loss.top_k"}
+"""Groups whose options are blocks of another name."""
 _SAID = 4  # changes named in an error: choosing another option of a group makes many
 
 Changes = dict[str, tuple[Any, Any]]
@@ -86,8 +89,13 @@ def check_has_checkpoints(folder: RunFolder) -> None:
         )
 
 
-def changes_since(folder: RunFolder, config: DictConfig) -> Changes:
+def changes_since(folder: RunFolder, config: DictConfig, chosen: Mapping[str, Any] | None = None) -> Changes:
     """What differs in a resolved configuration from the one the run was begun with, if it may differ.
+
+    Args:
+        folder: the run.
+        config: resolved.
+        chosen: the options of groups that it was composed of, to say which are others; None to name keys alone.
 
     Raises:
         ConfigError: if what is trained would differ.
@@ -100,6 +108,8 @@ def changes_since(folder: RunFolder, config: DictConfig) -> Changes:
     }
     others = {key: change for key, change in changes.items() if not _harmless(key, change, config)}
     if others:
+        if chosen is not None:
+            others = _by_group(others, _options(before, now, folder.configuration.choices(), chosen))
         said = ", ".join(f"{key} was {was} and is {value}" for key, (was, value) in list(others.items())[:_SAID])
         if len(others) > _SAID:
             said += f", and {len(others) - _SAID} more"
@@ -111,6 +121,38 @@ def changes_since(folder: RunFolder, config: DictConfig) -> Changes:
     if not changes and known not in (None, config_hash(config)):
         raise ConfigError(f"resume={folder.path}: the run was begun with another configuration than .hydra holds now")
     return changes
+
+
+def _by_group(changes: Changes, options: Mapping[str, tuple[Any, Any]]) -> Changes:
+    """Changes of keys, with one of a group in the place of those in its block.
+
+    Args:
+        changes: by key.
+        options: of groups in which another one is chosen, the one before and the one from now on.
+    """
+    blocks = {f"{_BLOCKS.get(group, group).replace('/', '.')}.": group for group in options}
+    told: Changes = {}
+    for key, change in changes.items():
+        group = next((group for block, group in blocks.items() if f"{key}.".startswith(block)), None)
+        told |= {key: change} if group is None else {group: options[group]}
+    return told
+
+
+def _options(
+    before: Mapping[str, Any], now: Mapping[str, Any], chosen_before: Mapping[str, Any], chosen: Mapping[str, Any]
+) -> dict[str, tuple[Any, Any]]:
+    """By group, the option before and the one from now on, where they differ.
+
+    Args:
+        before, now: values by key.
+        chosen_before, chosen: Hydra's choices, which leave out groups of which several options can be chosen.
+    """
+    found = {group: (option, chosen[group]) for group, option in chosen_before.items() if group in chosen}
+    for group in ("penalty", "term"):
+        block = f"{_BLOCKS[group]}."
+        names = [{key.split(".")[2] for key in one if key.startswith(block)} for one in (before, now)]
+        found[group] = tuple(", ".join(sorted(one)) for one in names)
+    return {group: (was or "none", one or "none") for group, (was, one) in found.items() if was != one}
 
 
 def _settings(config: DictConfig) -> dict[str, Any]:

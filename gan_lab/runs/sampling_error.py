@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from gan_lab.errors import ConfigError, NotFinite, shown
+from gan_lab.config.messages import sentence
+from gan_lab.errors import CannotGoOn, ConfigError, NotFinite, shown
 from gan_lab.runs.checkpoints import load_generator, load_player
 from gan_lab.runs.components import build_dataset, keeps_average
 from gan_lab.runs.folder import RunFolder
@@ -60,7 +61,10 @@ def sampling_error(run: RunFolder, weights: str, draws: int, allowed_targets: Se
         "std": {name: float(np.std(values, ddof=1)) for name, values in several.items() if all(map(is_number, values))},
     }
     if run.result_file.is_file():
-        run.add_sampling_error(measured)
+        try:
+            run.add_sampling_error(measured)
+        except CannotGoOn as error:
+            log.warning("not recorded: %s", sentence(error))
     else:
         log.warning("%s: not recorded, as the run is not finished (%s)", shown(run.path), shown(run.status()["state"]))
     return {"run": str(run.path), **measured}

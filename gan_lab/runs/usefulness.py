@@ -1,26 +1,30 @@
 """What the samples of a run with labels are worth to a classifier."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
+from gan_lab.config.messages import sentence
 from gan_lab.datasets.batch import one_per_sample
-from gan_lab.errors import ConfigError
+from gan_lab.errors import CannotGoOn, ConfigError, shown
 from gan_lab.metrics.evaluator import generate
 from gan_lab.metrics.usefulness import Labelled, usefulness
 from gan_lab.models.conditions import takes_labels, takes_source
 from gan_lab.runs.checkpoints import load_generator
-from gan_lab.runs.components import build_dataset
+from gan_lab.runs.components import build_dataset, keeps_average
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.latents import fixed_request
+
+log = logging.getLogger(__name__)
 
 _SMALLEST = 4  # pixels a side that the classifier takes
 
 
 def usefulness_of(run: RunFolder, weights: str, steps: int, allowed_targets: Sequence[str] = ()) -> dict[str, Any]:
-    """The classification accuracy scores of a run's last checkpoint, with as many generated as training samples.
+    """The classification accuracy scores of a run's last checkpoint, which a finished run's result.json gets.
 
-    Generated samples have the classes of the training samples. The seed of the classifiers is the run's, so that runs
-    of several seeds tell how much the scores vary.
+    There are as many generated as training samples, and of the same classes. The seed of the classifiers is the run's,
+    so that runs of several seeds tell how much the scores vary.
 
     Args:
         run: the run.
@@ -49,12 +53,20 @@ def usefulness_of(run: RunFolder, weights: str, steps: int, allowed_targets: Seq
         )
     made = generate(generator, fixed_request(config, "usefulness", len(labels), labels))
     parts = Labelled(dataset.train, labels), Labelled(made, labels), Labelled(dataset.test, held_out)
-    return {
-        "run": str(run.path),
+    scores = {
         "cas": usefulness(*parts, steps, config.seed)._asdict(),
         "steps": steps,
         "seed": config.seed,
+        "weights": ("ema" if keeps_average(config) else "generator") if weights == "auto" else weights,
         "training_samples": len(labels),
         "generated_samples": len(made),
         "held_out_samples": len(held_out),
     }
+    if run.result_file.is_file():
+        try:
+            run.add_usefulness(scores)
+        except CannotGoOn as error:
+            log.warning("not recorded: %s", sentence(error))
+    else:
+        log.warning("%s: not recorded, as the run is not finished (%s)", shown(run.path), shown(run.status()["state"]))
+    return {"run": str(run.path), **scores}

@@ -165,6 +165,13 @@ def warn_of_dangers(config: DictConfig, loss: Recipe, discriminator: Player) -> 
         config.allow_batchnorm_penalty,
     ):
         log.warning("gan-lab: warning: %s", oddity)
+    for name, penalty in loss.penalties.items():
+        if penalty.counts and penalty.begins >= (updates := config.iterations * config.n_critic):
+            log.warning(
+                "gan-lab: warning: loss.penalties.%s adds nothing: it begins after %d updates of the discriminator, "
+                "and training has %d; expected more iterations, or a smaller start",
+                *(name, penalty.begins, updates),
+            )
     for note in notes(loss.gradient_penalties, discriminator.network):
         log.info("gan-lab: note: %s", note)
 

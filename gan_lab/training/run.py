@@ -53,7 +53,7 @@ def requested(config: DictConfig) -> RunRequest:
     if not begun:
         return RunRequest(asked, folder, names)
     check_has_checkpoints(folder)
-    changes = changes_since(folder, asked)
+    changes = changes_since(folder, asked, config.hydra.runtime.choices)
     if not changes:
         return RunRequest(asked, folder, names, resume=True)
     written = without_hydra(config)
@@ -132,7 +132,7 @@ def _train(request: RunRequest, stop: Stop, seat: "Seat | None" = None) -> float
         raise ConfigError(f"{start.checkpoint}: the run cannot go on from it: {shown(error)}") from error
     result = result_of(request, training)
     if folder.result_file.exists():  # the run was interrupted after its result was written, and was evaluated since
-        result["evaluations"] = folder.result()["evaluations"]
+        result |= {key: one for key, one in folder.result().items() if key in ("evaluations", "sampling", "usefulness")}
     training.curves.write_hyperparameters(parameters, result["metrics"])
     write_json(folder.result_file, result)
     final = {f"final/{name}": value for name, value in result["metrics"].items()}

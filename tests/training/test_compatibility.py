@@ -45,6 +45,24 @@ def test_unbounded_wasserstein(composed, caplog):
     assert warnings_of(composed, caplog, "loss=wgan", "constraint=spectral_norm", "model.discriminator.norm=none") == []
 
 
+def test_a_penalty_that_begins_after_the_last_update(composed, caplog):
+    (sentence,) = warnings_of(composed, caplog, "penalty=lecam", "iterations=1000")
+    assert (
+        "loss.penalties.lecam adds nothing: it begins after 1000 updates of the discriminator, and training has"
+        in sentence
+    )
+    for enough in (
+        ["iterations=1001"],
+        ["iterations=334", "n_critic=3"],
+        ["loss.penalties.lecam.start=9", "iterations=10"],
+    ):
+        assert warnings_of(composed, caplog, "penalty=lecam", *enough) == []
+    every = ["penalty=lecam", "loss.penalties.lecam.every=16"]  # computed at updates 992 and 1008, counted from 0
+    assert len(warnings_of(composed, caplog, *every, "iterations=1008")) == 1
+    assert warnings_of(composed, caplog, *every, "iterations=1009") == []
+    assert warnings_of(composed, caplog, "penalty=lecam", "iterations=9", "loss.penalties.lecam.weight=0") == []
+
+
 def test_clipping_with_momentum(composed, caplog):
     (sentence,) = warnings_of(composed, caplog, "loss=wgan", "optimizer=adam")
     assert "loss.constraint=WeightClip with Adam of momentum 0.5" in sentence
