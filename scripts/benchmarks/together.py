@@ -33,7 +33,7 @@ def ddp(scale: Scale) -> list[Claim]:
 def stacked(scale: Scale) -> list[Claim]:
     """Seeds of one loss on the ring as one program, and one after another: whole sweeps, then a seed's iteration alone.
 
-    Of whole sweeps evaluation, files and the report are part, and compiling a second time; the first time takes minutes.
+    Of whole sweeps evaluation, files and the report are part, and a second compilation; the first takes minutes.
     On a GPU nothing is compiled, and one run stands for those one after another.
     """
     where, counts = ("gpu", (10, 100)) if scale.device == "cuda" else ("cpu", (10,))
