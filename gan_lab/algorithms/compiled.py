@@ -74,7 +74,8 @@ class CompiledLosses:
 def _compiled(player: Player, loss_of: Callable[..., Loss]) -> _Differentiated:
     def differentiated(*given: Any) -> tuple[Loss, tuple[Tensor | None, ...]]:
         loss = loss_of(*given)
-        gradients = torch.autograd.grad(loss.value, player.trained, allow_unused=True)
+        losses = torch.ones_like(loss.value)  # of stacked players a loss each, whose sum is descended
+        gradients = torch.autograd.grad(loss.value, player.trained, losses, allow_unused=True)
         return Loss(loss.value.detach(), loss.parts, loss.shown, loss.made), gradients
 
     # PyTorch keeps compiled forms by code object; without guards, each function needs one of its own

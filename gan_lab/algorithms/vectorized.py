@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from gan_lab.algorithms.compiled import bare_step
 from gan_lab.algorithms.gan import GAN
 from gan_lab.algorithms.player import Curves, Gradients, Player
 from gan_lab.algorithms.view import View
@@ -84,14 +85,13 @@ class StackedPlayer(Player):
 
     def descend(self, loss: Tensor, curves: Curves, gradients: Gradients | None = None) -> None:
         """Make one step of each replica down the gradient of its own loss, ``[R]``; the norms go to the curves."""
-        assert gradients is None  # what is stacked is not compiled
-        found = torch.autograd.grad(loss.sum(), self.weights)
+        found = torch.autograd.grad(loss.sum(), self.weights) if gradients is None else gradients
         flat = torch.cat([one.reshape(len(one), -1) for one in found], 1)
         norms = curves[f"grad_norm/{self.name}"] = torch.linalg.vector_norm(flat, dim=1)
         if self.clip is not None:
             flat = flat * (self.clip / (norms + 1e-6)).clamp(max=1.0)[:, None]  # as torch.nn.utils.clip_grad_norm_
         self.flat.grad = flat
-        self.optimizer.step()
+        self.step()
         self.updates += 1
         if self.averages is not None:
             self._update_average()
@@ -161,7 +161,11 @@ class StackedGAN(GAN):
             turns=lead.turns,
             joint_batch=lead.joint_batch,
             packing=lead.packing,
+            compile_mode=lead.compile_mode,
         )
+        if self.compiled is not None:
+            for one in players.values():
+                one.step = bare_step(one.optimizer)
         self.replicas = tuple(replicas)  # a tuple: they are no parts of this module
         self.generators = generators
         self.stacked_players = players

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import pytorch_lightning as pl
-import torch
+from tensorboard.compat.proto.summary_pb2 import Summary
 
 from gan_lab.algorithms.algorithm import Algorithm
 from gan_lab.callbacks.clock import Stopwatch
@@ -50,16 +51,23 @@ class Pictures(Periodic):
         if self.folder is None:
             return
         picture = self.samples(module)
-        save_picture(self.folder.samples / f"iteration_{iteration:07d}.png", picture)
+        png = save_picture(self.folder.samples / f"iteration_{iteration:07d}.png", picture)
         if iteration == trainer.max_steps:
             save_picture(self.folder.samples / "final.png", picture)
         if self.curves.trackers is not None:
             self.curves.trackers.picture(iteration, self.folder.samples / f"iteration_{iteration:07d}.png")
-        self.curves.tensorboard.add_image("samples", torch.from_numpy(picture), iteration, dataformats="HWC")
+        self._add("samples", picture, png, iteration)
         for name, view in self.others.items():
             picture = view(module)
-            save_picture(self.folder.samples / f"{name}.png", picture)
-            self.curves.tensorboard.add_image(name, torch.from_numpy(picture), iteration, dataformats="HWC")
+            self._add(name, picture, save_picture(self.folder.samples / f"{name}.png", picture), iteration)
         if iteration == trainer.max_steps:
             for name, view in self.last.items():
                 save_picture(self.folder.samples / f"{name}.png", view(module))
+
+    def _add(self, name: str, picture: np.ndarray, png: bytes, iteration: int) -> None:
+        """Add a picture to TensorBoard; `SummaryWriter.add_image` would encode it once more."""
+        height, width, channels = picture.shape
+        image = Summary.Image(height=height, width=width, colorspace=channels, encoded_image_string=png)
+        self.curves.tensorboard._get_file_writer().add_summary(
+            Summary(value=[Summary.Value(tag=name, image=image)]), iteration
+        )

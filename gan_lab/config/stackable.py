@@ -33,7 +33,7 @@ _PLAIN: dict[str, Any] = {
     "trainer.devices": (1,),
     "trainer.num_nodes": (1,),
     "trainer.profiler": (None,),
-    "compile": (False,),
+    "compile": (False, "iteration"),
     "micro_batch": (None,),
     "loss.top_k": (None,),
     "on_divergence": ("stop",),

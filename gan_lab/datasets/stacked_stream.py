@@ -43,7 +43,7 @@ class StackedStream:
         """All by one index operation: on a GPU, one for each replica would take longer than an iteration."""
         lead = self.streams[0]
         indices = self._indices(number * lead.batch_size, (number + 1) * lead.batch_size)
-        samples = lead.samples.new_empty(len(indices), 0)
+        samples = torch.empty(len(indices), 0, device=indices.device)  # of floating point, as in model range
         if lead.with_samples:
             samples = to_model_range(lead.samples.index_select(0, indices))
         return Batch(samples, None if lead.labels is None else lead.labels.index_select(0, indices))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 _generators: Sequence[torch.Generator] = ()  # the random generator of each replica; empty outside of a stack
+_order = torch.zeros(1)  # what draws of a compiled function seem to change, which keeps them in their order
 
 
 @contextmanager
@@ -44,5 +45,21 @@ def uniform_of_each_replica(count: int, *shape: int, device: torch.device, dtype
     """Numbers ~ U(0, 1), ``[count, *shape]``, drawn by each replica for its own part of the batch."""
     if not _generators:
         return torch.rand(count, *shape, device=device, dtype=dtype)
-    own = count // len(_generators)
-    return torch.cat([torch.rand(own, *shape, device=device, dtype=dtype, generator=one) for one in _generators])
+    own = [count // len(_generators), *shape]
+    return _drawn_in_order(_order, own, dtype, device) if torch.compiler.is_compiling() else _drawn(own, dtype, device)
+
+
+def _drawn(shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.cat([torch.rand(*shape, device=device, dtype=dtype, generator=one) for one in _generators])
+
+
+@torch.library.custom_op("gan_lab::drawn_in_order", mutates_args=("order",))
+def _drawn_in_order(order: Tensor, shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """`_drawn` as one operation of a compiled function, which cannot look into random generators."""
+    return _drawn(shape, dtype, device)
+
+
+@_drawn_in_order.register_fake
+def _(order: Tensor, shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
+    own, *rest = shape
+    return torch.empty(own * len(_generators), *rest, device=device, dtype=dtype)

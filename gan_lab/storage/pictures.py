@@ -1,6 +1,5 @@
 """Samples as pictures: a grid of images, or a scatter plot of points."""
 
-import gc
 import io
 import math
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from gan_lab.storage.files import replacing
+from gan_lab.storage.scatter_plot import scatter_plot
 
 _PIXELS = 640  # the side of a picture; small images are enlarged until a grid is about as wide
 
@@ -88,51 +88,29 @@ def _grid(images: Tensor, columns: int, padding: int) -> np.ndarray:
 def draw_points(samples: Tensor, real: Tensor | None = None, extent: float | None = None) -> np.ndarray:
     """A scatter plot of the first two dimensions of points ``[N, D]``, over real points if given; uint8 ``[H, W, 3]``.
 
-    The title counts the samples that lie beyond the axes.
+    The title counts the samples that lie beyond the axes, if there are any.
 
     Args:
         samples: generated points.
         real: real points, which set the axes.
         extent: of the axes, if there are no real points; default: that of the samples.
-
-    A matplotlib figure holds megabytes in reference cycles, which are collected at once, so that a run's memory stays
-    flat.
     """
-    picture = _scatter(samples, real, extent)
-    gc.collect(1)
-    return picture
-
-
-def _scatter(samples: Tensor, real: Tensor | None, extent: float | None) -> np.ndarray:
-    # matplotlib's object interface: pyplot would keep every figure, and set a backend for the whole process
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 6.4), dpi=_PIXELS / 6.4, layout="constrained")
-    canvas = FigureCanvasAgg(figure)
-    axes = figure.add_subplot(aspect="equal")
-    if real is not None:
-        axes.scatter(real[:, 0].numpy(), real[:, 1].numpy(), s=9, c="#b0b0b0", label="real", linewidths=0)
-    axes.scatter(
-        samples[:, 0].numpy(), samples[:, 1].numpy(), s=5, c="#d1495b", label="generated", alpha=0.7, linewidths=0
-    )
     if extent is None or real is not None:
         extent = (samples if real is None else real).abs().max().item()  # real points: equal in all pictures
     extent *= 1.35
+    title = None
     if beyond := int((samples[:, :2].abs() > extent).any(1).sum()):
-        axes.set_title(f"{beyond:,} of {len(samples):,} generated samples lie beyond the axes", fontsize=10)
-    axes.set(xlim=(-extent, extent), ylim=(-extent, extent))
-    axes.legend(loc="upper right", markerscale=2)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+        title = f"{beyond:,} of {len(samples):,} generated samples lie beyond the axes"
+    return scatter_plot(samples[:, :2], None if real is None else real[:, :2], extent, _PIXELS, title)
 
 
-def save_picture(path: Path, picture: np.ndarray) -> None:
-    """Write a picture, uint8 ``[H, W, 3]``, atomically; as PNG or JPEG, by the suffix."""
+def save_picture(path: Path, picture: np.ndarray) -> bytes:
+    """Write a picture, uint8 ``[H, W, 3]``, atomically, as PNG or JPEG by the suffix; returns the file's content."""
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, format="png" if path.suffix.lower() == ".png" else "jpeg", quality=95)
     with replacing(path) as file:
         file.write(buffer.getvalue())
+    return buffer.getvalue()
 
 
 def save_animation(path: Path, frames: Sequence[np.ndarray]) -> None:

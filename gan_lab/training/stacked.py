@@ -74,6 +74,8 @@ def _train(seats: Sequence[Seat], common: Common, stop: Stop) -> None:
         for seat in seats:
             _end(seat, error)
         return
+    if stack.game.compiled is not None:
+        stack.game.compiled.around = common.clock.stopped
     common.clock.begin()
     while stack.live and stop.received is None:
         try:

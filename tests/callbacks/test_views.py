@@ -46,6 +46,9 @@ def test_pairs_show_source_translation_and_target(paired_run):
     assert not alike(shown(paired_run, "final.png"), draw_groups([data.source.test[:6], made, data.test[1:7]]))
     events = EventAccumulator(str(paired_run.path)).Reload()
     assert events.Tags()["images"] == ["samples"]
+    shown_there = events.Images("samples")[-1]
+    assert shown_there.encoded_image_string == (paired_run.samples / "final.png").read_bytes()
+    assert (shown_there.height, shown_there.width, 3) == shown(paired_run, "final.png").shape
 
 
 def test_cycles_show_source_translation_and_what_comes_back(cycle_run):

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from gan_lab.storage import pictures
 
@@ -78,3 +80,29 @@ def test_points_beyond_the_axes_are_counted(monkeypatch, beyond, title):
     generated = torch.tensor([[1.3, 0.0]] * (5 - beyond) + [[1.4, 0.0], [0.0, -9.0]][:beyond])
     pictures.draw(generated, real)
     assert titles == title
+
+
+def drawn_anew(samples, real, title):
+    """The same plot as matplotlib draws all of it."""
+    figure = Figure(figsize=(6.4, 6.4), dpi=100, layout="constrained")
+    axes = figure.add_subplot(aspect="equal")
+    axes.scatter(*real.T.numpy(), s=9, c="#b0b0b0", label="real", linewidths=0)
+    axes.scatter(*samples.T.numpy(), s=5, c="#d1495b", label="generated", alpha=0.7, linewidths=0)
+    axes.set_title(title, fontsize=10)
+    extent = 1.35 * real.abs().max().item()
+    axes.set(xlim=(-extent, extent), ylim=(-extent, extent))
+    axes.legend(loc="upper right", markerscale=2)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3]
+
+
+def test_what_is_drawn_once_is_as_if_drawn_anew():
+    """Points below the legend and the axes too, with a title and without, in turn."""
+    generator = torch.Generator().manual_seed(0)
+    real = torch.randn(50, 2, generator=generator) / 3
+    for number, scale in ((200, 0.1), (90, 1.0), (200, 0.1), (70, 2.0)):
+        samples = torch.randn(number, 2, generator=generator) * scale
+        beyond = int((samples.abs() > 1.35 * real.abs().max()).any(1).sum())
+        title = f"{beyond} of {number} generated samples lie beyond the axes" if beyond else ""
+        assert np.array_equal(pictures.draw_points(samples, real), drawn_anew(samples, real, title))
