@@ -18,13 +18,13 @@ class ReportArguments:
     metric: str | None = field(
         default=None, metadata={"help": "what to rank by, as in result.json; without it, chosen by the kind of data"}
     )
-    quality: float | None = field(
-        default=None,
-        metadata={"help": "the value whose time to reach is told; without it, the final mean of the second group"},
-    )
     out: str | None = field(default=None, metadata={"help": "where to write; without it, FOLDER/report"})
     publish: str | None = field(
         default=None, metadata={"help": "a study's folder: add the runs to its results.csv, and make its README.md"}
+    )
+    quality: float | None = field(
+        default=None,
+        metadata={"help": "the value whose time to reach is told; without it, the final mean of the second group"},
     )
 
 

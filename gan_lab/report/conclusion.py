@@ -92,8 +92,8 @@ def _left_open(board: Board, leader: Row, others: list[Row]) -> list[str]:
     needed = seeds_needed(board, leader, second)
     if needed:
         sentences.append(
-            f"If further runs are like these, {number(needed)} seeds a group would settle it between {leader.label} "
-            f"and {second.label} (power 0.8)."
+            f"If further runs are like these, about {number(needed)} seeds a group would settle it between "
+            f"{leader.label} and {second.label} (power 0.8)."
         )
     elif not math.isclose(leader.score, second.score, rel_tol=1e-9):
         sentences.append(

@@ -217,7 +217,7 @@ def _open(board: Board, row: Row) -> str:
     if _standing(board, row) != "not settled" or not leader.finished:
         return ""
     needed = seeds_needed(board, leader, row)
-    return f"{needed} seeds would" if needed else ""
+    return f"about {needed} seeds would" if needed else ""
 
 
 def _span(board: Board, row: Row) -> str:

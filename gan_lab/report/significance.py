@@ -118,11 +118,20 @@ def _told_apart(groups: Sequence[Values], level: float) -> Decisions:
     closed = many <= _CLOSED
     if least > (_level(2, many, level) if closed else level / len(pairs)):
         return found  # too few values for any claim
+    if closed and many > 2 and _may_be_equal(groups, level):
+        return found
     chances = [mann_whitney(groups[i], groups[j]) for i, j in pairs]
     allowed = _level(2, many, level) if closed else level
     for (i, j), chance in zip(pairs, chances if closed else holm(chances), strict=True):
         found[i, j] = found[j, i] = chance <= allowed
     return found & ~_together(groups, level) if closed and many > 2 and found.any() else found
+
+
+def _may_be_equal(groups: Sequence[Values], level: float) -> bool:
+    """Whether Kruskal & Wallis's test of all groups finds nothing: then no subset needs to be looked at."""
+    ranks = stats.rankdata(np.concatenate(groups))
+    parts = np.split(ranks, np.cumsum([len(group) for group in groups])[:-1])
+    return bool(ranks.min() == ranks.max() or stats.kruskal(*parts).pvalue > level)
 
 
 def _together(groups: Sequence[Values], level: float) -> Decisions:

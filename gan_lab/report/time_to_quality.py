@@ -108,11 +108,13 @@ def _spent(run: Run, iteration: float, unit: str) -> float | None:
 
 
 def _summary(spent: list[float | None]) -> str:
-    """The median of all runs, and the range of those that got there; a dash where something is not known."""
+    """The median of all runs, and the range of those that got there; a dash where that of a run is not known."""
     known = [value for value in spent if value is not None]
     reached = [value for value in known if math.isfinite(value)]
-    if len(known) < len(spent) or not reached:
+    if len(known) < len(spent):
         return "–"
+    if not reached:
+        return "not reached"
     middle = median(known)
     told = number(middle) if math.isfinite(middle) else "not reached by most"
     return told if min(reached) == max(reached) else f"{told} ({number(min(reached))}–{number(max(reached))})"

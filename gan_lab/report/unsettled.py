@@ -29,7 +29,8 @@ def bound(board: Board, one: Row, other: Row) -> float | None:
         return None
     ours, theirs = one.by_seed(board.primary), other.by_seed(board.primary)
     differences = [ours[seed] - theirs[seed] for seed in sorted(ours.keys() & theirs.keys())]
-    if len(differences) < FEWEST or min(differences) == max(differences):
+    size = max(map(abs, differences), default=0.0)
+    if len(differences) < FEWEST or max(differences) - min(differences) <= 1e-9 * size:  # equal but for rounding
         return None
     low, high = largest_difference(differences, board.comparisons)
     least, most = board.bounds(board.primary)
@@ -50,10 +51,11 @@ def is_telling(board: Board, largest: float) -> bool:
 
 
 def seeds_needed(board: Board, one: Row, other: Row) -> int | None:
-    """`needed` for two groups of a board; more than they have, as these do not settle it."""
+    """`needed` for two groups of a board, rounded up to two digits; more than they have, as these do not settle it."""
     have = min(len(board.losses(one)), len(board.losses(other)))
     found = needed(board.losses(one), board.losses(other), board.pair_level) if have >= FEWEST else None
-    return max(found, have + 1) if found else None
+    unit = 10 if found and found >= 100 else 1
+    return max(-(-found // unit) * unit, have + 1) if found else None
 
 
 def needed(one: Sequence[float], other: Sequence[float], level: float) -> int | None:
