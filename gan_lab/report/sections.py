@@ -34,7 +34,7 @@ class Ranked:
     group: Row
     rank: str
     span: str
-    """The ranks that claims leave open; empty of two groups, and where they leave one."""
+    """The ranks that claims leave open; empty of two groups, without claims, and where one is left."""
     value: Cell
     iqm: str
     best: str
@@ -221,11 +221,11 @@ def _open(board: Board, row: Row) -> str:
 
 
 def _span(board: Board, row: Row) -> str:
-    """The ranks between those that are better than the row and those that it is better than."""
+    """The ranks between those that are better than the row and those that it is better than; nothing without claims."""
     ranked = board.ranked
     low = 1 + sum(board.is_better(other, row) for other in ranked)
     high = len(ranked) - sum(board.is_better(row, other) for other in ranked)
-    return f"{low}–{high}" if len(ranked) > 2 and board.losses(row) and low < high else ""
+    return f"{low}–{high}" if board.claims and len(ranked) > 2 and board.losses(row) and low < high else ""
 
 
 def _range(budget: tuple[float, float, float] | None) -> str:
