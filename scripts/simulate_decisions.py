@@ -4,29 +4,34 @@ uv run python scripts/simulate_decisions.py                # 300 studies a cell,
 uv run python scripts/simulate_decisions.py --studies 50   # a look
 uv run python scripts/simulate_decisions.py FOLDER...      # how alike runs of one seed are, of sweeps that were made
 
-A study has groups of runs that share their seeds. Three ways to compare the group that is ahead with each other one:
+A study has groups of runs that share their seeds. Three tests to compare the group that is ahead with each other one:
 
-- Mann-Whitney: what the report does (`gan_lab.report.significance.better_than`), which ignores that seeds are shared;
+- Mann-Whitney: the test that the report uses, which ignores that seeds are shared;
 - sign-flip: the exact permutation test of the mean paired difference, over all 2^n changes of signs;
 - signed-rank: the same with Wilcoxon's ranks of the differences (Pratt's, who ranks zeros too).
 
-The paired ones get the corrections that the first has: Holm's over all comparisons, and the step-down over ranges from
-the first group on, with Friedman's test within seeds in the place of Kruskal and Wallis's.
+All have the same corrections here: Holm's over all comparisons with the first, and a step-down over ranges from the
+first group on, with Kruskal & Wallis's test or, for the paired ones, Friedman's within seeds. The report itself compares
+all pairs (`gan_lab.report.significance.told_apart`) and says how large other differences can be
+(`gan_lab.report.unsettled`): the last table is of all that a page says in that way.
 """
 
 import argparse
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import stats
 
 from gan_lab.report.boards import boards
 from gan_lab.report.collect import read
-from gan_lab.report.significance import LEVEL, better_than, holm
+from gan_lab.report.significance import LEVEL, holm, mann_whitney, told_apart
 from gan_lab.report.statistics import FEWEST, Array, ranking_score
+from gan_lab.report.unsettled import largest_difference
 
 Decide = Callable[[Array], list[bool]]
 """Whether the first group is better than each other one; groups in order of rank, ``[groups, seeds]``, lower better."""
@@ -74,24 +79,30 @@ def friedman(values: Array) -> float:
     return float(stats.chi2.sf(seeds * between / spread, groups - 1))
 
 
-def paired(test: Callable[[Array, Array], float]) -> Decide:
-    """A paired test with the corrections of `better_than`."""
+def kruskal(values: Array) -> float:
+    """Kruskal & Wallis's p-value that groups are equal, ``[groups, seeds]``."""
+    ranks = stats.rankdata(values).reshape(values.shape)
+    return 1.0 if ranks.min() == ranks.max() else float(stats.kruskal(*ranks).pvalue)
+
+
+def corrected(test: Callable[[Array, Array], float], of_all: Callable[[Array], float], least: int) -> Decide:
+    """A test of two groups with Holm's correction and a test of ranges of so many groups or more from the first on."""
 
     def decide(groups: Array) -> list[bool]:
         likely = [chance <= LEVEL for chance in holm([test(groups[0], other) for other in groups[1:]])]
         held = 0
         if any(likely):
-            ranges = range(len(groups) - 1, 1, -1)  # of two groups the test itself is one
-            held = next((last + 1 for last in ranges if friedman(groups[: last + 1]) > LEVEL), 1)
+            ranges = range(len(groups) - 1, least - 2, -1)
+            held = next((last + 1 for last in ranges if of_all(groups[: last + 1]) > LEVEL), 1)
         return [found and place >= held for place, found in enumerate(likely, 1)]
 
     return decide
 
 
 TESTS: dict[str, Decide] = {
-    "Mann-Whitney": lambda groups: better_than([list(groups)])[0],
-    "sign-flip": paired(sign_flip),
-    "signed-rank": paired(signed_rank),
+    "Mann-Whitney": corrected(mann_whitney, kruskal, 2),
+    "sign-flip": corrected(sign_flip, friedman, 3),  # of two groups the test itself is one
+    "signed-rank": corrected(signed_rank, friedman, 3),
 }
 
 
@@ -125,11 +136,25 @@ def loser(rng: np.random.Generator, size: tuple[int, int], common: float) -> Arr
     return values
 
 
+def skewed(rng: np.random.Generator, size: tuple[int, int], common: float) -> Array:
+    """Log-normal with a deviation of one, as distances are."""
+    values: Array = np.exp(normal(rng, size, common) / 2) / 0.604
+    return values
+
+
 DRAWS: dict[str, Draw] = {"normal": normal, "heavy tails": heavy, "ties": ties, "lost runs": lost, "a loser": loser}
 GROUPS = (2, 5, 18)
 SEEDS = (3, 5, 6, 8, 10)
 COMMON = (0.0, 0.5, 0.9)
 AHEAD = 1.5  # standard deviations of a run
+PAGES: dict[str, Draw] = {"normal": normal, "heavy tails": heavy, "skewed": skewed, "ties": ties, "lost runs": lost}
+TRUTHS: dict[str, Callable[[int], Any]] = {
+    "equal": lambda groups: np.zeros(groups),
+    "one behind": lambda groups: np.append(np.zeros(groups - 1), AHEAD),
+    "equal pairs, far apart": lambda groups: np.arange(groups) // 2 * 20.0,
+    "a ladder": lambda groups: np.arange(groups) * 0.75,
+}
+SIZES = ((2, (5, 10)), (5, (5, 10)), (18, (10,)))
 
 
 def false_claims(draw: Draw, groups: int, seeds: int, common: float, studies: int) -> list[float]:
@@ -157,6 +182,42 @@ def power(groups: int, seeds: int, common: float, ahead: float, studies: int) ->
     return list(found / studies)
 
 
+def sentences(draw: Draw, means: Array, seeds: int, studies: int) -> Array:
+    """How often a page says something false: better or worse, at most, either; and the share of pairs told apart.
+
+    A claim is false if the groups are equal, or the other one is better; "at most" if the true difference is larger.
+    All claims and bounds of all pairs count, also those that the page would leave out.
+    """
+    rng = np.random.default_rng([len(means), seeds])
+    found = np.zeros(4)
+    for _ in range(studies):
+        values = draw(rng, (len(means), seeds), 0.0) + means[:, None]
+        (apart,) = told_apart([list(values)])
+        wrong, too_small = False, False
+        for i, j in itertools.combinations(range(len(means)), 2):
+            truth = means[i] - means[j]
+            if apart[i, j]:
+                above, below = (compare.outer(values[i], values[j]).sum() for compare in (np.greater, np.less))
+                wrong |= truth == 0 or np.sign(above - below) != np.sign(truth)
+            elif np.isfinite(values[[i, j]]).all() and np.ptp(values[i] - values[j]) > 0:
+                low, high = largest_difference(values[i] - values[j], math.comb(len(means), 2))
+                too_small |= abs(truth) > max(-low, high)
+        found += [wrong, too_small, wrong or too_small, apart.sum() / len(means) / (len(means) - 1)]
+    return found / studies
+
+
+def pages(studies: int) -> list[list[object]]:
+    """The rows of the table of pages; of 18 groups a third of the studies."""
+    rows: list[list[object]] = []
+    for name, draw in PAGES.items():
+        for truth, means in TRUTHS.items():
+            for groups, several in SIZES:
+                many = studies // 3 if groups > 5 else studies
+                shares = np.array([sentences(draw, means(groups), seeds, many) for seeds in several])
+                rows.append([name, truth, groups, *percents(shares.max(0))])
+    return rows
+
+
 def correlations(folder: Path) -> list[list[object]]:
     """For the first metric of each board: the mean correlation of two groups over the seeds that they share."""
     rows: list[list[object]] = []
@@ -182,16 +243,8 @@ def percents(shares: Sequence[float]) -> list[str]:
     return [f"{100 * share:.1f}" for share in shares]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folders", nargs="*", type=Path, help="sweeps, or the results.csv of studies")
-    parser.add_argument("--studies", type=int, default=300, help="studies a cell")
-    arguments = parser.parse_args()
-    studies: int = arguments.studies
-    if arguments.folders:
-        found = [alike for folder in arguments.folders for alike in correlations(folder)]
-        print(table(["folder", "dataset", "metric", "pairs of groups", "seeds", "correlation"], found))
-        return
+def compare(studies: int) -> None:
+    """Print the tables of the three tests."""
     told = ", ".join(map(str, SEEDS))
     print(f"False claims in 100 studies of equal groups: the largest over {told} seeds, and the mean over them.\n")
     rows = []
@@ -207,6 +260,25 @@ def main() -> None:
     for groups, seeds, common in itertools.product(GROUPS, SEEDS[1:], COMMON):
         rows.append([groups, seeds, common, *percents(power(groups, seeds, common, AHEAD, studies))])
     print(table(["groups", "seeds", "common", *TESTS], rows))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", nargs="*", type=Path, help="sweeps, or the results.csv of studies")
+    parser.add_argument("--pages", action="store_true", help="the last table alone")
+    parser.add_argument("--studies", type=int, default=300, help="studies a cell")
+    arguments = parser.parse_args()
+    studies: int = arguments.studies
+    if arguments.folders:
+        found = [alike for folder in arguments.folders for alike in correlations(folder)]
+        print(table(["folder", "dataset", "metric", "pairs of groups", "seeds", "correlation"], found))
+        return
+    if not arguments.pages:
+        compare(studies)
+        print()
+    print("All that a page says of differences; of 100 pages so many hold a false sentence, the largest over seeds.\n")
+    head = ["values", "truth", "groups", "false better or worse", "false at most", "either", "pairs told apart"]
+    print(table(head, pages(studies)))
 
 
 if __name__ == "__main__":

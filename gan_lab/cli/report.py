@@ -22,6 +22,10 @@ class ReportArguments:
     publish: str | None = field(
         default=None, metadata={"help": "a study's folder: add the runs to its results.csv, and make its README.md"}
     )
+    quality: float | None = field(
+        default=None,
+        metadata={"help": "the value whose time to reach is told; without it, the final mean of the second group"},
+    )
 
 
 def main() -> None:
@@ -46,11 +50,13 @@ def _report() -> None:
             raise ConfigError(
                 f"out={shown(arguments.out)}: with publish= there is no other folder to write to; drop one"
             )
+        if arguments.quality is not None:
+            raise ConfigError(f"quality={arguments.quality}: a study holds no curves to tell the time from; drop it")
         page, counts = publish(folders, arguments.publish, metric=arguments.metric)
         told = (
             f"{counts.new} new, {counts.replaced} replaced, {counts.kept} kept, {counts.left_out} unfinished left out"
         )
         print(f"study   {shown(page)} ({told})")
         return
-    page = write_report(folders, out=arguments.out, metric=arguments.metric)
+    page = write_report(folders, out=arguments.out, metric=arguments.metric, quality=arguments.quality)
     print(f"report  {shown(page)}")

@@ -1,5 +1,6 @@
 """The same groups over several datasets: which is better overall."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,9 @@ from scipy import stats
 from gan_lab.metric_names import title
 from gan_lab.report import factors, groups, statistics
 from gan_lab.report.leaderboard import Board, Row
-from gan_lab.report.statistics import Estimate
+from gan_lab.report.statistics import Estimate, Profile
+
+_POINTS = 80  # of a profile
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,11 @@ class Overall:
     """What the group is called in the comparison of all datasets."""
     ranks: list[float]
     """On each dataset, among the groups that all datasets have."""
+    spans: list[tuple[int, int]]
+    """On each dataset the best and the worst rank that the report's claims leave open."""
     mean_rank: float
+    mean_span: tuple[float, float]
+    """What these leave open of the mean rank."""
     against_first: Estimate | None
     """The probability that a run of the first group beats one of this, averaged over datasets; None for the first."""
     value: Estimate | None
@@ -36,6 +43,8 @@ class Across:
     metric: str
     """The title of the metric that all datasets are ranked by, or empty."""
     groups: list[Overall]
+    profiles: list[Profile]
+    """Of the groups in the same order; none where values have no ratio."""
 
 
 def across(boards: list[Board]) -> Across | None:
@@ -64,6 +73,8 @@ def across(boards: list[Board]) -> Across | None:
     def overall(place: int) -> Overall:
         label = labels[place]
         mine = [of_board[label] for of_board in rows]
+        spans = [_span(board, of_board, label, labels) for board, of_board in zip(chosen, rows, strict=True)]
+        low, high = np.mean(spans, axis=0).tolist()
         pairs = [
             ([-v for v in board.losses(of_board[first])], [-v for v in board.losses(row)])
             for board, of_board, row in zip(chosen, rows, mine, strict=True)
@@ -74,8 +85,50 @@ def across(boards: list[Board]) -> Across | None:
         if strata and all(strata):
             middle = float(np.mean([np.mean(values) for values in strata]))
             value = Estimate(middle, statistics.mean_interval(*strata))
-        return Overall(mine[0], label, ranks[place].tolist(), float(ranks[place].mean()), against, value)
+        mean_rank = float(ranks[place].mean())
+        return Overall(mine[0], label, ranks[place].tolist(), spans, mean_rank, (low, high), against, value)
 
     return Across(
-        [board.dataset for board in chosen], title(metric) if metric else "", [overall(int(place)) for place in order]
+        [board.dataset for board in chosen],
+        title(metric) if metric else "",
+        [overall(int(place)) for place in order],
+        _profiles(chosen, [[of_board[labels[place]] for place in order] for of_board in rows]),
     )
+
+
+def _span(board: Board, of_board: dict[str, Row], label: str, labels: list[str]) -> tuple[int, int]:
+    """The ranks that claims leave open to a group: behind those that are better, before those that it is better than.
+
+    As a report on groups that are equal in truth makes no claim in 95 % of cases, the spans of all groups hold together
+    with that probability (as in Mogstad et al. 2024, Review of Economic Studies 91:476).
+    """
+    mine, others = of_board[label], [of_board[other] for other in labels if other != label]
+    better = sum(board.is_better(other, mine) for other in others)
+    worse = sum(board.is_better(mine, other) for other in others)
+    return 1 + better, len(labels) - worse
+
+
+def _profiles(chosen: list[Board], rows: list[list[Row]]) -> list[Profile]:
+    """A profile for each group of how many times worse its runs are than the best group's mean, over datasets.
+
+    Args:
+        chosen: a board for each dataset. rows: for each board its rows, ``[boards, groups]``.
+    """
+    ratios: list[list[list[float]]] = []
+    for board, of_board in zip(chosen, rows, strict=True):
+        means = [float(np.mean(values)) for row in of_board if (values := row.finals(board.primary))]
+        finite = [value for row in of_board for value in row.finals(board.primary)]
+        if not finite or min(finite) <= 0:
+            return []
+        best = max(means) if board.higher else min(means)
+        ratios.append([
+            [_ratio(loss, best) if math.isfinite(loss) else math.inf for loss in board.losses(row)] for row in of_board
+        ])  # fmt: skip
+    everything = [one for of_board in ratios for values in of_board for one in values if math.isfinite(one)]
+    grid = np.geomspace(min(everything), max(everything) * 1.05, _POINTS)
+    return [statistics.performance_profile(list(strata), grid) for strata in zip(*ratios, strict=True)]
+
+
+def _ratio(loss: float, best: float) -> float:
+    """How many times worse a value is than the best mean; losses of metrics of which more is better are negative."""
+    return loss / best if loss > 0 else best / -loss

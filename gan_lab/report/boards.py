@@ -5,6 +5,8 @@ import math
 from collections import defaultdict
 from dataclasses import dataclass
 
+import numpy as np
+
 from gan_lab.errors import ConfigError, closest, shown
 from gan_lab.metric_names import known
 from gan_lab.report import factors, groups, significance, statistics
@@ -162,15 +164,20 @@ def _colours(labels: list[str], known_colours: dict[str, int]) -> dict[str, int]
 
 
 def _settle(made: list[Board]) -> None:
-    """Mark the groups that each board's first is better than, all boards' comparisons corrected for together."""
+    """Mark which groups are better than which, all comparisons of all boards corrected for together."""
     compared = [board for board in made if len(board.ranked) > 1 and board.ranked[0].finished]
-    studies = [[board.losses(row) for row in board.ranked] for board in compared]
-    fewest = max(statistics.FEWEST, significance.fewest_seeds(max(1, sum(len(study) - 1 for study in studies))))
-    for board, found in zip(compared, significance.better_than(studies), strict=True):
-        board.fewest_seeds = fewest
-        first, *others = board.ranked
-        for row, better in zip(others, found, strict=True):
-            row.beaten = better and _intervals_agree(board, first, row)
+    found = significance.told_apart([[board.losses(row) for row in board.ranked] for board in compared])
+    comparisons = sum(math.comb(len(board.ranked), 2) for board in compared)
+    for board, apart in zip(compared, found, strict=True):
+        ranked = board.ranked
+        board.comparisons = comparisons
+        board.pair_level = significance.pair_level(len(ranked), len(compared))
+        board.fewest_seeds = max(statistics.FEWEST, significance.fewest_seeds(board.pair_level))
+        for i, j in zip(*np.nonzero(np.triu(apart)), strict=True):
+            if _intervals_agree(board, ranked[i], ranked[j]):
+                board.claims.add((ranked[i].place, ranked[j].place))
+        for row in ranked[1:]:
+            row.beaten = board.is_better(ranked[0], row)
 
 
 def _intervals_agree(board: Board, first: Row, row: Row) -> bool:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from gan_lab.report import statistics
-from gan_lab.report.formatting import estimate, number, percent
+from gan_lab.report.formatting import estimate, interval, number, percent
 from gan_lab.report.leaderboard import Board, Row
 from gan_lab.report.statistics import Estimate
+from gan_lab.report.unsettled import bound, is_telling
 
 _MARKS = {
     "healthy": "●", "collapsed": "◐", "diverged": "✕", "discriminator_won": "▲", "generator_frozen": "■",
@@ -25,6 +26,11 @@ class Cell:
     """0-100: how strongly to shade it."""
     hint: str = ""
     """What the pointer shows."""
+
+    @property
+    def mark(self) -> str:
+        """The sign of what is claimed in a cell of differences."""
+        return {"better": "▲ ", "worse": "▼ "}.get(self.kind, "")
 
 
 def verdict_cell(row: Row, seed: int) -> Cell:
@@ -61,9 +67,30 @@ def matrix_cells(board: Board, rows: list[Row]) -> list[list[Cell]]:
     for i, one in enumerate(rows):
         for j, other in enumerate(rows[:i]):
             chance, difference = board.improvement(one, other), board.difference(one, other)
-            cells[i][j] = _pair(chance, difference)
-            cells[j][i] = _pair(_turned(chance, 1.0), _turned(difference, 0.0) if difference else None)
+            sure = "sure" if board.is_better(one, other) or board.is_better(other, one) else ""
+            cells[i][j] = _pair(chance, difference, sure)
+            cells[j][i] = _pair(_turned(chance, 1.0), _turned(difference, 0.0) if difference else None, sure)
     return cells
+
+
+def difference_cells(board: Board, rows: list[Row]) -> list[list[Cell]]:
+    """The mean of the row less that of the column, within seeds; what the report claims, or how large it can be."""
+    cells = [[Cell("", kind="self") for _ in rows] for _ in rows]
+    for i, one in enumerate(rows):
+        for j, other in enumerate(rows[:i]):
+            found, largest = board.difference(one, other), bound(board, one, other)
+            cells[i][j], cells[j][i] = _signed(found), _signed(_turned(found, 0.0) if found else None)
+            if board.is_better(other, one):
+                cells[j][i].kind, cells[i][j].kind = "better", "worse"
+            elif board.is_better(one, other):
+                cells[i][j].kind, cells[j][i].kind = "better", "worse"
+            elif largest is not None and is_telling(board, largest):
+                cells[i][j].hint = cells[j][i].hint = f"at most {number(largest)}"
+    return cells
+
+
+def _signed(difference: Estimate | None) -> Cell:
+    return Cell(number(difference.value), interval(difference.interval)) if difference else Cell("–")
 
 
 def rank_cells(board: Board, rows: list[Row]) -> list[list[Cell]]:
@@ -79,9 +106,8 @@ def _turned(found: Estimate, total: float) -> Estimate:
     return Estimate(total - found.value, (total - ends[1], total - ends[0]) if ends else None)
 
 
-def _pair(chance: Estimate, difference: Estimate | None) -> Cell:
+def _pair(chance: Estimate, difference: Estimate | None, kind: str) -> Cell:
     ends = chance.interval
     note = f"{percent(ends[0])}–{percent(ends[1])}" if ends else ""
     hint = f"difference {estimate(difference)}, paired by seed" if difference else ""
-    kind = "sure" if ends and not ends[0] <= 0.5 <= ends[1] else ""
     return Cell(percent(chance.value), note, kind, round(100 * chance.value), hint)

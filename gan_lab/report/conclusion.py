@@ -8,6 +8,7 @@ from gan_lab.metric_names import floor_of
 from gan_lab.report import statistics
 from gan_lab.report.formatting import estimate, interval, listed, number, percent
 from gan_lab.report.leaderboard import Board, Row, one_mode
+from gan_lab.report.unsettled import MOST, bound, is_telling, seeds_needed
 
 
 def answer(board: Board) -> str:
@@ -19,7 +20,8 @@ def answer(board: Board) -> str:
     leader, others = contenders[0], contenders[1:]
     worth = f"{board.title} {_value(board, leader)}{_against_floor(board)}"
     if others:
-        sentences = [_standing(board, leader, others, worth), _cost(board, leader, others[0])]
+        standing, open_ = _standing(board, leader, others, worth), _left_open(board, leader, others)
+        sentences = [standing, *open_, _cost(board, leader, others[0])]
     elif len(ranked) > 1:
         rest = listed([row.label for row in ranked if row is not leader])
         sentences = [f"{leader.label} alone has finished runs, and reaches {worth}; every run of {rest} was lost."]
@@ -72,6 +74,33 @@ def _standing(board: Board, leader: Row, others: list[Row], worth: str) -> str:
             f"are: run {board.fewest_seeds} or more."
         )
     return text
+
+
+def _left_open(board: Board, leader: Row, others: list[Row]) -> list[str]:
+    """Of the groups that the first is not better than: how large the difference can be, and what would settle it."""
+    unsure = [row for row in others if not row.beaten]
+    sentences = []
+    bounds = {row.label: largest for row in unsure if (largest := bound(board, leader, row)) is not None}
+    if told := {label: largest for label, largest in bounds.items() if is_telling(board, largest)}:
+        sentences.append(
+            f"With these seeds the mean of {leader.label} differs from that of {listed(list(told), 6)} by no more than "
+            f"{number(max(told.values()))}, either way."
+        )
+    second = others[0]
+    if second.beaten or min(len(board.losses(row)) for row in (leader, second)) < statistics.FEWEST:
+        return sentences
+    needed = seeds_needed(board, leader, second)
+    if needed:
+        sentences.append(
+            f"If further runs are like these, about {number(needed)} seeds a group would settle it between "
+            f"{leader.label} and {second.label} (power 0.8)."
+        )
+    elif not math.isclose(leader.score, second.score, rel_tol=1e-9):
+        sentences.append(
+            f"If further runs are like these, {number(MOST)} seeds a group would not settle it between {leader.label} "
+            f"and {second.label}."
+        )
+    return sentences
 
 
 def _value(board: Board, row: Row) -> str:

@@ -44,10 +44,13 @@ class Axes:
         """A group's value of an axis, as a user would write it."""
         return listed(sorted({_shown(value) for value in self.values[place][key]}))
 
-    def numeric(self) -> str | None:
-        """The axis that has three or more numbers, if there is exactly one."""
-        found = [key for key in self.keys if len(self.numbers(key)) >= 3]
-        return found[0] if len(found) == 1 else None
+    def numeric(self) -> list[list[str]]:
+        """The axes that have three or more numbers; those of one name, such as penalties' weights, together."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for key in self.keys:
+            if self.numbers(key):
+                found[key.rpartition(".")[2]].append(key)
+        return [keys for keys in found.values() if len({one for key in keys for one in self.numbers(key)}) >= 3]
 
     def numbers(self, key: str) -> list[float]:
         """The values of an axis in order; empty if a group that has the key has something else than one number."""

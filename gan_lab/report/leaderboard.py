@@ -104,7 +104,13 @@ class Board:
     axes: Axes = field(default_factory=Axes)
     """What varies in the comparison that the board belongs to."""
     fewest_seeds: int = statistics.FEWEST
-    """Seeds a group below which no order can be claimed, with as many comparisons as the report makes."""
+    """Seeds a group below which no two groups can be told apart, with as many comparisons as the report makes."""
+    pair_level: float = 0.0
+    """The level of the test of two groups, corrected for all of them (`gan_lab.report.significance.pair_level`)."""
+    comparisons: int = 1
+    """Pairs of groups on all boards of the report."""
+    claims: set[tuple[str, str]] = field(default_factory=set)
+    """The places of groups of which the first is better than the second, beyond chance."""
 
     @property
     def higher(self) -> bool:
@@ -175,6 +181,10 @@ class Board:
     def budget(self, row: Row, key: str) -> tuple[float, float, float] | None:
         """The row's `Row.budget`; None for seconds of several machines, which cannot be compared."""
         return None if key == "train_seconds" and len(self.machines) > 1 else row.budget(key)
+
+    def is_better(self, one: Row, other: Row) -> bool:
+        """Whether the report claims that one group is better than another."""
+        return (one.place, other.place) in self.claims
 
     def improvement(self, one: Row, other: Row) -> Estimate:
         """The probability that a run of one is better than a run of the other; lost runs count as the worst."""

@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from gan_lab.report.figures import FAINT, TOGETHER, WIDTH, colour, legend, style
+from gan_lab.report.canvas import FAINT, TOGETHER, WIDTH, colour, legend, styled
 from gan_lab.report.leaderboard import Board
 from gan_lab.report.learning_curves import group_curves
 
@@ -19,7 +19,7 @@ def overfitting(board: Board) -> Figure | None:
     logits = {name: group_curves(board, "iterations", TOGETHER, f"overfitting/{name}") for name in _SETS}
     if board.again or not any(logits.values()):
         return None
-    with style():
+    with styled():
         figure = Figure((WIDTH, 5.2), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True)
         for one in group_curves(board, "iterations", TOGETHER, "overfitting/share"):

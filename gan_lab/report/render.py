@@ -12,62 +12,78 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from gan_lab.errors import ConfigError, shown
+from gan_lab.report.canvas import FAINT, GRID, INK, PAPER, colour, encode
 from gan_lab.report.collect import Sweep, read
-from gan_lab.report.figures import FAINT, GRID, INK, PAPER, colour, encode, figures
+from gan_lab.report.figures import caption, figures
+from gan_lab.report.figures_across import CAPTIONS as OF_DATASETS
+from gan_lab.report.figures_across import figures_across
 from gan_lab.report.formatting import estimate, number, percent, plain
-from gan_lab.report.leaderboard import BUDGET, Board
-from gan_lab.report.overfitting import CAPTION, overfitting
+from gan_lab.report.leaderboard import BUDGET
 from gan_lab.report.sample_pictures import embedded
-from gan_lab.report.sections import Content, Section, content, with_direction
+from gan_lab.report.sections import Content, content, with_direction
 from gan_lab.report.tables import table_csv, table_tex
 from gan_lab.report.target import MARK, remove_old_figures, target_of
 from gan_lab.report.usefulness import TITLES
 from gan_lab.storage.files import replacing
 
 _NUMBERED = re.compile(r"\d+(?=[.)](\s|$))")  # what Markdown takes for an item of a list
-CAPTIONS = {
-    "ranking": "Final {metric} by group: mean (marker), 95 % interval (bar), every seed (circles).",
-    "curves_iterations": "{metric} against iterations: mean over seeds, with its pointwise 95 % interval or, below "
-    "three seeds, each seed. Dotted lines that end in × are lost runs.",
-    "curves_seconds": "{metric} against seconds of training, evaluation not counted.",
-    "axis": "{metric} along the swept number: mean, 95 % interval, every seed.",
-    "overfitting": CAPTION,
-    "best_of_budget": "The expected best {metric} of so many seeds: what trying again buys. A lost run counts as the "
-    "worst finished one.",
-}
+
+ACROSS = "across"
+"""The place of figures over several datasets."""
+
+Drawn = tuple[str, str, str, Figure]
+"""A figure's file name without its ending, its place on the page (a section's slug or `ACROSS`), caption and itself."""
 
 
-def write_report(folders: Sequence[str | Path], *, out: str | Path | None = None, metric: str | None = None) -> Path:
+def drawings(said: Content) -> list[Drawn]:
+    """All figures of a report."""
+    made = [
+        (f"{section.slug}{name}", section.slug, caption(name, section.board), figure)
+        for section in said.sections
+        for name, figure in figures(section.board).items()
+    ]
+    if said.across:
+        of_datasets = figures_across(said.across)
+        made += [(name, ACROSS, OF_DATASETS[name], figure) for name, figure in of_datasets.items()]
+    return made
+
+
+def write_report(
+    folders: Sequence[str | Path],
+    *,
+    out: str | Path | None = None,
+    metric: str | None = None,
+    quality: float | None = None,
+) -> Path:
     """Report on every run at or below the folders.
 
     Args:
         folders: run folders, sweep folders, folders that hold them, or the results.csv of a published study.
         out: the folder to write to; default: ``report`` in the folder, if only one is given.
         metric: what to rank by; default: see `gan_lab.report.leaderboard.primary_metric`.
+        quality: the value of that metric that the time to is told of; default: the final mean of the second group.
 
     Returns:
         The page, ``index.html``.
 
     Raises:
         ConfigError: if a folder is missing, there are no runs, several folders come without ``out``, the folder to
-            write to holds something other than a report or leads elsewhere, or no run has the metric.
+            write to holds something other than a report or leads elsewhere, no run has the metric, or a quality is
+            given and no run has curves.
     """
     paths = readable(folders)
     target = target_of(paths, out)
     sweep = read(paths)
     if not sweep.runs:
         raise ConfigError(f"{', '.join(map(shown, paths))}: no run in it (a run folder has a status.json)")
-    said = content(sweep, metric)
-    drawn = {section.slug: _drawn(section.board) for section in said.sections}
+    said = content(sweep, metric, quality)
+    if quality is not None and not said.curves:
+        raise ConfigError(f"quality={quality}: no run has curves, which a results.csv does not hold; drop the key")
+    drawn = drawings(said)
     try:
         return _write(target, said, drawn, sweep)
     except OSError as error:
         raise ConfigError(f"out={shown(target)}: the report cannot be written: {error.strerror or error}") from error
-
-
-def _drawn(board: Board) -> dict[str, Figure]:
-    known_by_heart = overfitting(board)
-    return figures(board) | ({"overfitting": known_by_heart} if known_by_heart else {})
 
 
 def readable(folders: Sequence[str | Path]) -> list[Path]:
@@ -80,8 +96,8 @@ def readable(folders: Sequence[str | Path]) -> list[Path]:
     return paths
 
 
-def _write(target: Path, said: Content, drawn: dict[str, dict[str, Figure]], sweep: Sweep) -> Path:
-    images = {section.slug: _save_figures(target / "figures", section, drawn) for section in said.sections}
+def _write(target: Path, said: Content, drawn: list[Drawn], sweep: Sweep) -> Path:
+    images = _save_figures(target / "figures", said, drawn)
     names = [image["file"] for of_section in images.values() for image in of_section]
     remove_old_figures(target, [f"{name}.{kind}" for name in names for kind in ("svg", "png")])
     values: dict[str, Any] = {
@@ -95,6 +111,7 @@ def _write(target: Path, said: Content, drawn: dict[str, dict[str, Figure]], swe
         "between": {section.slug: embedded(section.between, "interpolations.png") for section in said.sections},
         "closest": {section.slug: embedded(section.closest, "closest.png") for section in said.sections},
         "truncated": {section.slug: embedded(section.truncated, "truncation.png", 1200) for section in said.sections},
+        "extremes": {section.slug: embedded(section.extremes, "final.png") for section in said.sections},
         "mark": MARK,
     }
     put(target / "report.md", template("report.md", escape=False).render(values).encode())
@@ -105,16 +122,14 @@ def _write(target: Path, said: Content, drawn: dict[str, dict[str, Figure]], swe
     return page
 
 
-def _save_figures(folder: Path, section: Section, drawn: dict[str, dict[str, Figure]]) -> list[dict[str, str]]:
-    """Write a section's figures; returns what the templates need of each: caption, data and name of the file."""
-    images = []
-    for name, figure in drawn[section.slug].items():
-        file = f"{section.slug}{name}"
+def _save_figures(folder: Path, said: Content, drawn: list[Drawn]) -> dict[str, list[dict[str, str]]]:
+    """Write the figures; returns what the templates need of each place's: caption, data and name of the file."""
+    images: dict[str, list[dict[str, str]]] = {ACROSS: [], **{section.slug: [] for section in said.sections}}
+    for file, place, text, figure in drawn:
         svg = encode(figure, "svg")
         put(folder / f"{file}.svg", svg)
         put(folder / f"{file}.png", encode(figure, "png"))
-        caption = CAPTIONS[name].format(metric=section.board.title)
-        images.append({"caption": caption, "uri": _uri(_adaptive(svg), "svg+xml"), "file": file})
+        images[place].append({"caption": text, "uri": _uri(_adaptive(svg), "svg+xml"), "file": file})
     return images
 
 

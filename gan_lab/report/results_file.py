@@ -11,12 +11,13 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+from gan_lab.config.published import fault_of
 from gan_lab.errors import ConfigError, shown
-from gan_lab.report.run import GROUPS, Asked, Measurement, Outcome, Run
+from gan_lab.report.run import GROUPS, Asked, Measurement, Outcome, Published, Run
 from gan_lab.report.values import cell, exact, fault, harmless, value_of
 from gan_lab.runs.reader import BUDGET, LARGEST, as_number
 from gan_lab.validation import is_number, is_whole
@@ -31,7 +32,7 @@ PUBLISHED = ("done", "diverged", "failed", "killed")
 
 _FIRST = ("settings_hash", "seed", "group", "state", "verdict")
 _LAST = ("run", "command", "reason", "rule", "stopped_early", "iteration", "started", "named", "recorded_hash",
-         "evaluations")  # fmt: skip
+         "published", "evaluations")  # fmt: skip
 _BLOCKS = ("metric", "budget", "option", "config", "best", "floor", "ceiling", "signal", "sampling", "environment",
            "fingerprint")  # fmt: skip
 """Beginnings of the names of further columns, such as ``metric.fd_pixels``."""
@@ -49,6 +50,7 @@ _KINDS: dict[str, Callable[[Any], bool]] = {
     "stopped_early": lambda value: isinstance(value, bool),
     "iteration": lambda value: is_whole(value) and value >= 0,
     "named": lambda value: isinstance(value, list) and all(isinstance(one, str) for one in value),
+    "published": lambda value: isinstance(value, list) and not any(map(fault_of, value)),
     "evaluations": lambda value: isinstance(value, list) and all(map(_is_measurement, value)),
 }
 _REQUIRED = ("settings_hash", "seed", "state", "run")
@@ -71,7 +73,7 @@ def line_of(run: Run) -> Line:
         "seed": run.seed, "state": run.state, "verdict": outcome.verdict, "machine": run.machine, "run": run.name,
         "reason": run.reason, "rule": outcome.rule, "stopped_early": outcome.stopped_early or None,
         "iteration": run.iteration, "started": run.started, "named": sorted(run.asked.named) or None,
-        "recorded_hash": run.asked.recorded_hash,
+        "recorded_hash": run.asked.recorded_hash, "published": [asdict(one) for one in run.asked.published] or None,
         "evaluations": [_as_entry(one) for one in outcome.measurements[1:]] or None,
     }  # fmt: skip
     line = {key: cell(value) for key, value in values.items() if value not in ("", None)}
@@ -226,6 +228,7 @@ def _asked(values: dict[str, Any]) -> Asked:
         named=frozenset(values.get("named", ())),
         seed=values["seed"],
         recorded_hash=values.get("recorded_hash", ""),
+        published=tuple(Published(**one | {"value": float(one["value"])}) for one in values.get("published", ())),
     )
 
 

@@ -2,14 +2,19 @@
 
 import base64
 import io
+import math
+import os
 import struct
 import warnings
 import zlib
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
+from gan_lab.report.formatting import number
+from gan_lab.report.leaderboard import Board, Row
 from gan_lab.report.run import Run
 
 _LARGEST = 480  # pixels a side of an embedded picture
@@ -18,6 +23,38 @@ _MOST_PIXELS = 4096 * 4096  # of a picture that is read
 
 BROKEN = (OSError, SyntaxError, ValueError, EOFError, OverflowError, MemoryError, struct.error, zlib.error)
 """What Pillow raises for a broken picture."""
+
+
+def of_one_seed(board: Board, name: str) -> list[tuple[str, Run]]:
+    """Labels and runs of the seed for which most groups have a picture of that name, in order of rank."""
+    by_seed: dict[int, list[tuple[str, Run]]] = defaultdict(list)
+    for row in board.rows:
+        for run in _with_picture(row, name):
+            by_seed[run.seed].append((row.label, run))
+    return by_seed[min(by_seed, key=lambda seed: (-len(by_seed[seed]), seed))] if by_seed else []
+
+
+def best_to_worst(board: Board) -> list[tuple[str, Run]]:
+    """The best, the median and the worst finished run of the first groups that have three with a picture of samples.
+
+    Of an even number of runs the better one of the two in the middle is the median.
+    """
+    made: list[tuple[str, Run]] = []
+    for row in board.rows:
+        values = row.values[board.primary]
+        runs = [run for run in _with_picture(row, "final.png") if math.isfinite(values.get(run.name, math.nan))]
+        runs.sort(key=lambda run: (values[run.name] * (-1 if board.higher else 1), run.seed))
+        if len(runs) >= 3 and len(made) + 3 <= _MOST:
+            chosen = {"best": runs[0], "median": runs[(len(runs) - 1) // 2], "worst": runs[-1]}
+            made += [
+                (f"{row.label}: {which}, seed {run.seed}, {number(values[run.name])}", run)
+                for which, run in chosen.items()
+            ]
+    return made
+
+
+def _with_picture(row: Row, name: str) -> list[Run]:
+    return [run for run in row.finished if os.path.isfile(run.picture(name))]
 
 
 def embedded(runs: list[tuple[str, Run]], name: str, largest: int = _LARGEST) -> list[dict[str, str]]:

@@ -1,7 +1,6 @@
 """What the report says, as rows of text: the page, Markdown and LaTeX are written from these."""
 
-import os
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -11,13 +10,16 @@ from gan_lab.report import boards as building
 from gan_lab.report import factors, statistics
 from gan_lab.report.across_datasets import Across, across
 from gan_lab.report.caveats import warnings
-from gan_lab.report.cells import Cell, matrix_cells, rank_cells, verdict_cell
+from gan_lab.report.cells import Cell, difference_cells, matrix_cells, rank_cells, verdict_cell
 from gan_lab.report.collect import Sweep
 from gan_lab.report.conclusion import answer
 from gan_lab.report.formatting import estimate, interval, listed, number, percent, plain
 from gan_lab.report.leaderboard import BUDGET, Board, Row
 from gan_lab.report.published import Beside, beside
 from gan_lab.report.run import Run
+from gan_lab.report.sample_pictures import best_to_worst, of_one_seed
+from gan_lab.report.time_to_quality import TimeToQuality, time_to_quality
+from gan_lab.report.unsettled import seeds_needed
 from gan_lab.report.usefulness import Useful, useful
 
 _MATRIX = 24  # groups in the tables that have a column for each group; the ranking has all
@@ -32,6 +34,8 @@ class Ranked:
 
     group: Row
     rank: str
+    span: str
+    """The ranks that claims leave open; empty of two groups, without claims, and where one is left."""
     value: Cell
     iqm: str
     best: str
@@ -39,6 +43,8 @@ class Ranked:
     lost: Cell
     verdicts: str
     standing: str
+    open: str
+    """What would settle it against the first, where it is not settled."""
     metrics: list[str]
     """The other metrics."""
     budget: list[str]
@@ -64,8 +70,10 @@ class Section:
     useful: Useful | None
     map: Cells
     """The collapse map: a cell for each of the board's seeds."""
+    differences: Cells
+    """The first groups' mean differences; none of two groups alone, of which the answer tells it."""
     matrix: Cells
-    """The first groups against each other."""
+    """The probabilities of the first groups against each other."""
     ranks: Cells
     pictures: list[tuple[str, Run]]
     """Labels and runs of one seed that have a picture of samples, in order of rank."""
@@ -75,6 +83,9 @@ class Section:
     """The same of those that have one of the samples closest to training samples."""
     truncated: list[tuple[str, Run]]
     """The same of those that have one of their metrics along truncation."""
+    extremes: list[tuple[str, Run]]
+    """The best, the median and the worst run of the first groups, each with a label and a picture of samples."""
+    time: TimeToQuality | None
 
 
 @dataclass
@@ -92,11 +103,18 @@ class Content:
     varied: str
     """The axes of all comparisons, in words."""
     overview: factors.Overview
+    curves: bool
+    """Whether there are any: results.csv has none."""
     environment: list[tuple[str, str]]
 
 
-def content(sweep: Sweep, metric: str | None) -> Content:
+def content(sweep: Sweep, metric: str | None, quality: float | None = None) -> Content:
     """Everything that the report says of a sweep.
+
+    Args:
+        sweep: the runs.
+        metric: what to rank by; None for what fits the data.
+        quality: the value that the time to is told of; None for the final mean of the second group.
 
     Raises:
         ConfigError: if the metric asked for is in no run.
@@ -110,16 +128,17 @@ def content(sweep: Sweep, metric: str | None) -> Content:
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         counts=f"{len(sweep.runs)} runs: {listed([f'{count} {state}' for state, count in states.items()])}",
         protocols=listed(sorted({run.asked.choices["protocol"] for run in done} or {"unknown"})),
-        sections=[_section(board, place, boards) for place, board in enumerate(boards, 1)],
+        sections=[_section(board, place, boards, quality) for place, board in enumerate(boards, 1)],
         across=across(boards),
         warnings=warnings(boards, sweep.runs),
         varied=listed(axes) if axes else "",
         overview=factors.overview(sweep.runs),
+        curves=any(run.curves for run in sweep.runs),
         environment=_environment(done),
     )
 
 
-def _section(board: Board, place: int, boards: list[Board]) -> Section:
+def _section(board: Board, place: int, boards: list[Board], quality: float | None) -> Section:
     mine = [other for other in boards if other.dataset == board.dataset]
     heading = board.dataset
     if len(mine) > 1:
@@ -143,12 +162,15 @@ def _section(board: Board, place: int, boards: list[Board]) -> Section:
         published=beside(board),
         useful=useful(board),
         map=[(row, [verdict_cell(row, seed) for seed in board.seeds]) for row in board.rows],
+        differences=list(zip(first, difference_cells(board, first), strict=True)) if len(board.ranked) > 2 else [],
         matrix=list(zip(first, matrix_cells(board, first), strict=True)),
         ranks=list(zip(first, rank_cells(board, first), strict=True)),
-        pictures=_pictures(board, "final.png"),
-        between=_pictures(board, "interpolations.png"),
-        closest=_pictures(board, "closest.png"),
-        truncated=_pictures(board, "truncation.png"),
+        pictures=of_one_seed(board, "final.png"),
+        between=of_one_seed(board, "interpolations.png"),
+        closest=of_one_seed(board, "closest.png"),
+        truncated=of_one_seed(board, "truncation.png"),
+        extremes=best_to_worst(board),
+        time=time_to_quality(board, quality),
     )
 
 
@@ -167,12 +189,14 @@ def _ranked(board: Board, row: Row, rank: int) -> Ranked:
     return Ranked(
         group=row,
         rank=str(rank) if board.losses(row) else "–",
+        span=_span(board, row),
         value=Cell(number(mean.value), interval(mean.interval)) if mean else Cell("–"),
         iqm=number(row.interquartile_mean(board.primary)),
         best=number(row.mean_best),
         lost=_lost(row),
         verdicts=", ".join(f"{count} {verdict.replace('_', ' ')}" for verdict, count in row.verdicts.most_common()),
         standing=_standing(board, row),
+        open=_open(board, row),
         metrics=[estimate(board.mean(row, name)) for name in board.others],
         budget=[_range(board.budget(row, key)) for key in BUDGET],
     )
@@ -194,21 +218,27 @@ def _standing(board: Board, row: Row) -> str:
     return "behind" if row.beaten else "not settled"
 
 
+def _open(board: Board, row: Row) -> str:
+    leader = board.rows[0]
+    if _standing(board, row) != "not settled" or not leader.finished:
+        return ""
+    needed = seeds_needed(board, leader, row)
+    return f"about {needed} seeds would" if needed else ""
+
+
+def _span(board: Board, row: Row) -> str:
+    """The ranks between those that are better than the row and those that it is better than; nothing without claims."""
+    ranked = board.ranked
+    low = 1 + sum(board.is_better(other, row) for other in ranked)
+    high = len(ranked) - sum(board.is_better(row, other) for other in ranked)
+    return f"{low}–{high}" if board.claims and len(ranked) > 2 and board.losses(row) and low < high else ""
+
+
 def _range(budget: tuple[float, float, float] | None) -> str:
     if budget is None:
         return "–"
     mean, least, most = map(number, budget)
     return mean if least == most else f"{mean} ({least}–{most})"
-
-
-def _pictures(board: Board, name: str) -> list[tuple[str, Run]]:
-    """The runs of the seed for which most groups have a picture of that name."""
-    by_seed: dict[int, list[tuple[str, Run]]] = defaultdict(list)
-    for row in board.rows:
-        for run in row.finished:
-            if os.path.isfile(run.picture(name)):
-                by_seed[run.seed].append((row.label, run))
-    return by_seed[min(by_seed, key=lambda seed: (-len(by_seed[seed]), seed))] if by_seed else []
 
 
 def _environment(done: list[Run]) -> list[tuple[str, str]]:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from gan_lab.errors import ConfigError, shown
 from gan_lab.report import boards as building
+from gan_lab.report.canvas import encode
 from gan_lab.report.collect import Sweep, read
-from gan_lab.report.figures import encode, figures
 from gan_lab.report.formatting import listed
 from gan_lab.report.groups import with_known_choices
 from gan_lab.report.leaderboard import BUDGET
-from gan_lab.report.render import CAPTIONS, put, readable, template
+from gan_lab.report.render import ACROSS, drawings, put, readable, template
 from gan_lab.report.results_file import PUBLISHED, Line, key_of, line_of, lines_in, read_lines, runs_of, text_of
 from gan_lab.report.sections import Content, content
 from gan_lab.report.values import cell
@@ -27,8 +27,9 @@ LARGEST_FIGURE = 300 * 1024
 
 _MADE = re.compile(r"<!-- made by gan-lab-report with publish=(?: metric=(\S+))? -->\n")
 _OWN = {"question": "*Write here what the study asks.*", "limits": "*Write here what the study leaves open.*"}
-_FIGURES = ("ranking", "axis")  # curves and pictures lie in run folders, which a study does not hold
-_LINK = re.compile(r"\]\(((?:\d+_)?(?:ranking|axis)\.(?:svg|png))\)")
+# curves and pictures lie in run folders, which a study does not hold
+_FIGURE = re.compile(r"(?:\d+_)?(?:ranking|axis(?:_\d+)?|ranks|profiles)")
+_LINK = re.compile(rf"\]\(({_FIGURE.pattern}\.(?:svg|png))\)")
 _OF_A_MACHINE = re.compile(r"hydra\.(run|sweep)\.dir=|dataset\.root=|[^=]*=.*(?<![\w.:/])/[^\s/]")
 _COMMANDS = 12  # on a page; all are in the file
 
@@ -186,16 +187,13 @@ def _made(lines: list[Line], file: Path, before: str, metric: str | None) -> tup
     """The page, and its figures by the names of their files."""
     sweep = _sweep(lines, file)
     said = content(sweep, metric)
-    images: dict[str, list[dict[str, str]]] = {}
+    images: dict[str, list[dict[str, str]]] = {ACROSS: [], **{section.slug: [] for section in said.sections}}
     drawn: dict[str, bytes] = {}
-    for section in said.sections:
-        images[section.slug] = []
-        for name, figure in figures(section.board).items():
-            tried = ((kind, encode(figure, kind)) for kind in ("svg", "png") if name in _FIGURES)
-            for kind, data in [one for one in tried if len(one[1]) <= LARGEST_FIGURE][:1]:
-                drawn[f"{section.slug}{name}.{kind}"] = data
-                caption = CAPTIONS[name].format(metric=section.board.title)
-                images[section.slug].append({"file": f"{section.slug}{name}.{kind}", "caption": caption})
+    for name, place, caption, figure in drawings(said):
+        tried = ((kind, encode(figure, kind)) for kind in ("svg", "png") if _FIGURE.fullmatch(name))
+        for kind, data in [one for one in tried if len(one[1]) <= LARGEST_FIGURE][:1]:
+            drawn[f"{name}.{kind}"] = data
+            images[place].append({"file": f"{name}.{kind}", "caption": caption})
     return _page(said, sweep, lines, before, metric, images), drawn
 
 

@@ -100,7 +100,7 @@ def test_a_numeric_axis_becomes_a_line(tmp_path, run):
             overrides = {"loss": "nsgan_r1", "loss.penalties.r1.weight": weight, "seed": seed}
             run(tmp_path / f"{weight}_{seed}", overrides)
     axes = board(tmp_path).axes
-    assert axes.numeric() == "loss.penalties.r1.weight"
+    assert axes.numeric() == [["loss.penalties.r1.weight"]]
     assert axes.numbers("loss.penalties.r1.weight") == [0.1, 1.0, 10.0]
     assert "r1 weight 10" in page(tmp_path)
     assert (tmp_path / "report" / "figures" / "axis.svg").is_file()

@@ -2,6 +2,9 @@
 
 from pages import page
 
+from gan_lab.report.render import write_report
+from gan_lab.report.study import publish
+
 FIGURE = {"metric": "reverse_kl", "value": 0.06, "source": "Lin et al.", "protocol": "26,000 samples | 50 epochs"}
 
 
@@ -25,6 +28,16 @@ def test_a_figure_stands_beside_ours_with_both_protocols(run, tmp_path):
     assert html.count("26,000 samples | 50 epochs") == 2
     assert "Published beside ours" in html
     assert "different quantities" in html
+
+
+def test_a_file_of_results_tells_them_too(run, tmp_path):
+    """The same rows out of results.csv, on the page of the study and in a report on its file."""
+    _, text = reported(run, tmp_path / "runs", [FIGURE])
+    (row,) = [line for line in text.splitlines() if "Lin et al." in line]
+    study, _ = publish([tmp_path / "runs"], tmp_path / "study")
+    assert row in study.read_text()
+    write_report([tmp_path / "study" / "results.csv"], out=tmp_path / "report")
+    assert row in (tmp_path / "report" / "report.md").read_text()
 
 
 def test_it_is_no_setting_and_makes_no_groups(run, tmp_path):

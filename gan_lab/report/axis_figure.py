@@ -1,0 +1,72 @@
+"""The metric along a swept number, such as a penalty's weight: a line for each remaining setting."""
+
+import numpy as np
+from matplotlib.axes import Axes as Panel
+from matplotlib.figure import Figure
+
+from gan_lab.report.canvas import canvas, colour, legend, line_style, reference, scale, short, styled, upright
+from gan_lab.report.leaderboard import Board, Row
+
+_DECADES = 20.0  # the ratio of numbers from which on their axis is logarithmic
+
+Line = list[tuple[float, Row]]
+"""Numbers in order, each with the group that has it."""
+
+
+def lines(board: Board, keys: list[str]) -> dict[str, Line]:
+    """Groups that differ in one number alone, by what else they are called.
+
+    Args:
+        board: the board.
+        keys: axes of numbers that mean the same, such as the weights of several penalties. Groups without any are left
+            out; groups with several are in a line for each.
+
+    Returns:
+        The lines in order of their first groups' ranks; none unless one has two points.
+    """
+    found: dict[tuple[str, str], Line] = {}
+    for row in board.rows:
+        for key in keys:
+            value = board.axes.number(row.place, key)
+            if value is not None and row.values[board.primary]:
+                found.setdefault((board.axes.rest(row.place, key), key), []).append((value, row))
+    if not any(len(points) > 1 for points in found.values()):
+        return {}
+    names = [name for name, _ in found]
+    told = {(name, key): name if names.count(name) == 1 else f"{name} · {key}".strip(" ·") for name, key in found}
+    return {told[place]: sorted(points, key=lambda point: point[0]) for place, points in found.items()}
+
+
+def axis_figure(board: Board, keys: list[str]) -> Figure | None:
+    """The primary metric along axes of numbers: means, 95 % intervals as bands, seeds as dots."""
+    drawn = lines(board, keys)
+    if not drawn:
+        return None
+    with styled():
+        figure, (panel,) = canvas(3.4)
+        for index, (label, points) in enumerate(drawn.items()):
+            _draw(panel, board, index, label, points)
+        numbers = sorted(value for points in drawn.values() for value, _ in points)
+        positive = [value for value in numbers if value > 0]
+        if numbers[0] >= 0 and positive and positive[-1] >= _DECADES * positive[0]:
+            spread = {"linthresh": positive[0]} if numbers[0] == 0 else {}
+            panel.set_xscale("symlog" if spread else "log", **spread)
+        finals = [v for points in drawn.values() for _, row in points for v in row.finals(board.primary)]
+        scale(panel, "y", finals)
+        reference(panel, board, "h")
+        panel.set_xlabel(short(keys[0] if len(keys) == 1 else keys[0].rpartition(".")[2], 60))
+        panel.set_ylabel(upright(board.title, f"({board.direction})"))
+        legend(figure, panel)
+        return figure
+
+
+def _draw(panel: Panel, board: Board, index: int, label: str, points: Line) -> None:
+    x = np.array([value for value, _ in points])
+    estimates = [found for _, row in points if (found := board.mean(row, board.primary))]
+    panel.plot(x, [e.value for e in estimates], **line_style(index), lw=1.9, label=label or None)
+    if any(e.interval for e in estimates):
+        ends = [e.interval or (e.value, e.value) for e in estimates]
+        panel.fill_between(x, *np.array(ends).T, color=colour(index), alpha=0.18, lw=0)
+    for value, row in points:
+        seeds = row.finals(board.primary)
+        panel.plot([value] * len(seeds), seeds, "o", ms=3, color=colour(index), alpha=0.45, mew=0)

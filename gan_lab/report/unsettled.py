@@ -1,0 +1,97 @@
+"""What is said of two groups that are not told apart: how large their difference can be, and what would settle it."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats
+
+from gan_lab.report import significance, statistics
+from gan_lab.report.leaderboard import Board, Row
+from gan_lab.report.statistics import FEWEST, Array
+
+POWER = 0.8
+"""The share of repetitions that shall find the difference."""
+MOST = 1000
+"""Seeds a group beyond which it is not looked how many are needed."""
+_DRAWS = 2000
+_SEED = 20212  # arbitrary but fixed: the same runs give the same report
+
+
+def bound(board: Board, one: Row, other: Row) -> float | None:
+    """The largest difference of two groups' means that the runs leave possible, either way.
+
+    It is the farther end of an interval of the mean difference within seeds, at a level that holds for all pairs of
+    groups on all boards of the report together (Bonferroni). Lost runs have no value, so that nothing is said of groups
+    that lost some; nor of groups whose differences are all the same, which show no spread.
+    """
+    if any(not math.isfinite(value) for row in (one, other) for value in board.losses(row)):
+        return None
+    ours, theirs = one.by_seed(board.primary), other.by_seed(board.primary)
+    differences = [ours[seed] - theirs[seed] for seed in sorted(ours.keys() & theirs.keys())]
+    size = max(map(abs, differences), default=0.0)
+    if len(differences) < FEWEST or max(differences) - min(differences) <= 1e-9 * size:  # equal but for rounding
+        return None
+    low, high = largest_difference(differences, board.comparisons)
+    least, most = board.bounds(board.primary)
+    return min(max(-low, high), most - least)
+
+
+def largest_difference(differences: Sequence[float] | Array, comparisons: int) -> tuple[float, float]:
+    """The ends of the interval of a mean difference, at the level that holds for so many at once."""
+    ends = statistics.mean_interval(differences, level=1 - significance.LEVEL / comparisons)
+    assert ends is not None  # as there are three values
+    return ends
+
+
+def is_telling(board: Board, largest: float) -> bool:
+    """Whether a bound says something: it is below the first group's own value, or below what sets the groups apart."""
+    means = [found.value for row in board.ranked if (found := board.mean(row, board.primary))]
+    return largest <= max(abs(means[0]), max(means) - min(means))
+
+
+def seeds_needed(board: Board, one: Row, other: Row) -> int | None:
+    """`needed` for two groups of a board, rounded up to two digits; more than they have, as these do not settle it."""
+    have = min(len(board.losses(one)), len(board.losses(other)))
+    found = needed(board.losses(one), board.losses(other), board.pair_level) if have >= FEWEST else None
+    unit = 10 if found and found >= 100 else 1
+    return max(-(-found // unit) * unit, have + 1) if found else None
+
+
+def needed(one: Sequence[float], other: Sequence[float], level: float) -> int | None:
+    """The fewest seeds a group with which Mann & Whitney's test tells two groups apart with a probability of 0.8.
+
+    The groups are taken for what the runs at hand show: as many values are drawn from each, with replacement, and
+    tested at the level (normal approximation, corrected for ties and continuity).
+
+    Args:
+        one, other: the runs' values; a lost run is ``inf``. level: of the test of two groups.
+
+    Returns:
+        The number, or None above `MOST`.
+    """
+    low = significance.fewest_seeds(level)
+    if power(one, other, MOST, level) < POWER:
+        return None
+    high = MOST
+    while low < high:  # power grows with the number of seeds
+        middle = (low + high) // 2
+        low, high = (low, middle) if power(one, other, middle, level) >= POWER else (middle + 1, high)
+    return high
+
+
+def power(one: Sequence[float], other: Sequence[float], seeds: int, level: float) -> float:
+    """The share of draws of so many seeds from each group that Mann & Whitney's test finds to differ as the runs do."""
+    first, second = np.asarray(one, dtype=np.float64), np.asarray(other, dtype=np.float64)
+    below = np.less.outer(first, second) + np.equal.outer(first, second) / 2
+    values, places = np.unique(np.concatenate([first, second]), return_inverse=True)
+    rng = np.random.default_rng(_SEED)
+    ours = rng.multinomial(seeds, np.full(len(first), 1 / len(first)), _DRAWS)  # how often each run is drawn
+    theirs = rng.multinomial(seeds, np.full(len(second), 1 / len(second)), _DRAWS)
+    wins = np.einsum("di,ij,dj->d", ours, below, theirs)
+    tied = np.concatenate([ours, theirs], axis=1) @ np.eye(len(values))[places]
+    total = 2 * seeds
+    variance = seeds**2 / 12 * (total + 1 - (tied**3 - tied).sum(1) / (total * (total - 1)))
+    ahead = np.sign(below.mean() - 0.5) * (wins - seeds**2 / 2)
+    certain = ahead - 0.5 >= stats.norm.isf(level / 2) * np.sqrt(np.maximum(variance, 0))
+    return float(np.mean(certain & (ahead > 0.5)))

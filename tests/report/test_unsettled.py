@@ -1,0 +1,81 @@
+"""Of groups that are not told apart: how large their difference can be, and how many seeds would settle it."""
+
+import math
+
+import numpy as np
+import pytest
+from pages import answers, board, page
+from scipy import stats
+
+from gan_lab.report import unsettled
+from gan_lab.report.collect import read
+from gan_lab.report.sections import content
+
+
+def planted(run, folder, **groups):
+    """A run for each group and value."""
+    for loss, values in groups.items():
+        for seed, value in enumerate(values):
+            run(folder / f"{loss}{seed}", {"loss": loss, "seed": seed}, {"modes": 8.0, "reverse_kl": value}, points=3)
+    return folder
+
+
+def test_the_bound_is_the_farther_end_of_students_interval(run, tmp_path):
+    """Differences 0.1, 0.3 and 0.2: mean 0.2, standard error 0.1/√3; of one pair t(0.975, 2) = 4.303, so 0.448.
+
+    Of three groups there are three pairs: t(1 − 0.05/6, 2) = 7.649, so 0.642.
+    """
+    for name, others, expected in (
+        ("two", {}, 0.2 + 4.30265 * 0.1 / 3**0.5),
+        ("three", {"c": (1.0, 1.2, 1.1)}, 0.6416),
+    ):
+        folder = planted(run, tmp_path / name, a=(1.0, 1.1, 1.2), b=(1.1, 1.4, 1.4), **others)
+        found = board(folder)
+        rows = {row.label: row for row in found.rows}
+        assert unsettled.bound(found, rows["a"], rows["b"]) == pytest.approx(expected, abs=2e-4)
+        assert unsettled.bound(found, rows["b"], rows["a"]) == pytest.approx(expected, abs=2e-4)
+    assert "the mean of a differs from that of b by no more than 0.448, either way." in answers(page(tmp_path / "two"))
+
+
+def test_nothing_is_said_of_lost_runs_equal_differences_and_few_seeds(run, tmp_path):
+    folder = planted(run, tmp_path, a=(1.0, 1.1, 1.2), b=(1.1, 1.2, 1.3), c=(1.1, 1.4), d=(1.1, 1.5, 1.2))
+    run(tmp_path / "lost", {"loss": "d", "seed": 4}, state="diverged")
+    found = board(folder)
+    rows = {row.label: row for row in found.rows}
+    assert [unsettled.bound(found, rows["a"], rows[one]) for one in "bcd"] == [None] * 3
+
+
+def test_a_bound_above_everything_seen_is_not_told(run, tmp_path):
+    folder = planted(run, tmp_path, a=(0.01, 0.3, 0.02), b=(0.2, 0.03, 0.5))
+    assert "by no more than" not in answers(page(folder))
+
+
+@pytest.mark.parametrize("seeds", [6, 15, 40])
+def test_the_power_is_that_of_scipys_test(seeds):
+    """600 draws of seeds from the runs, each tested by SciPy: the standard error is at most 2 %."""
+    rng = np.random.default_rng(seeds)
+    one, other = rng.normal(0, 1, 8), np.append(rng.normal(0.8, 1, 6), [math.inf, 0.5])
+    found = unsettled.power(list(one), list(other), seeds, 0.05)
+    draws = [(rng.choice(one, seeds), rng.choice(other, seeds)) for _ in range(600)]
+    tests = [stats.mannwhitneyu(*draw, method="asymptotic").pvalue <= 0.05 for draw in draws]
+    assert found == pytest.approx(np.mean(tests), abs=0.06)
+
+
+def test_the_seeds_needed_are_noethers():
+    """Noether 1987: n = (z(0.975) + z(0.8))² / (6 (P − ½)²) with P = Φ(0.8/√2) = 0.714: 28.5 seeds a group."""
+    places = stats.norm.ppf((np.arange(80) + 0.5) / 80)
+    found = unsettled.needed(list(places), list(places + 0.8), 0.05)
+    assert found is not None
+    assert 25 <= found <= 32
+
+
+def test_what_no_number_of_seeds_would_settle():
+    assert unsettled.needed([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], 0.05) is None
+    assert unsettled.needed([1.0, 2.0, 3.0], [11.0, 12.0, 13.0], 0.05) == 4  # 2/70
+
+
+def test_the_page_tells_the_seeds_needed(run, tmp_path):
+    folder = planted(run, tmp_path, a=(1.0, 1.1, 1.2), b=(2.1, 2.4, 2.4))
+    (section,) = content(read([folder]), None).sections
+    assert "about 4 seeds a group would settle it between a and b (power 0.8)." in section.answer
+    assert [row.open for row in section.rows] == ["", "about 4 seeds would"]
