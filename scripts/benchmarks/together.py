@@ -42,19 +42,19 @@ def stacked(scale: Scale) -> list[Claim]:
         words += ["dataset=ring8", f"iterations={scale.of(5000)}", f"trainer={where}", "threads=1"]
         words += ["evaluation.samples=100"] if scale.quick else []
         for seeds in (2,) if scale.quick else counts:
-            of_stack = partial(_swept, "vectorized", [*words, f"seed=range({seeds})"])
+            of_stack = partial(swept, "vectorized", [*words, f"seed=range({seeds})"])
             if scale.device == "cpu":
-                sides = {"vectorized": of_stack, "basic": partial(_swept, "basic", [*words, f"seed=range({seeds})"])}
+                sides = {"vectorized": of_stack, "basic": partial(swept, "basic", [*words, f"seed=range({seeds})"])}
                 whole = in_turn({name: lambda side=side: side()[0] for name, side in sides.items()}, scale.repeats)
                 claims.append(Claim(f"{seeds} seeds on the ring, {width} wide: sweep", whole, "s", at_most=bound))
             else:
-                sides = {"stacked": of_stack, "alone": partial(_swept, "basic", [*words, "seed=0"])}
+                sides = {"stacked": of_stack, "alone": partial(swept, "basic", [*words, "seed=0"])}
                 each = in_turn({name: lambda side=side: side()[1] for name, side in sides.items()}, scale.repeats)
                 claims.append(Claim(f"{seeds} seeds on the ring, {width} wide: a seed's iteration", each))
     return claims
 
 
-def _swept(launcher: str, words: list[str]) -> tuple[float, float]:
+def swept(launcher: str, words: list[str]) -> tuple[float, float]:
     """Seconds of a sweep from the command to its report, and a run's milliseconds an iteration by its own record."""
     with tempfile.TemporaryDirectory() as folder:
         line = [sys.executable, "-c", COMMAND, "-m", *words, f"hydra/launcher={launcher}"]
