@@ -56,10 +56,11 @@ def main(words: list[str] | None = None) -> None:
         for name in (*BENCHMARKS, *OF_PEERS)
         if hasattr(module, name)
     }
-    claims = [claim for name in chosen for claim in getattr(where[name], name)(scale)]
+    tables = [getattr(where[name], name)(scale) for name in chosen]
+    claims = [claim for table in tables for claim in table]
     show(claims, scale)
     if arguments.markdown:
-        print(as_markdown(claims))
+        print(*map(as_markdown, tables), sep="\n\n")
     if arguments.out is not None:
         arguments.out.write_text(json.dumps(as_json(claims, scale), indent=2) + "\n")
 

@@ -90,12 +90,16 @@ def as_markdown(claims: Sequence[Claim]) -> str:
         what, _, _ = claim.name.partition(": ")
         (side, value), (reference, other) = claim.medians.items()
         row = rows.setdefault(what, {})
-        row.setdefault(reference, f"{other:.3g} {claim.unit}")
-        row[side] = f"{value:.3g} ({claim.ratio:.2f})"
+        row.setdefault(reference, f"{_written(other)} {claim.unit}")
+        row[side] = f"{_written(value)} ({claim.ratio:.2f})"
     columns = list(dict.fromkeys(column for row in rows.values() for column in row))
     lines = [["", *columns], ["---"] * (len(columns) + 1)]
     lines += [[what, *(row.get(column, "") for column in columns)] for what, row in rows.items()]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _written(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def in_turn(sides: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:

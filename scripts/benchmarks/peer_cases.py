@@ -88,7 +88,7 @@ CASES = {
     "PyTorch's DCGAN example, 64x64, batch 64": PeerCase(
         "PyTorch's example", "non_saturating", _NON_SATURATING, 3, 1, 64, 64, changes=_ADAM
     ),
-    "mimicry's SN-GAN, a quarter as wide, 32x32, batch 64": PeerCase(
+    "mimicry's SN-GAN, an eighth as wide, 32x32, batch 64": PeerCase(
         "mimicry", "hinge, five critics", _SNGAN, 3, 1, 64, 32, channels=3, changes=_ADAM[:1]
     ),
 }

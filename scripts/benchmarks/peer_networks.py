@@ -92,8 +92,8 @@ TORCHGAN = {
     "generator": {"out_channels": 1, "step_channels": 16},
     "discriminator": {"in_channels": 1, "step_channels": 16},
 }
-MIMICRY = {"generator": {"ngf": 64}, "discriminator": {"ndf": 32}}
-"""A quarter of its widths: at its own an iteration takes a core a minute."""
+MIMICRY = {"generator": {"ngf": 32}, "discriminator": {"ndf": 16}}
+"""An eighth of its widths: with its own, an iteration takes a core a minute or more."""
 
 
 class _Unread(DataLoader[Any]):
@@ -151,11 +151,20 @@ def discriminator(peer: str, peers: str, data: str) -> nn.Module:
                 setattr(module, name, nn.Identity())
     if peer == "PyTorch-GAN, dcgan":  # it flattens by `view`, which needs the channels first
         network.get_submodule("model").register_forward_hook(_channels_first)
+    if peer == "mimicry":  # by torch.nn.utils.spectral_norm a layer's weight keeps the graph of the last pass
+        network.register_forward_hook(_without_graph)
     return network
 
 
 def _channels_first(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
     return output.contiguous()
+
+
+def _without_graph(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    """Networks with such weights could not be copied, as gan_lab does."""
+    for layer in module.modules():
+        if "weight_orig" in layer._parameters:
+            layer.weight = layer.weight.detach()  # type: ignore[assignment]
 
 
 def let_in_packages(places: Places) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from hydra import compose, initialize_config_module
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from benchmarks import hand_written
 from benchmarks.arithmetic import Limit, Products
@@ -120,22 +120,19 @@ def _over(name: str, side: str, reference: str, taken: Mapping[str, list[float]]
 
 def _config(case: PeerCase, places: Places, samples: list[str], length: int, *further: str) -> DictConfig:
     """The case for gan_lab, with the networks of the peer."""
+    words = [*_words(case, length), *samples, "allowed_targets=[benchmarks]", *further]
     with initialize_config_module("gan_lab.conf", version_base="1.3"):
-        return check(compose("train", [*_words(case, length), *samples, *_networks(case, places), *further]))
+        config = compose("train", words)
+    with open_dict(config):  # as the command does for model.generator={_target_: …}
+        for role in ("generator", "discriminator"):
+            config.model[role] = {"_target_": f"benchmarks.peer_networks.{role}", "peer": case.peer, **vars(places)}
+    return check(config)
 
 
 def _words(case: PeerCase, length: int) -> list[str]:
     words = [*case.words, f"batch_size={case.batch_size}", f"iterations={length}", "trainer=cpu", "threads=1"]
     words += ["evaluation/extractor=pixels", "evaluation.samples=100", "evaluation.metrics=[prdc]"]
     return [*words, *(f"{what}.every={length}" for what in ("evaluation", "pictures", "checkpoint"))]
-
-
-def _networks(case: PeerCase, places: Places) -> list[str]:
-    given = f"peer:\"{case.peer}\",peers:'{places.peers}',data:'{places.data}'"
-    blocks = [
-        f"model.{role}={{_target_:benchmarks.peer_networks.{role},{given}}}" for role in ("generator", "discriminator")
-    ]
-    return [*blocks, "allowed_targets=[benchmarks]"]
 
 
 def _samples(case: PeerCase, places: Places, folder: Path) -> list[str]:
