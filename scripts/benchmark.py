@@ -5,6 +5,7 @@ uv run python scripts/benchmark.py steps --data FOLDER --threads 2
 uv run python scripts/benchmark.py steps --data FOLDER --device cuda
 uv run python scripts/benchmark.py compiled                        # the same of small networks, compile=iteration
 uv run python scripts/benchmark.py all --data FOLDER --out benchmark.json
+uv run python scripts/benchmark.py peers causes --data FOLDER --peers FOLDER --repeats 3 --markdown  # docs/speed.md
 
 Leave the machine alone meanwhile. Times of single runs mean little elsewhere; ratios travel better. What is compared
 is in scripts/benchmarks/, the loop by hand in scripts/benchmarks/hand_written.py.
@@ -17,37 +18,49 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.measuring import Claim, Scale
+from benchmarks.measuring import Claim, Scale, as_markdown
 from rich.console import Console
 from rich.table import Table
 
 BENCHMARKS = ("steps", "compiled", "start", "evaluation", "growth", "ddp", "sweep", "stacked")
+OF_PEERS = ("peers", "causes")
+"""They need programs of others."""
 
 
 def main(words: list[str] | None = None) -> None:
     """The command; ``words`` are its arguments, those of the process if None."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=[*BENCHMARKS, "all"], nargs="+", help="which claims")
+    parser.add_argument("what", choices=[*BENCHMARKS, *OF_PEERS, "all"], nargs="+", help="which claims")
     parser.add_argument("--repeats", type=int, default=5, help="measurements of each side (default: 5)")
     parser.add_argument("--threads", type=int, default=1, help="of the CPU (default: 1)")
     parser.add_argument(
         "--device", choices=["cpu", "cuda"], default="cpu", help="of the steps and the sweep (default: cpu)"
     )
     parser.add_argument("--data", default=os.environ.get("GAN_LAB_DATA", "data"), help="folder that holds MNIST/raw")
+    parser.add_argument("--peers", default="peers", help="folder of the peers' programs, see docs/speed.md")
+    parser.add_argument("--markdown", action="store_true", help="print the figures as a table in Markdown as well")
     parser.add_argument("--quick", action="store_true", help="see that all of it runs, judge nothing")
     parser.add_argument("--out", type=Path, help="a JSON file for the figures")
     arguments = parser.parse_args(words)
     repeats = 1 if arguments.quick else arguments.repeats
-    scale = Scale(repeats, arguments.quick, arguments.device, arguments.threads, arguments.data)
+    scale = Scale(repeats, arguments.quick, arguments.device, arguments.threads, arguments.data, arguments.peers)
     import torch  # and all else that takes seconds to import
-    from benchmarks import parts, steps, together
+    from benchmarks import parts, peers, steps, together
 
     torch.set_num_threads(scale.threads)
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"  # Lightning's 1 would slow the loop by hand down
     chosen = BENCHMARKS if "all" in arguments.what else arguments.what
-    where = {name: module for module in (steps, parts, together) for name in BENCHMARKS if hasattr(module, name)}
-    claims = [claim for name in chosen for claim in getattr(where[name], name)(scale)]
+    where = {
+        name: module
+        for module in (steps, parts, together, peers)
+        for name in (*BENCHMARKS, *OF_PEERS)
+        if hasattr(module, name)
+    }
+    tables = [getattr(where[name], name)(scale) for name in chosen]
+    claims = [claim for table in tables for claim in table]
     show(claims, scale)
+    if arguments.markdown:
+        print(*map(as_markdown, tables), sep="\n\n")
     if arguments.out is not None:
         arguments.out.write_text(json.dumps(as_json(claims, scale), indent=2) + "\n")
 
@@ -68,7 +81,7 @@ def as_json(claims: list[Claim], scale: Scale) -> dict[str, object]:
     """The figures, and what they were measured on."""
     return {
         "machine": {"cores": os.cpu_count(), "processor": platform.machine(), "torch": version("torch")},
-        "scale": vars(scale) | {"data": None},
+        "scale": vars(scale) | {"data": None, "peers": None},
         "claims": [
             {
                 "name": c.name,

@@ -16,6 +16,7 @@ class Scale:
         device: ``cpu`` or ``cuda``.
         threads: of the CPU.
         data: folder that holds ``MNIST/raw``.
+        peers: folder of the peers' programs.
     """
 
     repeats: int
@@ -23,6 +24,7 @@ class Scale:
     device: str
     threads: int
     data: str
+    peers: str = ""
 
     def of(self, much: int, little: int = 4) -> int:
         """The one or the other."""
@@ -75,6 +77,29 @@ class Claim:
         if self.at_most is not None:
             return self.ratio <= self.at_most
         return None if self.at_least is None else self.ratio >= self.at_least
+
+
+def as_markdown(claims: Sequence[Claim]) -> str:
+    """A table with a row for each thing that is measured and a column for each side, with its ratio in brackets.
+
+    Args:
+        claims: of the name "what: side / reference".
+    """
+    rows: dict[str, dict[str, str]] = {}
+    for claim in claims:
+        what, _, _ = claim.name.partition(": ")
+        (side, value), (reference, other) = claim.medians.items()
+        row = rows.setdefault(what, {})
+        row.setdefault(reference, f"{_written(other)} {claim.unit}")
+        row[side] = f"{_written(value)} ({claim.ratio:.2f})"
+    columns = list(dict.fromkeys(column for row in rows.values() for column in row))
+    lines = [["", *columns], ["---"] * (len(columns) + 1)]
+    lines += [[what, *(row.get(column, "") for column in columns)] for what, row in rows.items()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _written(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def in_turn(sides: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:

@@ -55,7 +55,7 @@ def _of(cases: Mapping[str, Case], scale: Scale) -> list[Claim]:
             for repeat in range(scale.repeats):
                 finish = race(sides, course)
                 if not scale.quick:
-                    _see_that_all_do_the_same({side: at.end for side, at in finish.items()})
+                    see_that_all_do_the_same({side: at.end for side, at in finish.items()})
                 for side, at in finish.items():
                     taken[side].append(1000 * at.seconds)
                     peaks[side].append(at.end.peak)
@@ -140,7 +140,7 @@ def by_hand(loop: Callable[..., None], loss: str, config: DictConfig, device: to
     with redirect_stdout(io.StringIO()), library_settings(config.trainer, config.threads, config.matmul_precision):
         sizes = (config.batch_size, config.latent_dim, config.iterations)
         loop(GAMES[loss], module.generator, module.discriminator, dataset.train, *sizes, device, pace)
-    return Trained(_ways(start, dict(module.named_parameters())), pace.peak)
+    return Trained(distances(start, dict(module.named_parameters())), pace.peak)
 
 
 def by_gan_lab(config: DictConfig, folder: Path, pace: Pace) -> Trained:
@@ -158,10 +158,10 @@ def by_gan_lab(config: DictConfig, folder: Path, pace: Pace) -> Trained:
         run.create()
         execute(RunRequest(config, run, NAMES))
         weights = torch.load(run.last_checkpoint, map_location="cpu", weights_only=True)["state_dict"]
-    return Trained(_ways(start, weights), pace.peak)
+    return Trained(distances(start, weights), pace.peak)
 
 
-def _ways(start: Mapping[str, Tensor], end: Mapping[str, Tensor]) -> dict[str, float]:
+def distances(start: Mapping[str, Tensor], end: Mapping[str, Tensor]) -> dict[str, float]:
     """How far the weights of each player have gone."""
     ways = {}
     for player in ("generator", "discriminator"):
@@ -170,8 +170,8 @@ def _ways(start: Mapping[str, Tensor], end: Mapping[str, Tensor]) -> dict[str, f
     return ways
 
 
-def _see_that_all_do_the_same(ends: dict[str, Trained]) -> None:
-    """Both networks must go about as far from where they began.
+def see_that_all_do_the_same(ends: Mapping[str, Trained], apart: float = 0.2) -> None:
+    """Both networks must go about as far from where they began, but for a share of ``apart``.
 
     Losses would not tell: on the ring they end where they begin, elsewhere they differ by half from one order of the
     data to another. The way that Adam takes follows from the number and the size of its steps; the sides' differ by 5 %
@@ -184,7 +184,7 @@ def _see_that_all_do_the_same(ends: dict[str, Trained]) -> None:
     for name, end in others:
         for player, way in end.ways.items():
             usual = reference.ways[player]
-            if not 0.8 * usual < way < 1.2 * usual:
+            if not (1 - apart) * usual < way < (1 + apart) * usual:
                 raise RuntimeError(f"{name} moves the {player} by {way:.3g}, {first} by {usual:.3g}")
 
 

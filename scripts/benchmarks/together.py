@@ -46,24 +46,24 @@ def stacked(scale: Scale) -> list[Claim]:
             many, long = f"seed=range({seeds})", f"iterations={scale.of(5000)}"
             if scale.device == "cpu":
                 compiled = [*words, many, "compile=iteration"]
-                _swept("vectorized", [*compiled, "iterations=2"])
+                swept("vectorized", [*compiled, "iterations=2"])
                 sides = {
-                    "vectorized, compile=iteration": partial(_swept, "vectorized", [*compiled, long]),
-                    "basic": partial(_swept, "basic", [*words, many, long]),
+                    "vectorized, compile=iteration": partial(swept, "vectorized", [*compiled, long]),
+                    "basic": partial(swept, "basic", [*words, many, long]),
                 }
                 whole = in_turn({name: lambda side=side: side()[0] for name, side in sides.items()}, scale.repeats)
                 claims.append(Claim(f"{seeds} seeds on the ring, {width} wide: sweep", whole, "s", at_most=bound))
             else:
                 sides = {
-                    "stacked": partial(_swept, "vectorized", [*words, many, long]),
-                    "alone": partial(_swept, "basic", [*words, "seed=0", long]),
+                    "stacked": partial(swept, "vectorized", [*words, many, long]),
+                    "alone": partial(swept, "basic", [*words, "seed=0", long]),
                 }
                 each = in_turn({name: lambda side=side: side()[1] for name, side in sides.items()}, scale.repeats)
                 claims.append(Claim(f"{seeds} seeds on the ring, {width} wide: a seed's iteration", each))
     return claims
 
 
-def _swept(launcher: str, words: list[str]) -> tuple[float, float]:
+def swept(launcher: str, words: list[str]) -> tuple[float, float]:
     """Seconds of a sweep from the command to its report, and a run's milliseconds an iteration by its own record."""
     with tempfile.TemporaryDirectory() as folder:
         line = [sys.executable, "-c", COMMAND, "-m", *words, f"hydra/launcher={launcher}"]
