@@ -168,7 +168,7 @@ class Player:
         """Gradients of a loss by each of `trained`, as one process's optimizer takes them; it can be compiled."""
         squares = [
             one.square().sum() for one in gradients if one is not None
-        ]  # `total_norm`, but compiled in one piece
+        ]  # `total_norm`, compiled in one piece
         norm = torch.stack(squares).sum().sqrt()
         if self.clip is not None:
             factor = (self.clip / (norm + 1e-6)).clamp(max=1.0)  # as torch.nn.utils.clip_grad_norm_
