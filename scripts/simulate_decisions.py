@@ -11,7 +11,7 @@ A study has groups of runs that share their seeds. Three tests to compare the gr
 - signed-rank: the same with Wilcoxon's ranks of the differences (Pratt's, who ranks zeros too).
 
 All have the same corrections here: Holm's over all comparisons with the first, and a step-down over ranges from the
-first group on, with Kruskal & Wallis's test or, for the paired ones, Friedman's within seeds. The report itself compares
+first group on, with Kruskal & Wallis's test or, for the paired ones, Friedman's within seeds. The report compares
 all pairs (`gan_lab.report.significance.told_apart`) and says how large other differences can be
 (`gan_lab.report.unsettled`): the last table is of all that a page says in that way.
 """

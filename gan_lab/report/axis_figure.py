@@ -5,6 +5,7 @@ from matplotlib.axes import Axes as Panel
 from matplotlib.figure import Figure
 
 from gan_lab.report.canvas import canvas, colour, legend, line_style, reference, scale, short, styled, upright
+from gan_lab.report.formatting import number
 from gan_lab.report.leaderboard import Board, Row
 
 _DECADES = 20.0  # the ratio of numbers from which on their axis is logarithmic
@@ -51,6 +52,9 @@ def axis_figure(board: Board, keys: list[str]) -> Figure | None:
         if numbers[0] >= 0 and positive and positive[-1] >= _DECADES * positive[0]:
             spread = {"linthresh": positive[0]} if numbers[0] == 0 else {}
             panel.set_xscale("symlog" if spread else "log", **spread)
+            marked = sorted(set(numbers))[:: max(1, len(set(numbers)) // 8)]
+            panel.set_xticks(marked, [number(value) for value in marked])
+            panel.set_xticks([], minor=True)
         finals = [v for points in drawn.values() for _, row in points for v in row.finals(board.primary)]
         scale(panel, "y", finals)
         reference(panel, board, "h")

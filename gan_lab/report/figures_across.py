@@ -2,9 +2,11 @@
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from gan_lab.report.across_datasets import Across
 from gan_lab.report.canvas import FAINT, MARKERS, PAPER, canvas, colour, legend, line_style, short, styled
+from gan_lab.report.formatting import number
 
 CAPTIONS = {
     "ranks": "The mean rank (marker), the rank on each dataset (circles, in the table's order), and the ranks that the "
@@ -12,10 +14,10 @@ CAPTIONS = {
     "95 %.",
     "profiles": "Performance profiles: the share of runs, averaged over datasets, that are at most so many times worse "
     "than the best group's mean on their dataset. Bands: pointwise 95 % bootstrap. Higher is better; lost runs are "
-    "worse than all.",
+    "worse than all. At most six groups.",
 }
 _BARS = 60  # the most groups in the ranks' figure
-_LINES = 8  # the most groups in one figure of profiles
+_LINES = 6  # the most groups in one figure of profiles
 
 
 def figures_across(across: Across) -> dict[str, Figure]:
@@ -35,8 +37,8 @@ def _ranks(across: Across) -> Figure:
         for place, group in enumerate(shown):
             shade = colour(group.row.colour)
             panel.plot(group.mean_span, [place, place], color=shade, lw=4, alpha=0.3, solid_capstyle="butt")
-            for number, (rank, span) in enumerate(zip(group.ranks, group.spans, strict=True)):
-                height = place + 0.6 * ((number + 0.5) / many - 0.5)
+            for track, (rank, span) in enumerate(zip(group.ranks, group.spans, strict=True)):
+                height = place + 0.6 * ((track + 0.5) / many - 0.5)
                 panel.plot(span, [height, height], color=shade, lw=1, solid_capstyle="butt")
                 panel.plot([rank], [height], "o", ms=3.5, mfc=PAPER, mec=shade, mew=1)
             marker = MARKERS[group.row.colour % len(MARKERS)]
@@ -60,6 +62,7 @@ def _profiles(across: Across) -> Figure:
             panel.fill_between(profile.x, profile.low, profile.high, color=look["color"], alpha=0.09, lw=0, step="post")
             panel.step(profile.x, profile.share, **look, lw=1.7, where="post", label=group.label, markevery=every)
         panel.set_xscale("log")
+        panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
         panel.axvline(1, color=FAINT, lw=1.1, dashes=(4, 3), zorder=1)
         panel.set_xlim(float(np.min(across.profiles[0].x)), float(np.max(across.profiles[0].x)))
         panel.set_ylim(-0.03, 1.03)

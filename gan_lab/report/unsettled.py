@@ -45,9 +45,11 @@ def largest_difference(differences: Sequence[float] | Array, comparisons: int) -
 
 
 def is_telling(board: Board, largest: float) -> bool:
-    """Whether a bound says something: it is below the first group's own value, or below what sets the groups apart."""
-    means = [found.value for row in board.ranked if (found := board.mean(row, board.primary))]
-    return largest <= max(abs(means[0]), max(means) - min(means))
+    """Whether a bound says something: it is below the first group's mean, or a tenth of the metric's range."""
+    low, high = board.bounds(board.primary)
+    first = board.mean(board.ranked[0], board.primary)
+    tenth = (high - low) / 10 if math.isfinite(high - low) else 0.0
+    return first is not None and largest <= max(abs(first.value), tenth)
 
 
 def seeds_needed(board: Board, one: Row, other: Row) -> int | None:
