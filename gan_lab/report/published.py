@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gan_lab.metric_names import title
-from gan_lab.report.formatting import estimate, number, plain
+from gan_lab.report.formatting import estimate, plain
 from gan_lab.report.leaderboard import Board, Row
 
 
@@ -35,7 +35,8 @@ def beside(board: Board) -> list[Beside]:
             if mean is None and board.again:
                 continue
             ours = estimate(mean) if mean else "not measured"
-            words = (title(figure.metric), number(figure.value), figure.protocol, figure.source)
+            published = f"{figure.value:,.6g}"  # as it was: three digits of 16.95 are 16.9
+            words = (title(figure.metric), published, figure.protocol, figure.source)
             made.append(Beside(row, *words, ours, _measured(board.fingerprint) if mean else "–"))
     return made
 
