@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 
 import pytorch_lightning as pl
@@ -143,8 +143,7 @@ class Algorithm(pl.LightningModule):
         count_iteration(self.trainer)
         return curves
 
-    @contextmanager
-    def _full_precision(self) -> Iterator[None]:
+    def _full_precision(self) -> AbstractContextManager[Any]:
         """Inside, only the players' networks run in the precision that Lightning has chosen for the training step.
 
         A backward pass is otherwise made in that precision too, and with it the second derivatives of penalties; and so
@@ -154,8 +153,7 @@ class Algorithm(pl.LightningModule):
         half = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
         for player in self.players.values():
             player.half = half
-        with torch.autocast(kind, enabled=False):
-            yield
+        return nullcontext() if half is None else torch.autocast(kind, enabled=False)
 
     def on_device(self, tensor: Tensor) -> Tensor:
         """The tensor on the training's device, and in the weights' precision if it is of floating point."""

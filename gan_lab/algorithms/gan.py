@@ -157,12 +157,13 @@ class GAN(Algorithm):
         player = self.players[name]
         weights = weights_due(parts, player.updates)
         if self.compiled is None:
-            loss, gradients = loss_of(weights, *given), None
+            loss, slope = loss_of(weights, *given), None
         else:
-            loss, gradients = self.compiled(player, loss_of, parts, weights, *given)
-        self.curves |= loss.parts
-        player.descend(loss.value, self.curves, gradients)
-        self.curves |= loss.shown
+            loss, slope = self.compiled(player, loss_of, parts, weights, *given)
+        curves = self.curves
+        curves.update(loss.parts)
+        player.descend(loss.value, curves, slope)
+        curves.update(loss.shown)
         return loss
 
     def request(self, batch: Batch) -> Request:

@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +20,17 @@ from gan_lab.models.conditions import Conditions, conditions_taken
 Curves = dict[str, Tensor]
 """Values of an iteration by tag, detached: scalars, and logits ``[B]``."""
 
-Gradients = Sequence[Tensor | None]
-"""Of a loss, by each trained weight of a player."""
+
+class Slope(NamedTuple):
+    """The gradient of a loss, as a player's optimizer takes it.
+
+    Args:
+        gradients: by each trained weight, clipped; None for those that the loss does not depend on.
+        norm: of all before clipping.
+    """
+
+    gradients: Sequence[Tensor | None]
+    norm: Tensor
 
 
 class Player:
@@ -118,25 +127,21 @@ class Player:
             for weight in self.trained:
                 weight.requires_grad_(True)
 
-    def descend(self, loss: Tensor, curves: Curves, gradients: Gradients | None = None) -> None:
+    def descend(self, loss: Tensor, curves: Curves, slope: Slope | None = None) -> None:
         """Make one step down the gradient of the loss, a scalar; the gradient's norm goes to the curves.
 
         Args:
-            loss: with its graph, unless the gradients are given.
+            loss: with its graph, unless its slope is given.
             curves: of the iteration.
-            gradients: of the loss by each of `trained`; None for those that the loss does not depend on.
+            slope: the gradient, if it is known already.
         """
-        if gradients is None:
-            self.scaler.scale(loss).backward()
+        if slope is None:
+            norm = self._backward(loss)
         else:
-            for weight, gradient in zip(self.trained, gradients, strict=True):
+            norm = slope.norm
+            for weight, gradient in zip(self.trained, slope.gradients, strict=True):
                 weight.grad = gradient
-        found = [weight.grad for weight in self.weights if weight.grad is not None]
-        average(found)
-        self.scaler.unscale_(self.optimizer)
-        norm = curves[f"grad_norm/{self.name}"] = total_norm(found)
-        if self.clip is not None:
-            clip_grads_with_norm_(self.weights, self.clip, norm)
+        curves[f"grad_norm/{self.name}"] = norm
         if not self.skips_bad_updates or self._is_good(loss, norm, curves):
             self.step()
         self.scaler.update()
@@ -147,6 +152,26 @@ class Player:
         self.updates += 1
         if self.average is not None:
             self._update_average()
+
+    def _backward(self, loss: Tensor) -> Tensor:
+        """Leave the loss's clipped gradient at the weights; returns its norm before clipping."""
+        self.scaler.scale(loss).backward()
+        found = [weight.grad for weight in self.weights if weight.grad is not None]
+        average(found)
+        self.scaler.unscale_(self.optimizer)
+        norm = total_norm(found)
+        if self.clip is not None:
+            clip_grads_with_norm_(self.weights, self.clip, norm)
+        return norm
+
+    def slope(self, gradients: Sequence[Tensor | None]) -> Slope:
+        """Gradients of a loss by each of `trained`, as one process's optimizer takes them; it can be compiled."""
+        squares = [one.square().sum() for one in gradients if one is not None]
+        norm = torch.stack(squares).sum().sqrt()  # what `total_norm` calls would not be compiled
+        if self.clip is not None:
+            factor = (self.clip / (norm + 1e-6)).clamp(max=1.0)  # as torch.nn.utils.clip_grad_norm_
+            gradients = [None if one is None else one * factor for one in gradients]
+        return Slope(gradients, norm)
 
     def _scaled_step(self) -> None:
         self.scaler.step(self.optimizer)

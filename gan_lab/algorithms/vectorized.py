@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 
 from gan_lab.algorithms.compiled import bare_step
 from gan_lab.algorithms.gan import GAN
-from gan_lab.algorithms.player import Curves, Gradients, Player
+from gan_lab.algorithms.player import Curves, Player, Slope
 from gan_lab.algorithms.view import View
 from gan_lab.datasets.batch import Batch, Condition, Request
 from gan_lab.distributed.replicas import stacked
@@ -83,18 +83,23 @@ class StackedPlayer(Player):
         for row, one in enumerate(replicas):
             one.optimizer.register_state_dict_pre_hook(partial(self._hand_back, row, one))
 
-    def descend(self, loss: Tensor, curves: Curves, gradients: Gradients | None = None) -> None:
+    def descend(self, loss: Tensor, curves: Curves, slope: Slope | None = None) -> None:
         """Make one step of each replica down the gradient of its own loss, ``[R]``; the norms go to the curves."""
-        found = torch.autograd.grad(loss.sum(), self.weights) if gradients is None else gradients
-        flat = torch.cat([one.reshape(len(one), -1) for one in found], 1)
-        norms = curves[f"grad_norm/{self.name}"] = torch.linalg.vector_norm(flat, dim=1)
-        if self.clip is not None:
-            flat = flat * (self.clip / (norms + 1e-6)).clamp(max=1.0)[:, None]  # as torch.nn.utils.clip_grad_norm_
-        self.flat.grad = flat
+        (self.flat.grad,), curves[f"grad_norm/{self.name}"] = slope or self.slope(
+            torch.autograd.grad(loss.sum(), self.weights)
+        )
         self.step()
         self.updates += 1
         if self.averages is not None:
             self._update_average()
+
+    def slope(self, gradients: Sequence[Tensor | None]) -> Slope:
+        """The gradients of all replicas as one ``[R, P]``, each clipped by its own norm, and the norms ``[R]``."""
+        flat = torch.cat([one.reshape(len(one), -1) for one in gradients if one is not None], 1)
+        norms = torch.linalg.vector_norm(flat, dim=1)
+        if self.clip is not None:
+            flat = flat * (self.clip / (norms + 1e-6)).clamp(max=1.0)[:, None]  # as torch.nn.utils.clip_grad_norm_
+        return Slope((flat,), norms)
 
     @torch.no_grad()
     def _update_average(self) -> None:

@@ -19,6 +19,8 @@ class _Parts:
 
     def split(self, size: int) -> list[Self]:
         """Consecutive parts of ``size`` samples; the last may be smaller."""
+        if len(self) == size:
+            return [self]
         return [self.map(lambda tensor, i=i: tensor[i : i + size]) for i in range(0, len(self), size)]  # type: ignore[misc]
 
     def tensors(self) -> list[Tensor]:
