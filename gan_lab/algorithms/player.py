@@ -166,10 +166,8 @@ class Player:
 
     def slope(self, gradients: Sequence[Tensor | None]) -> Slope:
         """Gradients of a loss by each of `trained`, as one process's optimizer takes them; it can be compiled."""
-        squares = [
-            one.square().sum() for one in gradients if one is not None
-        ]  # `total_norm`, compiled in one piece
-        norm = torch.stack(squares).sum().sqrt()
+        squares = [one.square().sum() for one in gradients if one is not None]
+        norm = torch.stack(squares).sum().sqrt()  # what `total_norm` calls would not be compiled
         if self.clip is not None:
             factor = (self.clip / (norm + 1e-6)).clamp(max=1.0)  # as torch.nn.utils.clip_grad_norm_
             gradients = [None if one is None else one * factor for one in gradients]

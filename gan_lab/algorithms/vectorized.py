@@ -94,7 +94,7 @@ class StackedPlayer(Player):
             self._update_average()
 
     def slope(self, gradients: Sequence[Tensor | None]) -> Slope:
-        """The gradients of all replicas as one ``[R, P]``, each replica's clipped by its own norm; norms are ``[R]``."""
+        """The gradients of all replicas as one ``[R, P]``, each clipped by its own norm, and the norms ``[R]``."""
         flat = torch.cat([one.reshape(len(one), -1) for one in gradients if one is not None], 1)
         norms = torch.linalg.vector_norm(flat, dim=1)
         if self.clip is not None:

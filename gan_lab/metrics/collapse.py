@@ -1,7 +1,5 @@
 """Signals of collapse, cheap enough to be computed in every evaluation."""
 
-from typing import NamedTuple
-
 from torch import Tensor
 
 from gan_lab.metrics.neighbours import fakes_in_balls, mean_distance, neighbour_radii
@@ -12,36 +10,8 @@ _DUPLICATE = 0.1  # of the median distance between a real sample and its nearest
 _CROWD = 5  # times as many fakes as a ball holds of real data: more of them count no more
 
 
-class Spread(NamedTuple):
-    """How far apart the real features of `signals` lie: the same in every evaluation.
-
-    Args:
-        count: of the features, the first ones.
-        distance: the mean distance between two.
-        near: distances below it make duplicates.
-        radii: of the balls that generated features may lie in, ``[count]``.
-    """
-
-    count: int
-    distance: float
-    near: Tensor
-    radii: Tensor
-
-    @classmethod
-    def of(cls, real: Tensor, most: int) -> "Spread":
-        """That of features ``[N, d]``, to be compared with so many generated ones at most."""
-        count = min(_MOST_SAMPLES, len(real), most)
-        real = real[:count]
-        near = _DUPLICATE * neighbour_radii(real, 1).median()
-        return cls(count, mean_distance(real), near, neighbour_radii(real, min(_NEIGHBOURS, count - 1)))
-
-
 def signals(
-    real: Tensor,
-    fake: Tensor,
-    real_labels: Tensor | None = None,
-    fake_labels: Tensor | None = None,
-    spread: Spread | None = None,
+    real: Tensor, fake: Tensor, real_labels: Tensor | None = None, fake_labels: Tensor | None = None
 ) -> dict[str, float]:
     """Diversity and realism of generated samples, from the first 1000 features of either set.
 
@@ -50,7 +20,6 @@ def signals(
         fake: features of generated samples, ``[M, d]``.
         real_labels: classes of the real samples, ``[N]``; None if they have none.
         fake_labels: classes that the generated samples were asked to be of, ``[M]``; None without labels.
-        spread: of the real features, for M generated ones, if it is known already.
 
     Returns:
         ``diversity``: mean distance between two fakes over that between two reals; 1 for equal distributions, 0 if all
@@ -61,18 +30,18 @@ def signals(
         hold all fakes, whatever these are; so precision would say nothing. With labels on both sides
         ``class_diversity``: the diversity within a class, averaged over the classes; 0 if every class has one sample.
     """
-    spread = Spread.of(real, len(fake)) if spread is None else spread
-    count = spread.count
+    count = min(_MOST_SAMPLES, len(real), len(fake))
     real, fake = real[:count], fake[:count]
     within = {}
     if real_labels is not None and fake_labels is not None:
         within = _within_classes(real, fake, real_labels[:count], fake_labels[:count])
+    near = _DUPLICATE * neighbour_radii(real, 1).median()
     k = min(_NEIGHBOURS, count - 1)
-    crowds = fakes_in_balls(real, fake, spread.radii).clamp(max=_CROWD * k)
+    crowds = fakes_in_balls(real, fake, k).clamp(max=_CROWD * k)
     return {
-        "diversity": mean_distance(fake) / spread.distance,
+        "diversity": mean_distance(fake) / mean_distance(real),
         **within,
-        "duplicates": (neighbour_radii(fake, 1) < spread.near).double().mean().item(),
+        "duplicates": (neighbour_radii(fake, 1) < near).double().mean().item(),
         "realistic": min(1.0, crowds.sum().item() / (k * count)),
     }
 

@@ -1,6 +1,5 @@
 """Evaluates a generator: its samples of fixed latents against held-out real samples."""
 
-from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +10,7 @@ from gan_lab.datasets.batch import Request
 from gan_lab.datasets.dataset import Dataset, to_model_range, to_pixels
 from gan_lab.distributed.collectives import all_parts
 from gan_lab.errors import ConfigError, NotFinite
-from gan_lab.metrics.collapse import Spread, signals
+from gan_lab.metrics.collapse import signals
 from gan_lab.metrics.measures import Side
 from gan_lab.metrics.pairs import nearest, picture_distances, ssim_window
 from gan_lab.metrics.real_sets import RealSets
@@ -135,10 +134,6 @@ class Evaluator:
             metrics |= _called("cycle", picture_distances(again, self._sources))
         return metrics
 
-    @cached_property
-    def _spread(self) -> Spread:
-        return Spread.of(self._reference.features, len(self.request))
-
     @property
     def _key(self) -> dict[str, Any]:
         return {"fingerprint": self.fingerprint, "shape": self._shape, "code": self._code}
@@ -185,7 +180,7 @@ class Evaluator:
             raise NotFinite(told)
         fake, *more = [Side.whole(parts, self.comparison.device) for parts in zip(*all_parts(own), strict=True)]
         real = self._reference
-        signs = signals(real.features, fake.features, real.labels, fake.labels, self._spread)
+        signs = signals(real.features, fake.features, real.labels, fake.labels)
         metrics = self.comparison.compare(real, fake, *more)
         return Evaluated(metrics | self._of_pictures(generator, encoder, returning, fake.samples), signs)
 

@@ -41,9 +41,10 @@ def mean_distance(features: Tensor) -> float:
     return total / (len(features) * (len(features) - 1))
 
 
-def fakes_in_balls(real: Tensor, fake: Tensor, radii: Tensor) -> Tensor:
-    """How many fakes, ``[M, d]``, lie in the ball of each real, ``[N, d]``, of a radius of ``[N]``; ``[N]`` int64."""
+def fakes_in_balls(real: Tensor, fake: Tensor, k: int) -> Tensor:
+    """How many fakes, ``[M, d]``, lie in the ball of each real, ``[N, d]``, as counted below; ``[N]`` int64."""
     real, fake = real.double(), fake.double()
+    radii = neighbour_radii(real, k)
     return sum(
         (_closer(rows, real, squares, doubt, radii).sum(0) for rows, squares, doubt in _squared_distances(fake, real)),
         start=torch.zeros(len(real), dtype=torch.long, device=real.device),

@@ -1,5 +1,7 @@
 """What gan_lab leans on in Lightning's insides is still there, and still does what it is used for."""
 
+import copy
+
 import pytest
 import pytorch_lightning as pl
 import torch
@@ -12,6 +14,7 @@ from gan_lab.algorithms.lightning_internals import (
     count_iteration,
     end_after_this_iteration,
     grad_scaler,
+    make_bare_iterations,
     stand_after,
 )
 
@@ -124,3 +127,49 @@ def test_counts_are_those_of_lightnings_own_loop_in_its_last_hook():
     found, own = (trained(kind=kind, callbacks=[Counted()])[0].counts for kind in (OneStep, Stepper))
     assert found == own
     assert own["batch_progress"]["total"] == {"ready": 5, "completed": 4, "started": 5, "processed": 5}
+
+
+class Iterating(Stepper):
+    """Draws its batches itself, as gan_lab's algorithms do."""
+
+    def training_step(self, dataloader_iter):
+        batch, _, _ = next(dataloader_iter)
+        super().training_step(batch)
+        return {"weight": self.weight.detach().clone()}
+
+
+class Kept(pl.Callback):
+    """Keeps what the last hook of an iteration sees."""
+
+    def __init__(self):
+        self.seen = []
+
+    def on_train_batch_end(self, trainer, module, outputs, *arguments):
+        state = copy.deepcopy(trainer.fit_loop.state_dict())
+        self.seen.append((outputs["weight"].item(), trainer.global_step, batches_done(trainer), state))
+
+
+@pytest.mark.filterwarnings("ignore:.*dataloader_iter:UserWarning")
+@pytest.mark.parametrize("precision", ["32-true", "64-true"])
+def test_bare_iterations_are_lightnings_own_but_for_hooks(tmp_path, precision):
+    found = []
+    for bare in (False, True):
+        kept, module = Kept(), Iterating()
+        for steps in (3, 5):  # the second goes on from a checkpoint of the first
+            quiet = dict.fromkeys(
+                ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False
+            )
+            callbacks = [] if bare else [kept]
+            trainer = pl.Trainer(accelerator="cpu", max_steps=steps, precision=precision, callbacks=callbacks, **quiet)
+            if bare:
+
+                def follow(outputs, trainer=trainer, module=module):
+                    kept.on_train_batch_end(trainer, module, outputs)
+
+                make_bare_iterations(trainer, follow)
+            path = tmp_path / f"{bare}.ckpt"
+            trainer.fit(module, torch.utils.data.DataLoader(torch.zeros(100)), ckpt_path=path if steps == 5 else None)
+            trainer.save_checkpoint(path)
+        found.append(kept.seen + [trainer.fit_loop.state_dict()])
+    assert found[0] == found[1]
+    assert [one[:3] for one in found[0][:-1]] == [(-3.0 * step, step, step - 1) for step in range(1, 6)]
