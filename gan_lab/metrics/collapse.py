@@ -1,5 +1,8 @@
 """Signals of collapse, cheap enough to be computed in every evaluation."""
 
+from dataclasses import dataclass
+from functools import cached_property
+
 from torch import Tensor
 
 from gan_lab.metrics.neighbours import fakes_in_balls, mean_distance, neighbour_radii
@@ -30,20 +33,57 @@ def signals(
         hold all fakes, whatever these are; so precision would say nothing. With labels on both sides
         ``class_diversity``: the diversity within a class, averaged over the classes; 0 if every class has one sample.
     """
-    count = min(_MOST_SAMPLES, len(real), len(fake))
-    real, fake = real[:count], fake[:count]
-    within = {}
-    if real_labels is not None and fake_labels is not None:
-        within = _within_classes(real, fake, real_labels[:count], fake_labels[:count])
-    near = _DUPLICATE * neighbour_radii(real, 1).median()
-    k = min(_NEIGHBOURS, count - 1)
-    crowds = fakes_in_balls(real, fake, k).clamp(max=_CROWD * k)
-    return {
-        "diversity": mean_distance(fake) / mean_distance(real),
-        **within,
-        "duplicates": (neighbour_radii(fake, 1) < near).double().mean().item(),
-        "realistic": min(1.0, crowds.sum().item() / (k * count)),
-    }
+    return RealSigns.of(real, len(fake), real_labels).compare(fake, fake_labels)
+
+
+@dataclass(frozen=True, eq=False)
+class RealSigns:
+    """What `signals` needs of real samples, which is computed once for many sets of generated ones.
+
+    Args:
+        features: of as many samples as are looked at, ``[N, d]``.
+        labels: their classes, ``[N]``; None if they have none.
+    """
+
+    features: Tensor
+    labels: Tensor | None
+
+    @classmethod
+    def of(cls, features: Tensor, fakes: int, labels: Tensor | None = None) -> "RealSigns":
+        """Those of a comparison with so many generated samples."""
+        count = min(_MOST_SAMPLES, len(features), fakes)
+        return cls(features[:count], None if labels is None else labels[:count])
+
+    @cached_property
+    def _near(self) -> Tensor:
+        return _DUPLICATE * neighbour_radii(self.features, 1).median()
+
+    @cached_property
+    def _spread(self) -> float:
+        return mean_distance(self.features)
+
+    @cached_property
+    def _k(self) -> int:
+        return min(_NEIGHBOURS, len(self.features) - 1)
+
+    @cached_property
+    def _radii(self) -> Tensor:
+        return neighbour_radii(self.features, self._k)
+
+    def compare(self, fake: Tensor, fake_labels: Tensor | None = None) -> dict[str, float]:
+        """The signals of the first of generated samples, see `signals`."""
+        count, k = len(self.features), self._k
+        fake = fake[:count]
+        within = {}
+        if self.labels is not None and fake_labels is not None:
+            within = _within_classes(self.features, fake, self.labels, fake_labels[:count])
+        crowds = fakes_in_balls(self.features, fake, k, self._radii).clamp(max=_CROWD * k)
+        return {
+            "diversity": mean_distance(fake) / self._spread,
+            **within,
+            "duplicates": (neighbour_radii(fake, 1) < self._near).double().mean().item(),
+            "realistic": min(1.0, crowds.sum().item() / (k * count)),
+        }
 
 
 def _within_classes(real: Tensor, fake: Tensor, real_labels: Tensor, fake_labels: Tensor) -> dict[str, float]:

@@ -10,7 +10,7 @@ from gan_lab.datasets.batch import Request
 from gan_lab.datasets.dataset import Dataset, to_model_range, to_pixels
 from gan_lab.distributed.collectives import all_parts
 from gan_lab.errors import ConfigError, NotFinite
-from gan_lab.metrics.collapse import signals
+from gan_lab.metrics.collapse import RealSigns
 from gan_lab.metrics.measures import Side
 from gan_lab.metrics.pairs import nearest, picture_distances, ssim_window
 from gan_lab.metrics.real_sets import RealSets
@@ -85,12 +85,15 @@ class Evaluator:
         self._code = code_hash(*Path(__file__).parent.glob("*.py"), comparison.extractor.source)
         self._reference = self._reference_side(real.reference, real.labels)
         comparison.check_reference(self._reference)
+        self._signs = RealSigns.of(self._reference.features, count, real.labels)
         key = self._key | {"metrics": list(comparison.measures.metrics), "train": len(dataset.train)}
         self.floor: dict[str, float] = cached(
             "floors", key, lambda: comparison.floor(self._reference, comparison.look(real.others, real.other_labels))
         )
         self.floor |= self._floor_of_pictures(real)
-        self.ceiling = comparison.ceiling(count)
+        self.ceiling: dict[str, float] = {}
+        if "modes" in comparison.measures.metrics:
+            self.ceiling = cached("ceilings", self._key, lambda: comparison.ceiling(count))
 
     def _floor_of_pictures(self, real: RealSets) -> dict[str, float]:
         """What copies of training samples score: for each picture that of the training pairs nearest to it."""
@@ -180,7 +183,7 @@ class Evaluator:
             raise NotFinite(told)
         fake, *more = [Side.whole(parts, self.comparison.device) for parts in zip(*all_parts(own), strict=True)]
         real = self._reference
-        signs = signals(real.features, fake.features, real.labels, fake.labels)
+        signs = self._signs.compare(fake.features, fake.labels)
         metrics = self.comparison.compare(real, fake, *more)
         return Evaluated(metrics | self._of_pictures(generator, encoder, returning, fake.samples), signs)
 

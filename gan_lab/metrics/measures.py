@@ -11,6 +11,7 @@ from torch import Tensor
 from gan_lab.errors import ConfigError
 from gan_lab.metrics import memorisation
 from gan_lab.metrics.frechet import Moments
+from gan_lab.metrics.kernel import RealSubsets
 from gan_lab.metrics.neighbours import neighbour_radii
 
 log = logging.getLogger(__name__)
@@ -113,3 +114,14 @@ class Side:
     @cached_property
     def radii(self) -> Tensor:
         return neighbour_radii(self.features, self.k)
+
+    def subsets(self, fakes: int, number: int, size: int) -> RealSubsets:
+        """The subsets of a kernel distance between these samples and so many generated ones."""
+        key = (fakes, number, size)
+        if key not in self._subsets:
+            self._subsets[key] = RealSubsets.of(self.features, *key)
+        return self._subsets[key]
+
+    @cached_property
+    def _subsets(self) -> dict[tuple[int, int, int], RealSubsets]:
+        return {}

@@ -5,7 +5,6 @@ import math
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import stats
 from torch import Tensor
 
 _NEAR = 3  # standard deviations: the largest distance of a high-quality sample from its mode
@@ -51,6 +50,8 @@ def mixture_ceiling(modes: int, dimensions: int, samples: int) -> dict[str, floa
         dimensions: dimensions of a point, D.
         samples: number of samples drawn.
     """
+    from scipy.stats import binom  # imported late: half a second
+
     within = torch.special.gammainc(torch.tensor(dimensions / 2).double(), torch.tensor(_NEAR**2 / 2).double()).item()
     likely = np.full(modes, 1 / modes)
     spread = 6 * math.sqrt(samples * within * (1 - within)) + 10
@@ -59,7 +60,7 @@ def mixture_ceiling(modes: int, dimensions: int, samples: int) -> dict[str, floa
     return {
         "modes": expected_number(likely * within, samples),
         "high_quality": within,
-        "reverse_kl": float(stats.binom.pmf(good, samples, within) @ divergences),
+        "reverse_kl": float(binom.pmf(good, samples, within) @ divergences),
     }
 
 
@@ -88,11 +89,13 @@ def expected_divergence(shares: NDArray[np.float64], samples: int) -> float:
         shares: probability of each class, ``[K]``, which sum to 1.
         samples: number of samples, N.
     """
+    from scipy.stats import binom
+
     total = math.log(len(shares))
     for share, classes in zip(*np.unique(shares, return_counts=True), strict=True):
         # beyond twelve standard deviations nothing is left of the distribution
         spread = 12 * math.sqrt(samples * share * (1 - share)) + 40
         counts = np.arange(max(1, int(samples * share - spread)), min(samples, int(samples * share + spread)) + 1)
         parts = counts / samples
-        total += int(classes) * float(stats.binom.pmf(counts, samples, share) @ (parts * np.log(parts)))
+        total += int(classes) * float(binom.pmf(counts, samples, share) @ (parts * np.log(parts)))
     return total

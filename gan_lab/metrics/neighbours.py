@@ -12,7 +12,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-_PAIRS = 2**24  # distances in memory at a time: 128 MiB
+_PAIRS = 2**20  # distances in memory at a time: 8 MiB, which a processor's cache holds
 _ROUNDING = 1e-12  # of the sum of two squared norms: more than products of float64 are ever off by
 _SPARE = 8  # further neighbours among which the k-th is looked for, as rounding may swap some
 
@@ -41,10 +41,13 @@ def mean_distance(features: Tensor) -> float:
     return total / (len(features) * (len(features) - 1))
 
 
-def fakes_in_balls(real: Tensor, fake: Tensor, k: int) -> Tensor:
-    """How many fakes, ``[M, d]``, lie in the ball of each real, ``[N, d]``, as counted below; ``[N]`` int64."""
+def fakes_in_balls(real: Tensor, fake: Tensor, k: int, radii: Tensor | None = None) -> Tensor:
+    """How many fakes, ``[M, d]``, lie in the ball of each real, ``[N, d]``, as counted below; ``[N]`` int64.
+
+    ``radii`` are `neighbour_radii` of the reals, if they are known already.
+    """
     real, fake = real.double(), fake.double()
-    radii = neighbour_radii(real, k)
+    radii = neighbour_radii(real, k) if radii is None else radii
     return sum(
         (_closer(rows, real, squares, doubt, radii).sum(0) for rows, squares, doubt in _squared_distances(fake, real)),
         start=torch.zeros(len(real), dtype=torch.long, device=real.device),
@@ -113,9 +116,9 @@ def _squared_distances(
 
 def _closer(rows: Tensor, columns: Tensor, squares: Tensor, doubt: Tensor, radii: Tensor) -> Tensor:
     """Whether rows and columns are closer than the radii, ``[rows, columns]``: exactly, where rounding leaves doubt."""
-    limits = radii.square()
-    found = squares < limits
-    unsure = ((squares - limits).abs() <= doubt).nonzero()
+    beyond = squares - radii.square()
+    found = beyond < 0
+    unsure = (beyond.abs_() <= doubt).nonzero()
     radii = radii.expand(found.shape)
     for pairs in unsure.split(max(1, _PAIRS // rows.shape[1])):
         row, column = pairs.unbind(1)

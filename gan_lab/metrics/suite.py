@@ -157,7 +157,8 @@ class Comparison:
     def _kid(self, real: Side, fake: Side) -> dict[str, float]:
         subsets, size = self.measures.kid_subsets, self.measures.kid_subset_size
         assert size is not None  # as the measures are fitted
-        return self._named({"kid": kernel_distance(real.features, fake.features, subsets, size)})
+        known = real.subsets(len(fake.features), subsets, size)
+        return self._named({"kid": kernel_distance(real.features, fake.features, subsets, size, known)})
 
     def _prdc(self, real: Side, fake: Side) -> dict[str, float]:
         return self._named(precision_recall_density_coverage(real.features, fake.features, self.measures.k, real.radii))

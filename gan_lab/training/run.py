@@ -91,8 +91,7 @@ def execute(request: RunRequest) -> float:
         Diverged: if a loss, logit or gradient is no longer finite.
     """
     with recorded(request.folder, config_hash(request.config), request.resume) as stop:
-        import gan_lab.storage.plotting  # before Lightning and matplotlib
-        import gan_lab.training.build  # noqa: F401  # Lightning sets its loggers' levels when it is imported
+        import gan_lab.training.libraries  # noqa: F401  # Lightning sets its loggers' levels when it is imported
         from gan_lab.training.runtime import library_settings
 
         with library_settings(request.config.trainer, request.config.threads, request.config.matmul_precision):
@@ -157,7 +156,7 @@ def assist(request: RunRequest, start: Start) -> None:
         request: the first process's.
         start: where that process starts.
     """
-    import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
+    import gan_lab.training.libraries  # noqa: F401
     from gan_lab.training.build import Training
     from gan_lab.training.runtime import library_settings
 
