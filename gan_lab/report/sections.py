@@ -228,10 +228,12 @@ def _open(board: Board, row: Row) -> str:
 
 def _span(board: Board, row: Row) -> str:
     """The ranks between those that are better than the row and those that it is better than; nothing without claims."""
+    if not board.claims or not board.losses(row):
+        return ""
     ranked = board.ranked
     low = 1 + sum(board.is_better(other, row) for other in ranked)
     high = len(ranked) - sum(board.is_better(row, other) for other in ranked)
-    return f"{low}–{high}" if board.claims and len(ranked) > 2 and board.losses(row) and low < high else ""
+    return f"{low}–{high}" if len(ranked) > 2 and low < high else ""
 
 
 def _range(budget: tuple[float, float, float] | None) -> str:

@@ -1,6 +1,7 @@
 """The table of all pairs, the ranks that claims leave open, and the figures over datasets and along numbers."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -73,6 +74,8 @@ def test_ranks_over_datasets_with_what_claims_leave_open(two_datasets, tmp_path)
     assert "](ranks.svg)" in study.read_text()
     assert "](profiles.svg)" in study.read_text()
     assert (study.parent / "profiles.svg").is_file()
+    for file in (study, two_datasets / "report" / "report.md"):
+        assert not re.search(r"\|\n\n\|", file.read_text()), file.name  # a blank line ends a table
 
 
 def test_performance_profiles(two_datasets):

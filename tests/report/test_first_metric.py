@@ -40,7 +40,7 @@ def test_a_report_on_pairs_ranks_by_the_distance_to_the_target(run, tmp_path):
     assert floor_of("fd_classifier") == floor_of("back_fd_classifier") == "real data"
     assert "L1 to the target" in answers(text)
     assert board(tmp_path).primary == "l1"
-    assert text.count("data:image/png;base64,") == 2 + 6  # of one seed; the best, median and worst of each
+    assert text.count("data:image/png;base64,") == 2 + 6  # of one seed; of the best, the median and the worst
 
 
 def test_pictures_of_copies_are_shown_where_there_are_some(run, tmp_path):
@@ -53,4 +53,4 @@ def test_pictures_of_copies_are_shown_where_there_are_some(run, tmp_path):
     text = page(tmp_path)
     assert text.count("What they copy") == text.count("What lies between") == 1
     assert text.count('alt="Closest samples of') == text.count('alt="Interpolations of') == 1
-    assert text.count('alt="Samples of') == 2
+    assert text.count('alt="Samples of') == 2 + 6  # of one seed; of the best, the median and the worst

@@ -47,8 +47,11 @@ def said(place):
     sections = [
         (
             *(one.heading, one.answer, one.axes, one.references),
-            *([cells for _, cells in rows] for rows in (one.map, one.matrix, one.ranks)),
-            [(row.rank, row.value, row.lost, row.verdicts, row.standing, row.budget) for row in one.rows],
+            *([cells for _, cells in rows] for rows in (one.map, one.matrix, one.ranks, one.differences)),
+            [
+                (row.rank, row.value, row.lost, row.verdicts, row.standing, row.budget, row.span, row.open)
+                for row in one.rows
+            ],
         )
         for one in found.sections
     ]
