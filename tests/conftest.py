@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported anywhere
@@ -19,6 +21,9 @@ from configurations import composed_of
 from omegaconf import DictConfig
 
 from gan_lab.runs.folder import RunFolder
+
+# Lightning, which no line above imports, reads those of all packages for every trainer
+metadata.entry_points = cache(metadata.entry_points)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -45,6 +50,14 @@ def small_pictures() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pictures, "_PIXELS", 64)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_for_the_disk() -> Iterator[None]:
+    """A run waits for the disk some twenty times, against power failures; nothing that a test sees depends on it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
         yield
 
 

@@ -101,7 +101,18 @@ def commands() -> list[Command]:
     return list(found.values())
 
 
+def shown_files() -> dict[str, str]:
+    """The content of every file that a page shows, by name."""
+    found = {}
+    for page in PAGES:
+        for _, block in _FENCED.findall(page.read_text()):
+            if header := re.match(r"(?:# @package \w+\n)?# ([\w/]+\.\w+)\n", block):
+                found[header[1]] = block
+    return found
+
+
 COMMANDS = commands()
+FILES = shown_files()
 
 
 def those_of(*names: str) -> pytest.MarkDecorator:
@@ -113,12 +124,10 @@ def those_of(*names: str) -> pytest.MarkDecorator:
 @pytest.fixture
 def users_folder(tmp_path, monkeypatch) -> Path:
     """The working directory of someone who has copied all files that the pages show."""
-    for page in PAGES:
-        for _, block in _FENCED.findall(page.read_text()):
-            if header := re.match(r"(?:# @package \w+\n)?# ([\w/]+\.\w+)\n", block):
-                file = tmp_path / header[1]
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text(block)
+    for name, block in FILES.items():
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(block)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     return tmp_path

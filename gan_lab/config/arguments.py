@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from gan_lab.errors import ConfigError, closest
@@ -56,6 +57,7 @@ def required_by(made: Callable[..., Any]) -> set[str]:
     return {name for name, one in _parameters(made).items() if one.default is one.empty and one.kind in plain}
 
 
+@cache
 def _parameters(made: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     """The arguments that a class or function takes; ``**kwargs`` of a class are those of its base class."""
     makers = [vars(kind)["__init__"] for kind in getattr(made, "__mro__", ())[:-1] if "__init__" in vars(kind)]

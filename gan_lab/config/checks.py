@@ -65,7 +65,8 @@ def resolved(config: DictConfig) -> DictConfig:
         ConfigError: for a value that would be an interpolation again.
         OmegaConfBaseException: for an interpolation that leads nowhere.
     """
-    values: Any = OmegaConf.to_container(without_hydra(config), resolve=True)
+    own = without_hydra(config) if "hydra" in config else config
+    values: Any = OmegaConf.to_container(own, resolve=True)
     for where, value in leaves(values, into_lists=True):
         if isinstance(value, str) and "${" in value:
             raise ConfigError(f"{where}={value}: expected a value without ${{")

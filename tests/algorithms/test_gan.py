@@ -4,7 +4,6 @@ from itertools import product
 
 import pytest
 import torch
-from configurations import options
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.optim import Optimizer
 from training_runs import SMALL, checkpoint, train_in, weights_of
@@ -175,13 +174,16 @@ def test_spectral_norm_holds_in_training(composed, tmp_path):
     assert len(normed) == 2
 
 
-FITS = [("mlp", "ring8"), ("dcgan", "digits")]  # on digits with perceptrons: tests/runs/test_resume.py
+FITS = [("mlp", "ring8"), ("dcgan", "digits")]
 
 
-@pytest.mark.parametrize("loss", options("loss"))
+@pytest.mark.parametrize("loss", ["wgan", "rahinge", "ragan_attention"])
 @pytest.mark.parametrize("fit", FITS, ids="-".join)
-def test_ten_iterations_of_every_recipe_on_every_model_move_all_weights(composed, tmp_path, loss, fit):
-    """Finite losses are what a run ends without: `Curves` looks at every value of every iteration."""
+def test_ten_iterations_move_all_weights(composed, tmp_path, loss, fit):
+    """Those of the recipes that may leave some where they are for three iterations: the others are in test_pairwise.py.
+
+    Finite losses are what a run ends without: `Curves` looks at every value of every iteration.
+    """
     model, dataset = fit
     small = {"mlp": ["model.generator.hidden=[32,32]", "model.discriminator.hidden=[32,32]"]}
     small["dcgan"] = ["model.generator.channels=8", "model.discriminator.channels=8"]

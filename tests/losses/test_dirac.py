@@ -2,15 +2,14 @@
 
 import pytest
 import torch
-from hydra import compose, initialize_config_module
+from configurations import composed_of
 from hydra.utils import instantiate
 
 from gan_lab.losses import R1, R2, NonSaturating, Recipe, Relativistic, ZeroCentered
 
 
 def shipped(loss: str) -> Recipe:
-    with initialize_config_module("gan_lab.conf", version_base="1.3"):
-        return instantiate(compose("train", [f"loss={loss}"]).loss)
+    return instantiate(composed_of(f"loss={loss}").loss)
 
 
 def losses(recipe: Recipe, psi: torch.Tensor, theta: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
