@@ -150,8 +150,8 @@ def _options(
     found = {group: (option, chosen[group]) for group, option in chosen_before.items() if group in chosen}
     for group in ("penalty", "term"):
         block = f"{_BLOCKS[group]}."
-        names = [{key.split(".")[2] for key in one if key.startswith(block)} for one in (before, now)]
-        found[group] = tuple(", ".join(sorted(one)) for one in names)
+        was, one = ({key.split(".")[2] for key in values if key.startswith(block)} for values in (before, now))
+        found[group] = ", ".join(sorted(was)), ", ".join(sorted(one))
     return {group: (was or "none", one or "none") for group, (was, one) in found.items() if was != one}
 
 
