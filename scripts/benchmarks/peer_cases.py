@@ -39,7 +39,7 @@ _MLP = (
     "model.discriminator.hidden=[512,256]",
 )
 _ADAM = ("freed memory is kept", "Adam is fused")
-_SNGAN = ("loss=hinge", "optimizer=adam_sngan", "n_critic=5", "latent_dim=128")
+_SNGAN = ("loss=hinge", "optimizer=adam_sngan", "latent_dim=128")
 _NON_SATURATING = ("loss=non_saturating",)
 
 CASES = {
@@ -89,6 +89,6 @@ CASES = {
         "PyTorch's example", "non_saturating", _NON_SATURATING, 3, 1, 64, 64, changes=_ADAM
     ),
     "mimicry's SN-GAN, an eighth as wide, 32x32, batch 64": PeerCase(
-        "mimicry", "hinge, five critics", _SNGAN, 3, 1, 64, 32, channels=3, changes=_ADAM[:1]
+        "mimicry", "hinge, SN-GAN's Adam", _SNGAN, 3, 1, 64, 32, channels=3, changes=_ADAM[:1]
     ),
 }
