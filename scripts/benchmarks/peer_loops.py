@@ -234,6 +234,12 @@ def theirs(peer: str, places: Places, change: str, pace: Pace) -> tuple[Trained,
     """
     torch.set_num_threads(1)
     multiprocessing.current_process().daemon = False  # a daemon could not start the workers of its loaders
+    multiprocessing.set_start_method("fork", force=True)  # of those workers, as in a script on Linux
+    return played(peer, places, change, pace)
+
+
+def played(peer: str, places: Places, change: str, pace: Pace) -> tuple[Trained, int]:
+    """The same in this process, whose threads and start method are left alone."""
     let_in_packages(places)
     beat = Beat(pace)
     with ExitStack() as stack:
