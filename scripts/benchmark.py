@@ -5,7 +5,7 @@ uv run python scripts/benchmark.py steps --data FOLDER --threads 2
 uv run python scripts/benchmark.py steps --data FOLDER --device cuda
 uv run python scripts/benchmark.py compiled                        # the same of small networks, compile=iteration
 uv run python scripts/benchmark.py all --data FOLDER --out benchmark.json
-uv run python scripts/benchmark.py peers causes --data FOLDER --peers FOLDER --repeats 3 --markdown  # docs/speed.md
+uv run python scripts/benchmark.py peers causes --data FOLDER --peers FOLDER --repeats 2 --markdown  # docs/speed.md
 
 Leave the machine alone meanwhile. Times of single runs mean little elsewhere; ratios travel better. What is compared
 is in scripts/benchmarks/, the loop by hand in scripts/benchmarks/hand_written.py.

@@ -72,10 +72,9 @@ GAMES = {
         lambda real, fake: F.softplus(real - fake).mean(),
         needs_real=True,
     ),
-    "hinge, five critics": Game(
+    "hinge, SN-GAN's Adam": Game(
         lambda real, fake: F.relu(1 - real).mean() + F.relu(1 + fake).mean(),
         lambda _, fake: -fake.mean(),
-        n_critic=5,
         betas=(0.0, 0.9),
     ),
     "wgan_gp": Game(

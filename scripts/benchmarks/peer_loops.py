@@ -9,7 +9,6 @@ from argparse import Namespace
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext, redirect_stderr, redirect_stdout, suppress
 from functools import partial
-from itertools import count
 from typing import Any
 from unittest.mock import patch
 
@@ -75,15 +74,13 @@ class Beat:
         }
 
 
-def _loader(beat: Beat, every: int = 1) -> type[DataLoader[Any]]:
-    """PyTorch's loader, with a beat before each batch, or before each of the ``every``-th."""
-    number = count()
+def _loader(beat: Beat) -> type[DataLoader[Any]]:
+    """PyTorch's loader, with a beat before each batch."""
 
     class Loader(DataLoader[Any]):
         def __iter__(self) -> Any:
             for batch in super().__iter__():
-                if next(number) % every == 0:
-                    beat()
+                beat()
                 yield batch
 
     return Loader
@@ -136,7 +133,7 @@ def _torchgan(places: Places, beat: Beat) -> None:
 
 
 def _mimicry(places: Places, beat: Beat) -> None:
-    """Its example of SN-GAN, with MNIST in three channels for CIFAR-10."""
+    """Its example of SN-GAN with one update of the discriminator, and MNIST in three channels for CIFAR-10."""
     networks = own_networks("mimicry", places)
     from torch_mimicry.training import Trainer
 
@@ -144,16 +141,15 @@ def _mimicry(places: Places, beat: Beat) -> None:
         torch.optim.Adam(networks[role].parameters(), 2e-4, betas=(0.0, 0.9)) for role in ("discriminator", "generator")
     )
     beat.networks = lambda: networks
-    critics = 5
     Trainer(
         netD=networks["discriminator"],
         netG=networks["generator"],
         optD=d_optimizer,
         optG=g_optimizer,
-        n_dis=critics,
+        n_dis=1,
         num_steps=100_000,
         lr_decay="linear",
-        dataloader=_loader(beat, critics)(_mnist_of(32, 3), batch_size=64, shuffle=True, num_workers=4),
+        dataloader=_loader(beat)(_mnist_of(32, 3), batch_size=64, shuffle=True, num_workers=4),
         device=torch.device("cpu"),
     ).train()
 
@@ -238,6 +234,12 @@ def theirs(peer: str, places: Places, change: str, pace: Pace) -> tuple[Trained,
     """
     torch.set_num_threads(1)
     multiprocessing.current_process().daemon = False  # a daemon could not start the workers of its loaders
+    multiprocessing.set_start_method("fork", force=True)  # of those workers, as in a script on Linux
+    return played(peer, places, change, pace)
+
+
+def played(peer: str, places: Places, change: str, pace: Pace) -> tuple[Trained, int]:
+    """The same in this process, whose threads and start method are left alone."""
     let_in_packages(places)
     beat = Beat(pace)
     with ExitStack() as stack:

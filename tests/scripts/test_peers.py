@@ -57,14 +57,13 @@ class _Pace:
 
 
 @pytest.mark.parametrize("change", ["as it is", "Adam is fused"])
-def test_a_peers_script_makes_the_iterations_of_the_race(places, monkeypatch, capsys, change):
+def test_a_peers_script_makes_the_iterations_of_the_race(places, capsys, change):
     from benchmarks import peer_loops
     from benchmarks.turns import Course
 
-    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
     folder, loader, adam = Path.cwd(), torch.utils.data.DataLoader, torch.optim.Adam
     pace = _Pace(Course(iterations=4, turn=2))
-    trained, flops = peer_loops.theirs("PyTorch-GAN, gan", places, change, pace)
+    trained, flops = peer_loops.played("PyTorch-GAN, gan", places, change, pace)
     assert (Path(places.peers) / "marks").read_text() == "x" * pace.course.length == "x" * 7
     assert pace.done == 7
     # Adam's steps are of 1e-3 while gradients keep their sign: 784 weights and a bias, 7 steps
