@@ -34,8 +34,8 @@ def count_iteration(trainer: pl.Trainer) -> None:
 def make_bare_iterations(trainer: pl.Trainer, follow: Callable[[Any], None]) -> None:
     """Let an iteration of the trainer be the module's training step and one call after it, and nothing else.
 
-    Lightning's own iteration looks for hooks, profilers, logged values, validation and schedules, which takes a fifth of
-    the time of an iteration of small networks. Leans on: the epoch loop makes an iteration by its methods ``advance``
+    Lightning's own looks for hooks, profilers, logged values, validation and schedules, which takes a fifth of the time
+    of an iteration of small networks. Leans on: the epoch loop makes an iteration by its methods ``advance``
     and ``on_advance_end``; from the counts below it reads ``global_step``, the end of training and its state in
     checkpoints; the training step runs in the precision plugin's context.
 

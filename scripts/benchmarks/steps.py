@@ -112,7 +112,8 @@ def _sides(case: Case, scale: Scale, course: Course, folder: Path) -> dict[str, 
         if scale.device == "cuda":
             wanted |= {*case.ways, case.reference}
         ways = {name: check(compose("train", [*words, *WAYS[name]])) for name in WAYS if name in wanted}
-    loss, config, device = case.game or case.loss, ways["gan_lab"], torch.device(scale.device)
+        config = check(compose("train", words))
+    loss, device = case.game or case.loss, torch.device(scale.device)
     sides: dict[str, Callable[[Pace], Trained]] = {
         "best": partial(by_hand, hand_written.best, loss, config, device),
         "best bf16": partial(by_hand, partial(hand_written.best, bf16=True), loss, config, device),

@@ -1,6 +1,7 @@
 """What gan_lab leans on in Lightning's insides is still there, and still does what it is used for."""
 
 import copy
+import functools
 
 import pytest
 import pytorch_lightning as pl
@@ -152,22 +153,17 @@ class Kept(pl.Callback):
 @pytest.mark.filterwarnings("ignore:.*dataloader_iter:UserWarning")
 @pytest.mark.parametrize("precision", ["32-true", "64-true"])
 def test_bare_iterations_are_lightnings_own_but_for_hooks(tmp_path, precision):
+    quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
     found = []
     for bare in (False, True):
-        kept, module = Kept(), Iterating()
-        for steps in (3, 5):  # the second goes on from a checkpoint of the first
-            quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+        kept, module, path = Kept(), Iterating(), tmp_path / f"{bare}.ckpt"
+        for steps, start in ((3, None), (5, path)):
             callbacks = [] if bare else [kept]
             trainer = pl.Trainer(accelerator="cpu", max_steps=steps, precision=precision, callbacks=callbacks, **quiet)
             if bare:
-
-                def follow(outputs, trainer=trainer, module=module):
-                    kept.on_train_batch_end(trainer, module, outputs)
-
-                make_bare_iterations(trainer, follow)
-            path = tmp_path / f"{bare}.ckpt"
-            trainer.fit(module, torch.utils.data.DataLoader(torch.zeros(100)), ckpt_path=path if steps == 5 else None)
+                make_bare_iterations(trainer, functools.partial(kept.on_train_batch_end, trainer, module))
+            trainer.fit(module, torch.utils.data.DataLoader(torch.zeros(100)), ckpt_path=start)
             trainer.save_checkpoint(path)
-        found.append(kept.seen + [trainer.fit_loop.state_dict()])
+        found.append([*kept.seen, trainer.fit_loop.state_dict()])
     assert found[0] == found[1]
     assert [one[:3] for one in found[0][:-1]] == [(-3.0 * step, step, step - 1) for step in range(1, 6)]
