@@ -98,7 +98,7 @@ def _measured(sides: Mapping[str, Side], course: Course, scale: Scale) -> tuple[
     for repeat in range(scale.repeats):
         finish = race(sides, course)
         if not scale.quick:
-            see_that_all_do_the_same({side: at.end[0] for side, at in finish.items()}, apart=0.5)
+            see_that_all_do_the_same({side: at.end[0] for side, at in finish.items()}, apart=0.6)
         for side, at in finish.items():
             taken[side].append(1000 * at.seconds)
             flops[side] = at.end[1]
