@@ -1,11 +1,10 @@
 """Whether a discriminator may see real and fake samples in one batch."""
 
-import copy
-
 import torch
 from torch import Tensor, nn
 
 from gan_lab.models.conditions import Judgement, some_conditions
+from gan_lab.models.copies import copied
 from gan_lab.models.layers.minibatch_deviation import coupled_count
 
 _COUNT = 8  # samples in each of the two batches
@@ -33,7 +32,7 @@ def judges_each_alone(
     tried = coupled_count(discriminator, batch) or _COUNT
     random = torch.Generator().manual_seed(0)
     apart = moved_copy(discriminator, random)
-    joint = copy.deepcopy(apart)
+    joint = copied(apart)
     first, second = torch.randn(2, tried, *sample_shape, dtype=torch.float64, generator=random)
     with torch.no_grad(), torch.random.fork_rng():
         torch.manual_seed(0)  # once: seeded before each way, a single dropout would draw the same masks both times
@@ -46,7 +45,7 @@ def judges_each_alone(
 
 def moved_copy(network: nn.Module, random: torch.Generator) -> nn.Module:
     """A copy in float64, in training, whose weights are moved a little."""
-    moved = copy.deepcopy(network).double().train()
+    moved = copied(network).double().train()
     with torch.no_grad():
         for weight in moved.parameters():
             weight.add_(torch.randn(weight.shape, dtype=torch.float64, generator=random), alpha=0.02)

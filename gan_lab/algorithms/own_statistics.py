@@ -4,7 +4,6 @@ A moving average of weights has none of its own: BatchNorm's running statistics 
 trained, and so are the vectors of spectral norm. With them the average is judged as a network that never was.
 """
 
-import copy
 from collections.abc import Iterable
 
 import torch
@@ -16,6 +15,7 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 from gan_lab.datasets.batch import Request
 from gan_lab.distributed.batchnorm import GlobalBatchNorm
 from gan_lab.models.conditions import conditions_for
+from gan_lab.models.copies import copied
 
 
 @torch.no_grad()
@@ -31,7 +31,7 @@ def with_own_statistics(network: nn.Module, requests: Iterable[Request]) -> nn.M
     """
     if not derives_from_weights(network):
         return network
-    own = copy.deepcopy(network).eval()
+    own = copied(network).eval()
     momenta = {}
     for module in filter(_derives, own.modules()):
         module.train()

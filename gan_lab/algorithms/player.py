@@ -1,6 +1,5 @@
 """A player: a network and how it descends its loss."""
 
-import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -16,6 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from gan_lab.algorithms.micro_batch import MicroBatches
 from gan_lab.distributed.collectives import average, global_mean
 from gan_lab.models.conditions import Conditions, conditions_taken
+from gan_lab.models.copies import copied
 
 Curves = dict[str, Tensor]
 """Values of an iteration by tag, detached: scalars, and logits ``[B]``."""
@@ -79,7 +79,7 @@ class Player:
         self.beta2 = beta2
         self.clip = clip
         self.average_decay = average_decay
-        self.average = None if average_decay is None else copy.deepcopy(network).requires_grad_(False)
+        self.average = None if average_decay is None else copied(network).requires_grad_(False)
         self.skips_bad_updates = skips_bad_updates
         self.updates = 0
         self.skipped = 0

@@ -211,8 +211,15 @@ def build_network(
         raise ConfigError(f"{key}: it makes a {type(network).__name__}: expected a torch.nn.Module")
     if not (weights := list(network.parameters())) or any(map(is_lazy, weights)):
         raise ConfigError(f"{key}: {type(network).__name__} has no weights yet: expected layers whose sizes are given")
-    # convolutions are faster with the channels last in memory, on processors and GPUs alike
-    return network.to(memory_format=torch.channels_last)
+    if given._target_.startswith("gan_lab."):
+        # convolutions are faster with the channels last in memory, on processors and GPUs alike
+        return network.to(memory_format=torch.channels_last)
+    network.register_forward_pre_hook(_contiguous)  # of other layouts a `view` in a user's network would fail
+    return network
+
+
+def _contiguous(_: torch.nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(one.contiguous() if isinstance(one, torch.Tensor) else one for one in given)
 
 
 def _check_given(config: DictConfig, key: str, class_counts: Sequence[int] | None) -> None:

@@ -1,6 +1,5 @@
 """Combinations of parts that are ill-defined or known to fail: errors and warnings before training begins."""
 
-import copy
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -27,6 +26,7 @@ from gan_lab.losses import (
     WeightClip,
 )
 from gan_lab.models.conditions import Judgement, conditions_taken, some_conditions, takes_labels, takes_source
+from gan_lab.models.copies import copied
 from gan_lab.models.layers.attention import Heads
 from gan_lab.models.layers.mapping import has_mapping
 from gan_lab.models.layers.minibatch_deviation import MinibatchDeviation
@@ -93,7 +93,7 @@ def _trains_alone(network: nn.Module, given: Tensor, source_shape: tuple[int, ..
     if not takes_source(network):
         return False
     try:
-        copy.deepcopy(network).train()(given, **some_conditions(network, 1, source_shape))
+        copied(network).train()(given, **some_conditions(network, 1, source_shape))
     except ValueError:  # BatchNorm's, which sees one number a channel; other faults show when the network is tried
         return False
     return True

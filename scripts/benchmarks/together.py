@@ -103,7 +103,7 @@ def _costs(scale: Scale, where: str) -> list[Claim]:
         words = ["dataset=ring8", "seed=0,1,2,3", f"iterations={scale.of(5000)}", f"trainer={where}", "threads=1"]
         sides: dict[str, list[float]] = {"sweep": [], "training": []}
         for repeat in range(scale.repeats):
-            taken, each = _swept(launcher, words)
+            taken, each = swept(launcher, words)
             sides["sweep"].append(taken)
             sides["training"].append(4 * scale.of(5000) * each / 1000)
             tell(repeat, scale.repeats, sides)

@@ -54,6 +54,15 @@ class AlwaysNormed(Features):
         super().__init__(norm="batch")
 
 
+class Viewing(nn.Module):
+    def __init__(self, norm=torch.nn.utils.spectral_norm):
+        super().__init__()
+        self.maps, self.logit = norm(nn.Conv2d(1, 4, 3, padding=1)), norm(nn.Linear(256, 1))
+
+    def forward(self, samples):
+        return self.logit(self.maps(samples).view(len(samples), -1))
+
+
 class Patches(nn.Sequential):
     def __init__(self, width=4):
         super().__init__(nn.Conv2d(1, width, 4, 2, 1), nn.LeakyReLU(0.2), nn.Conv2d(width, 1, 3))
@@ -136,6 +145,7 @@ def own(tmp_path, monkeypatch):
         [D % "Features"],
         [D % "Patches,width:3", "loss=rsgan_gp"],  # pairs of patches, and a penalty on their mean
         [D % "Patches", "loss=sngan"],
+        [D % "Viewing", "ema_decay=0.9"],  # its layers keep tensors with a graph, and it views maps as they are
         [D % "AlwaysNormed", "loss=sngan"],  # a warning says that its normalisation undoes the constraint
         [D % "Taking", "loss=ragan_attention"],
         [D % "Labelled", "conditional=own"],
