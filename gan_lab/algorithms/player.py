@@ -140,7 +140,7 @@ class Player:
         else:
             norm = slope.norm
             for weight, gradient in zip(self.trained, slope.gradients, strict=True):
-                weight.grad = gradient
+                weight.grad = None if gradient is None else _laid_out_as(weight, gradient)
         curves[f"grad_norm/{self.name}"] = norm
         if not self.skips_bad_updates or self._is_good(loss, norm, curves):
             self.step()
@@ -200,6 +200,11 @@ class Player:
         torch._foreach_lerp_(list(self.average.parameters()), self.weights, 1 - decay)
         for kept, current in zip(self.average.buffers(), self.network.buffers(), strict=True):
             kept.copy_(current)
+
+
+def _laid_out_as(weight: Tensor, gradient: Tensor) -> Tensor:
+    """A gradient in the memory layout of its weight, as a backward pass leaves it: fused optimizers rely on it."""
+    return gradient if gradient.stride() == weight.stride() else torch.empty_like(weight).copy_(gradient)
 
 
 def total_norm(tensors: Sequence[Tensor]) -> Tensor:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 import torch
@@ -110,12 +109,15 @@ class VAEGAN(GAN):
     def step(self, batch: Batch, request: Request, fake: Tensor, judge: Judge, *drawn: Tensor) -> GeneratorStep:
         (noise,) = drawn
 
-        @cache
+        pairs: list[tuple[Tensor, Tensor]] = []
+
         def reconstruction() -> list[tuple[Tensor, Tensor]]:
-            with torch.no_grad():
-                latents = draw_posterior(*self.posterior(batch), noise)
-            again = self.players["generator"](latents, Request(latents, batch.labels, batch.source))
-            return [(again.to(batch.samples.dtype), batch.samples)]
+            if not pairs:  # made once for all terms
+                with torch.no_grad():
+                    latents = draw_posterior(*self.posterior(batch), noise)
+                again = self.players["generator"](latents, Request(latents, batch.labels, batch.source))
+                pairs.append((again.to(batch.samples.dtype), batch.samples))
+            return pairs
 
         return replace(super().step(batch, request, fake, judge), compares={"reconstruction": reconstruction})
 

@@ -175,6 +175,20 @@ def test_a_bare_step_is_the_step(make):
     assert ends[0][0][0] != [1.0, 2.0]
 
 
+def test_a_gradient_of_another_memory_layout_moves_the_same_weights():
+    """Compiled convolutions give such gradients, and a fused Adam goes through memory in the weight's order."""
+    ends = []
+    gradient = torch.tensor([[1.0, -1.0, 2.0], [-2.0, 3.0, -3.0]])
+    for given in (gradient, gradient.t().contiguous().t()):
+        network = torch.nn.Linear(3, 2, bias=False)
+        torch.nn.init.zeros_(network.weight)
+        player = Player("generator", network, torch.optim.Adam(network.parameters(), lr=0.1, fused=True))
+        player.descend(torch.zeros(()), {}, player.slope([given]))
+        ends.append(network.weight.detach())
+    assert torch.equal(*ends)
+    assert torch.equal(ends[0].sign(), -gradient.sign())  # the first step of Adam is the gradient's sign
+
+
 def test_a_users_optimizer_makes_its_own_step():
     class Own(torch.optim.SGD):
         def step(self, closure=None):
