@@ -56,7 +56,8 @@ class CompiledLosses:
         if key in self._functions:
             return self._functions[key](weights, *given)
         function = self._functions[key] = _compiled(player, loss_of)
-        with self.around(), config.patch(trace_autograd_ops=True):
+        # shapes are static; saying so by an argument of `torch.compile` would take time in every call
+        with self.around(), config.patch(trace_autograd_ops=True, automatic_dynamic_shapes=False):
             try:
                 return function(weights, *given)
             except Unsupported as error:
