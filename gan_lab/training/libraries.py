@@ -1,8 +1,8 @@
 """Imports the libraries of a run, before its other modules and in less time than they would take one by one.
 
 - Python looks for no garbage meanwhile: the million objects that PyTorch and Lightning make are all kept.
-- torchmetrics, which Lightning imports, imports scipy.signal and with it most of SciPy, only to put a function back that
-  SciPy has dropped and nothing here calls. It gets an empty module in its place.
+- torchmetrics, which Lightning imports, imports scipy.signal and with it most of SciPy, to put back a function that
+  SciPy has dropped. Nothing here calls it, so torchmetrics is shown an empty module instead.
 """
 
 import gc

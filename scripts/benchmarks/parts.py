@@ -17,8 +17,11 @@ from omegaconf import DictConfig
 from benchmarks.measuring import Claim, Scale, in_turn, tell
 from benchmarks.steps import NAMES
 from gan_lab.config.checks import check
+from gan_lab.runs.components import build_dataset
 from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.measuring import build_evaluator
 from gan_lab.runs.request import RunRequest
+from gan_lab.training.module import build_module
 from gan_lab.training.run import execute
 
 COMMAND = "import sys; sys.argv[0] = 'gan-lab'; from gan_lab.cli.train import main; main()"
@@ -89,7 +92,24 @@ def evaluation(scale: Scale) -> list[Claim]:
             whole.append(time.perf_counter() - begun)
             rest.append(whole[-1] - run.result()["budget"]["train_seconds"])
         tell(repeat, scale.repeats, {"not training": rest, "run": whole})
-    return [Claim("default run: not training / whole", {"not training": rest, "run": whole}, "s", at_most=0.1)]
+    whole_run = Claim("default run: not training / whole", {"not training": rest, "run": whole}, "s", at_most=0.1)
+    return [whole_run, *(_evaluations(dataset, scale) for dataset in ("digits", "ring8"))]
+
+
+def _evaluations(dataset: str, scale: Scale) -> Claim:
+    """All evaluations of a default run of a dataset, against its training."""
+    words = [f"dataset={dataset}", "trainer=cpu", f"threads={scale.threads}"]
+    usual, short = composed(*words), composed(*words, *scale.run_of(500))
+    data = build_dataset(usual)
+    module = build_module(usual, data.sample_shape, 1, data.class_counts)
+    evaluator = build_evaluator(usual, data)
+    evaluator.evaluate(module.sampler)  # what is known of the real samples from then on
+    times = usual.iterations // usual.evaluation.every
+    sides = {
+        "evaluations": lambda: times * seconds(lambda: evaluator.evaluate(module.sampler)),
+        "training": lambda: usual.iterations * trained(short),
+    }
+    return Claim(f"default run, {dataset}: evaluations / training", in_turn(sides, scale.repeats), "s", at_most=0.05)
 
 
 def growth(scale: Scale) -> list[Claim]:

@@ -12,7 +12,7 @@ from contextlib import redirect_stderr
 from functools import partial
 from pathlib import Path
 
-from benchmarks.measuring import Claim, Scale, in_turn
+from benchmarks.measuring import Claim, Scale, in_turn, tell
 from benchmarks.parts import COMMAND, composed, seconds, trained
 
 # a part of the ring study, at its own length
@@ -70,7 +70,7 @@ def _swept(launcher: str, words: list[str]) -> tuple[float, float]:
 
 
 def sweep(scale: Scale) -> list[Claim]:
-    """The ring study's runs one after another, and side by side; on a GPU they share it."""
+    """The ring study's runs one after another, and side by side, and a sweep's cost; on a GPU they share it."""
     where = "gpu" if scale.device == "cuda" else "cpu"
     few = ["loss=non_saturating", "seed=0,1", "evaluation.samples=100"] if scale.quick else []
 
@@ -84,4 +84,19 @@ def sweep(scale: Scale) -> list[Claim]:
         return work
 
     taken = in_turn({"basic": side("basic"), "parallel": side("parallel")}, scale.repeats)
-    return [Claim("sweep of 8 runs on the ring", taken, "s", at_least=1.7)]
+    return [Claim("sweep of 8 runs on the ring", taken, "s", at_least=1.7), *_costs(scale, where)]
+
+
+def _costs(scale: Scale, where: str) -> list[Claim]:
+    """Four seeds on the ring: a whole sweep, with evaluation, files and the report, over its runs' training seconds."""
+    claims = []
+    for launcher in ("basic", "parallel", "vectorized"):
+        words = ["dataset=ring8", "seed=0,1,2,3", f"iterations={scale.of(5000)}", f"trainer={where}", "threads=1"]
+        sides: dict[str, list[float]] = {"sweep": [], "training": []}
+        for repeat in range(scale.repeats):
+            taken, each = _swept(launcher, words)
+            sides["sweep"].append(taken)
+            sides["training"].append(4 * scale.of(5000) * each / 1000)
+            tell(repeat, scale.repeats, sides)
+        claims.append(Claim(f"{launcher}, 4 seeds on the ring: sweep / training", sides, "s"))
+    return claims

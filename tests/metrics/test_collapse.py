@@ -5,6 +5,7 @@ import torch
 
 from gan_lab.datasets import ring
 from gan_lab.metrics import precision_recall_density_coverage, signals
+from gan_lab.metrics.collapse import RealSigns
 
 
 def normal(count, seed, dimensions=3):
@@ -77,3 +78,9 @@ def test_one_mode_of_eight_is_realistic():
     assert signals(real, fake)["realistic"] == pytest.approx(
         5 / 8, abs=0.05
     )  # a ball of the mode holds eight times its share
+
+
+def test_what_is_known_of_the_reals_changes_no_signal():
+    real = RealSigns.of(normal(60, 0), 50)
+    for fake in (normal(50, 1), 3 * normal(50, 2)):
+        assert real.compare(fake) == signals(normal(60, 0), fake)

@@ -8,6 +8,7 @@ from torchmetrics.image.kid import KernelInceptionDistance
 from truth import random_sets, truth_sets
 
 from gan_lab.metrics import kernel_distance, squared_mmd
+from gan_lab.metrics.kernel import RealSubsets
 
 
 def test_numeric_truth():
@@ -46,3 +47,10 @@ def test_zero_in_expectation_for_equal_distributions():
 def test_a_set_smaller_than_a_subset():
     with pytest.raises(ValueError, match=r"kid_subset_size=50: expected at most .* 40 real and 60 generated"):
         kernel_distance(torch.zeros(40, 2), torch.zeros(60, 2), subset_size=50)
+
+
+def test_what_is_known_of_the_reals_changes_no_value():
+    real, fake = (torch.randn(50, 4, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    known = RealSubsets.of(real, 50, 7, 20)
+    assert kernel_distance(real, fake, 7, 20, known) == kernel_distance(real, fake, 7, 20)
+    assert kernel_distance(real, fake + 1, 7, 20, known) == kernel_distance(real, fake + 1, 7, 20)
