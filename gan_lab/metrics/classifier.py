@@ -16,10 +16,16 @@ from gan_lab.storage.cache import cached, code_hash
 from gan_lab.validation import check_positive, check_seed
 
 _BATCH, _FEATURES = 128, 64
+_LARGE = 24  # pixels: images with shorter sides are small
+_LARGE_DEFINITION = 2
+"""Of the classifier of large images, in its fingerprint. docs/evaluation.md lists what changed."""
 
 
 class Classifier(Extractor):
     """A convolutional network for images with labels. The features are its last hidden layer, ``[B, 64]``.
+
+    Large images, of 24 pixels or more, are first rearranged: squares of 2×2 pixels become channels. Learning
+    then takes about a quarter of the time.
 
     It is trained on training samples that no metric compares, and kept in the cache under a hash of data, code and
     settings. One
@@ -30,7 +36,7 @@ class Classifier(Extractor):
     are then those of the C channels side by side, ``[B, C·64]``, and the logits are ``[B, C, K]``.
 
     Args:
-        steps: number of training steps, on 128 samples each.
+        steps: number of training steps, on 128 samples each, or 64 large ones.
         seed: seed of weights and batches.
     """
 
@@ -66,6 +72,7 @@ class Classifier(Extractor):
         classes = int(dataset.train_labels.max()) + 1
         images, labels = _split_channels(dataset.train, dataset.train_labels)
         self.network = _network(images.shape[1:], classes)
+        self.large = _is_large(images.shape[1:])
         key = {
             "data": dataset.checksum,
             "shape": list(images.shape),  # the checksum is of bytes alone
@@ -89,7 +96,8 @@ class Classifier(Extractor):
         return features, logits
 
     def fingerprint(self) -> dict[str, Any]:
-        return super().fingerprint() | {"accuracy": self.accuracy}
+        definition = {"classifier": _LARGE_DEFINITION} if self.large else {}
+        return super().fingerprint() | {"accuracy": self.accuracy} | definition
 
     def _train(self, images: Tensor, labels: Tensor, dataset: Dataset) -> dict[str, Any]:
         print(f"gan-lab: training the classifier that judges samples ({self.steps:,} steps, once)", file=sys.stderr)
@@ -139,27 +147,43 @@ def _split_channels(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 
 def _network(shape: torch.Size, classes: int) -> nn.Sequential:
     channels, height, width = shape
-    return nn.Sequential(
-        *_block(channels, 16),
-        *_block(16, 32),
+    if _is_large(shape):
+        layers = [nn.PixelUnshuffle(2), *_block(4 * channels, 16), *_convolution(16, 64)]
+        outputs = 64
+    else:
+        layers = [*_block(channels, 16), *_block(16, 32)]
+        outputs = 32
+    network = nn.Sequential(
+        *layers,
         nn.Flatten(),
-        nn.Linear(32 * (height // 4) * (width // 4), _FEATURES, bias=False),
+        nn.Linear(outputs * (height // 4) * (width // 4), _FEATURES, bias=False),
         nn.BatchNorm1d(_FEATURES),
         nn.ReLU(),
         nn.Linear(_FEATURES, classes),
     )
+    return network.to(memory_format=torch.channels_last) if _is_large(shape) else network  # a tenth quicker
+
+
+def _is_large(shape: torch.Size) -> bool:
+    """Whether the sides of images are long enough to be halved at first, and even."""
+    return all(side >= _LARGE and side % 2 == 0 for side in shape[1:])
 
 
 def _block(inputs: int, outputs: int) -> list[nn.Module]:
-    return [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(), nn.MaxPool2d(2)]
+    return [*_convolution(inputs, outputs), nn.MaxPool2d(2)]
+
+
+def _convolution(inputs: int, outputs: int) -> list[nn.Module]:
+    return [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
 
 
 def _fit(network: nn.Module, images: Tensor, labels: Tensor, steps: int) -> None:
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=3e-3, total_steps=steps)
+    batch = _BATCH // 2 if _is_large(images.shape[1:]) else _BATCH
     shown = sys.stderr.isatty()
     for _ in tqdm(range(steps), "classifier", unit="step", dynamic_ncols=True, disable=not shown, leave=False):
-        chosen = torch.randint(len(images), (_BATCH,))
+        chosen = torch.randint(len(images), (batch,))
         loss = cross_entropy(network(images[chosen].float() / 255), labels[chosen])
         optimizer.zero_grad()
         loss.backward()

@@ -69,6 +69,16 @@ def test_the_classifier_is_trained_once_and_again_only_for_other_data(tmp_path, 
         prepared()
 
 
+def test_large_images_have_a_classifier_of_their_own():
+    """Sides of 24 pixels or more, and even; the fingerprint tells its values from those of the former one."""
+    labels = torch.tensor([0, 1, 2] * 2)
+    for size, large in ((24, True), (22, False), (25, False)):
+        extractor = Classifier(steps=1)
+        extractor.prepare(images(labels=labels, size=size))
+        assert (extractor.fingerprint().get("classifier") == 2) == large
+        assert extractor.eval()(images(size=size).train)[0].shape == (6, 64)
+
+
 def test_stacked_channels_are_classified_one_by_one():
     labels = torch.tensor([[0, 1, 2]] * 6)
     extractor = Classifier(steps=1)
