@@ -30,13 +30,19 @@ def composed_of(*overrides: str) -> DictConfig:
 @cache
 def _composed(overrides: tuple[str, ...]) -> bytes:
     """Pickled. As Hydra does it: options of groups first, and then all other overrides, in order."""
-    chosen = tuple(word for word in overrides if (CONF / re.split("[=@]", word.lstrip("+~"))[0]).is_dir())
+    chosen = tuple(word for word in overrides if _chooses(word))
     config = pickle.loads(_chosen(chosen))
     others = OverridesParser.create().parse_overrides([word for word in overrides if word not in chosen])
     KeptLoader._apply_overrides_to_config(others, config)
     with flag_override(config, ["struct", "readonly"], False):
         del config["hydra"]
     return pickle.dumps(config)
+
+
+def _chooses(word: str) -> bool:
+    """Whether an override is of a group, or says where else there are options."""
+    key = re.split("[=@]", word.lstrip("+~"))[0]
+    return (CONF / key).is_dir() or key == "hydra.searchpath"
 
 
 @cache

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from wandb.proto.wandb_internal_pb2 import Record
-
 _FILE_HEADER, _BLOCK, _HEADER = 7, 2**15, 7  # LevelDB's log format behind W&B's header: crc32, length, kind of a chunk
 
 
 def offline_history(logger: Path) -> list[dict[str, Any]]:
     """The rows of the history of the one offline run in a logger's folder."""
+    from wandb.proto.wandb_internal_pb2 import Record  # it takes seconds
+
     (file,) = logger.glob("wandb/offline-run-*/run-*.wandb")
     found = (Record.FromString(record) for record in _records(file.read_bytes()))
     return [

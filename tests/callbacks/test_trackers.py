@@ -11,9 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import wandb
 from configurations import composed_of
-from mlflow.tracking import MlflowClient
 from omegaconf import OmegaConf
 from pytorch_lightning.loggers import CSVLogger, WandbLogger
 from training_runs import checkpoint as last_checkpoint
@@ -69,6 +67,8 @@ def plain(tmp_path_factory) -> RunFolder:
 @pytest.fixture(scope="module")
 def tracked(tmp_path_factory) -> tuple[RunFolder, str]:
     """The same run with all trackers, killed in its ninth iteration and resumed; MLflow's record of the killed part."""
+    import wandb  # seconds, for those alone who run these tests
+
     path = tmp_path_factory.mktemp("tracked") / "run"
     config = composed_of(*TINY, *ALL)
     with pytest.MonkeyPatch.context() as patch, killed(8):
@@ -77,6 +77,13 @@ def tracked(tmp_path_factory) -> tuple[RunFolder, str]:
     wandb.finish()
     begun = (path / "loggers" / "mlflow" / "run.json").read_text()
     return train_in(path, config, resume=True), begun
+
+
+def mlflow_client(loggers: Path):
+    """Reads what MLFlow has in a folder of loggers."""
+    from mlflow.tracking import MlflowClient
+
+    return MlflowClient(f"sqlite:///{loggers / 'mlflow' / 'mlflow.db'}")
 
 
 def written(folder: RunFolder) -> dict[tuple[str, int], float]:
@@ -110,7 +117,7 @@ def test_wandb_has_every_point_once(tracked):
 def test_mlflow_has_every_point_once_in_one_run(tracked):
     folder, begun = tracked
     assert (folder.loggers / "mlflow" / "run.json").read_text() == begun
-    client = MlflowClient(f"sqlite:///{folder.loggers / 'mlflow' / 'mlflow.db'}")
+    client = mlflow_client(folder.loggers)
     (experiment,) = [one for one in client.search_experiments() if one.name != "Default"]
     (run,) = client.search_runs([experiment.experiment_id])
     assert (experiment.name, run.info.run_name, run.info.status) == ("gan_lab", "run", "FINISHED")
@@ -224,7 +231,7 @@ def test_runs_of_a_sweep_share_an_experiment(tmp_path, caplog):
         (sweep / name).mkdir(parents=True)
         (sweep / "sweep.json").write_text("{}")
         use(build_trackers(check(composed_of("logger=mlflow")), RunFolder(sweep / name), Stopwatch()))
-    client = MlflowClient(f"sqlite:///{sweep}/loggers/mlflow/mlflow.db")
+    client = mlflow_client(sweep / "loggers")
     experiment = client.get_experiment_by_name("my_sweep")
     assert sorted(run.info.run_name for run in client.search_runs([experiment.experiment_id])) == ["a", "b"]
 
