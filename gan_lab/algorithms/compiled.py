@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch._dynamo import config
-from torch._dynamo.exc import Unsupported
+from torch._dynamo.exc import TorchDynamoException
 from torch.optim import Optimizer
 
 from gan_lab.algorithms.loss import Loss, Weights
@@ -60,7 +60,7 @@ class CompiledLosses:
         with self.around(), config.patch(trace_autograd_ops=True, automatic_dynamic_shapes=False):
             try:
                 return function(weights, *given)
-            except Unsupported as error:
+            except TorchDynamoException as error:  # also where the code it makes does not build
                 reason = str(error).splitlines()[0]
                 raise ConfigError(
                     f"compile=iteration: PyTorch cannot compile the loss of the {player.name} ({reason}); "

@@ -1,0 +1,137 @@
+"""Whether ``compile=iteration`` trains what eager training does: every recipe, and what else changes a loss.
+
+uv run python scripts/compiled_recipes.py                # compiled: a minute each, unless the cache holds it
+uv run python scripts/compiled_recipes.py --graphs       # as whole graphs that are captured but not compiled: seconds
+uv run python scripts/compiled_recipes.py wgan_gp unet   # these alone
+
+Each case trains small networks in float64 for 20 iterations, eagerly and compiled. All weights and buffers must agree
+to 1e-9, or the configuration must be refused in one sentence. bf16 rounds to 3 digits: there they must agree to 0.05.
+Exit status 1 if one does neither.
+"""
+
+import argparse
+import logging
+import sys
+import warnings
+from functools import partial
+from pathlib import Path
+
+import torch
+from hydra import compose, initialize_config_module
+from omegaconf import DictConfig
+from torch._dynamo.utils import counters
+
+from gan_lab import conf
+from gan_lab.config.checks import check, within_budget
+from gan_lab.datasets.data_module import InMemoryData
+from gan_lab.errors import ConfigError
+from gan_lab.runs.components import build_dataset
+from gan_lab.training.build import build_trainer
+from gan_lab.training.compiler import check_compiler
+from gan_lab.training.module import build_module
+from gan_lab.training.runtime import library_settings
+
+_RING = "dataset=ring8 model.generator.hidden=[16] model.discriminator.hidden=[16]"
+_NARROW = "model.generator.channels=4 model.discriminator.channels=4"
+_DIGITS = "dataset=digits model=mlp model.generator.hidden=[16] model.discriminator.hidden=[16]"
+_RECIPES = [path.stem for path in sorted(Path(conf.__file__).parent.glob("loss/*.yaml"))]
+CASES = {
+    **{name: f"loss={name} {_RING}" for name in _RECIPES},
+    **{f"penalty {name}": f"penalty=[{name}] {_RING}" for name in ("r1_lazy", "r2", "zero_centered", "lecam")},
+    **{f"penalty {name}": f"penalty=[{name}] {_DIGITS}" for name in ("cr", "bcr")},
+    **{f"conditional {name}": f"conditional={name} {_DIGITS}" for name in ("concat", "projection", "auxiliary")},
+    "conditional per_class": f"conditional=per_class {_DIGITS}",
+    **{f"term {name}": f"term=[{name}] {_DIGITS}" for name in ("feature_matching", "orthogonal")},
+    "several updates": f"n_critic=3 n_generator=2 {_RING} ema_decay=0.9 clip_grad.discriminator=0.1",
+    "moving numbers": f"lr_schedule=cosine lr_warmup=5 beta2_final=0.9 on_divergence=skip_update {_RING}",
+    "top_k": f"top_k=decaying {_RING}",
+    "spectral norm": f"constraint=spectral_norm {_RING}",
+    "weight clip": f"constraint=weight_clip {_RING}",
+    "diffaugment": f"augmentation=diffaugment {_DIGITS}",
+    "ada": f"augmentation=ada {_DIGITS}",
+    "apa": f"augmentation=apa augmentation.p=0.5 {_DIGITS}",
+    "pacgan": "dataset=ring8 model=pacgan_mlp model.packing=2",
+    "dcgan": f"dataset=digits model=dcgan {_NARROW}",
+    "sngan_cnn": f"dataset=digits model=sngan_cnn loss=sngan {_NARROW}",
+    "infogan": "dataset=digits model=infogan",
+    "stylegan2 networks": f"dataset=digits model=stylegan2 loss=stylegan2 {_NARROW} model.generator.style=4",
+    "progressive": f"dataset=digits model=progressive {_NARROW}",
+    "r3gan networks": "dataset=digits model=r3gan_small loss=r3gan model.generator.widths=[8,4]"
+    " model.discriminator.widths=[8,4]",
+    "vae_gan": f"dataset=digits model=vae_gan {_NARROW} model.encoder.channels=2",
+    "unet": f"dataset=digits_edges model=unet {_NARROW}",
+    "cyclegan": "dataset=digits_edges model=cyclegan model.generator.blocks=1",
+    "bf16": f"trainer.precision=bf16-mixed {_RING}",
+}
+"""What is trained, by name."""
+
+
+def main(words: list[str] | None = None) -> None:
+    """The command; ``words`` are its arguments, those of the process if None."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of: {', '.join(CASES)}")
+    parser.add_argument("--graphs", action="store_true", help="capture graphs, and run them without compiling them")
+    arguments = parser.parse_args(words)
+    logging.disable(logging.WARNING)
+    warnings.filterwarnings("ignore")
+    if arguments.graphs:
+        torch.compile = partial(torch.compile, backend=lambda graph, inputs, **options: graph)  # type: ignore[assignment]
+    good = True
+    for name in arguments.names or CASES:
+        precision = [] if name == "bf16" else ["trainer.precision=64-true"]
+        told, holds = compared([*CASES[name].split(), *precision], 5e-2 if name == "bf16" else 1e-9)
+        print(f"{name}: {told}", flush=True)
+        good &= holds
+    sys.exit(0 if good else 1)
+
+
+def compared(words: list[str], tolerance: float) -> tuple[str, bool]:
+    """What came of a configuration, in words, and whether that is as it must be."""
+    eager = trained([*words, "compile=false"])
+    counters.clear()
+    try:
+        compiled = trained([*words, "compile=iteration"])
+    except ConfigError as error:
+        return f"refused: {error}", True
+    except Exception as error:
+        return f"FAILED: {type(error).__name__}: {str(error).splitlines()[0]}", False
+    numbers = [key for key, value in eager.items() if value.is_floating_point()]
+    worst = max((compiled[key] - eager[key]).abs().max().item() for key in numbers)
+    largest = max(eager[key].abs().max().item() for key in numbers)
+    graphs = counters["stats"]["unique_graphs"]
+    holds = worst <= tolerance and graphs > 0
+    return f"{'equal' if holds else 'FAILED'}: {worst:.1e} of up to {largest:.1e}, {graphs} graphs", holds
+
+
+def trained(words: list[str]) -> dict[str, torch.Tensor]:
+    """The weights and buffers after training."""
+    usual = ["batch_size=8", "iterations=20", "trainer=cpu", "threads=1", "evaluation.samples=100"]
+    with initialize_config_module("gan_lab.conf", version_base="1.3"):
+        config = within_budget(check(compose("train", [*usual, *words])))
+    with library_settings(config.trainer, config.threads, config.matmul_precision):
+        return _trained(config)
+
+
+def _trained(config: DictConfig) -> dict[str, torch.Tensor]:
+    check_compiler(config)
+    dataset = build_dataset(config)
+    module = build_module(config, dataset.sample_shape, 1, dataset.class_counts, dataset.source_shape)
+    data = InMemoryData(
+        dataset,
+        config.batch_size * config.model.packing,
+        config.n_critic,
+        config.n_generator,
+        config.iterations,
+        config.seed,
+        module.generator_uses_real,
+        config.generator_batch_factor,
+        keeps_pairs=not module.translates_back,
+    )
+    trainer = build_trainer(config, [], logger=False)
+    trainer.precision_plugin.convert_module(module)
+    trainer.fit(module, data)
+    return module.state_dict()
+
+
+if __name__ == "__main__":
+    main()
