@@ -10,27 +10,31 @@ import argparse
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import pytorch_lightning as pl
+from torch import Tensor
 
+from gan_lab.algorithms.gan import GAN
 from gan_lab.cli.train import main as gan_lab
 
 
-class Memory(pl.Callback):
+class Memory:
     """Notes the process's resident memory, in bytes, every so many iterations, when all else of them is done."""
 
     def __init__(self, every: int) -> None:
         self.every = every
+        self.iterations = 0
         self.resident: dict[int, int] = {}
 
-    def on_train_batch_end(self, trainer: pl.Trainer, *_: object) -> None:
-        if trainer.global_step % self.every == 0:
-            self.resident[trainer.global_step] = resident()
-            print(f"\niteration {trainer.global_step}: {resident() / 2**20:.1f} MiB", flush=True)
+    def before_iteration(self) -> None:
+        if self.iterations and self.iterations % self.every == 0:
+            self.resident[self.iterations] = resident()
+            print(f"\niteration {self.iterations}: {resident() / 2**20:.1f} MiB", flush=True)
+        self.iterations += 1
 
 
 def resident() -> int:
@@ -41,23 +45,23 @@ def resident() -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--early", type=int, default=2000, help="iteration (default 2000)")
-    parser.add_argument("--late", type=int, default=10_000, help="iteration, the run's last (default 10000)")
+    parser.add_argument("--late", type=int, default=10_000, help="iteration, the run's last but one (default 10000)")
     parser.add_argument("--limit", type=float, default=2.0, help="percent they may differ by (default 2)")
     parser.add_argument("overrides", nargs="*", help="of gan-lab, after dataset=ring8 trainer=cpu threads=1")
     arguments = parser.parse_args()
     if not 0 < arguments.early < arguments.late or arguments.late % arguments.early:
         parser.error("expected --late to be a multiple of --early")
     memory = Memory(arguments.early)
-    fit = pl.Trainer.fit
+    step = GAN.training_step
 
-    def watched(trainer: pl.Trainer, *arguments: Any, **settings: Any) -> None:
-        trainer.callbacks.append(memory)
-        fit(trainer, *arguments, **settings)
+    def watched(self: GAN, batches: Iterator[Any]) -> dict[str, Tensor]:
+        memory.before_iteration()
+        return step(self, batches)
 
-    pl.Trainer.fit = watched
+    GAN.training_step = watched  # type: ignore[method-assign]
     with tempfile.TemporaryDirectory() as folder:
         line = ["dataset=ring8", "trainer=cpu", "threads=1", *arguments.overrides]
-        sys.argv = ["gan-lab", *line, f"iterations={arguments.late}", f"hydra.run.dir={folder}/run"]
+        sys.argv = ["gan-lab", *line, f"iterations={arguments.late + 1}", f"hydra.run.dir={folder}/run"]
         gan_lab()
     early, late = memory.resident[arguments.early], memory.resident[arguments.late]
     grown = 100 * (late / early - 1)

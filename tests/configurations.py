@@ -9,7 +9,7 @@ from hydra import version
 from hydra._internal.utils import create_config_search_path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
-from omegaconf import DictConfig, flag_override
+from omegaconf import DictConfig, OmegaConf, flag_override
 
 from gan_lab.config.kept_loader import KeptLoader
 
@@ -36,6 +36,8 @@ def _composed(overrides: tuple[str, ...]) -> bytes:
     KeptLoader._apply_overrides_to_config(others, config)
     with flag_override(config, ["struct", "readonly"], False):
         del config["hydra"]
+    if config.get("loss"):
+        OmegaConf.resolve(config.loss)  # as a run does; whether a value is an interpolation is of no interest here
     return pickle.dumps(config)
 
 

@@ -15,7 +15,7 @@ _PACKAGE = re.compile(r"# @package (\S+)")
 
 
 def explained(config: DictConfig, choices: dict[str, Any]) -> str:
-    """The configuration as YAML, with the comments of the files it was composed from, wrapped to fit the terminal.
+    """The configuration as YAML, resolved, with the comments of the files it was composed from, wrapped to fit the terminal.
 
     Args:
         config: without Hydra's own keys.
@@ -31,7 +31,7 @@ def explained(config: DictConfig, choices: dict[str, Any]) -> str:
                 comments |= _comments(f"{group}/{name}.yaml", group.replace("/", "."))
     room = max(30, shutil.get_terminal_size().columns - _COLUMN - 4)
     lines = []
-    for key, line in _keys(OmegaConf.to_yaml(config).splitlines()):
+    for key, line in _keys(OmegaConf.to_yaml(config, resolve=True).splitlines()):
         words = textwrap.wrap(comments.get(key, ""), room)
         if len(line) >= _COLUMN and words:
             lines.append(line)

@@ -4,14 +4,18 @@ A sweep composes a configuration for each of its runs, and Hydra parses and merg
 files of packages, Hydra's own among them, are kept once they are read, and so is what they are merged to. A file that
 has changed since is read again. Files in a folder of the user's are read every time.
 
-Kept are pickles: unpickling makes a copy, which may be changed, in a fifth of the time that deepcopy takes.
+Kept are pickles: unpickling makes a copy, which may be changed, in a fifth of the time that deepcopy takes. Classes
+are not found by name in them: where Hydra looks for plugins again, as in a process of joblib, a name leads to another
+class than before.
 """
 
 import copy
+import io
 import pickle
 from collections.abc import Hashable
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import CachingConfigRepository, IConfigRepository
@@ -27,6 +31,31 @@ _READ: dict[Hashable, tuple[bytes, object]] = {}
 """The pickled content by the origin, and what must live on so that the origin stays the only one of its name."""
 _MERGED: dict[Hashable, bytes] = {}
 """Pickled configurations by the origins of the files that were merged, in order, each with its place."""
+_CLASSES: dict[int, type] = {}
+"""Those that pickles mention, by their identity."""
+
+
+class _Pickler(pickle.Pickler):
+    def persistent_id(self, one: Any) -> int | None:
+        if not isinstance(one, type):
+            return None
+        _CLASSES[id(one)] = one
+        return id(one)
+
+
+class _Unpickler(pickle.Unpickler):
+    def persistent_load(self, name: int) -> type:
+        return _CLASSES[name]
+
+
+def _pickled(one: object) -> bytes:
+    buffer = io.BytesIO()
+    _Pickler(buffer).dump(one)
+    return buffer.getvalue()
+
+
+def _unpickled(kept: bytes) -> Any:
+    return _Unpickler(io.BytesIO(kept)).load()
 
 
 class _Repository(CachingConfigRepository):
@@ -47,8 +76,8 @@ class _Repository(CachingConfigRepository):
         if origin is None:
             return super().load_config(config_path)
         if origin not in _READ:
-            _READ[origin] = pickle.dumps(self.delegate.load_config(config_path)), node
-        loaded: ConfigResult = pickle.loads(_READ[origin][0])
+            _READ[origin] = _pickled(self.delegate.load_config(config_path)), node
+        loaded: ConfigResult = _unpickled(_READ[origin][0])
         self.cache[f"config_path={config_path}"] = loaded
         return loaded
 
@@ -89,10 +118,10 @@ class KeptLoader(ConfigLoaderImpl):
         places = ((one.config_path, one.package, one.is_self, one.primary) for one in defaults)
         key = tuple(zip(origins, places, strict=True))
         if key in _MERGED:
-            kept: DictConfig = pickle.loads(_MERGED[key])
+            kept: DictConfig = _unpickled(_MERGED[key])
             return kept
         merged = super()._compose_config_from_defaults_list(defaults, repo)
-        _MERGED[key] = pickle.dumps(merged)
+        _MERGED[key] = _pickled(merged)
         return merged
 
     def changes_files(self) -> bool:

@@ -83,7 +83,7 @@ def test_pixels(source):
 @pytest.mark.long
 def test_the_classifier(source):
     dataset, count, subset = source
-    classifier = Classifier(steps=2000 if count == 500 else 400)  # MNIST's pictures are larger, and enough are seen
+    classifier = Classifier(steps=2000 if count == 500 else 1600)
     found = scores_of(dataset, count, classifier, ALL, subset)
     assert 0.95 <= classifier.accuracy < 1
     floor = found["none"]

@@ -1,6 +1,7 @@
 """Every benchmark runs, and judges nothing here: times are for `scripts/benchmark.py` on a quiet machine."""
 
 import json
+import math
 import sys
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,7 @@ def test_quick(what, tmp_path, monkeypatch, data_root, capsys):
     benchmark.main([what, "--quick", "--data", str(data_root), "--out", str(tmp_path / "out.json")])
     claims = json.loads((tmp_path / "out.json").read_text())["claims"]
     assert len(claims) >= 1
-    assert all(claim["ratio"] > 0 for claim in claims)
+    assert all(math.isfinite(claim["ratio"]) for claim in claims)  # differences of so short runs may be anything
     assert claims[0]["claimed"] in capsys.readouterr().out
 
 
