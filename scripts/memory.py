@@ -54,9 +54,9 @@ def main() -> int:
     memory = Memory(arguments.early)
     step = GAN.training_step
 
-    def watched(self: GAN, batches: Iterator[Any]) -> dict[str, Tensor]:
+    def watched(self: GAN, dataloader_iter: Iterator[Any]) -> dict[str, Tensor]:
         memory.before_iteration()
-        return step(self, batches)
+        return step(self, dataloader_iter)  # Lightning looks at its name
 
     GAN.training_step = watched  # type: ignore[method-assign]
     with tempfile.TemporaryDirectory() as folder:
