@@ -15,7 +15,7 @@ _PACKAGE = re.compile(r"# @package (\S+)")
 
 
 def explained(config: DictConfig, choices: dict[str, Any]) -> str:
-    """The resolved configuration as YAML, with the comments of the files it was composed from, wrapped to fit the terminal.
+    """The resolved configuration as YAML, with the comments of its files, wrapped to fit the terminal.
 
     Args:
         config: without Hydra's own keys.
