@@ -156,7 +156,8 @@ def test_ctrl_c_ends_the_sweep_and_finished_runs_stay(tmp_path):
     os.killpg(process.pid, signal.SIGINT)
     process.join(120)
     assert process.exitcode == 130
-    assert states(tmp_path / "sweep") == {"loss=lsgan,seed=0": "interrupted"}
+    # the signal reaches the run as well, which saves in its own time
+    wait_until(lambda: states(tmp_path / "sweep") == {"loss=lsgan,seed=0": "interrupted"})
     said = printed(tmp_path, "stderr").read_text()
     assert "gan-lab: 0 of 2 done, 1 interrupted; go on with the same line and hydra.sweep.dir=sweep\n" in said
 
