@@ -55,9 +55,9 @@ class CompiledLosses:
         weights, key = {**weights, **moving}, (player.name, *weights)
         if key in self._functions:
             return self._functions[key](weights, *given)
-        function = self._functions[key] = _compiled(player, loss_of)
         # shapes are static; saying so by an argument of `torch.compile` would take time in every call
         with self.around(), config.patch(trace_autograd_ops=True, automatic_dynamic_shapes=False):
+            function = self._functions[key] = _compiled(player, loss_of)
             try:
                 return function(weights, *given)
             except TorchDynamoException as error:  # also where the code it makes does not build

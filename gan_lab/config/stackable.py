@@ -51,8 +51,8 @@ def check_stackable(config: DictConfig) -> None:
     for key, value, allowed in _parts(config):
         if value not in allowed:
             raise ConfigError(
-                f"{key}={value}: it cannot be stacked; expected {_listed(allowed)} with hydra/launcher=vectorized, or "
-                "another launcher"
+                f"{key}={_word(value)}: it cannot be stacked; expected {_listed(allowed)} with "
+                "hydra/launcher=vectorized, or another launcher"
             )
 
 
@@ -79,7 +79,7 @@ def _parts(config: DictConfig) -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
     for name, block in config.logger.items():
         loggers = tuple(f"pytorch_lightning.loggers.{one}" for one in _LOGGERS)
         yield f"logger.{name}._target_", block["_target_"], loggers
-    yield "callbacks", next(iter(config.callbacks), None), (None,)
+    yield "callbacks", next(iter(config.callbacks), "none"), ("none",)
 
 
 def _of_loss(key: str, block: Any, names: tuple[str, ...]) -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
@@ -87,5 +87,10 @@ def _of_loss(key: str, block: Any, names: tuple[str, ...]) -> Iterator[tuple[str
 
 
 def _listed(allowed: tuple[Any, ...]) -> str:
-    words = ["none" if one is None else str(one).lower() if isinstance(one, bool) else str(one) for one in allowed]
+    words = list(map(_word, allowed))
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def _word(value: Any) -> str:
+    """A value as the command line has it."""
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -186,7 +186,7 @@ def _environments(runs: list[Run]) -> list[str]:
         sentences.append(
             f"Runs were made on {len(machines)} machines ({listed(machines)}): their seconds are not compared."
         )
-    for key in ("device", "torch", "threads", "stacked"):
+    for key in ("device", "torch", "threads", "stacked", "compile"):
         values = sorted({str(run.outcome.environment.get(key)) for run in runs if run.done})
         if len(values) > 1:
             sentences.append(f"Runs differ in environment.{key}: {listed(values)}; seconds may not be comparable.")

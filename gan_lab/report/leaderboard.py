@@ -214,5 +214,6 @@ def primary_metric(names: list[str]) -> str | None:
 
 
 def one_mode(rows: Iterable[Row]) -> bool:
-    """Whether all runs trained in one mode: each alone, or as many in a stack. Else their seconds tell of the mode."""
-    return len({str(run.outcome.environment.get("stacked")) for row in rows for run in row.finished}) < 2
+    """Whether all runs trained in one mode: stacked or alone, compiled or not. Else their seconds tell of the mode."""
+    outcomes = [run.outcome.environment for row in rows for run in row.finished]
+    return len({(str(one.get("stacked")), str(one.get("compile"))) for one in outcomes}) < 2

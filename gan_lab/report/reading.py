@@ -235,8 +235,8 @@ def _outcome(result: dict[str, Any], gaps: list[Gap]) -> Outcome:
         best=best,
         budget=result["budget"],
         signals=_numbers(result["signals"]),
-        # how many runs shared their seconds, of those that trained together
-        environment=result["environment"] | {key: result[key] for key in ("stacked",) if key in result},
+        # how many runs shared their seconds, of those that trained together, and what was compiled
+        environment=result["environment"] | {key: result[key] for key in ("stacked", "compile") if key in result},
         verdict=shown(result["verdict"].get("verdict") or "not judged"),
         rule=shown(result["verdict"].get("rule", "")),
         stopped_early=bool(result.get("stopped_early")),

@@ -104,6 +104,7 @@ class Training:
     ) -> None:
         self.start = start
         self.seat = seat
+        self.folder = request.folder
         self.config = config = within_budget(request.config)
         check_devices(config.trainer, config.compile, config.batch_size)
         check_compiler(config)

@@ -62,7 +62,8 @@ def result_of(request: RunRequest, training: Training) -> dict[str, Any]:
         **({"init_from": origin} if (origin := request.folder.status().get("init_from")) else {}),
         **({"published": OmegaConf.to_container(told)} if (told := request.config.published) else {}),
         "skipped_updates": training.module.skipped,
-        **({"stacked": training.seat.stacked} if training.seat is not None else {}),
+        **({"stacked": stacked} if (stacked := request.folder.status().get("stacked")) else {}),
+        **({"compile": mode} if (mode := request.config.compile) else {}),
         "evaluations": [],
         "environment": environment(training.trainer),
     }

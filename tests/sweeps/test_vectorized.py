@@ -19,9 +19,9 @@ OTHERS = "with hydra/launcher=vectorized, or another launcher"
         (["trainer.precision=bf16-mixed"], f"trainer.precision=bf16-mixed: it cannot be stacked; expected 32-true or "
          f"64-true {OTHERS}"),
         (["trainer.devices=2"], f"trainer.devices=2: it cannot be stacked; expected 1 {OTHERS}"),
-        (["compile=true"], f"compile=True: it cannot be stacked; expected false or iteration {OTHERS}"),
+        (["compile=true"], f"compile=true: it cannot be stacked; expected false or iteration {OTHERS}"),
         (["on_divergence=skip_update"], f"on_divergence=skip_update: it cannot be stacked; expected stop {OTHERS}"),
-        (["checkpoint.minutes=1"], f"checkpoint.minutes=1.0: it cannot be stacked; expected none {OTHERS}"),
+        (["checkpoint.minutes=1"], f"checkpoint.minutes=1.0: it cannot be stacked; expected null {OTHERS}"),
         (["callbacks=lr_monitor"], f"callbacks=lr_monitor: it cannot be stacked; expected none {OTHERS}"),
         (["penalty=[lecam]"], "loss.penalties.lecam._target_=gan_lab.losses.LeCam: it cannot be stacked; expected "),
         (["term=[feature_matching]"], "loss.terms.feature_matching._target_=gan_lab.losses.FeatureMatching: it cannot"),
