@@ -1,5 +1,6 @@
 """What every test shares: one CPU thread each, as the tests run side by side, and ways to compose and to run."""
 
+import functools
 import gc
 import hashlib
 import os
@@ -230,3 +231,18 @@ def ring_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("HYDRA_FULL_ERROR", "0")
         main()
     return folder
+
+
+@pytest.fixture
+def graphs(monkeypatch: pytest.MonkeyPatch) -> list:
+    """What TorchDynamo captures, which is run as it is: a compiler takes a minute."""
+    import torch
+
+    seen: list = []
+
+    def counted(graph, inputs, **options):
+        seen.append(graph)
+        return graph
+
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=counted))
+    return seen

@@ -1,21 +1,18 @@
 """How much the metrics of a run move with other latents: the sampling error of what its evaluation measures."""
 
-import logging
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from gan_lab.config.messages import sentence
-from gan_lab.errors import CannotGoOn, ConfigError, NotFinite, shown
+from gan_lab.errors import ConfigError, NotFinite, shown
 from gan_lab.runs.checkpoints import load_generator, load_player
 from gan_lab.runs.components import build_dataset, keeps_average
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.latents import fixed_request
 from gan_lab.runs.measuring import build_evaluator, judged
+from gan_lab.runs.recording import record
 from gan_lab.validation import is_number
-
-log = logging.getLogger(__name__)
 
 
 def sampling_error(run: RunFolder, weights: str, draws: int, allowed_targets: Sequence[str] = ()) -> dict[str, Any]:
@@ -60,11 +57,5 @@ def sampling_error(run: RunFolder, weights: str, draws: int, allowed_targets: Se
         "draws": draws,
         "std": {name: float(np.std(values, ddof=1)) for name, values in several.items() if all(map(is_number, values))},
     }
-    if run.result_file.is_file():
-        try:
-            run.add_sampling_error(measured)
-        except CannotGoOn as error:
-            log.warning("not recorded: %s", sentence(error))
-    else:
-        log.warning("%s: not recorded, as the run is not finished (%s)", shown(run.path), shown(run.status()["state"]))
+    record(run, run.add_sampling_error, measured)
     return {"run": str(run.path), **measured}

@@ -1,12 +1,10 @@
 """What the samples of a run with labels are worth to a classifier."""
 
-import logging
 from collections.abc import Sequence
 from typing import Any
 
-from gan_lab.config.messages import sentence
 from gan_lab.datasets.batch import one_per_sample
-from gan_lab.errors import CannotGoOn, ConfigError, shown
+from gan_lab.errors import ConfigError
 from gan_lab.metrics.evaluator import generate
 from gan_lab.metrics.usefulness import Labelled, usefulness
 from gan_lab.models.conditions import takes_labels, takes_source
@@ -14,8 +12,7 @@ from gan_lab.runs.checkpoints import load_generator
 from gan_lab.runs.components import build_dataset, keeps_average
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.latents import fixed_request
-
-log = logging.getLogger(__name__)
+from gan_lab.runs.recording import record
 
 _SMALLEST = 4  # pixels a side that the classifier takes
 
@@ -62,11 +59,5 @@ def usefulness_of(run: RunFolder, weights: str, steps: int, allowed_targets: Seq
         "generated_samples": len(made),
         "held_out_samples": len(held_out),
     }
-    if run.result_file.is_file():
-        try:
-            run.add_usefulness(scores)
-        except CannotGoOn as error:
-            log.warning("not recorded: %s", sentence(error))
-    else:
-        log.warning("%s: not recorded, as the run is not finished (%s)", shown(run.path), shown(run.status()["state"]))
+    record(run, run.add_usefulness, scores)
     return {"run": str(run.path), **scores}

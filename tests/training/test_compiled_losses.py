@@ -22,19 +22,6 @@ from gan_lab.training.runtime import library_settings
 RING = [*SMALL, "dataset=ring8", "evaluation.samples=100", "trainer.precision=64-true"]
 
 
-@pytest.fixture
-def graphs(monkeypatch):
-    """What TorchDynamo captures, which is run as it is: a compiler takes a minute."""
-    seen = []
-
-    def counted(graph, inputs, **options):
-        seen.append(graph)
-        return graph
-
-    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=counted))
-    return seen
-
-
 def assert_close(found, expected):
     for key, value in expected.items():
         assert torch.allclose(found[key], value, rtol=1e-9, atol=1e-12), key

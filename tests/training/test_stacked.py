@@ -7,28 +7,20 @@ import signal
 import pytest
 import torch
 from configurations import composed_of
-from training_runs import NAMES, OFTEN, SMALL, train_in, weights_of
+from stacked_runs import RING, stack_in
+from training_runs import train_in, weights_of
 
-from gan_lab.config.checks import check
 from gan_lab.distributed.forkserver import forkserver
 from gan_lab.errors import Diverged
 from gan_lab.runs.folder import RunFolder
-from gan_lab.runs.request import RunRequest
-from gan_lab.training.stacked import Stack, execute_stacked
+from gan_lab.training.stacked import Stack
 
-RING = ["dataset=ring8", *SMALL, *OFTEN, "threads=1", "trainer.precision=64-true"]
 SEEDS = (3, 4, 5)
 
 
 def stacked_in(path, *words, resume=False):
     """Train all seeds together; what each ended with."""
-    requests = []
-    for seed in SEEDS:
-        folder = RunFolder(path / f"{seed}")
-        if not resume:
-            folder.create()
-        requests.append(RunRequest(check(composed_of(*RING, *words, f"seed={seed}")), folder, NAMES, resume))
-    return execute_stacked(requests)
+    return stack_in(path, SEEDS, words, resume)
 
 
 def files(path):

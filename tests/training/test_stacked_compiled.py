@@ -1,45 +1,22 @@
 """``compile=iteration`` in a stack trains what the eager stack does, and goes on bit for bit."""
 
-import functools
 import shutil
 
 import pytest
 import torch
-from configurations import composed_of
-from training_runs import NAMES, OFTEN, SMALL, weights_of
+from stacked_runs import stack_in
+from training_runs import weights_of
 
-from gan_lab.config.checks import check
 from gan_lab.errors import Diverged
 from gan_lab.runs.folder import RunFolder
-from gan_lab.runs.request import RunRequest
-from gan_lab.training.stacked import Stack, execute_stacked
+from gan_lab.training.stacked import Stack
 
-RING = ["dataset=ring8", *SMALL, *OFTEN, "threads=1", "trainer.precision=64-true"]
 SEEDS = (3, 4)
 
 
 def stacked_in(path, *words, resume=False):
     """Train both seeds together; what each ended with."""
-    requests = []
-    for seed in SEEDS:
-        folder = RunFolder(path / f"{seed}")
-        if not resume:
-            folder.create()
-        requests.append(RunRequest(check(composed_of(*RING, *words, f"seed={seed}")), folder, NAMES, resume))
-    return execute_stacked(requests)
-
-
-@pytest.fixture
-def graphs(monkeypatch):
-    """What TorchDynamo captures, which is run as it is: a compiler takes a minute."""
-    seen = []
-
-    def counted(graph, inputs, **options):
-        seen.append(graph)
-        return graph
-
-    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=counted))
-    return seen
+    return stack_in(path, SEEDS, words, resume)
 
 
 @pytest.mark.parametrize(
