@@ -159,6 +159,8 @@ def carry_out(jobs: Sequence[Job]) -> None:
     if not todo:
         return
     with unimportant_output():
+        if len(todo) > 1:
+            _say_stacked(todo)
         code = _run_in_child(todo)
     if code == _INTERRUPTED:
         todo[0].sweep.update()
@@ -169,6 +171,14 @@ def carry_out(jobs: Sequence[Job]) -> None:
         elif folder.status()["state"] == "running":
             how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exited with status {code}"
             folder.update_status(state="failed", error=how)
+
+
+def _say_stacked(jobs: Sequence[Job]) -> None:
+    """Print that runs begin, which have no bar."""
+    assert jobs[0].request is not None
+    compiled = ", compiled at the first iteration" if jobs[0].request.config.compile == "iteration" else ""
+    first = shown(jobs[0].folder.path.name)
+    print(f"gan-lab: {first}, and {len(jobs) - 1} more with it: train as one program{compiled}", flush=True)
 
 
 def _hydra_config() -> DictConfig:

@@ -45,10 +45,13 @@ def library_settings(trainer: DictConfig, threads: int | None, matmul_precision:
     """
     keep_freed_memory()
     variables = os.environ.copy()
-    libraries = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric", "lightning.fabric")]
+    # hints of the first three concern settings made here; the last says at each compilation that there is no GPU
+    quiet = {"pytorch_lightning": logging.WARNING, "lightning_fabric": logging.WARNING}
+    quiet |= {"lightning.fabric": logging.WARNING, "torch.utils.cpp_extension": logging.ERROR}
+    libraries = [logging.getLogger(name) for name in quiet]
     levels = [library.level for library in libraries]
-    for library in libraries:
-        library.setLevel(logging.WARNING)  # their hints concern settings made here
+    for library, level in zip(libraries, quiet.values(), strict=True):
+        library.setLevel(level)
     summaries = logging.getLogger("pytorch_lightning.callbacks.model_summary")
     summaries.setLevel(logging.INFO if trainer.get("enable_model_summary") else logging.NOTSET)
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"  # with Lightning's 1, every optimizer step looks for a driver
