@@ -65,7 +65,10 @@ def _budgets(board: Board) -> list[str]:
                     f"{number(means[most])} ({most})."
                 )
         elif len(spent) > 1:
-            parts = [f"{value:,} for {listed(labels)}" for value, labels in sorted(spent.items())]
+            parts = [
+                f"{value:,} for {listed(labels) if len(labels) <= 4 else f'{len(labels)} groups'}"
+                for value, labels in sorted(spent.items())
+            ]
             sentences.append(f"Budgets differ in {name}: {'; '.join(parts)}.")
     return sentences
 

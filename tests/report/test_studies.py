@@ -15,6 +15,7 @@ from gan_lab.report.study import page_of, publish
 from gan_lab.report.tables import table_csv, table_tex
 
 STUDIES = Path(__file__).parents[2] / "docs" / "studies"
+OWN_WORDS = re.compile(r"<!-- (?:question|limits): .*?<!-- end of (?:question|limits) -->", re.DOTALL)
 LATER = {
     "fingerprint": {"extractor": "points", "samples": 99},
     "metrics": {"fd_points": 0.7},
@@ -81,6 +82,28 @@ def test_every_published_page_is_that_of_its_file():
         assert page_of(file) == (file.parent / "README.md").read_text(), file.parent.name
         for figure in file.parent.glob("*.*g"):
             assert figure.stat().st_size <= 300 * 1024, figure.name
+
+
+def decimals(text):
+    return set(re.findall(r"(?<![\d.])\d+\.\d+(?![\d.])", re.sub(r"\(http[^)]*\)|`[^`]*`", "", text)))
+
+
+def strangers(words, page):
+    """Decimals in someone's words that the tables of a study's page do not have."""
+    return decimals(words) - decimals(OWN_WORDS.sub("", page))
+
+
+def test_figures_in_words_are_those_of_the_tables():
+    pages = {file.parent.name: (file.parent / "README.md").read_text() for file in STUDIES.glob("*/results.csv")}
+    for name, page in pages.items():
+        assert not strangers("".join(OWN_WORDS.findall(page)), page), name
+    rows = [line for line in (STUDIES / "README.md").read_text().splitlines() if line.startswith("| [")]
+    assert sorted(re.findall(r"\| \[\w+\]\((\w+)/README.md\)", "\n".join(rows))) == sorted(pages)
+    for row in rows:
+        name = row[3 : row.index("]")]
+        assert not strangers(row, pages[name]), name
+    page = next(iter(pages.values()))
+    assert strangers("0.9871 is no figure of it", page) == {"0.9871"}
 
 
 def test_a_study_grows_and_keeps_its_owners_words(sweep, tmp_path):
