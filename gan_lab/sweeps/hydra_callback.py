@@ -108,12 +108,12 @@ def _open_sweep(config: DictConfig, overrides: list[Override]) -> None:
     held = [one.input_line or "" for one in overrides if not one.is_sweep_override()]
     if empty := [key for key, values in swept.items() if not values]:
         raise ConfigError(f"{empty[0]}: the sweep has no runs, its glob matches nothing")
-    for key, values in swept.items():
-        if twice := [value for value in values if values.count(value) > 1]:
-            raise ConfigError(f"{key}: expected every value once; the sweep has {twice[0]} twice")
     check_record(config.hydra.output_subdir)
     _check_numbers(config.hydra)
     refuse_untuned(",".join(swept.get("protocol", [])))
+    for key, values in swept.items():
+        if twice := [value for value in values if values.count(value) > 1]:
+            raise ConfigError(f"{key}: expected every value once; the sweep has {twice[0]} twice")
     search = search_of(config.hydra.sweeper, [one.get_key_element() for one in overrides])
     runs = planned(config, overrides)
     check_jobs(config, overrides, search)
