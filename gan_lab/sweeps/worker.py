@@ -174,11 +174,11 @@ def carry_out(jobs: Sequence[Job]) -> None:
 
 
 def _say_stacked(jobs: Sequence[Job]) -> None:
-    """Print that runs begin, which have no bar."""
+    """Print that runs begin to train together: they have no bar."""
     assert jobs[0].request is not None
     compiled = ", compiled at the first iteration" if jobs[0].request.config.compile == "iteration" else ""
     first = shown(jobs[0].folder.path.name)
-    print(f"gan-lab: {first}, and {len(jobs) - 1} more with it: train as one program{compiled}", flush=True)
+    print(f"gan-lab: {len(jobs)} runs, {first} first, train as one program{compiled}", flush=True)
 
 
 def _hydra_config() -> DictConfig:
