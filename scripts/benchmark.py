@@ -2,7 +2,7 @@
 
 uv run python scripts/benchmark.py steps --data FOLDER             # an iteration, against the best loop by hand
 uv run python scripts/benchmark.py steps --data FOLDER --threads 2
-uv run python scripts/benchmark.py steps --data FOLDER --device cuda
+uv run python scripts/benchmark.py steps --data FOLDER --device cuda --case StyleGAN2
 uv run python scripts/benchmark.py compiled                        # the same of small networks, compile=iteration
 uv run python scripts/benchmark.py all --data FOLDER --out benchmark.json
 uv run python scripts/benchmark.py peers causes --data FOLDER --peers FOLDER --repeats 2 --markdown  # docs/speed.md
@@ -36,6 +36,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument(
         "--device", choices=["cpu", "cuda"], default="cpu", help="of the steps and the sweep (default: cpu)"
     )
+    parser.add_argument("--case", default="", help="a part of the names of the steps' cases (default: all of them)")
     parser.add_argument("--data", default=os.environ.get("GAN_LAB_DATA", "data"), help="folder that holds MNIST/raw")
     parser.add_argument("--peers", default="peers", help="folder of the peers' programs, see docs/speed.md")
     parser.add_argument("--markdown", action="store_true", help="print the figures as a table in Markdown as well")
@@ -43,20 +44,21 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, help="a JSON file for the figures")
     arguments = parser.parse_args(words)
     repeats = 1 if arguments.quick else arguments.repeats
-    scale = Scale(repeats, arguments.quick, arguments.device, arguments.threads, arguments.data, arguments.peers)
+    where = (arguments.device, arguments.threads, arguments.data, arguments.peers, arguments.case)
+    scale = Scale(repeats, arguments.quick, *where)
     import torch  # and all else that takes seconds to import
     from benchmarks import parts, peers, steps, together
 
     torch.set_num_threads(scale.threads)
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"  # Lightning's 1 would slow the loop by hand down
     chosen = BENCHMARKS if "all" in arguments.what else arguments.what
-    where = {
+    modules = {
         name: module
         for module in (steps, parts, together, peers)
         for name in (*BENCHMARKS, *OF_PEERS)
         if hasattr(module, name)
     }
-    tables = [getattr(where[name], name)(scale) for name in chosen]
+    tables = [getattr(modules[name], name)(scale) for name in chosen]
     claims = [claim for table in tables for claim in table]
     show(claims, scale)
     if arguments.markdown:

@@ -17,6 +17,7 @@ class Scale:
         threads: of the CPU.
         data: folder that holds ``MNIST/raw``.
         peers: folder of the peers' programs.
+        case: a part of the names of the steps' cases that are measured; all names have the empty one.
     """
 
     repeats: int
@@ -25,6 +26,7 @@ class Scale:
     threads: int
     data: str
     peers: str = ""
+    case: str = ""
 
     def of(self, much: int, little: int = 4) -> int:
         """The one or the other."""

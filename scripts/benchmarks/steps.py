@@ -45,9 +45,12 @@ def compiled(scale: Scale) -> list[Claim]:
 
 
 def _of(cases: Mapping[str, Case], scale: Scale) -> list[Claim]:
+    chosen = {name: case for name, case in cases.items() if scale.case in name}
+    if not chosen:
+        raise SystemExit(f"--case {scale.case}: expected a part of one of these names: {'; '.join(cases)}")
     claims = []
     with tempfile.TemporaryDirectory() as folder:
-        for name, case in cases.items():
+        for name, case in chosen.items():
             course = Course(scale.of(case.iterations, 2), scale.of(case.turn, 1))
             sides = _sides(case, scale, course, Path(folder))
             taken: dict[str, list[float]] = {side: [] for side in sides}
@@ -123,11 +126,10 @@ def _sides(case: Case, scale: Scale, course: Course, folder: Path) -> dict[str, 
 
 
 def _small(case: Case) -> list[str]:
-    """Overrides for a quick look: few pictures, narrow networks, and no Fréchet distance in 3072 dimensions."""
+    """Overrides for a quick look: few pictures and narrow networks."""
     narrow = {"model=mlp": "hidden=[8]", "model=dcgan": "channels=4", "model=sngan_cnn": "channels=4"}
     words = [f"model.{role}.{narrow[model]}" for model in case.overrides if model in narrow
              for role in ("generator", "discriminator")]  # fmt: skip
-    words += ["evaluation.metrics=[prdc]"] if words else []  # of pictures
     return [*words, "batch_size=4", *(["dataset.max_samples=200"] if "dataset=mnist" in case.overrides else [])]
 
 

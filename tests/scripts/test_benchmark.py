@@ -28,6 +28,16 @@ def test_quick(what, tmp_path, monkeypatch, data_root, capsys):
     assert claims[0]["claimed"] in capsys.readouterr().out
 
 
+def test_a_part_of_a_name_chooses_cases(tmp_path):
+    import benchmark
+
+    benchmark.main(["steps", "--quick", "--case", "ring", "--out", str(tmp_path / "out.json")])
+    (claim,) = json.loads((tmp_path / "out.json").read_text())["claims"]
+    assert claim["name"].startswith("non-saturating, mlp 128, ring")
+    with pytest.raises(SystemExit, match=r"^--case StyleGAN9: expected .*DCGAN, MNIST; "):
+        benchmark.main(["steps", "--quick", "--case", "StyleGAN9"])
+
+
 def _nothing(*_, **__):
     """A loop that is over at once."""
 
