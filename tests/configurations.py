@@ -27,6 +27,11 @@ def composed_of(*overrides: str) -> DictConfig:
     return config
 
 
+def choices_of(*words: str) -> dict[str, str]:
+    """The option of each group, chosen by these words, by a dataset, by a recipe, or by default."""
+    return dict(pickle.loads(_chosen(words)).hydra.runtime.choices)
+
+
 @cache
 def _composed(overrides: tuple[str, ...]) -> bytes:
     """Pickled. As Hydra does it: options of groups first, and then all other overrides, in order."""

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pytest
 import torch
 from command_runs import ended
-from configurations import options
+from configurations import choices_of, options
 from hydra import version
 from hydra._internal.utils import create_config_search_path, get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -371,6 +371,17 @@ def test_every_option_of_a_group_has_a_row(page, group):
     text = (ROOT / page).read_text()
     rows = set(re.findall(rf"^\| `(?:{group}=)?(\w+)`", text, re.MULTILINE))
     assert set(options(group)) - {"none"} <= rows
+
+
+def test_what_a_dataset_brings_is_what_its_row_says(composed):
+    rows = re.findall(r"^\| `(\w+)`.*\| ([^|]+) \|$", (ROOT / "docs/data.md").read_text(), re.MULTILINE)
+    brought = {name: cell for name, cell in rows if cell.endswith(" iterations")}
+    assert set(brought) == set(options("dataset"))
+    for name, cell in brought.items():
+        choices = choices_of(f"dataset={name}")
+        assert cell.endswith(f"{composed(f'dataset={name}').iterations:,} iterations"), name
+        assert all(choices[group] == option for group, option in re.findall(r"`(\w+)=(\w+)`", cell)), name
+        assert ("`loss=" in cell) == (choices["loss"] != "non_saturating"), name
 
 
 def test_every_loss_of_the_readme_exists_and_says_where_it_is_from():
