@@ -32,7 +32,7 @@ def test_updates_are_counted_exactly_and_everything_counts_iterations(
         "checkpoint.every=3",
         "evaluation/extractor=pixels",  # a classifier, if it has to be trained, makes steps of its own
     ]
-    config = composed(*SMALL, *overrides)
+    config = composed(*SMALL, "optimizer=adam", *overrides)
     folder = train_in(tmp_path / "run", config)
 
     module = build_module(config, (1, 8, 8))
@@ -108,7 +108,7 @@ def test_the_learning_rate_follows_its_schedule_by_iterations(composed, tmp_path
 
 
 def test_steps_are_fused_and_convolutions_have_channels_last(composed):
-    module = build_module(composed("dataset=digits", "model=dcgan"), (1, 8, 8))
+    module = build_module(composed("dataset=digits", "model=dcgan", "optimizer=adam"), (1, 8, 8))
     optimizers, _ = module.configure_optimizers()
     assert all(optimizer.defaults["fused"] for optimizer in optimizers)
     weights = [weight for weight in module.parameters() if weight.ndim == 4 and min(weight.shape[:2]) > 1]

@@ -246,7 +246,7 @@ def test_the_record_of_a_run_with_an_encoder(tmp_path, monkeypatch):
     """Curves, verdict, skipped updates and hyperparameters; the encoder learns as the generator unless it is told."""
     noted = []
     monkeypatch.setattr(result, "hyperparameters", lambda request: noted.append(hyperparameters(request)) or noted[-1])
-    folder = run(tmp_path / "run", "vae_gan", "iterations=2", "optimizer.generator.lr=3e-4")
+    folder = run(tmp_path / "run", "vae_gan", "optimizer=adam", "iterations=2", "optimizer.generator.lr=3e-4")
     record, curves = folder.result(), folder.curves()
     assert {"loss/encoder", "loss/kl", "loss/mse", "weight_norm/encoder", "grad_norm/encoder"} <= curves.keys()
     assert record["skipped_updates"] == {"generator": 0, "discriminator": 0, "encoder": 0}
@@ -258,8 +258,8 @@ def test_the_record_of_a_run_with_an_encoder(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("overrides", "kind", "rate"),
     [
-        (["optimizer.generator.lr=3e-4"], "Adam", 3e-4),
-        (["optimizer.encoder.lr=1e-5", "optimizer.generator.lr=3e-4"], "Adam", 1e-5),
+        (["optimizer=adam", "optimizer.generator.lr=3e-4"], "Adam", 3e-4),
+        (["optimizer=adam", "optimizer.encoder.lr=1e-5", "optimizer.generator.lr=3e-4"], "Adam", 1e-5),
         (["optimizer=rmsprop_r1"], "RMSprop", 1e-4),
         (["optimizer.encoder={_target_:torch.optim.SGD,_partial_:true,lr:0.5}"], "SGD", 0.5),
     ],

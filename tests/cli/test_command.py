@@ -67,7 +67,7 @@ def test_a_run_leaves_its_folder_complete_and_is_sampled_and_evaluated(gan_lab, 
         "environment",
     }  # fmt: skip
     assert result["config_hash"] == status["config_hash"]
-    assert (result["loss"], result["model"], result["dataset"]) == ("non_saturating", "dcgan", "digits")
+    assert (result["loss"], result["model"], result["dataset"]) == ("nsgan_r1", "dcgan", "digits")
     assert result["floor"]["fd_classifier"] > 0
     assert result["fingerprint"]["ema"] is True
     header, *rows = (tmp_path / "run" / "metrics.csv").read_text().splitlines()

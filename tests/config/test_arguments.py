@@ -30,7 +30,7 @@ def test_an_argument_that_the_class_does_not_have_is_refused():
 
 
 def test_an_optimizer_takes_the_betas_as_the_papers_print_them(composed):
-    config = composed("optimizer.generator.betas=[0,1e-3]")
+    config = composed("optimizer=adam", "optimizer.generator.betas=[0,1e-3]")
     optimizer = build(config, "optimizer.generator")([torch.nn.Parameter(torch.zeros(1))])
     assert tuple(optimizer.defaults["betas"]) == (0.0, 1e-3)
     assert all(isinstance(beta, float) for beta in optimizer.defaults["betas"])

@@ -9,7 +9,7 @@ FOLDER = ["dataset=image_folder", "dataset.path=photos", "dataset.image_size=64"
 @pytest.mark.parametrize("data", [[], FOLDER])
 def test_without_a_recipe_there_is_r1_and_the_adam_of_the_defaults(data):
     """The digits' study of docs/ was run with these."""
-    config, plain = composed_of("experiment=few_shot", *data), composed_of(*data)
+    config, plain = composed_of("experiment=few_shot", *data), composed_of("loss=non_saturating", *data)
     assert config.loss.objective == plain.loss.objective
     assert {name: (one.weight, one.every) for name, one in config.loss.penalties.items()} == {"r1": (10.0, 1)}
     assert config.optimizer == plain.optimizer

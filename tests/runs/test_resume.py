@@ -53,7 +53,7 @@ def test_every_recipe(composed, tmp_path, loss):
 @pytest.mark.parametrize(
     "overrides",
     [
-        [*DCGAN, "model.discriminator.norm=batch"],
+        [*DCGAN, "loss=non_saturating", "model.discriminator.norm=batch"],
         [*DCGAN, "loss=sngan", "ema_decay=0.9"],
         [*DCGAN, "loss=ragan_attention"],
         [*SMALL, "model.generator.norm=batch", "ema_decay=0.9", "n_generator=2", "n_critic=2", "loss=ralsgan"],
