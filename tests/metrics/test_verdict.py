@@ -67,7 +67,8 @@ def test_a_learning_rate_of_100(composed, tmp_path):
     rates = [f"optimizer.{player}.lr=100" for player in ("generator", "discriminator")]
     with pytest.raises(Diverged):
         train_in(tmp_path / "ring", composed(*RING, *rates))
-    found = judged(composed("model=mlp", "loss=non_saturating", "trainer=cpu", "iterations=60", *rates), tmp_path / "digits")
+    config = composed("model=mlp", "loss=non_saturating", "trainer=cpu", "iterations=60", *rates)
+    found = judged(config, tmp_path / "digits")
     assert found["verdict"] == "diverged"
     assert "times their first norm, above 100" in found["rule"]
 

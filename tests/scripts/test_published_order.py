@@ -1,0 +1,50 @@
+"""The rank correlation with a published order, against SciPy's and by counting."""
+
+import runpy
+from itertools import permutations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+MADE = runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "published_order.py"))
+
+
+def test_the_correlation_is_scipys_with_ties_too():
+    rng = np.random.default_rng(0)
+    ours, theirs = np.round(rng.normal(size=(20, 6)), 0), np.array([6.7, 6.8, 7.6, 7.8, 9.8, 7.6])
+    expected = [stats.spearmanr(row, theirs).statistic for row in ours]
+    assert MADE["rank_correlation"](ours, theirs) == pytest.approx(expected, rel=1e-12)
+
+
+def test_below_0_886_six_losses_can_agree_by_chance():
+    orders = np.array(list(permutations(range(6))), dtype=float)
+    sizes = abs(MADE["rank_correlation"](orders, np.arange(6.0)))
+    assert (sizes > 0.885).mean() <= 0.05 < (sizes > 0.828).mean()
+
+
+def test_seeds_are_drawn_alike_for_all_losses():
+    """The second loss is 10 above the first with every seed, so it is in every draw, and draws differ."""
+    one = np.array([1.0, 2.0, 4.0])
+    means = MADE["drawn_again"](np.array([one, one + 10]), 500)
+    assert means[:, 1] - means[:, 0] == pytest.approx(np.full(500, 10.0))
+    assert (means[:, 0].min(), means[:, 0].max()) == (1, 4)
+    assert means[:, 0].mean() == pytest.approx(7 / 3, abs=0.2)  # standard error of the draws: 0.03
+
+
+def written(folder: Path, rows: list[str]) -> Path:
+    file = folder / "results.csv"
+    file.write_text("\n".join(["group,seed,state,metric.fd_classifier", *rows]))
+    return file
+
+
+def test_only_seeds_that_all_losses_finished_count(tmp_path):
+    file = written(tmp_path, ["wgan,0,done,3", "wgan,1,done,4", "lsgan,1,done,5", "lsgan,0,failed,9", "hinge,1,done,1"])
+    assert MADE["distances"](file, ["lsgan", "wgan"]).tolist() == [[5], [4]]
+
+
+@pytest.mark.parametrize("rows", [["wgan,0,done,3"], ["wgan,0,done,3", "lsgan,1,done,3"]])
+def test_what_cannot_be_compared_is_said(tmp_path, rows):
+    with pytest.raises(SystemExit, match=r"results.csv: no (finished run of lsgan|seed that all of lsgan, wgan)"):
+        MADE["distances"](written(tmp_path, rows), ["lsgan", "wgan"])
