@@ -33,7 +33,7 @@ from gan_lab.training.runtime import library_settings
 
 _RING = "dataset=ring8 model.generator.hidden=[16] model.discriminator.hidden=[16]"
 _NARROW = "model.generator.channels=4 model.discriminator.channels=4"
-_DIGITS = "dataset=digits model=mlp model.generator.hidden=[16] model.discriminator.hidden=[16]"
+_DIGITS = "dataset=digits loss=non_saturating model=mlp model.generator.hidden=[16] model.discriminator.hidden=[16]"
 _RECIPES = [path.stem for path in sorted(Path(conf.__file__).parent.glob("loss/*.yaml"))]
 CASES = {
     **{name: f"loss={name} {_RING}" for name in _RECIPES},
@@ -51,14 +51,14 @@ CASES = {
     "ada": f"augmentation=ada {_DIGITS}",
     "apa": f"augmentation=apa augmentation.p=0.5 {_DIGITS}",
     "pacgan": "dataset=ring8 model=pacgan_mlp model.packing=2",
-    "dcgan": f"dataset=digits model=dcgan {_NARROW}",
+    "dcgan": f"dataset=digits loss=non_saturating model=dcgan {_NARROW}",
     "sngan_cnn": f"dataset=digits model=sngan_cnn loss=sngan {_NARROW}",
-    "infogan": "dataset=digits model=infogan",
+    "infogan": "dataset=digits loss=non_saturating model=infogan",
     "stylegan2 networks": f"dataset=digits model=stylegan2 loss=stylegan2 {_NARROW} model.generator.style=4",
-    "progressive": f"dataset=digits model=progressive {_NARROW}",
+    "progressive": f"dataset=digits loss=non_saturating model=progressive {_NARROW}",
     "r3gan networks": "dataset=digits model=r3gan_small loss=r3gan model.generator.widths=[8,4]"
     " model.discriminator.widths=[8,4]",
-    "vae_gan": f"dataset=digits model=vae_gan {_NARROW} model.encoder.channels=2",
+    "vae_gan": f"dataset=digits loss=non_saturating model=vae_gan {_NARROW} model.encoder.channels=2",
     "unet": f"dataset=digits_edges model=unet {_NARROW}",
     "cyclegan": "dataset=digits_edges model=cyclegan model.generator.blocks=1",
     "bf16": f"trainer.precision=bf16-mixed {_RING}",

@@ -27,6 +27,7 @@ from typing import Any, NoReturn
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a forked child has but the thread that forked it
 
 OVERRIDES = [
+    "loss=non_saturating",
     "model=mlp",
     "model.generator.hidden=[64]",
     "model.discriminator.hidden=[64]",

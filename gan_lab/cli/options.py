@@ -21,6 +21,7 @@ from gan_lab.sweeps.overrides import quoted
 
 _LISTS = ("penalty", "term", "logger", "callbacks", "experiment")
 """Groups of which several options can be chosen."""
+_BROUGHT = ("model", "loss", "evaluation/extractor")  # the groups of which a dataset chooses
 _LONGEST = 200  # letters of an option's name; file systems allow 255 bytes
 
 
@@ -190,12 +191,22 @@ def resumed(line: CommandLine) -> CommandLine:
             word = f"resume={shown(run.path)}: {shown(one.input_line)}"
             print(f"gan-lab: warning: {word}: it counts only where it is typed, and is left out", file=sys.stderr)
     recorded = [one for one in recorded if harmless(one)]
+    recorded += _brought(run, given | {one.key_or_group for one in recorded})
     if (begun_with := run.configuration.config_folder()) and line.options.config_dir is None:
         raise ConfigError(  # the folder's YAML says what Hydra does, and the run's folder may come from anyone
             f"resume={run.path}: the run was begun with --config-dir {begun_with}; expected it on this command line too"
         )
     where = [quoted("resume", str(run.path)), quoted("hydra.run.dir", str(run.path)), "hydra.output_subdir=null"]
     return replace(line, overrides=(*recorded, *own, *parse_overrides(where)), recorded=len(recorded))
+
+
+def _brought(run: RunFolder, said: set[str]) -> list[Override]:
+    """What the run's dataset brought, but for groups that are said, as overrides: by now it may bring something else."""
+    choices = run.configuration.choices()
+    brought = {group: str(choices[group]) for group in _BROUGHT if group in choices and group not in said}
+    return parse_overrides(
+        [f"{group}={option}" for group, option in brought.items() if re.fullmatch(r"[\w-]+", option)]
+    )
 
 
 def _recorded(run: RunFolder) -> list[Override]:

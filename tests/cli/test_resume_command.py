@@ -201,6 +201,16 @@ def test_more_iterations_make_the_run_that_had_them_from_the_start(gan_lab_here,
     gan_lab_here("resume=run")  # whose configuration is now the longer one
 
 
+def test_a_run_keeps_the_loss_that_its_dataset_brought_when_it_was_made(gan_lab_here, tmp_path):
+    """In a later version `digits` may bring another; then the loss is not among the run's words."""
+    gan_lab_here(*WORDS, "loss=lsgan", "hydra.run.dir=run")
+    words = tmp_path / "run" / ".hydra" / "overrides.yaml"
+    words.write_text(words.read_text().replace("- loss=lsgan\n", ""))
+    gan_lab_here("resume=run", "iterations=13")
+    run = RunFolder(tmp_path / "run")
+    assert (run.result()["loss"], run.status()["iteration"]) == ("lsgan", 13)
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

@@ -18,7 +18,7 @@ def test_the_correlation_is_scipys_with_ties_too():
     assert MADE["rank_correlation"](ours, theirs) == pytest.approx(expected, rel=1e-12)
 
 
-def test_below_0_886_six_losses_can_agree_by_chance():
+def test_up_to_0_83_six_losses_can_agree_by_chance():
     orders = np.array(list(permutations(range(6))), dtype=float)
     sizes = abs(MADE["rank_correlation"](orders, np.arange(6.0)))
     assert (sizes > 0.885).mean() <= 0.05 < (sizes > 0.828).mean()
@@ -35,16 +35,33 @@ def test_seeds_are_drawn_alike_for_all_losses():
 
 def written(folder: Path, rows: list[str]) -> Path:
     file = folder / "results.csv"
-    file.write_text("\n".join(["group,seed,state,metric.fd_classifier", *rows]))
+    file.write_text(
+        "\n".join(["group,seed,state,metric.fd_classifier,option.dataset", *(f"{row},mnist" for row in rows)])
+    )
     return file
 
 
 def test_only_seeds_that_all_losses_finished_count(tmp_path):
     file = written(tmp_path, ["wgan,0,done,3", "wgan,1,done,4", "lsgan,1,done,5", "lsgan,0,failed,9", "hinge,1,done,1"])
-    assert MADE["distances"](file, ["lsgan", "wgan"]).tolist() == [[5], [4]]
+    assert MADE["distances"](file, "mnist", ["lsgan", "wgan"]).tolist() == [[5], [4]]
 
 
 @pytest.mark.parametrize("rows", [["wgan,0,done,3"], ["wgan,0,done,3", "lsgan,1,done,3"]])
 def test_what_cannot_be_compared_is_said(tmp_path, rows):
-    with pytest.raises(SystemExit, match=r"results.csv: no (finished run of lsgan|seed that all of lsgan, wgan)"):
-        MADE["distances"](written(tmp_path, rows), ["lsgan", "wgan"])
+    with pytest.raises(
+        SystemExit, match=r"results.csv: no (finished run on mnist of lsgan|seed that all of lsgan, wgan)"
+    ):
+        MADE["distances"](written(tmp_path, rows), "mnist", ["lsgan", "wgan"])
+
+
+def test_another_datasets_runs_do_not_count_and_the_command_prints_a_row_a_loss(tmp_path, monkeypatch, capsys):
+    losses = sorted(MADE["PUBLISHED"]["mnist"], key=MADE["PUBLISHED"]["mnist"].get)
+    rows = [f"{loss},{seed},done,{place + seed}" for place, loss in enumerate(losses) for seed in range(3)]
+    file = written(tmp_path, rows)
+    with pytest.raises(SystemExit, match="no finished run on fashion_mnist of wgan, wgan_gp"):
+        MADE["distances"](file, "fashion_mnist", ["wgan", "wgan_gp"])
+    monkeypatch.setattr("sys.argv", ["published_order.py", "mnist", str(file)])
+    MADE["main"]()
+    printed = capsys.readouterr().out
+    assert [line.split()[0] for line in printed.splitlines()[1:-1]] == losses
+    assert printed.splitlines()[-1] == "rank correlation 1.00 [1.00, 1.00], 3 seeds"

@@ -26,12 +26,18 @@ RECIPES = ["non_saturating", "rasgan", "wgan_gp", "sngan", "r3gan", "wgan"]
 PICTURES = [word for word in GPU if not word.startswith("model")]
 GAMES = {
     **{loss: [*GPU, f"loss={loss}", "ema_decay=0.9", "clip_grad.generator=1"] for loss in RECIPES},
-    "flips and noise": [*GPU, "dataset.flip=true", "dataset.dequantise=true", "dataset.subset=0.5"],
-    "diffaugment": [*PICTURES, "model=dcgan", *narrow(4), "augmentation=diffaugment"],
+    "flips and noise": [
+        *GPU,
+        "loss=non_saturating",
+        "dataset.flip=true",
+        "dataset.dequantise=true",
+        "dataset.subset=0.5",
+    ],
+    "diffaugment": [*PICTURES, "model=dcgan", *narrow(4), "loss=non_saturating", "augmentation=diffaugment"],
     "labels": [*PICTURES, "model=sngan_cnn", *narrow(4), "conditional=projection", "loss=sngan"],
     "stylegan2": [*PICTURES, "model=stylegan2", *narrow(8), "loss=stylegan2"],
-    "progressive": [*PICTURES, "model=progressive", *narrow(8)],
-    "vae_gan": [*PICTURES, "model=vae_gan"],
+    "progressive": [*PICTURES, "model=progressive", *narrow(8), "loss=non_saturating"],
+    "vae_gan": [*PICTURES, "model=vae_gan", "loss=non_saturating"],
     "pix2pix": [*PICTURES, "dataset=digits_edges", "model=unet"],
     "cyclegan": [*PICTURES, "dataset=digits_edges", "model=cyclegan"],
 }
