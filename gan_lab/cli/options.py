@@ -201,7 +201,7 @@ def resumed(line: CommandLine) -> CommandLine:
 
 
 def _brought(run: RunFolder, said: set[str]) -> list[Override]:
-    """What the run's dataset brought, but for groups that are said, as overrides: by now it may bring something else."""
+    """What the run's dataset brought, as overrides, but for groups that are said; it may bring others by now."""
     choices = run.configuration.choices()
     brought = {group: str(choices[group]) for group in _BROUGHT if group in choices and group not in said}
     return parse_overrides(
