@@ -12,7 +12,6 @@ status is 1 unless all of those are listed in EQUIVALENT, with the reason why th
 
 import argparse
 import ast
-import copy
 import importlib.abc
 import importlib.util
 import os
@@ -127,16 +126,39 @@ class Mutant:
 def mutants(file: Path) -> Iterator[Mutant]:
     """All mutants of a file: each node of its functions' mathematics, changed in each way that fits it."""
     tree = ast.parse(file.read_text())
-    lines = ast.unparse(tree).splitlines()
-    for index, node in enumerate(_mathematics(tree)):
-        for change in range(len(list(_changes(node)))):
-            mutated = copy.deepcopy(tree)
-            target = list(_mathematics(mutated))[index]
-            _Replace(target, list(_changes(target))[change]).visit(mutated)
-            source = ast.unparse(ast.fix_missing_locations(mutated))
-            before, after = next(pair for pair in zip(lines, source.splitlines(), strict=True) if pair[0] != pair[1])
+    places = _places(tree)
+    parts = [ast.unparse(statement) for statement in tree.body]
+    for node in list(_mathematics(tree)):
+        around = next(number for number, one in enumerate(tree.body) if one.lineno <= node.lineno <= _end(one))
+        for changed in _changes(node):
+            _put(places[node], changed)
+            mutated = ast.unparse(tree.body[around])
+            _put(places[node], node)
+            pairs = zip(parts[around].splitlines(), mutated.splitlines(), strict=True)
+            before, after = next(pair for pair in pairs if pair[0] != pair[1])
             what = f"{_owner(tree, node)}: {before.strip()} -> {after.strip()}"
-            yield Mutant(file, node.lineno, what, source)
+            yield Mutant(file, node.lineno, what, "\n".join([*parts[:around], mutated, *parts[around + 1 :]]))
+
+
+def _places(tree: ast.AST) -> dict[ast.AST, tuple[ast.AST, str, int | None]]:
+    """Where each node is: in which, as what, and at which place of a list."""
+    places: dict[ast.AST, tuple[ast.AST, str, int | None]] = {}
+    for parent in ast.walk(tree):
+        for name, child in ast.iter_fields(parent):
+            if isinstance(child, ast.AST):
+                places[child] = (parent, name, None)
+            elif isinstance(child, list):
+                places |= {one: (parent, name, at) for at, one in enumerate(child) if isinstance(one, ast.AST)}
+    return places
+
+
+def _put(place: tuple[ast.AST, str, int | None], node: ast.AST) -> None:
+    """Put a node there."""
+    parent, name, at = place
+    if at is None:
+        setattr(parent, name, node)
+    else:
+        getattr(parent, name)[at] = node
 
 
 def _owner(tree: ast.AST, node: ast.expr) -> str:
@@ -234,17 +256,6 @@ def _changes(node: ast.expr) -> Iterator[ast.expr]:
             yield values
         case ast.Compare(left, [ast.Eq()], right):
             yield ast.Compare(left, [ast.NotEq()], right)
-
-
-class _Replace(ast.NodeTransformer):
-    """Puts one node in another's place, which may be inside of it."""
-
-    def __init__(self, target: ast.expr, replacement: ast.expr) -> None:
-        self.target = target
-        self.replacement = replacement
-
-    def visit(self, node: ast.AST) -> ast.AST:
-        return self.replacement if node is self.target else self.generic_visit(node)
 
 
 class _Import(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):

@@ -31,7 +31,8 @@ class Algorithm(pl.LightningModule):
         noise_seed: seed of training's latents. They come from a random generator of their own, so that evaluation and
             pictures do not shift them.
         statistics: what the generator is asked for where its moving average needs BatchNorm statistics of its own.
-        compile_mode: True compiles the players' networks; ``cudagraph`` plays whole iterations back from a CUDA graph.
+        compile_mode: True compiles the players' networks, ``iteration`` losses with their gradients; ``cudagraph`` plays
+            whole iterations back from a CUDA graph.
     """
 
     roles: ClassVar[tuple[str, ...]] = ("generator", "discriminator")

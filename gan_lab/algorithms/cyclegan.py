@@ -83,7 +83,7 @@ class CycleGAN(GAN):
         if processes > 1 and history:
             raise ConfigError(f"algorithm.history={history}: expected 0 in several processes, which share no history")
         if self.compile_mode is not False:
-            raise ConfigError(f"compile={self.compile_mode}: expected false with algorithm=cyclegan")
+            raise ConfigError(f"compile={str(self.compile_mode).lower()}: expected false with algorithm=cyclegan")
         self.sides = tuple(
             Side(
                 name,

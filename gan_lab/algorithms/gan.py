@@ -197,7 +197,7 @@ class GAN(Algorithm):
         return judged[0].to(real.dtype), judged[1].to(real.dtype)
 
     def judge(self, request: Request, of_real: Judgement | None, of_fake: Judgement, view: View) -> Judge:
-        """The discriminator as penalties and terms see it; they differentiate twice, so it is never compiled."""
+        """The discriminator as penalties and terms see it: its network, not what ``compile=true`` makes of it."""
         discriminator = self.players["discriminator"]
         real_logits, real_classes = of_real or (None, None)
         return Judge(

@@ -16,7 +16,7 @@ class Loss(NamedTuple):
     """A loss and its curves.
 
     Args:
-        value: a scalar, with its graph.
+        value: a scalar, or a loss of each stacked replica, ``[R]``; with its graph unless it was compiled.
         parts: the curves of penalties or terms, unweighted.
         shown: the other curves, which come after the gradient's norm.
         made: the generated samples ``[B, …]``, detached.

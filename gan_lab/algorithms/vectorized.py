@@ -95,7 +95,8 @@ class StackedPlayer(Player):
 
     def slope(self, gradients: Sequence[Tensor | None]) -> Slope:
         """The gradients of all replicas as one ``[R, P]``, each clipped by its own norm, and the norms ``[R]``."""
-        flat = torch.cat([one.reshape(len(one), -1) for one in gradients if one is not None], 1)
+        # all are there: a perceptron's loss depends on each of its weights
+        flat = torch.cat([one.reshape(len(one), -1) for one in gradients], 1)  # type: ignore[union-attr,arg-type]
         norms = torch.linalg.vector_norm(flat, dim=1)
         if self.clip is not None:
             flat = flat * (self.clip / (norms + 1e-6)).clamp(max=1.0)[:, None]  # as torch.nn.utils.clip_grad_norm_

@@ -61,11 +61,16 @@ class ProgressBar(Callback):
             self.bar.set_postfix_str(" ".join(losses), refresh=False)
         self.bar.update()
 
+    def entitle(self, title: str) -> None:
+        """Put another title before the bar."""
+        assert self.bar is not None
+        self.bar.set_description_str(title)
+
     @contextmanager
     def titled(self, title: str) -> Iterator[None]:
         """Inside, another title stands before the bar. The time it takes is none of the iterations'."""
         assert self.bar is not None
-        self.bar.set_description_str(title)
+        self.entitle(title)
         began = time.time()
         yield
         if not self.bar.disable:

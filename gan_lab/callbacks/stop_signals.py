@@ -6,6 +6,7 @@ from torch import Tensor
 from gan_lab.algorithms.algorithm import Algorithm
 from gan_lab.callbacks.base import Callback
 from gan_lab.callbacks.checkpoints import Checkpoints
+from gan_lab.callbacks.progress import ProgressBar
 from gan_lab.distributed.collectives import as_the_first
 from gan_lab.runs.stop_signals import Stop
 
@@ -16,11 +17,13 @@ class Signals(Callback):
     Args:
         stop: receives the signals.
         checkpoints: saves the checkpoint.
+        bar: says at once that the run is stopping.
     """
 
-    def __init__(self, stop: Stop, checkpoints: Checkpoints) -> None:
+    def __init__(self, stop: Stop, checkpoints: Checkpoints, bar: ProgressBar) -> None:
         self.stop = stop
         self.checkpoints = checkpoints
+        self.stop.answer = lambda: bar.entitle("stopping")
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.stop.listen()  # Lightning has replaced some of the handlers by its own

@@ -4,10 +4,12 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from gan_lab.config.messages import listed, typed
 from gan_lab.config.schema import NO_AUGMENTATION
 from gan_lab.errors import ConfigError
 
-_UNTRANSFORMED = (*NO_AUGMENTATION.values(), "gan_lab.augmentations.APA")  # the others choose samples at random
+_NONE = {"none": NO_AUGMENTATION["_target_"]}
+_UNTRANSFORMED = _NONE | {"apa": "gan_lab.augmentations.APA"}  # the others choose samples at random
 
 
 def check_compilation(config: DictConfig) -> None:
@@ -26,32 +28,40 @@ def check_graph(config: DictConfig) -> None:
 
     It repeats the same work on one GPU and looks at no result in between.
     """
+    mode = "compile=cudagraph" if config.compile == "cudagraph" else "compile=iteration on a GPU"
+    _check_augmentation(config, _NONE, mode)
     needed = _of_both(config) | {
         "on_divergence": (config.on_divergence, ("stop",)),
         "beta2_final": (config.beta2_final, (None,)),  # a graph would keep these as they were when it was recorded
         "ema.ramp": (config.ema.ramp, (None,)),
         "ema.rise": (config.ema.rise, (None,)),
-        "augmentation._target_": (config.augmentation._target_, tuple(NO_AUGMENTATION.values())),
     }
     for kind in ("penalties", "terms"):
         for name, part in config.loss[kind].items():
             needed[f"loss.{kind}.{name}.every"] = (part.get("every", 1), (1,))
             needed[f"loss.{kind}.{name}.final_weight"] = (part.get("final_weight"), (None,))
-    _check(needed, "compile=cudagraph" if config.compile == "cudagraph" else "compile=iteration on a GPU")
+    _check(needed, mode)
 
 
 def _check_iteration(config: DictConfig) -> None:
     """A compiled loss is one graph of one process, in which no number decides what is computed."""
-    needed = _of_both(config)
-    needed["augmentation._target_"] = (config.augmentation._target_, _UNTRANSFORMED)
+    _check_augmentation(config, _UNTRANSFORMED, "compile=iteration")
     for name, part in config.loss.penalties.items():
-        needed[f"loss.penalties.{name}.transform"] = (part.get("transform", {}).get("_target_"), (None,))
-    _check(needed, "compile=iteration")
+        if part.get("transform") is not None:
+            raise ConfigError(f"loss.penalties.{name}: expected penalties without a transform with compile=iteration")
+    _check(_of_both(config), "compile=iteration")
+
+
+def _check_augmentation(config: DictConfig, options: dict[str, str], mode: str) -> None:
+    name = config.augmentation._target_
+    if name not in options.values():
+        raise ConfigError(f"augmentation._target_={name}: expected augmentation={listed(options)} with {mode}")
 
 
 def _of_both(config: DictConfig) -> dict[str, tuple[Any, tuple[Any, ...]]]:
     return {
-        "trainer.devices": (config.trainer.devices * config.trainer.num_nodes, (1,)),
+        "trainer.devices": (config.trainer.devices, (1,)),
+        "trainer.num_nodes": (config.trainer.num_nodes, (1,)),
         "trainer.precision": (config.trainer.precision, ("32-true", "64-true", "bf16-mixed")),
         "trainer.detect_anomaly": (config.trainer.get("detect_anomaly", False), (False,)),
     }
@@ -60,5 +70,4 @@ def _of_both(config: DictConfig) -> dict[str, tuple[Any, tuple[Any, ...]]]:
 def _check(needed: dict[str, tuple[Any, tuple[Any, ...]]], mode: str) -> None:
     for key, (value, expected) in needed.items():
         if value not in expected:
-            words = ", ".join("null" if one is None else str(one) for one in expected)
-            raise ConfigError(f"{key}={value}: expected {words} with {mode}")
+            raise ConfigError(f"{key}={typed(value)}: expected {listed(expected)} with {mode}")

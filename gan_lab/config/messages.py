@@ -2,9 +2,10 @@
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
+from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
@@ -22,6 +23,17 @@ from gan_lab.errors import ConfigError, Diverged, closest, shown
 
 USER_ERRORS = (ConfigError, Diverged, HydraException, OmegaConfBaseException, YAMLError)
 """Errors that a user can cause and reads as one sentence; anything else is a bug and keeps its traceback."""
+
+
+def typed(value: Any) -> str:
+    """A value as the command line has it."""
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def listed(values: Iterable[Any]) -> str:
+    """Values as the command line has them, the last after an "or"."""
+    *others, last = map(typed, values)
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from gan_lab.config.messages import listed, typed
 from gan_lab.config.schema import ALGORITHM, NO_AUGMENTATION
 from gan_lab.errors import ConfigError
 
@@ -50,8 +51,9 @@ def check_stackable(config: DictConfig) -> None:
     """
     for key, value, allowed in _parts(config):
         if value not in allowed:
+            what = key if isinstance(value, DictConfig) else f"{key}={typed(value)}"
             raise ConfigError(
-                f"{key}={_word(value)}: it cannot be stacked; expected {_listed(allowed)} with "
+                f"{what}: it cannot be stacked; expected {listed(allowed)} with "
                 "hydra/launcher=vectorized, or another launcher"
             )
 
@@ -84,13 +86,3 @@ def _parts(config: DictConfig) -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
 
 def _of_loss(key: str, block: Any, names: tuple[str, ...]) -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
     yield f"loss.{key}._target_", block["_target_"], tuple(_LOSSES + name for name in names)
-
-
-def _listed(allowed: tuple[Any, ...]) -> str:
-    words = list(map(_word, allowed))
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
-
-
-def _word(value: Any) -> str:
-    """A value as the command line has it."""
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -95,7 +95,7 @@ def check_kind(key: str, made: Any) -> None:
     """Raise ConfigError for an object that its key cannot have: a function may have made it."""
     base = base_of(key)
     if base is not None and not isinstance(made, _locate(base)):
-        raise ConfigError(f"{key}: it is a {type(made).__name__}: expected a {base}")
+        raise ConfigError(f"{key}: expected a {base}, not {type(made).__name__}")
 
 
 def base_of(key: str) -> str | None:

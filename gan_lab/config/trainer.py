@@ -4,6 +4,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from gan_lab.config.messages import listed, typed
 from gan_lab.errors import ConfigError, closest
 
 _VALUES: dict[str, tuple[Any, ...]] = {
@@ -71,8 +72,7 @@ def check_trainer(trainer: DictConfig) -> None:
             raise ConfigError(f"trainer.{key}: there is no key '{key}' in trainer; {closest(key, _KEYS)}")
     for key, values in _VALUES.items():
         if key in trainer and not any(type(trainer[key]) is type(value) and trainer[key] == value for value in values):
-            words = ", ".join("null" if value is None else str(value) for value in values)
-            raise ConfigError(f"trainer.{key}={trainer[key]}: expected one of {words}")
+            raise ConfigError(f"trainer.{key}={typed(trainer[key])}: expected {listed(values)}")
     for key, meaning in _COUNTS.items():
         value = trainer[key]
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:

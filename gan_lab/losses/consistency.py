@@ -93,10 +93,10 @@ class LeCam(Penalty):
     per_sample_gradient: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         check_number("LeCam.decay", self.decay, at_least=0, below=1)
-        if not is_whole(self.start):
+        if not is_whole(self.start) or self.start < 0:
             raise ValueError(f"LeCam.start={self.start}: expected a whole number of at least 0")
+        super().__post_init__()
 
     @property
     def state(self) -> Means:

@@ -37,6 +37,7 @@ class Weighted(ABC):
     until: int | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
+        check_positive(f"{type(self).__name__}.every", self.every)
         for entry in fields(self):
             name, value = f"{type(self).__name__}.{entry.name}", getattr(self, entry.name)
             if entry.metadata.get("part"):  # an object, which checks itself
@@ -47,7 +48,6 @@ class Weighted(ABC):
                 check_flag(name, value)
             else:
                 check_number(name, value, at_least=0)
-        check_positive(f"{type(self).__name__}.every", self.every)
         if self.final_weight is not None:
             check_positive(f"{type(self).__name__}.until", self.until)
         elif self.until is not None:

@@ -1,7 +1,7 @@
 """Signals that ask a run to stop: Ctrl-C, termination, and SLURM's warning before the end of a job."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
@@ -22,6 +22,7 @@ class Stop:
         self.received: int | None = None
         self.began = False  # training, with everything restored
         self.waits = False  # until training has finished its iteration; a second Ctrl-C does not wait
+        self.answer: Callable[[], None] = lambda: None  # to a signal that waits: an iteration may take a minute
         self._before: dict[signal.Signals, Any] = {}
 
     def listen(self) -> None:
@@ -47,6 +48,7 @@ class Stop:
         self.received = number
         if again or not self.waits:
             raise SystemExit(128 + number)
+        self.answer()
 
 
 class Unheard(Stop):

@@ -34,7 +34,7 @@ def check_augmentation(
                 raise ConfigError(f"{where}: expected none with {algorithm.__name__}, as it would move samples alone")
             if not isinstance(penalty.transforms, Augmentation):
                 what = type(penalty.transforms).__name__
-                raise ConfigError(f"{where}.transform: it is a {what}: expected a gan_lab.augmentations.Augmentation")
+                raise ConfigError(f"{where}.transform: expected a gan_lab.augmentations.Augmentation, not {what}")
             _check_images(f"{where}.transform", penalty.transforms, sample_shape)
             if algorithm.translates_back and source_shape is not None:
                 _check_images(f"{where}.transform", penalty.transforms, source_shape)
@@ -67,6 +67,8 @@ def _check_images(key: str, transform: Augmentation, shape: tuple[int, ...]) -> 
     """Raise ConfigError for samples that are no images, or none that can be transformed so."""
     if len(shape) != 3:
         what = f"points of {shape[0]} numbers" if len(shape) == 1 else f"of shape {list(shape)}"
-        raise ConfigError(f"{key}: {type(transform).__name__} transforms images, and the dataset's samples are {what}")
+        instead = "none or apa" if key == "augmentation" else "another penalty"
+        name = type(transform).__name__
+        raise ConfigError(f"{key}: {name} transforms images, and the samples are {what}; expected {instead}")
     with blame(key):
         transform.check(shape)

@@ -154,7 +154,7 @@ class Training:
         ]
         if self.seat is None:
             bar = ProgressBar(name, self.curves)
-            callbacks += [bar, Compiling(self.stopwatch, bar), Signals(stop, self.checkpoints)]
+            callbacks += [bar, Compiling(self.stopwatch, bar), Signals(stop, self.checkpoints, bar)]
         else:
             self.module.training_step = self.seat.training_step  # type: ignore[method-assign,assignment]
         return [*callbacks, self.trackers]

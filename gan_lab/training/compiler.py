@@ -10,7 +10,7 @@ from gan_lab.config.compilation import check_graph
 from gan_lab.errors import ConfigError
 from gan_lab.losses import Recipe
 
-_WITH_PENALTIES = "2.15"  # the PyTorch that compiles gradients of gradients; 2.11 cannot, others are untried
+_WITH_PENALTIES = "2.15"  # the PyTorch that compiles gradients of gradients; 2.11 cannot, those between are untried
 
 
 def records_graph(config: DictConfig) -> bool:
@@ -22,7 +22,7 @@ def records_graph(config: DictConfig) -> bool:
 def check_compiler(config: DictConfig) -> None:
     """Raise ConfigError for ``compile=iteration`` where losses cannot be compiled.
 
-    On a CPU that takes a C++ compiler. On a GPU iterations become a CUDA graph too, with which fewer keys go.
+    On a CPU that takes a C++ compiler. On a GPU iterations become a CUDA graph too, which refuses further keys.
     """
     if config.compile != "iteration":
         return
@@ -46,18 +46,19 @@ def check_parts(config: DictConfig, loss: Recipe, discriminator: nn.Module) -> N
     """Raise ConfigError for a part of the loss that cannot be compiled.
 
     A term may find features by hooks, which a compiled loss cannot set; older versions of PyTorch cannot compile
-    penalties on gradients.
+    penalties and terms of gradients.
     """
     if config.compile != "iteration":
         return
     for name, term in loss.terms.items():
         if term.looks_at_features and not inspect.ismethod(getattr(discriminator, "features", None)):
             raise ConfigError(
-                f"loss.terms.{name}: expected a model.discriminator with a method features with compile=iteration"
+                f"loss.terms.{name}: with compile=iteration it needs a discriminator with a method features; "
+                f"{type(discriminator).__name__} has none"
             )
-    for name in loss.gradient_penalties:
-        if torch.__version__ < _WITH_PENALTIES:
-            raise ConfigError(
-                f"loss.penalties.{name}: expected PyTorch {_WITH_PENALTIES} or newer, not {torch.__version__}, with "
-                "compile=iteration"
-            )
+    twice = [f"loss.penalties.{name}" for name in loss.gradient_penalties]
+    twice += [f"loss.terms.{name}" for name, term in loss.terms.items() if term.looks_at_styles]
+    if twice and torch.__version__ < _WITH_PENALTIES:
+        raise ConfigError(
+            f"{twice[0]}: expected PyTorch {_WITH_PENALTIES} or newer, not {torch.__version__}, with compile=iteration"
+        )

@@ -36,8 +36,8 @@ class Common:
 class Seat:
     """A run as one of a stack. Its own program is started in a thread, and waits there at its first iteration.
 
-    Two threads never run at once: whoever goes on with a run waits until the run waits again or has ended. So all that
-    belongs to the process (random generators, precision, logging) can be put in place for whose turn it is.
+    Two threads never run at once: the stack wakes a run and waits until the run waits again or has ended. So all that
+    belongs to the process (random generators, precision, logging) can be put in place for the run whose turn it is.
 
     Args:
         common: what the runs of the stack share.
@@ -47,7 +47,6 @@ class Seat:
         training: the parts of the run, from when they are built.
         generator: the random generator that its penalties draw from; None until it waits at its first iteration.
         error: what it ended with; None if it came to its end or goes on.
-        stacked: how many runs train as one program with it, itself among them.
         over: whether it has ended.
     """
 
@@ -58,7 +57,6 @@ class Seat:
         self.training: Training | None = None
         self.generator: torch.Generator | None = None
         self.error: BaseException | None = None
-        self.stacked = 1
         self.over = False
         self._thrown: BaseException | None = None
         self._go_on, self._waits = threading.Semaphore(0), threading.Semaphore(0)

@@ -62,7 +62,6 @@ def _at_one_iteration(seats: Sequence[Seat]) -> list[list[Seat]]:
         groups.setdefault(_training(seat).trainer.global_step, []).append(seat)
     for group in groups.values():
         for seat in group:
-            seat.stacked = len(group)
             _training(seat).folder.update_status(stacked=len(group))  # of which its seconds tell from now on
     return list(groups.values())
 

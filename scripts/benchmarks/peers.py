@@ -152,7 +152,7 @@ def _of_ten_seeds(case: PeerCase, scale: Scale) -> float:
     """Milliseconds of a seed's iteration where ten are one program, of gan_lab's networks of the same widths."""
     length = scale.of(100, 2)
     words = [*_words(case, length), *case.stacked, "dataset=mnist", f"dataset.root={Path(scale.data).resolve()}"]
-    return swept("vectorized", [*words, f"seed=range({_SEEDS})"])[1]
+    return swept("vectorized", [*words, f"seed=range({_SEEDS})"]).each
 
 
 def _arithmetic(

@@ -7,8 +7,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -31,10 +33,10 @@ def ddp(scale: Scale) -> list[Claim]:
 
 
 def stacked(scale: Scale) -> list[Claim]:
-    """Seeds of one loss on the ring as one program, and one after another: whole sweeps, then a seed's iteration alone.
+    """Seeds of one loss on the ring as one program, and one after another: whole sweeps; on a GPU a seed's iteration.
 
-    Of whole sweeps evaluation, files and the report are part, and a second compilation; the first takes minutes.
-    On a GPU nothing is compiled, and one run stands for those one after another.
+    Of whole sweeps evaluation, files and the report are part; what is compiled is in the cache already. On a GPU
+    nothing is compiled, and one run stands for those one after another.
     """
     where, counts = ("gpu", (10, 100)) if scale.device == "cuda" else ("cpu", (10,))
     claims = []
@@ -51,31 +53,59 @@ def stacked(scale: Scale) -> list[Claim]:
                     "vectorized, compile=iteration": partial(swept, "vectorized", [*compiled, long]),
                     "basic": partial(swept, "basic", [*words, many, long]),
                 }
-                whole = in_turn({name: lambda side=side: side()[0] for name, side in sides.items()}, scale.repeats)
-                claims.append(Claim(f"{seeds} seeds on the ring, {width} wide: sweep", whole, "s", at_most=bound))
+                what, done = f"{seeds} seeds on the ring, {width} wide", _in_turn(sides, scale.repeats)
+                taken = {name: [one.seconds for one in sweeps] for name, sweeps in done.items()}
+                peaks = {name: [one.peak for one in sweeps] for name, sweeps in done.items()}
+                claims += [Claim(f"{what}: sweep", taken, "s", at_most=bound), Claim(f"{what}: memory", peaks, "MiB")]
             else:
                 sides = {
                     "stacked": partial(swept, "vectorized", [*words, many, long]),
                     "alone": partial(swept, "basic", [*words, "seed=0", long]),
                 }
-                each = in_turn({name: lambda side=side: side()[1] for name, side in sides.items()}, scale.repeats)
+                each = in_turn({name: lambda side=side: side().each for name, side in sides.items()}, scale.repeats)
                 claims.append(Claim(f"{seeds} seeds on the ring, {width} wide: a seed's iteration", each))
     return claims
 
 
-def swept(launcher: str, words: list[str]) -> tuple[float, float]:
-    """Seconds of a sweep from the command to its report, and a run's milliseconds an iteration by its own record."""
+@dataclass(frozen=True)
+class Swept:
+    """What a sweep took.
+
+    Args:
+        seconds: from the command to its report.
+        each: a run's milliseconds an iteration, by its own record.
+        peak: the most memory of one of its processes, in MiB.
+    """
+
+    seconds: float
+    each: float
+    peak: float
+
+
+def swept(launcher: str, words: list[str]) -> Swept:
+    """Run a sweep in a folder of its own."""
     with tempfile.TemporaryDirectory() as folder:
         line = [sys.executable, "-c", COMMAND, "-m", *words, f"hydra/launcher={launcher}"]
         line += [f"hydra.sweep.dir={folder}/sweep"]
-
-        def run() -> None:
-            subprocess.run(line, check=True, env=os.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-        taken = seconds(run)
+        start = time.perf_counter()
+        process = subprocess.Popen(line, env=os.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _, status, used = os.wait4(process.pid, 0)  # of it and of all processes that it has waited for
+        taken = time.perf_counter() - start
+        if status:
+            raise RuntimeError(f"{' '.join(line[3:])} ended with status {os.waitstatus_to_exitcode(status)}")
         budgets = [json.loads(file.read_text())["budget"] for file in Path(folder).rglob("result.json")]
     each = [1000 * one["train_seconds"] / one["iterations"] for one in budgets]
-    return taken, statistics.fmean(each)
+    return Swept(taken, statistics.fmean(each), used.ru_maxrss / 1024)
+
+
+def _in_turn(sides: Mapping[str, Callable[[], Swept]], repeats: int) -> dict[str, list[Swept]]:
+    """Sweeps of each side: A B A B …"""
+    done: dict[str, list[Swept]] = {name: [] for name in sides}
+    for repeat in range(repeats):
+        for name, side in sides.items():
+            done[name].append(side())
+        tell(repeat, repeats, {name: [sweeps[-1].seconds] for name, sweeps in done.items()})
+    return done
 
 
 def sweep(scale: Scale) -> list[Claim]:
@@ -103,9 +133,9 @@ def _costs(scale: Scale, where: str) -> list[Claim]:
         words = ["dataset=ring8", "seed=0,1,2,3", f"iterations={scale.of(5000)}", f"trainer={where}", "threads=1"]
         sides: dict[str, list[float]] = {"sweep": [], "training": []}
         for repeat in range(scale.repeats):
-            taken, each = swept(launcher, words)
-            sides["sweep"].append(taken)
-            sides["training"].append(4 * scale.of(5000) * each / 1000)
+            done = swept(launcher, words)
+            sides["sweep"].append(done.seconds)
+            sides["training"].append(4 * scale.of(5000) * done.each / 1000)
             tell(repeat, scale.repeats, sides)
         claims.append(Claim(f"{launcher}, 4 seeds on the ring: sweep / training", sides, "s"))
     return claims

@@ -11,7 +11,7 @@ from gan_lab.algorithms.cyclegan import CycleGAN
 from gan_lab.algorithms.gan import GAN
 from gan_lab.algorithms.pix2pix import Pix2Pix
 from gan_lab.algorithms.view import View
-from gan_lab.augmentations import ADA, APA, Augmentation, Flip
+from gan_lab.augmentations import ADA, APA, Augmentation, DiffAugment, Flip
 from gan_lab.datasets import Batch, Draw
 from gan_lab.losses import (
     R1,
@@ -160,18 +160,27 @@ def test_gradients_reach_the_generators_own_samples():
     assert torch.equal(game.sampler(torch.zeros(2, 2))[0], picture)
 
 
-@pytest.mark.parametrize(("p", "leaks"), [(0.5, False), (1.0, True)])
-def test_the_generator_learns_the_picture_and_not_its_turns(p, leaks):
+@pytest.mark.parametrize(
+    ("augmentation", "leaks"),
+    [
+        (ADA(["blit"], p=0.5, most=1.0), False),
+        (ADA(["blit"], p=1.0, most=1.0), True),
+        (DiffAugment(["cutout"]), False),
+    ],
+    ids=["turned by half", "turned", "cut"],
+)
+def test_the_generator_learns_the_picture_and_not_what_is_made_of_it(augmentation, leaks):
     """Mirrored and turned with p = ½ the picture can be told from its turns; with p = 1 it cannot.
 
     A linear discriminator under R1 compares means. With p = 1 any picture of the same mean over its turns will do.
+    Of pictures that are always cut somewhere, only the whole one has the mean of its cuts.
     """
 
     class Mean(Linear):
         def forward(self, samples):
             return self.layer(samples.flatten(1))[:, 0]
 
-    game = game_of(ADA(["blit"], p=p, most=1.0), Recipe(Wasserstein(), {"r1": R1(weight=1.0)}), Mean())
+    game = game_of(augmentation, Recipe(Wasserstein(), {"r1": R1(weight=1.0)}), Mean())
     for player in game.players.values():
         player.optimizer.param_groups[0]["lr"] = 0.7
     picture = torch.zeros(SHAPE, dtype=torch.float64)

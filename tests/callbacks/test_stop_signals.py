@@ -14,7 +14,7 @@ from gan_lab.runs.stop_signals import ended_by_interrupt
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
-def test_a_signal_ends_the_iteration_and_saves(composed, calm, tmp_path, monkeypatch, number):
+def test_a_signal_ends_the_iteration_and_saves(composed, calm, tmp_path, monkeypatch, capsys, number):
     config = composed(*SMALL, *OFTEN)
     original = GAN.update_generator
 
@@ -29,6 +29,7 @@ def test_a_signal_ends_the_iteration_and_saves(composed, calm, tmp_path, monkeyp
         with pytest.raises(SystemExit) as stop:
             train_in(tmp_path / "run", config)
     assert stop.value.code == 128 + number
+    assert "stopping" in capsys.readouterr().err
     assert signal.getsignal(number) == before
     folder = RunFolder(tmp_path / "run")
     assert (folder.status()["state"], folder.status()["iteration"]) == ("interrupted", 8)

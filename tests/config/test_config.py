@@ -230,7 +230,7 @@ def composed_once():
         ("clip_grad.generator=0", "clip_grad.generator=0.0: expected a number above 0"),
         ("ema_decay=1", "ema_decay=1.0: expected null or a number from 0 to below 1"),
         ("evaluation.every=0", "evaluation.every=0: expected a whole number of at least 1"),
-        ("trainer.precision=8", "trainer.precision=8: expected one of 32-true, 64-true, bf16-mixed, 16-mixed"),
+        ("trainer.precision=8", "trainer.precision=8: expected 32-true, 64-true, bf16-mixed or 16-mixed"),
         ("speed=3", "speed: there is no key 'speed' in the configuration; did you mean 'seed'"),
     ],
 )

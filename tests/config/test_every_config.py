@@ -77,6 +77,8 @@ def test_two_iterations(composed, tmp_path, choice, request, monkeypatch):
         for network in (config.model.generator, config.model.discriminator):
             if network._target_.startswith("gan_lab.models.DCGAN"):
                 network.channels = 4
+    if config.compile == "iteration":
+        request.getfixturevalue("graphs")
     if choice == "evaluation/extractor=inception":
         config.evaluation.extractor.weights = str(request.getfixturevalue("inception_weights"))
         config.evaluation.samples = 6  # the network is a large one

@@ -144,7 +144,7 @@ def test_what_a_function_has_made_must_be_of_its_keys_kind(key, base):
     if base is None:
         check_kind(key, made)
     else:
-        with pytest.raises(ConfigError, match=f"{key}: it is a Tanh: expected a {base}"):
+        with pytest.raises(ConfigError, match=f"{key}: expected a {base}, not Tanh"):
             check_kind(key, made)
 
 

@@ -1,4 +1,7 @@
-"""Every benchmark runs, and judges nothing here: times are for `scripts/benchmark.py` on a quiet machine."""
+"""Benchmarks run, and judge nothing here: times are for `scripts/benchmark.py` on a quiet machine.
+
+Those of whole sweeps and of what is compiled (`start`, `compiled`, `stacked`, `sweep`) take too long for a test.
+"""
 
 import json
 import math

@@ -165,12 +165,12 @@ MLP = ["model=mlp", "model.generator.hidden=[8]", "model.discriminator.hidden=[8
 @pytest.mark.parametrize(
     ("words", "shape", "source", "message"),
     [
-        (["model=mlp_2d", "augmentation=flip"], (2,), None, "augmentation: Flip transforms images, and the dataset's "
-         "samples are points of 2 numbers"),
-        (["model=mlp_2d", "augmentation=ada"], (2,), None, "augmentation: ADA transforms images, and the dataset's "
-         "samples are points of 2 numbers"),
+        (["model=mlp_2d", "augmentation=flip"], (2,), None, "augmentation: Flip transforms images, and the samples "
+         "are points of 2 numbers; expected none or apa"),
+        (["model=mlp_2d", "augmentation=ada"], (2,), None, "augmentation: ADA transforms images, and the samples "
+         "are points of 2 numbers; expected none or apa"),
         (["model=mlp_2d", "penalty=cr"], (2,), None, "loss.penalties.cr.transform: FlipShift transforms images, and "
-         "the dataset's samples are points of 2 numbers"),
+         "the samples are points of 2 numbers; expected another penalty"),
         ([*MLP, "augmentation=ada"], (2, 8, 8), None, "augmentation: ADA.groups=['blit', 'geometry', 'colour']: "
          "expected no colour with samples of 2 channels"),
         ([*UNET, "augmentation=apa"], (1, 16, 16), (1, 16, 16), "augmentation: expected another than APA, or none, "
@@ -184,7 +184,7 @@ MLP = ["model=mlp", "model.generator.hidden=[8]", "model.discriminator.hidden=[8
         ([*CYCLEGAN, "augmentation=ada", "term=cycle"], (1, 16, 16), (2, 16, 16), "augmentation: ADA.groups=['blit', "
          "'geometry', 'colour']: expected no colour with samples of 2 channels"),
         ([*MLP, "penalty=cr", "loss.penalties.cr.transform={_target_:torch.nn.Identity}"], (1, 8, 8), None,
-         "loss.penalties.cr.transform: it is a Identity: expected a gan_lab.augmentations.Augmentation"),
+         "loss.penalties.cr.transform: expected a gan_lab.augmentations.Augmentation, not Identity"),
     ],
 )  # fmt: skip
 def test_refused(composed, words, shape, source, message):

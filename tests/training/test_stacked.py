@@ -47,7 +47,7 @@ def same_bits(one, two):
     ids=" ".join,
 )
 def test_stacked_is_as_alone(tmp_path, words):
-    """In float64 nothing but the order of sums differs: 1e-9 is six digits above what is seen, and far below a step."""
+    """In float64 nothing but the order of sums differs: 1e-9 is above what that makes, and far below a step."""
     assert stacked_in(tmp_path, *words) == [None] * 3
     alone = train_in(tmp_path / "alone", composed_of(*RING, *words, f"seed={SEEDS[1]}"))
     together = RunFolder(tmp_path / f"{SEEDS[1]}")
