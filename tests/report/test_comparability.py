@@ -1,7 +1,7 @@
 """Which runs make a group, and which groups may stand in one table."""
 
 import pytest
-from pages import board, page, rows
+from pages import answers, board, page, rows
 
 from gan_lab.report import factors
 from gan_lab.report.collect import read
@@ -57,6 +57,19 @@ def test_budgets_that_differ_are_warned_of(tmp_path, run, sweep):
     text = page(tmp_path)
     assert "Budgets differ in D updates: 1,000 for lsgan; 5,000 for wgan." in text
     assert "Budgets differ in training seconds: from 10 a run (lsgan) to 21 (wgan)." in text
+
+
+@pytest.mark.parametrize("way", [{"stacked": 3}, {"compile": "iteration"}], ids=["stacked", "compiled"])
+def test_seconds_of_different_ways_to_train_are_not_compared(tmp_path, run, way):
+    for loss, seconds, level in (("lsgan", 10.0, 0.5), ("rsgan", 30.0, 0.2)):
+        for seed in range(3):
+            metrics = {"modes": 8.0, "reverse_kl": level}
+            result = way if loss == "rsgan" else {}
+            run(tmp_path / f"{loss}{seed}", {"loss": loss, "seed": seed}, metrics, train_seconds=seconds, result=result)
+    text = page(tmp_path)
+    assert "Budgets differ in training seconds" not in text
+    assert "s of training a run" not in answers(text)
+    assert "Its cost: 1,000 discriminator updates against 1,000." in answers(text)
 
 
 def test_runs_of_different_source_code_are_told(tmp_path, run):

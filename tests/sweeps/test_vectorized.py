@@ -3,9 +3,12 @@
 import json
 
 import pytest
+import torch
 from command_runs import refusal
+from training_runs import weights_of
 
 from gan_lab.cli.train import main
+from gan_lab.runs.folder import RunFolder
 
 LINE = ["gan-lab", "-m", "hydra/launcher=vectorized", "trainer=debug", "seed=0,1", "hydra.sweep.dir=sweep"]
 OTHERS = "with hydra/launcher=vectorized, or another launcher"
@@ -43,3 +46,23 @@ def test_a_sweep_stacks_what_differs_in_the_seed_alone(warm_gan_lab, tmp_path):
     assert [(one["seed"], one["stacked"]) for one in results] == [(0, 2), (1, 2)] * 2
     assert json.loads((tmp_path / "sweep/sweep.json").read_text())["counts"] == {"done": 4}
     assert (tmp_path / "sweep/report/index.html").is_file()
+
+
+def test_what_was_killed_goes_on_together(warm_gan_lab, tmp_path):
+    """From the newest iteration that both saved: the process was killed after it had saved the second one alone."""
+    words = ["dataset=ring8", "evaluation.samples=100", "model.generator.hidden=[8]", "model.discriminator.hidden=[8]"]
+    assert warm_gan_lab(*LINE[1:], *words).returncode == 0
+    runs = [RunFolder(tmp_path / "sweep" / f"seed={seed}") for seed in (0, 1)]
+    before = [(weights_of(run), run.metrics_file.read_bytes()) for run in runs]
+    for run in runs:
+        run.result_file.unlink()
+        run.update_status(state="running", ended=None)
+    runs[0].last_checkpoint.resolve().unlink()
+    again = warm_gan_lab(*LINE[1:], *words)
+    assert again.returncode == 0, again.stderr
+    assert "2 runs, seed=0 first, train as one program" in again.stdout
+    for run, (weights, curves) in zip(runs, before, strict=True):
+        found = weights_of(run)
+        assert all(torch.equal(found[name], value) for name, value in weights.items())
+        assert run.metrics_file.read_bytes() == curves
+        assert run.result()["stacked"] == 2

@@ -62,6 +62,19 @@ def test_one_goes_on_as_if_it_had_not_been_stopped(composed, tmp_path):
     assert any((cache_folder() / "inductor").iterdir())
 
 
+@pytest.mark.parametrize("modes", [("iteration", "false"), ("false", "iteration")])
+def test_a_run_may_change_between_the_modes(composed, tmp_path, graphs, modes):
+    words = [*RING, "loss=wgan_gp", "iterations=12", "checkpoint.every=4"]
+    eager = weights_of(train_in(tmp_path / "eager", composed(*words)))
+    first, second = (composed(*words, f"compile={mode}") for mode in modes)
+    with killed(9):
+        train_in(tmp_path / "run", first)
+    changed = train_in(tmp_path / "run", second, resume=True)
+    assert_close(weights_of(changed), eager)
+    assert graphs
+    assert changed.result().get("compile", "false") == modes[1]
+
+
 def test_compiling_is_said_and_is_no_training(composed, tmp_path, monkeypatch, capsys):
     def slow(graph, inputs, **options):
         time.sleep(1)
