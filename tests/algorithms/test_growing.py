@@ -117,6 +117,26 @@ def test_compiled_forms_are_renewed_in_each_phase(composed, monkeypatch):
     assert renewed == [10, 20, 30, 40]
 
 
+def test_compiled_losses_and_recorded_iterations_are_renewed_in_each_phase(composed, monkeypatch):
+    words = [*GROWING, "iterations=80", "compile=iteration", "trainer=cpu"]
+    module, forgotten, recorded = build_module(resolved_of(composed, *words), (1, 16, 16)), [], []
+    monkeypatch.setattr(module.compiled, "forget", lambda: forgotten.append(done))
+
+    class Recorded:  # a CUDA graph, for which there must be a GPU
+        def __init__(self, iterate, noise):
+            self.iterate = iterate
+
+    monkeypatch.setattr("gan_lab.algorithms.progressive.GraphedIteration", Recorded)
+    module.noise = torch.Generator()
+    module.iteration = Recorded(module.iterate, module.noise)
+    for done in range(80):
+        before = module.iteration
+        module.grow(done)
+        if module.iteration is not before:
+            recorded.append(done)
+    assert forgotten == recorded == [10, 20, 30, 40]
+
+
 @pytest.mark.parametrize(("model", "forms"), [("stylegan2", 1), ("progressive", 3)])
 def test_compiled_networks_train_as_ever(composed, tmp_path, monkeypatch, model, forms):
     """As in tests/training/test_compiled.py: what TorchDynamo captures is run as it is; each phase has a form."""

@@ -11,6 +11,7 @@ from two_processes import half, in_two_processes
 
 from gan_lab.augmentations import ADA, APA
 from gan_lab.augmentations.draws import Draws
+from gan_lab.config.checks import resolved
 from gan_lab.datasets import Batch, Draw
 from gan_lab.errors import ConfigError
 from gan_lab.losses import Judge, LeCam
@@ -34,12 +35,14 @@ def rows_of(folder):
 def test_p_of_0_is_none_to_the_byte(composed, tmp_path, loss):
     words = [*TINY, f"loss={loss}", "iterations=4"]
     none = train_in(tmp_path / "none", composed(*words))
-    for name, extra in (("ada", ["augmentation.groups=[blit,geometry,colour,filter,noise,cutout]"]), ("apa", [])):
+    groups = "augmentation.groups=[blit,geometry,colour,filter,noise,cutout]"
+    for name, extra in (("ada", [groups]), ("apa", []), ("flip", [])):
         zero = train_in(tmp_path / name, composed(*words, f"augmentation={name}", "augmentation.p=0", *extra))
         assert rows_of(zero) == none.metrics_file.read_text().splitlines()
         found = weights_of(zero)
         assert all(torch.equal(found[key], value) for key, value in weights_of(none).items())
-        assert {key.partition(".")[0] for key in found.keys() - weights_of(none).keys()} == {"augmentation"}
+        of_augmentation = {key.partition(".")[0] for key in found.keys() - weights_of(none).keys()}
+        assert of_augmentation == ({"augmentation"} if name != "flip" else set())
         assert torch.equal(checkpoint(zero)["noise"][1], checkpoint(none)["noise"][1])
 
 
@@ -116,6 +119,24 @@ def test_two_iterations_of_every_pair(composed, augmentation):
                 n for n, one in module.named_parameters() if n.startswith(player) and not torch.equal(one, start[n])
             ]
             assert moved, (loss, way, player)
+
+
+@pytest.mark.parametrize("augmentation", ["diffaugment", "ada"])
+@pytest.mark.parametrize("model", ["dcgan", "sngan_cnn", "stylegan2", "progressive"])
+def test_pictures_of_other_networks_are_augmented_too(composed, model, augmentation):
+    narrow = [f"model.{role}.channels=4" for role in ("generator", "discriminator")]
+    narrow += {"stylegan2": ["model.generator.style=4"]}.get(model, [])
+    p = ["augmentation.p=0.9", "augmentation.most=1"] if augmentation == "ada" else []
+    words = [f"model={model}", *narrow, "loss=nsgan_r1", "batch_size=4"]
+    ends = []
+    for of_augmentation in ([], [f"augmentation={augmentation}", *p]):
+        module = build_module(resolved(composed(*words, *of_augmentation)), (3, 8, 8))
+        real = torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+        for _ in range(2):
+            found = module.iterate(Draw(Batch(real), Batch(real.new_empty(4, 0))))
+            assert all(value.isfinite().all() for value in found.values())
+        ends.append(torch.cat([weight.detach().flatten() for weight in module.players["discriminator"].weights]))
+    assert not torch.equal(*ends)
 
 
 def test_compiled_networks_see_the_same(composed, tmp_path, monkeypatch):
