@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.amp import GradScaler
 from torch.optim import Optimizer
 
-from gan_lab.algorithms.compiled import CompiledLosses, bare_step
+from gan_lab.algorithms.bare_step import bare_step
+from gan_lab.algorithms.compiled import CompiledLosses
 from gan_lab.algorithms.cuda_graph import GraphedIteration, settle
 from gan_lab.algorithms.lightning_internals import SKIPPED_HOOK, count_iteration, grad_scaler
 from gan_lab.algorithms.own_statistics import with_own_statistics
@@ -31,7 +32,7 @@ class Algorithm(pl.LightningModule):
         noise_seed: seed of training's latents. They come from a random generator of their own, so that evaluation and
             pictures do not shift them.
         statistics: what the generator is asked for where its moving average needs BatchNorm statistics of its own.
-        compile_mode: True compiles the players' networks, ``iteration`` losses with their gradients; ``cudagraph`` plays
+        compile_mode: True compiles the players' networks, ``iteration`` losses and gradients; ``cudagraph`` plays
             whole iterations back from a CUDA graph.
     """
 
@@ -188,7 +189,7 @@ class Algorithm(pl.LightningModule):
             player.scaler = scaler
         graphed = self.compile_mode == "cudagraph" or (self.compiled is not None and self.device.type == "cuda")
         settle([player.optimizer for player in self.players.values()], graphed, self.device)
-        if self.compiled is not None:
+        if not scaler.is_enabled():
             for player in self.players.values():
                 player.step = bare_step(player.optimizer)
         if graphed:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from gan_lab.algorithms.compiled import bare_step
+from gan_lab.algorithms.bare_step import bare_step
 from gan_lab.algorithms.gan import GAN
 from gan_lab.algorithms.player import Curves, Player, Slope
 from gan_lab.algorithms.view import View
@@ -169,9 +169,8 @@ class StackedGAN(GAN):
             packing=lead.packing,
             compile_mode=lead.compile_mode,
         )
-        if self.compiled is not None:
-            for one in players.values():
-                one.step = bare_step(one.optimizer)
+        for one in players.values():
+            one.step = bare_step(one.optimizer)
         self.replicas = tuple(replicas)  # a tuple: they are no parts of this module
         self.generators = generators
         self.stacked_players = players
