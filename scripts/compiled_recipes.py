@@ -62,6 +62,7 @@ CASES = {
     "diffaugment": f"augmentation=diffaugment {_DIGITS}",
     "ada": f"augmentation=ada {_DIGITS}",
     "apa": f"augmentation=apa augmentation.p=0.5 {_DIGITS}",
+    "batch norm": f"model.generator.norm=batch model.discriminator.norm=batch {_RING}",
     "pacgan": "dataset=ring8 model=pacgan_mlp model.packing=2",
     "dcgan": f"dataset=digits loss=non_saturating model=dcgan {_NARROW}",
     "sngan_cnn": f"dataset=digits model=sngan_cnn loss=sngan {_NARROW}",

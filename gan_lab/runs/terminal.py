@@ -35,8 +35,8 @@ def one_sentence(command: Callable[[], None]) -> None:
         if full or (said := told(error)) is None:
             raise
         sys.exit(f"gan-lab: {said}")
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
+    except KeyboardInterrupt as stop:
+        sys.exit(128 + (stop.args[0] if stop.args else signal.SIGINT))
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
+from types import FrameType
 from typing import Any
 
 from hydra.core.override_parser.types import Override
@@ -32,7 +33,8 @@ class Launch(Callback):
     """
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # runs that are under way save before the sweep ends
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _stop)  # runs that are under way save before the sweep ends
         with _ending_the_program():
             overrides = sweep_overrides(config)
             _open_sweep(config, overrides)
@@ -63,6 +65,10 @@ class Launch(Callback):
             print(f"report  {shown(write_report([sweep.path]))}")
         if lost:
             sys.exit(1)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt(number)
 
 
 _opened: list[tuple[SweepFolder, list[Path]]] = []

@@ -6,6 +6,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -195,7 +196,8 @@ def _run_in_child(jobs: Sequence[Job]) -> int:
         child.join()
     except KeyboardInterrupt:
         assert child.pid is not None
-        os.kill(child.pid, signal.SIGTERM)  # it finishes its iteration and saves
+        with suppress(ProcessLookupError):  # it was told as well, and has ended
+            os.kill(child.pid, signal.SIGTERM)  # it finishes its iteration and saves
         child.join()
         raise
     assert child.exitcode is not None

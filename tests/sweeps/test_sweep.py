@@ -149,13 +149,17 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(warm_gan_lab, tmp_path, fau
     assert figures(tmp_path / "sweep")[second.path.name] == figures(tmp_path / "undisturbed")[second.path.name]
 
 
-def test_ctrl_c_ends_the_sweep_and_finished_runs_stay(tmp_path):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_sweep_and_finished_runs_stay(tmp_path, number, code):
     process = forked(tmp_path, "-m", *RING, "iterations=100000", "loss=lsgan,rsgan", "seed=0", "hydra.sweep.dir=sweep")
     first = RunFolder(tmp_path / "sweep" / "loss=lsgan,seed=0")
     wait_until(first.metrics_file.exists)
-    os.killpg(process.pid, signal.SIGINT)
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)
+    else:  # which a batch system sends to the process it knows
+        os.kill(process.pid, number)
     process.join(120)
-    assert process.exitcode == 130
+    assert process.exitcode == code
     # the signal reaches the run as well, which saves in its own time
     wait_until(lambda: states(tmp_path / "sweep") == {"loss=lsgan,seed=0": "interrupted"})
     said = printed(tmp_path, "stderr").read_text()
