@@ -1,4 +1,4 @@
-"""Steps of optimizers without what takes longer than the step of a small network."""
+"""An optimizer's step without PyTorch's bookkeeping around it."""
 
 import inspect
 from collections.abc import Callable
@@ -11,9 +11,9 @@ from torch.optim import Optimizer
 
 
 def bare_step(optimizer: Optimizer) -> Callable[[], Any]:
-    """The optimizer's step without records for a profiler, which take longer than that of a small network.
+    """The step of one of PyTorch's own optimizers without its records for a profiler.
 
-    That is so for PyTorch's own optimizers without hooks; of others it is their step as it is.
+    They take longer than the step of a small network. Other optimizers, and those with hooks, keep their step as it is.
     """
     kind, hooks = type(optimizer), (optimizer._optimizer_step_pre_hooks, optimizer._optimizer_step_post_hooks)
     if not kind.__module__.startswith("torch.optim.") or optimizer.defaults.get("differentiable") or any(hooks):

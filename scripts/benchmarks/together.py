@@ -7,8 +7,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import redirect_stderr
 from dataclasses import dataclass
 from functools import partial
@@ -53,10 +52,8 @@ def stacked(scale: Scale) -> list[Claim]:
                     "vectorized, compile=iteration": partial(swept, "vectorized", [*compiled, long]),
                     "basic": partial(swept, "basic", [*words, many, long]),
                 }
-                what, done = f"{seeds} seeds on the ring, {width} wide", _in_turn(sides, scale.repeats)
-                taken = {name: [one.seconds for one in sweeps] for name, sweeps in done.items()}
-                peaks = {name: [one.peak for one in sweeps] for name, sweeps in done.items()}
-                claims += [Claim(f"{what}: sweep", taken, "s", at_most=bound), Claim(f"{what}: memory", peaks, "MiB")]
+                whole = in_turn({name: lambda side=side: side().seconds for name, side in sides.items()}, scale.repeats)
+                claims.append(Claim(f"{seeds} seeds on the ring, {width} wide: sweep", whole, "s", at_most=bound))
             else:
                 sides = {
                     "stacked": partial(swept, "vectorized", [*words, many, long]),
@@ -74,12 +71,10 @@ class Swept:
     Args:
         seconds: from the command to its report.
         each: a run's milliseconds an iteration, by its own record.
-        peak: the most memory of one of its processes, in MiB.
     """
 
     seconds: float
     each: float
-    peak: float
 
 
 def swept(launcher: str, words: list[str]) -> Swept:
@@ -87,25 +82,14 @@ def swept(launcher: str, words: list[str]) -> Swept:
     with tempfile.TemporaryDirectory() as folder:
         line = [sys.executable, "-c", COMMAND, "-m", *words, f"hydra/launcher={launcher}"]
         line += [f"hydra.sweep.dir={folder}/sweep"]
-        start = time.perf_counter()
-        process = subprocess.Popen(line, env=os.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        _, status, used = os.wait4(process.pid, 0)  # of it and of all processes that it has waited for
-        taken = time.perf_counter() - start
-        if status:
-            raise RuntimeError(f"{' '.join(line[3:])} ended with status {os.waitstatus_to_exitcode(status)}")
+
+        def run() -> None:
+            subprocess.run(line, check=True, env=os.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+        taken = seconds(run)
         budgets = [json.loads(file.read_text())["budget"] for file in Path(folder).rglob("result.json")]
     each = [1000 * one["train_seconds"] / one["iterations"] for one in budgets]
-    return Swept(taken, statistics.fmean(each), used.ru_maxrss / 1024)
-
-
-def _in_turn(sides: Mapping[str, Callable[[], Swept]], repeats: int) -> dict[str, list[Swept]]:
-    """Sweeps of each side: A B A B …"""
-    done: dict[str, list[Swept]] = {name: [] for name in sides}
-    for repeat in range(repeats):
-        for name, side in sides.items():
-            done[name].append(side())
-        tell(repeat, repeats, {name: [sweeps[-1].seconds] for name, sweeps in done.items()})
-    return done
+    return Swept(taken, statistics.fmean(each))
 
 
 def sweep(scale: Scale) -> list[Claim]:
