@@ -36,7 +36,11 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument(
         "--device", choices=["cpu", "cuda"], default="cpu", help="of the steps and the sweep (default: cpu)"
     )
-    parser.add_argument("--case", default="", help="a part of the names of the steps' cases (default: all of them)")
+    parser.add_argument(
+        "--case",
+        default="",
+        help="a part of the names of the cases of steps, compiled and stacked (default: all of them)",
+    )
     parser.add_argument("--data", default=os.environ.get("GAN_LAB_DATA", "data"), help="folder that holds MNIST/raw")
     parser.add_argument("--peers", default="peers", help="folder of the peers' programs, see docs/speed.md")
     parser.add_argument("--markdown", action="store_true", help="print the figures as a table in Markdown as well")

@@ -5,6 +5,7 @@ The cases are every recipe, and what else changes a loss.
 uv run python scripts/compiled_recipes.py                # compiled: a minute each, unless the cache holds it
 uv run python scripts/compiled_recipes.py --graphs       # as whole graphs that are captured but not compiled: seconds
 uv run python scripts/compiled_recipes.py --stacked      # two seeds as one program, instead of compiling
+uv run python scripts/compiled_recipes.py --both         # two seeds as one program that is compiled
 uv run python scripts/compiled_recipes.py wgan_gp unet   # these alone
 
 Each case trains small networks in float64 for 20 iterations, eagerly and in the other way. All weights and buffers must
@@ -83,15 +84,16 @@ def main(words: list[str] | None = None) -> None:
     """The command; ``words`` are its arguments, those of the process if None."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of: {', '.join(CASES)}")
+    parser.add_argument("--graphs", action="store_true", help="capture graphs, and run them without compiling them")
     others = parser.add_mutually_exclusive_group()
-    others.add_argument("--graphs", action="store_true", help="capture graphs, and run them without compiling them")
     others.add_argument("--stacked", action="store_true", help="stack two seeds instead of compiling")
+    others.add_argument("--both", action="store_true", help="stack two seeds and compile")
     arguments = parser.parse_args(words)
     logging.disable(logging.WARNING)
     warnings.filterwarnings("ignore")
     if arguments.graphs:
         torch.compile = partial(torch.compile, backend=lambda graph, inputs, **options: graph)  # type: ignore[assignment]
-    ways = (alone, together) if arguments.stacked else (trained, compiled)
+    ways = (alone, together) if arguments.stacked else (alone, both) if arguments.both else (trained, compiled)
     good = True
     for name in arguments.names or CASES:
         precision = [] if name == "bf16" else ["trainer.precision=64-true"]
@@ -135,10 +137,14 @@ def trained(words: list[str]) -> dict[str, torch.Tensor]:
         return _trained(config)
 
 
-def compiled(words: list[str]) -> dict[str, torch.Tensor]:
+def compiled(words: list[str]) -> Mapping[str, torch.Tensor]:
     """The same with ``compile=iteration``."""
+    return _compiling(trained, words)
+
+
+def _compiling(training: Training, words: list[str]) -> Mapping[str, torch.Tensor]:
     counters.clear()
-    weights = trained([*words, "compile=iteration"])
+    weights = training([*words, "compile=iteration"])
     if not counters["stats"]["unique_graphs"]:
         raise RuntimeError("nothing was compiled")
     return weights
@@ -152,6 +158,11 @@ def alone(words: list[str]) -> Mapping[str, torch.Tensor]:
 def together(words: list[str]) -> Mapping[str, torch.Tensor]:
     """The same run in a stack with that of seed 1."""
     return _first_of(words, (0, 1))
+
+
+def both(words: list[str]) -> Mapping[str, torch.Tensor]:
+    """The same, compiled."""
+    return _compiling(together, words)
 
 
 def _first_of(words: list[str], seeds: Sequence[int]) -> Mapping[str, torch.Tensor]:

@@ -11,7 +11,7 @@ key. Every case must hold:
 - it prints no control characters;
 - if it fails, it says one sentence;
 - nothing outside the copy has changed, and after a refused sample, evaluate or resume nothing in it;
-- a report tells of every damaged file by which it differs from the report on the undamaged sweep.
+- if damage changes a report's table, the report names a damaged run.
 """
 
 import argparse

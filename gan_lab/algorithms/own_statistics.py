@@ -1,7 +1,7 @@
 """What a network derives from its weights, estimated anew for weights that were not trained with it.
 
 A moving average of weights has none of its own: BatchNorm's running statistics are those of the network that was
-trained, and so are the vectors of spectral norm. With them the average is judged as a network that never was.
+trained, and so are the vectors of spectral norm. With them the average would be judged by another network's statistics.
 """
 
 from collections.abc import Iterable

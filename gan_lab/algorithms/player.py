@@ -113,8 +113,11 @@ class Player:
         return {name: getattr(asked, name) for name in self._taken}
 
     def compile(self) -> None:
-        """Compile the network for calls of the player. Penalties differentiate twice and use the network uncompiled."""
-        self._forward = torch.compile(self.network, dynamic=False)
+        """Compile the network for calls of the player; its random numbers stay those of PyTorch's generator.
+
+        Penalties differentiate twice and use the network uncompiled.
+        """
+        self._forward = torch.compile(self.network, dynamic=False, options={"fallback_random": True})
 
     @contextmanager
     def frozen(self) -> Iterator[None]:

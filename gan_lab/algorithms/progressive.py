@@ -69,7 +69,8 @@ class Progressive(GAN):
     steeper discriminator than the paper's, by the ratio of the sides.
 
     Args:
-        growth: thousand real images until the full size has faded in, in equal phases; 0 begins with the full size.
+        growth: thousand real images until the full size has faded in, in equal phases; 0 begins with the full size,
+            None takes half of the run's.
         stable: thousand real images of each stable phase instead, 600 in the paper; None for an equal phase.
         fade: thousand real images of each fade instead, 600 in the paper; None for an equal phase.
         sample_shape: of one sample.
@@ -86,7 +87,7 @@ class Progressive(GAN):
 
     def __init__(
         self,
-        growth: float,
+        growth: float | None,
         stable: float | None,
         fade: float | None,
         sample_shape: Sequence[int],
@@ -101,12 +102,11 @@ class Progressive(GAN):
                     f"model.{name}: {type(player.network).__name__} does not grow; expected that of model=progressive"
                 )
         for name, value in {"growth": growth, "stable": stable, "fade": fade}.items():
-            if not (value is None and name != "growth") and not (is_number(value) and value >= 0):
-                either = "" if name == "growth" else "null or "
-                raise ConfigError(f"algorithm.{name}={shown(value)}: expected {either}a number of at least 0")
+            if value is not None and not (is_number(value) and value >= 0):
+                raise ConfigError(f"algorithm.{name}={shown(value)}: expected null or a number of at least 0")
         full_side = sample_shape[1]
         phases = 2 * (full_side.bit_length() - 3)  # a stable one and a fade for each doubling of 4 pixels
-        equal = growth / phases
+        equal = (0.0005 * reals * iterations if growth is None else growth) / phases
         self.growth = Growth(
             full_side, 1000 * (equal if stable is None else stable), 1000 * (equal if fade is None else fade)
         )

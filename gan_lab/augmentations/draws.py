@@ -44,7 +44,7 @@ class Draws:
 
     def _drawn(self, kind: Callable[..., Tensor], samples: Tensor, shape: tuple[int, ...]) -> Tensor:
         size = (len(samples) * process_count(), *shape)
-        drawn = kind(size, generator=self._generator(samples), device=samples.device)
+        drawn = kind(size, dtype=torch.float32, generator=self._generator(samples), device=samples.device)
         return own_part(drawn).to(samples.dtype)
 
     def _generator(self, samples: Tensor) -> torch.Generator | None:

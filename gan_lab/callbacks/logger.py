@@ -58,9 +58,9 @@ class Curves(Callback):
     """Collects each iteration's losses, logits and gradient norms on the device, and writes their means.
 
     A point at iteration i is the mean over the iterations since the point before; weight norms, and how far networks
-    have grown, are those at i.
-    Which iterations have points depends on ``every`` alone. The values of every iteration are checked, though later:
-    the first that is not finite ends the run, named with its iteration, unless the run skips such updates.
+    have grown, are those at i. Which iterations have points depends on ``every`` alone. The values of every iteration
+    are checked, though later: the first that is not finite ends the run, named with its iteration, unless the run skips
+    such updates.
 
     Args:
         folder: the run's folder; None in a process that assists, which writes nothing.

@@ -25,7 +25,7 @@ _SECONDS = 5.0  # between requests: one takes as long as many iterations of smal
 class MLflowTracker(NamedTracker):
     """Points are metrics at step = iteration, written every few seconds and before each checkpoint.
 
-    When a run goes on, the run there does too: MLflow is asked which points it has.
+    A resumed run goes on in the same MLflow run: MLflow is asked which points it has.
 
     Args:
         home: the folder of the database: the tracker's, or one in the sweep's folder.

@@ -1,5 +1,7 @@
 """The curves of runs that train as one program: collected for all on the device, and told to each."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -14,10 +16,12 @@ class StackedCurves:
 
     Args:
         game: the runs' game.
+        live: the runs that have not ended, by their place in the batch; those that have are told no more.
     """
 
-    def __init__(self, game: StackedGAN) -> None:
+    def __init__(self, game: StackedGAN, live: Mapping[int, object]) -> None:
         self.game = game
+        self.live = live
         self.count = len(game.replicas)
         self._kept: list[dict[str, Tensor]] = []  # of each iteration since the last transfer, [R] by tag
         self._norms: list[dict[str, float]] = [{} for _ in range(self.count)]
@@ -48,6 +52,6 @@ class StackedCurves:
         rows, self._kept = [*self._kept, norms], []
         values = iter(torch.stack([value.float() for row in rows for value in row.values()]).tolist())
         by_row = [{name: next(values) for name in row} for row in rows]
-        for run in range(self.count):
+        for run in self.live:
             *told, self._norms[run] = [{name: of_all[run] for name, of_all in row.items()} for row in by_row]
             self._told[run] += told

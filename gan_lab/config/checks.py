@@ -84,7 +84,7 @@ def _complete_encoder(optimizers: Any) -> None:
 
 
 def check(config: DictConfig) -> DictConfig:
-    """The configuration, resolved, once everything in it that can be judged by reading has been; nothing is imported.
+    """The resolved configuration, checked as far as reading it allows; nothing is imported.
 
     Raises:
         ConfigError: for the first value that cannot be, naming the key, the value and what is allowed.

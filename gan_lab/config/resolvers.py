@@ -25,4 +25,5 @@ def _product(factors: tuple[float, ...]) -> float:
 
 OmegaConf.register_new_resolver("job_folder", job_folder, replace=True)
 OmegaConf.register_new_resolver("or", lambda value, default: default if value is None else value, replace=True)
+# runs of model=progressive up to November 2026 have it in their configurations
 OmegaConf.register_new_resolver("product", lambda *factors: _product(factors), replace=True)

@@ -25,6 +25,7 @@ _OBJECTIVES = (
     "RelativisticAttention",
 )
 _PENALTIES = ("GradientPenalty", "LipschitzPenalty", "DRAGAN", "R1", "R2", "ZeroCentered", "Classification")
+_CLASSIFIES = _LOSSES + "Classification"
 _TERMS = ("ClassificationTerm",)
 _CONSTRAINTS = ("SpectralNorm", "WeightClip")
 _OPTIMIZERS = ("Adam", "AdamW", "RMSprop", "SGD")  # each number of a weight is moved by its own gradient alone
@@ -34,6 +35,7 @@ _PLAIN: dict[str, Any] = {
     "trainer.devices": (1,),
     "trainer.num_nodes": (1,),
     "trainer.profiler": (None,),
+    "trainer.detect_anomaly": (None, False),  # it would end all runs where one diverges
     "compile": (False, "iteration"),
     "micro_batch": (None,),
     "loss.top_k": (None,),
@@ -69,6 +71,8 @@ def _parts(config: DictConfig) -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
     yield from _of_loss("objective", loss.objective, _OBJECTIVES)
     for name, block in loss.penalties.items():
         yield from _of_loss(f"penalties.{name}", block, _PENALTIES)
+        if block["_target_"] == _CLASSIFIES:  # without it the weights of the classifier have no gradient
+            yield f"loss.penalties.{name}.every", block.get("every", 1), (1,)
     for name, block in loss.terms.items():
         yield from _of_loss(f"terms.{name}", block, _TERMS)
     if loss.constraint is not None:

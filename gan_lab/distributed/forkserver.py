@@ -6,7 +6,7 @@ from collections.abc import Callable
 from multiprocessing.context import ForkServerContext
 
 # joblib workers set loky's start method; their children must know it
-PRELOADED = ["gan_lab.training.libraries", "joblib.externals.loky"]
+PRELOADED = ["gan_lab.distributed.quiet_end", "gan_lab.training.libraries", "joblib.externals.loky"]
 
 
 def forkserver() -> ForkServerContext:

@@ -28,8 +28,9 @@ class RunningMean(nn.Module):
         self.register_buffer("value", torch.zeros(()))
 
     def follow(self, values: Tensor, share: float) -> Tensor:
-        """Move the mean this share of the way to that of values ``[B]``; returns it."""
-        self.value.lerp_(global_mean(values.detach()).to(self.value.dtype), share)
+        """Move the mean this share of the way to that of values ``[B]``, if that is finite; returns it."""
+        moved = self.value.lerp(global_mean(values.detach()).to(self.value.dtype), share)
+        self.value.copy_(torch.where(moved.isfinite(), moved, self.value))  # a run may skip an update that is not
         return self.value.clone()
 
 

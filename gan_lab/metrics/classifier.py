@@ -28,9 +28,8 @@ class Classifier(Extractor):
     then takes about a quarter of the time.
 
     It is trained on training samples that no metric compares, and kept in the cache under a hash of data, code and
-    settings. One
-    CPU thread and a fixed seed make it the same for all users of equal machines and libraries. It runs in float64, so
-    that a metric does not depend on the size of batches.
+    settings. One CPU thread and a fixed seed make it the same for all users of equal machines and libraries. It runs in
+    float64, so that a metric does not depend on the size of batches.
 
     Where every channel has a label, as in Stacked MNIST, the network sees each channel as a grey image. The features
     are then those of the C channels side by side, ``[B, C·64]``, and the logits are ``[B, C, K]``.
@@ -116,7 +115,7 @@ def trained(images: Tensor, labels: Tensor, classes: int, steps: int, seed: int)
         images: the training samples.
         labels: their classes, ``[N]``.
         classes: number of classes.
-        steps: number of training steps, on 128 samples each.
+        steps: number of training steps, on 128 samples each, or 64 large ones.
         seed: of weights and batches.
     """
     threads = torch.get_num_threads()

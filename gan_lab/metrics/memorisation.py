@@ -2,8 +2,8 @@
 
 A generated sample counts as a copy if it is less than half as far from the nearest training sample as from the nearest
 other one. The number of training samples hardly matters for that, and noise, grey and blur are about as far from both.
-Near-duplicates of the nearest training sample are no others: with each picture twice, or in bursts, they would hide its
-copies. They are its nearest neighbours, at most 10, if these are less than half as far from it as all the rest.
+Near-duplicates of the nearest training sample do not count as the other one: they would hide its copies. They are
+its nearest neighbours, at most 10, if these are less than half as far from it as all the rest.
 Training samples count as they are and mirrored, so that a mirrored copy is one, too.
 """
 

@@ -40,7 +40,7 @@ def usefulness(real: Labelled, fake: Labelled, held_out: Labelled, steps: int, s
         real: training samples.
         fake: generated samples.
         held_out: real images that no classifier and no generator has seen.
-        steps: training steps of each classifier, on 128 images each.
+        steps: training steps of each classifier, on 128 images each, or 64 large ones.
         seed: of the classifiers' weights and batches.
 
     References:

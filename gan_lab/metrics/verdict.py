@@ -15,9 +15,10 @@ class Thresholds:
     Args:
         weight_growth: diverged: a network's weight norm is above this multiple of its first.
         still: frozen: the relative change of a network's weight norm over the second half is at most this.
-        accuracy: the discriminator has won: it rates at least this share of real samples above fake ones,
-        realistic: and at most this share of the generated samples lies among the real ones. With an accuracy below
-            that, such a training has not converged.
+        accuracy: the discriminator has won: it rates at least this share of real samples above fake ones, and
+            the samples are not ``realistic``.
+        realistic: not realistic: at most this share of the generated samples lies among the real ones. With a lower
+            accuracy, such a training has not converged.
         diversity: collapsed: the diversity of generated samples, or with labels that within a class, is below this
             multiple of real samples' diversity.
         duplicates: collapsed: more than this share of generated samples has a near twin.
@@ -44,8 +45,8 @@ def verdict(
         curves: by name, as in metrics.csv.
         floor: the metrics of real data, which reaches all modes and classes.
         thresholds: the thresholds of the rules.
-        fooled: kinds of metrics and signals that cannot be trusted. They err by praising: rules on them may fire, but a
-            training is not called healthy because they do not.
+        fooled: kinds of metrics and signals that cannot be trusted. They err only upwards: rules on them may fire, but
+            a training is not called healthy because they do not.
 
     Returns:
         ``verdict``: ``diverged``, ``generator_frozen``, ``discriminator_frozen``, ``encoder_frozen``, ``collapsed``,

@@ -97,7 +97,7 @@ def across(boards: list[Board]) -> Across | None:
 
 
 def _span(board: Board, of_board: dict[str, Row], label: str, labels: list[str]) -> tuple[int, int]:
-    """The ranks that claims leave open to a group: behind those that are better, before those that it is better than.
+    """The best and the worst rank that claims leave to a group: behind all better ones, before all worse ones.
 
     As a report on groups that are equal in truth makes no claim in 95 % of cases, the spans of all groups hold together
     with that probability (as in Mogstad et al. 2024, Review of Economic Studies 91:476).

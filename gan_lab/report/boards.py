@@ -181,10 +181,22 @@ def _settle(made: list[Board]) -> None:
 
 
 def _intervals_agree(board: Board, first: Row, row: Row) -> bool:
-    """Whether neither interval that is printed beside a claim contradicts it: the probability's or the difference's."""
-    chance, difference = board.improvement(first, row).interval, board.difference(first, row)
-    holds_zero = bool(difference and difference.interval and difference.interval[0] <= 0 <= difference.interval[1])
-    return chance is not None and chance[0] > 0.5 and not holds_zero
+    """Whether no interval contradicts a claim: that of the probability, or that of the mean difference within seeds.
+
+    The second keeps back a group that is usually better and now and then far worse. Very bad runs of the other group
+    speak for the claim, but would widen the interval: they are cut at the first group's worst run, though never below
+    their own group's median.
+    """
+    chance = board.improvement(first, row).interval
+    if chance is None or chance[0] <= 0.5:
+        return False
+    sign = -1.0 if board.higher else 1.0
+    ours, theirs = ({s: sign * value for s, value in one.by_seed(board.primary).items()} for one in (first, row))
+    if not ours or not theirs:
+        return True
+    worst = max(*ours.values(), float(np.median(list(theirs.values()))))
+    difference = statistics.paired_difference(ours, {seed: min(value, worst) for seed, value in theirs.items()})
+    return difference is None or difference.interval is None or difference.interval[1] < 0
 
 
 def _order(board: Board, row: Row) -> tuple[bool, float, float, float]:

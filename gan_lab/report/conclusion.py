@@ -14,9 +14,9 @@ from gan_lab.report.unsettled import MOST, bound, is_telling, seeds_needed
 def answer(board: Board) -> str:
     """A paragraph on a board. It claims only what the intervals and tests support."""
     ranked = board.ranked
-    contenders = [row for row in ranked if row.finished]
+    contenders = [row for row in ranked if row.finals(board.primary)]
     if not contenders:
-        return "No run has finished, so there is nothing to compare."
+        return f"No run has finished with a value of {board.title}, so there is nothing to compare."
     leader, others = contenders[0], contenders[1:]
     worth = f"{board.title} {_value(board, leader)}{_against_floor(board)}"
     if others:
@@ -24,7 +24,7 @@ def answer(board: Board) -> str:
         sentences = [standing, *open_, _cost(board, leader, others[0])]
     elif len(ranked) > 1:
         rest = listed([row.label for row in ranked if row is not leader])
-        sentences = [f"{leader.label} alone has finished runs, and reaches {worth}; every run of {rest} was lost."]
+        sentences = [f"{leader.label} alone has runs with a value, and reaches {worth}; every run of {rest} was lost."]
     else:
         sentences = [f"There is one group alone, so nothing to compare it with: {leader.label} reaches {worth}."]
     sentences.append(_spread(board))
@@ -44,10 +44,12 @@ def _standing(board: Board, leader: Row, others: list[Row], worth: str) -> str:
         ahead = f"{listed([leader.label, *level], 6)} are level, {worth}"
     else:
         ahead = f"{leader.label} is ahead, {worth}{margin}"
+    beaten = [row.label for row in others if row.beaten]
+    better = f" {leader.label} is better, beyond chance, than {listed(beaten)}." if beaten else ""
     if fewest < statistics.FEWEST:
         return (
-            f"Which is best on {board.dataset} is not settled. {ahead}. No interval: fewer than {statistics.FEWEST} "
-            "seeds, so this may be chance alone."
+            f"Which is best on {board.dataset} is not settled. {ahead}. No interval of the difference: fewer than "
+            f"{statistics.FEWEST} seeds, so this may be chance alone.{better}"
         )
     chance = board.improvement(leader, second)
     odds = (
@@ -57,23 +59,27 @@ def _standing(board: Board, leader: Row, others: list[Row], worth: str) -> str:
         else ""
     )
     if odds and chance.value < 0.5:
-        odds += ", so the means and the single runs disagree"
+        odds += f", so it leads {_leads_by(board, leader, second)} alone"
     elif odds and chance.interval and chance.interval[0] > 0.5 and not second.beaten:
         odds += ", which alone does not settle it"
-    beaten = [row.label for row in others if row.beaten]
     unsure = [row.label for row in others if not row.beaten]
     if second.beaten:
         doubt = f" Against {listed(unsure)} it is not settled." if unsure else ""
         return f"{leader.label} is better than {listed(beaten, 4)} on {board.dataset}: {worth}{margin}{odds}.{doubt}"
-    text = f"Which is best on {board.dataset} is not settled. {ahead}{odds}."
-    if beaten:
-        text += f" {leader.label} is better, beyond chance, than {listed(beaten)}."
-    elif fewest < board.fewest_seeds:
+    text = f"Which is best on {board.dataset} is not settled. {ahead}{odds}.{better}"
+    if not beaten and fewest < board.fewest_seeds:
         text += (
             f" {fewest} seeds a group cannot settle an order of {len(board.ranked)} groups, however far apart they "
             f"are: run {board.fewest_seeds} or more."
         )
     return text
+
+
+def _leads_by(board: Board, leader: Row, second: Row) -> str:
+    """By which means the first group leads; groups are ranked by the interquartile mean."""
+    difference = board.difference(leader, second)
+    in_the_mean = difference is not None and (difference.value > 0) == board.higher
+    return "in the means" if in_the_mean else "by the interquartile mean"
 
 
 def _left_open(board: Board, leader: Row, others: list[Row]) -> list[str]:
@@ -82,20 +88,23 @@ def _left_open(board: Board, leader: Row, others: list[Row]) -> list[str]:
     sentences = []
     bounds = {row.label: largest for row in unsure if (largest := bound(board, leader, row)) is not None}
     if told := {label: largest for label, largest in bounds.items() if is_telling(board, largest)}:
+        parts = [f"{number(largest)} from that of {label}" for label, largest in told.items()]
         sentences.append(
-            f"With these seeds the mean of {leader.label} differs from that of {listed(list(told), 6)} by no more than "
-            f"{number(max(told.values()))}, either way."
+            f"With these seeds the mean of {leader.label} differs, either way, by no more than {listed(parts, 6)}, "
+            "unless runs can end as none of these did."
         )
     second = others[0]
     if second.beaten or min(len(board.losses(row)) for row in (leader, second)) < statistics.FEWEST:
         return sentences
     needed = seeds_needed(board, leader, second)
-    if needed:
+    if needed is None or math.isclose(leader.score, second.score, rel_tol=1e-9):
+        return sentences
+    if needed <= MOST:
         sentences.append(
             f"If further runs are like these, about {number(needed)} seeds a group would settle it between "
-            f"{leader.label} and {second.label} (power 0.8)."
+            f"{leader.label} and {second.label}, by the test of the two alone (power 0.8)."
         )
-    elif not math.isclose(leader.score, second.score, rel_tol=1e-9):
+    else:
         sentences.append(
             f"If further runs are like these, {number(MOST)} seeds a group would not settle it between {leader.label} "
             f"and {second.label}."
@@ -124,11 +133,14 @@ def _margin(board: Board, leader: Row, second: Row) -> str:
     # groups are ranked by the interquartile mean, so the mean of the first can be worse
     against = "" if (difference.value > 0) == board.higher else "though in the mean "
     size = number(abs(difference.value))
+    shared = len(leader.by_seed(board.primary).keys() & second.by_seed(board.primary).keys())
+    seeds = f" over the {shared} that both have" if shared < max(len(leader.runs), len(second.runs)) else ""
     ends = difference.interval
     if ends and difference.value < 0:
         ends = (-ends[1], -ends[0])
-    unsure = ", an interval that holds 0" if ends and ends[0] < 0 < ends[1] else ""
-    paired = f" {interval(ends)}, paired by seed{unsure}" if ends else ""
+    widened = f", an interval that very bad runs of {second.label} widen"
+    unsure = "" if not ends or not ends[0] < 0 < ends[1] else widened if second.beaten else ", an interval that holds 0"
+    paired = f" {interval(ends)}, paired by seed{seeds}{unsure}" if ends else ""
     return f", {against}{size} {way} than {second.label}{paired}"
 
 
@@ -140,7 +152,7 @@ def _cost(board: Board, leader: Row, second: Row) -> str:
     spent = f"{number(updates[0][0])} discriminator updates against {number(updates[1][0])}."
     if not one_mode([leader, second]):
         return f"Its cost: {spent}"
-    enough = min(len(leader.finished), len(second.finished)) >= statistics.FEWEST
+    enough = min(leader.timed, second.timed) >= statistics.FEWEST
     apart = ours[2] < theirs[1] or theirs[2] < ours[1]
     if number(ours[0]) == number(theirs[0]):
         pace = ""

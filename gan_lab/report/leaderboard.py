@@ -82,6 +82,11 @@ class Row:
         """How often each verdict was given; lost and unfinished runs count by their state."""
         return Counter(run.verdict for run in self.runs)
 
+    @property
+    def timed(self) -> float:
+        """How many times the finished runs were timed: a stack of seeds is timed once, for all of its runs."""
+        return sum(1 / int(run.outcome.environment.get("stacked") or 1) for run in self.finished)
+
     def budget(self, key: str) -> tuple[float, float, float] | None:
         """Mean, least and most over the finished runs."""
         spent = [float(run.outcome.budget[key]) for run in self.finished]

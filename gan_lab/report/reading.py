@@ -1,7 +1,7 @@
 """Reads a run folder for the report. Nothing is instantiated: JSON, CSV and safe YAML are all it reads.
 
 A damaged folder makes a run of state ``unreadable``; what the report can do without makes a `Gap`. Foreign text is made
-harmless here, and nowhere behind.
+harmless here, and only here.
 """
 
 import json

@@ -19,7 +19,7 @@ from gan_lab.report.published import Beside, beside
 from gan_lab.report.run import Run
 from gan_lab.report.sample_pictures import best_to_worst, of_one_seed
 from gan_lab.report.time_to_quality import TimeToQuality, time_to_quality
-from gan_lab.report.unsettled import seeds_needed
+from gan_lab.report.unsettled import MOST, seeds_needed
 from gan_lab.report.usefulness import Useful, useful
 
 _MATRIX = 24  # groups in the tables that have a column for each group; the ranking has all
@@ -193,7 +193,7 @@ def _ranked(board: Board, row: Row, rank: int) -> Ranked:
         value=Cell(number(mean.value), interval(mean.interval)) if mean else Cell("–"),
         iqm=number(row.interquartile_mean(board.primary)),
         best=number(row.mean_best),
-        lost=_lost(row),
+        lost=_lost(board, row),
         verdicts=", ".join(f"{count} {verdict.replace('_', ' ')}" for verdict, count in row.verdicts.most_common()),
         standing=_standing(board, row),
         open=_open(board, row),
@@ -202,13 +202,15 @@ def _ranked(board: Board, row: Row, rank: int) -> Ranked:
     )
 
 
-def _lost(row: Row) -> Cell:
-    if not row.lost:
+def _lost(board: Board, row: Row) -> Cell:
+    """Runs that were lost, or have no value to be ranked by."""
+    lost = len(row.lost) + board.valueless(row)
+    if not lost:
         return Cell("0")
     counted = len(row.finished) + len(row.lost)
-    rate = statistics.failure_rate(len(row.lost), counted)
+    rate = statistics.failure_rate(lost, counted)
     ends = f" [{percent(rate.interval[0])}, {percent(rate.interval[1])}]" if rate.interval else ""
-    return Cell(f"{len(row.lost)} of {counted}", f"{percent(rate.value)}{ends}")
+    return Cell(f"{lost} of {counted}", f"{percent(rate.value)}{ends}")
 
 
 def _standing(board: Board, row: Row) -> str:
@@ -223,7 +225,7 @@ def _open(board: Board, row: Row) -> str:
     if _standing(board, row) != "not settled" or not leader.finished:
         return ""
     needed = seeds_needed(board, leader, row)
-    return f"about {needed} seeds would" if needed else ""
+    return f"about {needed} seeds would" if needed is not None and needed <= MOST else ""
 
 
 def _span(board: Board, row: Row) -> str:

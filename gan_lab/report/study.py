@@ -36,7 +36,7 @@ _COMMANDS = 12  # on a page; all are in the file
 
 @dataclass
 class Counts:
-    """How many runs a study got, of which it had an earlier line, that it had already, or that are not published."""
+    """How many runs of a study are new, replace an earlier line, were there already, or are not published."""
 
     new: int = 0
     replaced: int = 0

@@ -52,15 +52,22 @@ def is_telling(board: Board, largest: float) -> bool:
     return first is not None and largest <= max(abs(first.value), tenth)
 
 
-def seeds_needed(board: Board, one: Row, other: Row) -> int | None:
-    """`needed` for two groups of a board, rounded up to two digits; more than they have, as these do not settle it."""
+def seeds_needed(board: Board, one: Row, other: Row) -> float | None:
+    """`needed` for two groups of a board, rounded up to two digits.
+
+    None if that cannot be told: with fewer than 3 seeds, or where those at hand would do by the test of the two alone.
+    Then a larger set of groups, or the interval of the mean difference, leaves it open.
+    """
     have = min(len(board.losses(one)), len(board.losses(other)))
-    found = needed(board.losses(one), board.losses(other), board.pair_level) if have >= FEWEST else None
-    unit = 10 if found and found >= 100 else 1
-    return max(-(-found // unit) * unit, have + 1) if found else None
+    if have < FEWEST:
+        return None
+    found = needed(board.losses(one), board.losses(other), board.pair_level)
+    if found <= have:
+        return None
+    return -(-found // 10) * 10 if 100 <= found <= MOST else found
 
 
-def needed(one: Sequence[float], other: Sequence[float], level: float) -> int | None:
+def needed(one: Sequence[float], other: Sequence[float], level: float) -> float:
     """The fewest seeds a group with which Mann & Whitney's test tells two groups apart with a probability of 0.8.
 
     The groups are taken for what the runs at hand show: as many values are drawn from each, with replacement, and
@@ -70,11 +77,11 @@ def needed(one: Sequence[float], other: Sequence[float], level: float) -> int | 
         one, other: the runs' values; a lost run is ``inf``. level: of the test of two groups.
 
     Returns:
-        The number, or None above `MOST`.
+        The number, or ``inf`` above `MOST`.
     """
     low = significance.fewest_seeds(level)
     if power(one, other, MOST, level) < POWER:
-        return None
+        return math.inf
     high = MOST
     while low < high:  # power grows with the number of seeds
         middle = (low + high) // 2

@@ -1,4 +1,4 @@
-"""The folder of a run: where its files are, and how they change (DESIGN.md §4, "Run folder")."""
+"""The folder of a run: where its files are, and how they change (docs/run_folder.md)."""
 
 import csv
 import logging

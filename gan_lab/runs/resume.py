@@ -42,6 +42,7 @@ CHANGEABLE = (
 _FILES = (".json", ".csv", ".png", ".ckpt", ".log", ".yaml")  # what a run writes: a folder of such a name is damage
 _BLOCKS = {"penalty": "loss.penalties", "term": "loss.terms", "constraint": "loss.constraint", "top_k": "loss.top_k"}
 """Groups whose options are blocks of another name."""
+_BY_LENGTH = "lr_schedule and augmentation.schedule constant, algorithm.growth not null"
 _SAID = 4  # changes named in an error: choosing another option of a group makes many
 
 Changes = dict[str, tuple[Any, Any]]
@@ -74,7 +75,7 @@ class Start:
 def check_has_checkpoints(folder: RunFolder) -> None:
     """Raise CannotGoOn if a run has made checkpoints and none is left: starting over would delete its other files.
 
-    Its other files must be files, which they can be made to go on with.
+    So is a folder in the place of a file, such as one named ``metrics.csv``.
     """
     if not folder.status_file.exists():
         return
@@ -115,7 +116,7 @@ def changes_since(folder: RunFolder, config: DictConfig, chosen: Mapping[str, An
             said += f", and {len(others) - _SAID} more"
         raise ConfigError(
             f"resume={folder.path}: {said}: expected what the run was begun with, but for more iterations "
-            f"(if lr_schedule=constant), {', '.join(CHANGEABLE)}"
+            f"(with {_BY_LENGTH}), {', '.join(CHANGEABLE)}"
         )
     known = folder.status()["config_hash"]
     if not changes and known not in (None, config_hash(config)):
@@ -173,10 +174,16 @@ def is_done(folder: RunFolder, config: DictConfig) -> bool:
     return out_of_time or spent["iterations"] >= within_budget(config).iterations
 
 
+def _planned_by_length(config: DictConfig) -> bool:
+    """Whether something depends on the number of iterations from the first one on."""
+    schedules = {config.lr_schedule, config.augmentation.get("schedule", "constant")}
+    phases = [config.algorithm.get(key, 0) for key in ("growth", "stable", "fade")]
+    return schedules != {"constant"} or (phases[0] is None and None in phases[1:])
+
+
 def _harmless(key: str, change: tuple[Any, Any], config: DictConfig) -> bool:
-    if key == "iterations":  # any other schedule depends on the number of iterations from the first one on
-        planned = config.lr_schedule, config.augmentation.get("schedule", "constant")
-        return change[1] > change[0] and set(planned) == {"constant"}
+    if key == "iterations":
+        return change[1] > change[0] and not _planned_by_length(config)
     if key == "checkpoint.best":  # samples to select by are set aside from the first iteration on
         return False
     return any(key == block or key.startswith(f"{block}.") for block in CHANGEABLE)

@@ -52,7 +52,7 @@ class Stop:
 
 
 class Unheard(Stop):
-    """What a run has in a process that hears signals for several runs, which it stops by exceptions."""
+    """A run's `Stop` in a process that handles signals for several runs and stops them by exceptions."""
 
     def listen(self) -> None:
         """Leave the handlers as they are."""

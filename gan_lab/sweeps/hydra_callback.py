@@ -133,6 +133,7 @@ def _open_sweep(config: DictConfig, overrides: list[Override]) -> None:
         config.hydra.overrides.hydra.append(quoted("hydra.sweep.dir", str(path)))
     sweep = SweepFolder(config.hydra.sweep.dir)
     _opened.append((sweep, sweep.open(held, swept, runs, search.as_record() if search else {}) + above))
+    print(f"gan-lab: {shown(sweep.path)}: {sweep.update()}", flush=True)  # nothing else is said until a run ends
 
 
 def _check_numbers(hydra: DictConfig) -> None:

@@ -9,6 +9,7 @@ from gan_lab.callbacks import Curves, Overfitting, Stopwatch
 from gan_lab.callbacks.views import Closest
 from gan_lab.datasets.batch import Batch, Request, one_per_sample
 from gan_lab.datasets.dataset import Dataset, to_model_range
+from gan_lab.errors import ConfigError
 from gan_lab.metrics.memorisation import MOST_SAMPLES, and_mirrored, some_of
 
 _MOST = 1000  # samples of each kind that the discriminator is asked about
@@ -44,6 +45,8 @@ def build_overfitting(
     training = _some(dataset.train, dataset.train_labels, None if source is None else source.train)
     held_out = _some(dataset.test, dataset.test_labels, None if source is None else source.test)
     few, packing = request.map(lambda tensor: tensor[:_MOST]), config.model.packing
+    if (fewest := min(len(training), len(held_out))) < packing:
+        raise ConfigError(f"model.packing={packing}: expected at most {fewest}, the samples that copies are judged by")
     return [Overfitting(training, held_out, few, packing, config.evaluation.every, curves, stopwatch)]
 
 

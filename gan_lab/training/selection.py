@@ -33,7 +33,7 @@ def build_selection(request: RunRequest, dataset: Dataset, evaluation: Evaluatio
         )
     return Selection(
         request.folder,
-        build_evaluator(config, dataset.to_select_by(), "validation"),  # its latents are not those that report, either
+        build_evaluator(config, dataset.to_select_by(), "validation"),  # with latents of its own
         evaluation,
         config.checkpoint.best,
         stop.metric,

@@ -110,7 +110,7 @@ class Stack:
         self.lead = modules[0]
         self.game = StackedGAN(modules, [seat.generator for seat in seats if seat.generator is not None])
         self.iteration = lead.trainer.global_step
-        self.curves = StackedCurves(self.game)
+        self.curves = StackedCurves(self.game, self.live)
         for row, one in enumerate(trainings):
             one.curves.source = partial(self.curves.rows, row)
         self.precision = lead.trainer.precision_plugin

@@ -4,6 +4,9 @@ import statistics
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,7 @@ class Scale:
         threads: of the CPU.
         data: folder that holds ``MNIST/raw``.
         peers: folder of the peers' programs.
-        case: a part of the names of the steps' cases that are measured; all names have the empty one.
+        case: a part of the names of the cases that are measured, where there are several; all names have the empty one.
     """
 
     repeats: int
@@ -27,6 +30,13 @@ class Scale:
     data: str
     peers: str = ""
     case: str = ""
+
+    def chosen(self, cases: Mapping[str, T]) -> dict[str, T]:
+        """Those of the cases that are measured; SystemExit if there are none."""
+        chosen = {name: case for name, case in cases.items() if self.case in name}
+        if not chosen:
+            raise SystemExit(f"--case {self.case}: expected a part of one of these names: {'; '.join(cases)}")
+        return chosen
 
     def of(self, much: int, little: int = 4) -> int:
         """The one or the other."""

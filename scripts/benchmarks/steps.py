@@ -45,9 +45,7 @@ def compiled(scale: Scale) -> list[Claim]:
 
 
 def _of(cases: Mapping[str, Case], scale: Scale) -> list[Claim]:
-    chosen = {name: case for name, case in cases.items() if scale.case in name}
-    if not chosen:
-        raise SystemExit(f"--case {scale.case}: expected a part of one of these names: {'; '.join(cases)}")
+    chosen = scale.chosen(cases)
     claims = []
     with tempfile.TemporaryDirectory() as folder:
         for name, case in chosen.items():

@@ -39,7 +39,8 @@ def stacked(scale: Scale) -> list[Claim]:
     """
     where, counts = ("gpu", (10, 100)) if scale.device == "cuda" else ("cpu", (10,))
     claims = []
-    for width, bound in ((32, 0.35), (128, 0.75))[: 1 if scale.quick else 2]:
+    cases = {"32 wide": (32, 0.35), "128 wide": (128, 0.75)}
+    for width, bound in list(scale.chosen(cases).values())[: 1 if scale.quick else 2]:
         words = [f"model.{player}.hidden=[{width},{width},{width}]" for player in ("generator", "discriminator")]
         words += ["dataset=ring8", f"trainer={where}", "threads=1"]
         words += ["evaluation.samples=100"] if scale.quick else []

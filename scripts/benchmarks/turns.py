@@ -1,8 +1,8 @@
 """Sides that take turns of a few iterations, each in a process of its own.
 
 A machine that others use as well is slower by a third for seconds or minutes at a time. What is measured one whole run
-after another then compares the minutes; turns of a second or so have the same weather on all sides. Where its memory
-happens to lie makes a process quicker or slower by a few percent for all its life: of that, several races tell.
+after another then compares the minutes; with turns of a second or so all sides share the same load. A process's memory
+layout makes it quicker or slower by a few percent for its lifetime; several races show this.
 """
 
 import time

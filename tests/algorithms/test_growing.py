@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 from training_runs import SMALL, checkpoint, differences, killed, train_in
 
 from gan_lab.algorithms.progressive import Growth, Phase, Progressive
-from gan_lab.config.checks import resolved
+from gan_lab.config.checks import resolved, within_budget
 from gan_lab.datasets import Batch, Draw
 from gan_lab.errors import ConfigError
 from gan_lab.runs.checkpoints import load_generator
@@ -65,6 +65,9 @@ def test_by_default_it_grows_in_the_first_half(composed):
     assert [module.phase(done) for done in (0, 9, 10, 15, 20, 30, 39, 40, 79)] == [
         (4, 1.0), (4, 1.0), (8, 0.0), (8, 0.5), (8, 1.0), (16, 0.0), (16, 0.9), (16, 1.0), (16, 1.0),
     ]  # fmt: skip
+    halved = within_budget(resolved_of(composed, *GROWING, "iterations=80", "budget.updates=80"))
+    module = build_module(halved, (1, 16, 16))
+    assert [module.phase(done) for done in (4, 5, 20, 39)] == [(4, 1.0), (8, 0.0), (16, 1.0), (16, 1.0)]
     given = composed(*GROWING, "algorithm.stable=0.04", "algorithm.fade=0.08", "n_critic=2", "iterations=80")
     module = build_module(resolved(given), (1, 16, 16))
     assert [module.phase(done) for done in (2, 3, 7, 8)] == [(4, 1.0), (8, 0.1), (8, 0.9), (8, 1.0)]
@@ -143,7 +146,7 @@ def test_compiled_networks_train_as_ever(composed, tmp_path, monkeypatch, model,
     graphs = []
     torch._dynamo.reset()
 
-    def counted(graph, inputs):
+    def counted(graph, inputs, **options):
         graphs.append(graph)
         return graph
 
@@ -217,7 +220,7 @@ def test_a_training_too_short_to_grow_up_is_warned_of(composed, caplog):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["algorithm.growth=-1"], r"^algorithm\.growth=-1.*: expected a number of at least 0"),
+        (["algorithm.growth=-1"], r"^algorithm\.growth=-1.*: expected null or a number of at least 0"),
         (["algorithm.stable=soon"], r"^algorithm\.stable=soon: expected null or a number of at least 0"),
         (["algorithm.fade=-0.5"], r"^algorithm\.fade=-0\.5: expected null or a number of at least 0"),
         (["algorithm=gan"], r"model\.generator: ProgressiveGenerator grows, and GAN does not .* algorithm=progressive"),

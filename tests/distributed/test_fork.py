@@ -1,8 +1,11 @@
-"""What the forkserver imports leaves it fit to be forked."""
+"""What the forkserver imports leaves it fit to be forked, and ends quietly."""
 
 import os
+import signal
 import subprocess
 import sys
+
+from gan_lab.distributed.forkserver import PRELOADED
 
 PROGRAM = """
 import importlib, os, time
@@ -33,3 +36,11 @@ def test_a_forked_process_can_use_several_threads():
         [sys.executable, "-P", "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=120
     )
     assert done.stdout == "works\n", done.stdout + done.stderr
+
+
+def test_ctrl_c_ends_the_server_without_a_traceback():
+    """It imports for seconds, in which Python's own handler would print one."""
+    assert PRELOADED[0] == "gan_lab.distributed.quiet_end"
+    program = f"import {PRELOADED[0]}, signal; signal.raise_signal(signal.SIGINT); print('goes on')"
+    done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")

@@ -87,6 +87,14 @@ def test_the_mean_follows_and_half_the_batch_is_looked_at():
     assert PathLength()(step(small(), latents[:1].double())).isfinite()
 
 
+def test_an_update_that_is_not_finite_leaves_the_mean_as_it_was():
+    """A run with ``on_divergence=skip_update`` goes on after it."""
+    mean = PathLength().state
+    assert mean.follow(torch.tensor([2.0]), 0.5) == 1
+    for bad in (torch.nan, torch.inf):
+        assert mean.follow(torch.tensor([bad]), 0.5) == mean.value == 1
+
+
 def test_its_settings_are_the_papers():
     term = PathLength()
     assert (term.weight, term.every, term.decay) == (2.0, 4, 0.01)

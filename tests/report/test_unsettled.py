@@ -34,7 +34,10 @@ def test_the_bound_is_the_farther_end_of_students_interval(run, tmp_path):
         rows = {row.label: row for row in found.rows}
         assert unsettled.bound(found, rows["a"], rows["b"]) == pytest.approx(expected, abs=2e-4)
         assert unsettled.bound(found, rows["b"], rows["a"]) == pytest.approx(expected, abs=2e-4)
-    assert "the mean of a differs from that of b by no more than 0.448, either way." in answers(page(tmp_path / "two"))
+    assert (
+        "the mean of a differs, either way, by no more than 0.448 from that of b, unless runs can end as none of"
+        " these did." in answers(page(tmp_path / "two"))
+    )
 
 
 def test_nothing_is_said_of_lost_runs_equal_differences_and_few_seeds(run, tmp_path):
@@ -70,14 +73,17 @@ def test_the_seeds_needed_are_noethers():
 
 
 def test_what_no_number_of_seeds_would_settle():
-    assert unsettled.needed([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], 0.05) is None
+    assert unsettled.needed([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], 0.05) == math.inf
     assert unsettled.needed([1.0, 2.0, 3.0], [11.0, 12.0, 13.0], 0.05) == 4  # 2/70
 
 
 def test_the_page_tells_the_seeds_needed(run, tmp_path):
     folder = planted(run, tmp_path, a=(1.0, 1.1, 1.2), b=(2.1, 2.4, 2.4))
     (section,) = content(read([folder]), None).sections
-    assert "about 4 seeds a group would settle it between a and b (power 0.8)." in section.answer
+    assert (
+        "about 4 seeds a group would settle it between a and b, by the test of the two alone (power 0.8)."
+        in section.answer
+    )
     assert [row.open for row in section.rows] == ["", "about 4 seeds would"]
 
 

@@ -12,6 +12,7 @@ from training_runs import OFTEN, SMALL, differences
 
 from gan_lab.cli.train import main
 from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.resume import _harmless
 
 WORDS = ["gan-lab", *SMALL, *OFTEN, "dataset=ring8", "threads=1"]
 SWEEP = ["gan-lab", "-m", *SMALL, "dataset=ring8", "iterations=2", "loss=lsgan,hinge", "hydra.sweep.dir=sweep"]
@@ -259,3 +260,20 @@ def test_a_sweep_writes_through_no_link(monkeypatch, tmp_path, swept, name):
     assert f"{name}: a link out of the folder of the sweep; expected everything in there" in said
     assert (tmp_path / "file").read_text() == "precious"
     assert os.listdir(outside) == ["precious.png"]
+
+
+@pytest.mark.parametrize(
+    ("words", "may_grow"),
+    [
+        ([], True),
+        (["lr_schedule=cosine"], False),
+        (["augmentation=ada", "augmentation.p=0.5", "augmentation.schedule=cosine"], False),
+        (["model=progressive"], False),
+        (["model=progressive", "algorithm.stable=1"], False),
+        (["model=progressive", "algorithm.stable=1", "algorithm.fade=1"], True),
+        (["model=progressive", "algorithm.growth=5"], True),
+    ],
+)
+def test_more_iterations_are_harmless_if_nothing_is_planned_by_their_number(composed, words, may_grow):
+    assert _harmless("iterations", (10, 20), composed(*words)) is may_grow
+    assert not _harmless("iterations", (20, 10), composed(*words))

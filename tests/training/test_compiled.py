@@ -20,7 +20,7 @@ def test_both_networks_are_compiled_and_train_as_ever(composed, tmp_path, monkey
     graphs = []
     torch._dynamo.reset()  # networks of the same layers would share what an earlier test has compiled
 
-    def counted(graph, inputs):
+    def counted(graph, inputs, **options):
         graphs.append(graph)
         return graph
 

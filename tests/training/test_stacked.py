@@ -128,7 +128,9 @@ def test_one_that_diverges_ends_and_the_others_are_as_they_would_be(monkeypatch,
             with torch.no_grad():
                 self.game.players["generator"].flat[1, 0] = torch.nan
         iterate(self)
+        stacks.append(self)
 
+    stacks = []
     monkeypatch.setattr(Stack, "iterate", planted)
     ended = stacked_in(tmp_path / "planted")
     assert ended[0] is ended[2] is None
@@ -137,3 +139,4 @@ def test_one_that_diverges_ends_and_the_others_are_as_they_would_be(monkeypatch,
     assert (status["state"], status["iteration"]) == ("diverged", 5)
     assert same_bits(tmp_path / "whole" / "3", tmp_path / "planted" / "3")
     assert same_bits(tmp_path / "whole" / "5", tmp_path / "planted" / "5")
+    assert stacks[-1].curves._told == [[], [], []]  # the curves of the one that ended are not kept
