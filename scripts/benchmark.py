@@ -56,6 +56,8 @@ def main(words: list[str] | None = None) -> None:
     torch.set_num_threads(scale.threads)
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"  # Lightning's 1 would slow the loop by hand down
     chosen = BENCHMARKS if "all" in arguments.what else arguments.what
+    if arguments.case and len(chosen) > 1:
+        parser.error("--case: expected one benchmark with it")
     modules = {
         name: module
         for module in (steps, parts, together, peers)

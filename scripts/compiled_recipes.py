@@ -89,6 +89,8 @@ def main(words: list[str] | None = None) -> None:
     others.add_argument("--stacked", action="store_true", help="stack two seeds instead of compiling")
     others.add_argument("--both", action="store_true", help="stack two seeds and compile")
     arguments = parser.parse_args(words)
+    if arguments.graphs and arguments.stacked:
+        parser.error("--graphs: expected without --stacked, which compiles nothing")
     logging.disable(logging.WARNING)
     warnings.filterwarnings("ignore")
     if arguments.graphs:

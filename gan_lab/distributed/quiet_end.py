@@ -1,6 +1,6 @@
-"""Imported by the server alone, and first: Ctrl-C then ends it, and what it forks, without a traceback.
+"""Imported by the server alone, and first: Ctrl-C then ends it without a traceback while it imports.
 
-It imports for seconds, and a run hears Ctrl-C only when it begins. The program that started them says what happened.
+That takes seconds; later it ignores Ctrl-C. What it forks ends in the same way until it listens to signals itself.
 """
 
 import signal

@@ -28,9 +28,9 @@ def answer(board: Board) -> str:
     else:
         sentences = [f"There is one group alone, so nothing to compare it with: {leader.label} reaches {worth}."]
     sentences.append(_spread(board))
-    damaged = [row for row in ranked if _damaged(row)]
+    damaged = {row.label: (_damaged(board, row), len(row.runs)) for row in ranked if _damaged(board, row)}
     if damaged:
-        parts = [f"{_damaged(row)} of {len(row.runs)} of {row.label}" for row in damaged]
+        parts = [f"{bad} of {count} of {label}" for label, (bad, count) in damaged.items()]
         sentences.append(f"Lost or unhealthy runs: {listed(parts, 6)}.")
     return " ".join(sentence for sentence in sentences if sentence)
 
@@ -38,7 +38,8 @@ def answer(board: Board) -> str:
 def _standing(board: Board, leader: Row, others: list[Row], worth: str) -> str:
     second = others[0]
     margin = _margin(board, leader, second)
-    fewest = min(len(board.losses(row)) for row in (leader, second))
+    ours, theirs = (len(board.losses(row)) for row in (leader, second))
+    fewest = min(ours, theirs)
     equal = [row for row in others if math.isfinite(row.score) and math.isclose(row.score, leader.score, rel_tol=1e-9)]
     if level := [row.label for row in equal]:
         ahead = f"{listed([leader.label, *level], 6)} are level, {worth}"
@@ -67,7 +68,7 @@ def _standing(board: Board, leader: Row, others: list[Row], worth: str) -> str:
         doubt = f" Against {listed(unsure)} it is not settled." if unsure else ""
         return f"{leader.label} is better than {listed(beaten, 4)} on {board.dataset}: {worth}{margin}{odds}.{doubt}"
     text = f"Which is best on {board.dataset} is not settled. {ahead}{odds}.{better}"
-    if not beaten and fewest < board.fewest_seeds:
+    if not beaten and 2 / math.comb(ours + theirs, ours) > board.pair_level:  # the smallest p of all
         text += (
             f" {fewest} seeds a group cannot settle an order of {len(board.ranked)} groups, however far apart they "
             f"are: run {board.fewest_seeds} or more."
@@ -181,6 +182,9 @@ def _spread(board: Board) -> str:
     )
 
 
-def _damaged(row: Row) -> int:
-    """The number of runs that were lost, or whose verdict is not healthy."""
-    return len(row.lost) + sum(run.verdict not in ("healthy", "not judged") for run in row.finished)
+def _damaged(board: Board, row: Row) -> int:
+    """The number of runs that were lost, that have no value to be ranked by, or whose verdict is not healthy."""
+    values = row.values[board.primary]
+    return len(row.lost) + sum(
+        run.verdict not in ("healthy", "not judged") or run.name not in values for run in row.finished
+    )

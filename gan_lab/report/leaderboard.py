@@ -13,6 +13,7 @@ from gan_lab.report import statistics
 from gan_lab.report.factors import Axes
 from gan_lab.report.run import Run
 from gan_lab.report.statistics import Estimate
+from gan_lab.validation import is_whole
 
 BUDGET = {
     "iterations": "iterations",
@@ -83,9 +84,11 @@ class Row:
         return Counter(run.verdict for run in self.runs)
 
     @property
-    def timed(self) -> float:
+    def timed(self) -> int:
         """How many times the finished runs were timed: a stack of seeds is timed once, for all of its runs."""
-        return sum(1 / int(run.outcome.environment.get("stacked") or 1) for run in self.finished)
+        stacks = [run.outcome.environment.get("stacked") for run in self.finished]
+        shares = [1 / size if is_whole(size) and size > 0 else 1.0 for size in stacks]
+        return math.ceil(round(sum(shares), 6))  # runs of a stack may be lost
 
     def budget(self, key: str) -> tuple[float, float, float] | None:
         """Mean, least and most over the finished runs."""

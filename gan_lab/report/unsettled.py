@@ -58,12 +58,11 @@ def seeds_needed(board: Board, one: Row, other: Row) -> float | None:
     None if that cannot be told: with fewer than 3 seeds, or where those at hand would do by the test of the two alone.
     Then a larger set of groups, or the interval of the mean difference, leaves it open.
     """
-    have = min(len(board.losses(one)), len(board.losses(other)))
-    if have < FEWEST:
+    ours, theirs = board.losses(one), board.losses(other)
+    have = min(len(ours), len(theirs))
+    if have < FEWEST or significance.mann_whitney(ours, theirs) <= board.pair_level:
         return None
-    found = needed(board.losses(one), board.losses(other), board.pair_level)
-    if found <= have:
-        return None
+    found = max(needed(ours, theirs, board.pair_level), have + 1)
     return -(-found // 10) * 10 if 100 <= found <= MOST else found
 
 

@@ -42,7 +42,7 @@ CHANGEABLE = (
 _FILES = (".json", ".csv", ".png", ".ckpt", ".log", ".yaml")  # what a run writes: a folder of such a name is damage
 _BLOCKS = {"penalty": "loss.penalties", "term": "loss.terms", "constraint": "loss.constraint", "top_k": "loss.top_k"}
 """Groups whose options are blocks of another name."""
-_BY_LENGTH = "lr_schedule and augmentation.schedule constant, algorithm.growth not null"
+_BY_LENGTH = "lr_schedule and augmentation.schedule constant, algorithm.growth, or stable and fade, not null"
 _SAID = 4  # changes named in an error: choosing another option of a group makes many
 
 Changes = dict[str, tuple[Any, Any]]
@@ -75,7 +75,7 @@ class Start:
 def check_has_checkpoints(folder: RunFolder) -> None:
     """Raise CannotGoOn if a run has made checkpoints and none is left: starting over would delete its other files.
 
-    So is a folder in the place of a file, such as one named ``metrics.csv``.
+    It is raised as well for a folder in the place of a file, such as one named ``metrics.csv``.
     """
     if not folder.status_file.exists():
         return

@@ -10,6 +10,7 @@ from training_runs import train_in
 
 from gan_lab.callbacks import Overfitting
 from gan_lab.datasets import Batch, Request
+from gan_lab.errors import ConfigError
 
 WORDS = ["dataset=digits", "dataset.max_samples=100", "trainer=cpu", "iterations=2", "batch_size=4",
          "evaluation/extractor=pixels", "evaluation.metrics=[fd,memorisation]", "evaluation.every=1",
@@ -91,3 +92,10 @@ def test_packs_labels_and_sources(tmp_path, words):
     folder = train_in(tmp_path / "run", composed_of(*kept, *words, "iterations=1"))
     assert ((1, "overfitting/training") in curves(folder)) == ("model=cyclegan" not in words)
     assert (folder.samples / "closest.png").is_file()
+
+
+def test_packs_larger_than_the_held_out_samples_are_refused(tmp_path):
+    """No logit could be given to them, at the first evaluation."""
+    words = [*WORDS, "dataset.max_samples=600", "model.packing=501", "batch_size=1"]
+    with pytest.raises(ConfigError, match=r"^model\.packing=501: expected at most \d+, the samples that copies are"):
+        train_in(tmp_path / "run", composed_of(*words))

@@ -135,17 +135,24 @@ def test_a_finished_run_without_a_value_counts_as_lost_in_the_table(tmp_path, ru
     assert {row.group.label: row.lost.text for row in rows} == {"lsgan": "0", "rsgan": "1 of 2"}
 
 
-def test_seconds_of_one_stack_make_no_ratio(tmp_path, sweep):
+@pytest.mark.parametrize(
+    ("stacked", "told"),
+    [
+        (None, "(0.833 times)"),
+        (5, "the load of the machine alone"),
+        (2, "(0.833 times)"),  # five runs of at least three stacks
+        ("x", "(0.833 times)"),  # damage: such a run counts as one that was alone
+        (0.5, "(0.833 times)"),
+    ],
+)
+def test_seconds_of_one_stack_make_no_ratio(tmp_path, sweep, stacked, told):
     """All runs of a stack have the same seconds: it was timed once."""
-    for stacked, told in (
-        (None, "10 s of training a run against 12 s of lsgan (0.833 times)"),
-        (5, "load of the machine"),
-    ):
-        result = {"environment": {"device": "cpu", "threads": 1, "stacked": stacked}}
-        for loss, seconds in (("lsgan", 12.0), ("rsgan", 10.0)):
-            level = {loss: 0.5 if loss == "lsgan" else 0.2}
-            sweep(tmp_path / f"{stacked}" / loss, level, 5, train_seconds=seconds, result=result)
-        assert told in answers(page(tmp_path / f"{stacked}"))
+    result = {"environment": {"device": "cpu", "threads": 1}, "stacked": stacked}
+    for loss, seconds, level in (("lsgan", 12.0, 0.5), ("rsgan", 10.0, 0.2)):
+        sweep(tmp_path / loss, {loss: level}, 5, train_seconds=seconds, result=result)
+    answer = answers(page(tmp_path))
+    assert "10 s of training a run against 12 s of lsgan" in answer
+    assert told in answer
 
 
 def test_several_datasets_are_summed_up(tmp_path, run):

@@ -87,6 +87,15 @@ def test_the_page_tells_the_seeds_needed(run, tmp_path):
     assert [row.open for row in section.rows] == ["", "about 4 seeds would"]
 
 
+def test_no_seeds_are_asked_for_where_those_at_hand_would_do_by_the_test_of_the_two(run, tmp_path):
+    """Ten below three: p = 2/286. The interval of the three differences, 1, 2 and 0.2, holds 0."""
+    ten = (1.0, 0.9, 1.1, *(0.5 + 0.01 * step for step in range(7)))
+    (section,) = content(read([planted(run, tmp_path, a=ten, b=(2.0, 2.9, 1.3))]), None).sections
+    assert "is not settled" in section.answer
+    assert "seeds a group" not in section.answer
+    assert [row.open for row in section.rows] == ["", ""]
+
+
 def test_the_bounds_of_all_pairs_hold_together():
     """300 studies of four groups a deviation apart, 8 seeds: six bounds at once, of which 5 % may hold a false one."""
     rng = np.random.default_rng(5)

@@ -168,9 +168,12 @@ def test_a_signal_ends_the_sweep_and_finished_runs_stay(tmp_path, number, code):
 
 def test_a_sweep_may_grow_but_not_change(warm_gan_lab, tmp_path, monkeypatch):
     line = ["-m", *RING, "iterations=10", "hydra.sweep.dir=sweep"]
-    assert warm_gan_lab(*line, "loss=lsgan", "seed=0,1").returncode == 0
+    done = warm_gan_lab(*line, "loss=lsgan", "seed=0,1")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("gan-lab: sweep: 0 of 2 done\n")
     grown = warm_gan_lab(*line, "loss=lsgan", "seed=0,1,2")
     assert grown.returncode == 0, grown.stderr
+    assert grown.stdout.startswith("gan-lab: sweep: 2 of 3 done\n")
     assert "3 of 3 done" in grown.stdout
     assert list(states(tmp_path / "sweep")) == [f"loss=lsgan,seed={seed}" for seed in range(3)]
     for change, words in [
