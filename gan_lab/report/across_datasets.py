@@ -9,6 +9,7 @@ from scipy import stats
 from gan_lab.metric_names import title
 from gan_lab.report import factors, groups, statistics
 from gan_lab.report.leaderboard import Board, Row
+from gan_lab.report.run import Run
 from gan_lab.report.statistics import Estimate, Profile
 
 _POINTS = 80  # of a profile
@@ -47,19 +48,23 @@ class Across:
     """Of the groups in the same order; none where values have no ratio."""
 
 
-def across(boards: list[Board]) -> Across | None:
+def across(boards: list[Board], runs: list[Run]) -> Across | None:
     """The comparison over datasets, or None unless two datasets have two groups in common.
 
     A group is the same on two datasets if it has the same value on each axis of all of them together. What follows from
     the dataset, such as its model, is no axis.
+
+    Args:
+        boards: of all datasets.
+        runs: all runs of the report, as what sets groups apart depends on them all.
     """
     of_dataset: dict[str, Board] = {}
     for board in boards:
         if not board.again:
             of_dataset.setdefault(board.dataset, board)  # the largest is first
     chosen = list(of_dataset.values())
-    runs = [run for board in chosen for row in board.rows for run in row.runs]
-    names = factors.find(runs, *groups.places(runs), leading=("dataset",)).labels
+    compared = [run for board in chosen for row in board.rows for run in row.runs]
+    names = factors.find(compared, *groups.places(runs), leading=("dataset",)).labels
     rows = [{names[row.place]: row for row in board.ranked} for board in chosen]
     labels = [label for label in rows[0] if all(label in of_board for of_board in rows)] if rows else []
     if len(chosen) < 2 or len(labels) < 2:

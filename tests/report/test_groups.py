@@ -8,6 +8,7 @@ from pages import board, page, rows
 
 from gan_lab.report.boards import boards
 from gan_lab.report.collect import read
+from gan_lab.report.sections import content
 from gan_lab.report.values import exact, written
 
 
@@ -247,3 +248,18 @@ def test_a_copy_elsewhere_is_a_copy(tmp_path, run):
     shutil.copytree(folder, tmp_path / "b")
     (tmp_path / "b" / ".hydra" / "overrides.yaml").write_text("- x=1\n")
     assert len(read([tmp_path]).runs) == 1
+
+
+def test_runs_that_were_measured_with_other_networks_on_another_device_have_a_table_of_their_own(tmp_path, run):
+    """The same seeds on a CPU and on a GPU, whose classifiers differ: two boards of one data set."""
+    for device, folders in {"cpu": "ab", "gpu": "abc"}.items():
+        for loss in folders:
+            run(
+                tmp_path / f"{device}{loss}",
+                {"loss": loss},
+                config={"trainer.accelerator": device},
+                fingerprint={"weights": device},
+            )
+    said = content(read([tmp_path]), None)
+    assert [[row.label for row in section.board.ranked] for section in said.sections] == [["a", "b", "c"], ["a", "b"]]
+    assert said.across is None
