@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,9 +72,10 @@ def publish(folders: Sequence[str | Path], target: str | Path, *, metric: str | 
     lines = {key_of(line): line for line in (read_lines(file) if file.exists() else [])}
     commands = {key_of(line): line.get("command", "") for path in paths if path.is_file() for line in read_lines(path)}
     counts = Counts(left_out=len(sweep.runs) - len(fresh))
+    made = _commands([run.path for run in fresh])
     for run in fresh:
         line = line_of(run)
-        if command := commands.get(key_of(line), "") or _command(run.path):
+        if command := commands.get(key_of(line), "") or made[run.path]:
             line["command"] = cell(command)
         lines[key_of(line)] = _chosen(lines.get(key_of(line)), line, counts, told)
     text = text_of(_named(list(lines.values()), file, metric))
@@ -145,17 +146,35 @@ def _chosen(there: Line | None, line: Line, counts: Counts, told: str) -> Line:
     return line
 
 
-def _command(run: Path) -> str:
-    """The command line that made a run, or its whole sweep, without what names folders of a machine."""
+def _commands(runs: list[Path]) -> dict[Path, str]:
+    """For each run the command line that made it, or its whole sweep."""
+    together: dict[Path, list[Path]] = defaultdict(list)
+    for run in runs:  # tuned sweeps sort their runs into folders
+        above = (folder for folder in list(run.parents)[:4] if (folder / "sweep.json").is_file())
+        together[next(above, run)].append(run)
+    commands = {folder: _command(folder, mine) for folder, mine in together.items()}
+    return {run: commands[folder] for folder, mine in together.items() for run in mine}
+
+
+def _command(folder: Path, runs: list[Path]) -> str:
+    """The command line of a sweep's folder, or of a run's own, without what names folders of a machine."""
     try:
-        for folder in list(run.parents)[:4]:  # tuned sweeps sort their runs into folders
-            if (folder / "sweep.json").is_file():
-                asked = read_json(folder / "sweep.json")
-                swept = [f"{key}={','.join(values)}" for key, values in asked["swept"].items()]
-                return _words("gan-lab -m", [*asked["held"], *swept])
-        return _words("gan-lab", read_overrides(run / ".hydra" / "overrides.yaml"))
+        words = [word for run in runs for word in read_overrides(run / ".hydra" / "overrides.yaml")]
+        if runs == [folder]:
+            return _words("gan-lab", words)
+        asked = read_json(folder / "sweep.json")
+        swept = [f"{key}={','.join(_values(words, key, values))}" for key, values in asked["swept"].items()]
+        return _words("gan-lab -m", [*asked["held"], *swept])
     except (BrokenRecord, KeyError, TypeError, AttributeError):  # the record of a stranger
         return ""
+
+
+def _values(words: list[str], key: str, last: list[str]) -> list[str]:
+    """What the runs have of a key that was swept: a sweep grows line by line, and its record knows the ``last``."""
+    found = {word.partition("=")[2] for word in words if word.startswith(f"{key}=")}
+    if found and all(value.isdecimal() for value in found):
+        return sorted(found, key=int)
+    return [value for value in last if value in found] + sorted(found - {*last})
 
 
 def _words(command: str, words: list[str]) -> str:

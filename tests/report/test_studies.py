@@ -1,6 +1,7 @@
 """A study's results.csv says what its runs' folders say, and its page is made of that file alone."""
 
 import csv
+import json
 import math
 import re
 from pathlib import Path
@@ -126,6 +127,17 @@ def test_a_study_grows_and_keeps_its_owners_words(sweep, tmp_path):
     _, counts = publish(both, study)
     assert counts.kept == 9
     assert {file.name: file.read_bytes() for file in study.iterdir()} == before
+
+
+def test_the_command_of_a_sweep_that_grew_by_a_second_line(run, tmp_path):
+    """sweep.json knows the last line; that a run of loss=hinge was asked for and did not end is not told."""
+    for loss, seeds in {"wgan": range(9, 11), "lsgan": range(9, 10)}.items():
+        for seed in seeds:
+            run(tmp_path / "sweep" / f"{loss}{seed}", {"loss": loss, "seed": seed})
+    last = {"held": ["dataset=ring8"], "swept": {"loss": ["wgan", "hinge"], "seed": ["10"]}}
+    (tmp_path / "sweep" / "sweep.json").write_text(json.dumps(last))
+    page, _ = publish([tmp_path / "sweep"], tmp_path / "study")
+    assert "\ngan-lab -m dataset=ring8 loss=wgan,lsgan seed=9,10\n" in page.read_text()
 
 
 def test_a_run_that_is_there(run, tmp_path):
