@@ -6,9 +6,10 @@ from typing import Any
 
 from gan_lab.metric_names import not_to_be_trusted, title, unfounded_precision, untrusted
 from gan_lab.report.formatting import listed, number
-from gan_lab.report.leaderboard import BUDGET, Board, one_mode
+from gan_lab.report.leaderboard import BUDGET, Board, Row, one_mode
 from gan_lab.report.run import Run
 from gan_lab.report.statistics import FEWEST
+from gan_lab.report.values import ABSENT, written
 
 _TIME_RATIO = 2.0  # a machine's load alone makes the seconds of equal work differ by less than this
 
@@ -21,6 +22,7 @@ def warnings(boards: list[Board], runs: list[Run]) -> list[str]:
         if not board.again:
             of_board = (
                 *_budgets(board),
+                *_networks(board),
                 *_stopped(board),
                 *_seeds(board),
                 *_repeated(board),
@@ -65,12 +67,32 @@ def _budgets(board: Board) -> list[str]:
                     f"{number(means[most])} ({most})."
                 )
         elif len(spent) > 1:
-            parts = [
-                f"{value:,} for {listed(labels) if len(labels) <= 4 else f'{len(labels)} groups'}"
-                for value, labels in sorted(spent.items())
-            ]
+            parts = [f"{value:,} for {_some(labels)}" for value, labels in sorted(spent.items())]
             sentences.append(f"Budgets differ in {name}: {'; '.join(parts)}.")
     return sentences
+
+
+def _networks(board: Board) -> list[str]:
+    """What recipes change in the networks: it follows from the loss, so that no table shows it."""
+    of_model: dict[str, list[Row]] = defaultdict(list)
+    for row in board.rows:
+        of_model[row.runs[0].asked.choices["model"]].append(row)
+    parts = []
+    for rows in of_model.values():
+        keys = {key for row in rows for key in row.runs[0].asked.config if key.startswith("model.")}
+        for key in sorted(keys - {*board.axes.keys, *board.axes.along}):
+            labels: dict[str, list[str]] = defaultdict(list)
+            for row in rows:
+                value = row.runs[0].asked.config.get(key, ABSENT)
+                labels[ABSENT if value is ABSENT else written(value)].append(row.label)
+            if len(labels) > 1:
+                told = [f"{value} in {_some(groups)}" for value, groups in sorted(labels.items())]
+                parts.append(f"{key} is {listed(told)}")
+    return [f"Groups differ in their networks as well: {'; '.join(parts)}."] if parts else []
+
+
+def _some(labels: list[str]) -> str:
+    return listed(labels) if len(labels) <= 4 else f"{len(labels)} groups"
 
 
 def _stopped(board: Board) -> list[str]:

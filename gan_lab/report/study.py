@@ -132,7 +132,7 @@ def _chosen(there: Line | None, line: Line, counts: Counts, told: str) -> Line:
     differ = sorted(key for key in compared if there.get(key) != line.get(key))
     if not differ or (finished and line["state"] in ("failed", "killed")):
         counts.kept += 1
-        return there
+        return there | {key: line[key] for key in ("command",) if key in line}  # its sweep may have grown
     results = [key for key in differ if key.startswith(("state", "metric.", "fingerprint."))]
     if finished and results:
         values = " and ".join(
