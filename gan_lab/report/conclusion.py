@@ -1,6 +1,7 @@
 """The answer in one paragraph: which group is better, by how much, how sure that is, and what it costs."""
 
 import math
+from collections import Counter
 
 import numpy as np
 
@@ -9,6 +10,8 @@ from gan_lab.report import statistics
 from gan_lab.report.formatting import estimate, interval, listed, number, percent
 from gan_lab.report.leaderboard import Board, Row, one_mode
 from gan_lab.report.unsettled import MOST, bound, is_telling, seeds_needed
+
+_FINE = ("healthy", "not judged")
 
 
 def answer(board: Board) -> str:
@@ -27,12 +30,22 @@ def answer(board: Board) -> str:
         sentences = [f"{leader.label} alone has runs with a value, and reaches {worth}; every run of {rest} was lost."]
     else:
         sentences = [f"There is one group alone, so nothing to compare it with: {leader.label} reaches {worth}."]
+    sentences.insert(1, _misled(leader))
     sentences.append(_spread(board))
     damaged = {row.label: (_damaged(board, row), len(row.runs)) for row in ranked if _damaged(board, row)}
     if damaged:
         parts = [f"{bad} of {count} of {label}" for label, (bad, count) in damaged.items()]
         sentences.append(f"Lost or unhealthy runs: {listed(parts, 6)}.")
     return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _misled(leader: Row) -> str:
+    """Most runs of the first are judged unhealthy: then its rank says little, as no metric sees everything."""
+    found = Counter(run.verdict for run in leader.finished if run.verdict not in _FINE)
+    if 2 * found.total() <= len(leader.runs):
+        return ""
+    verdicts = [f"{count} were judged {verdict.replace('_', ' ')}" for verdict, count in found.most_common()]
+    return f"Beware: of {len(leader.runs)} runs of {leader.label} {listed(verdicts)}, which this metric does not see."
 
 
 def _standing(board: Board, leader: Row, others: list[Row], worth: str) -> str:
@@ -185,6 +198,4 @@ def _spread(board: Board) -> str:
 def _damaged(board: Board, row: Row) -> int:
     """The number of runs that were lost, that have no value to be ranked by, or whose verdict is not healthy."""
     values = row.values[board.primary]
-    return len(row.lost) + sum(
-        run.verdict not in ("healthy", "not judged") or run.name not in values for run in row.finished
-    )
+    return len(row.lost) + sum(run.verdict not in _FINE or run.name not in values for run in row.finished)

@@ -44,6 +44,19 @@ def test_three_seeds_have_intervals_but_settle_no_order(tmp_path, sweep):
     assert rows(tmp_path)[0]["low"] != ""
 
 
+@pytest.mark.parametrize(("bad", "said"), [(2, False), (3, True)])
+def test_a_first_group_whose_runs_are_mostly_unhealthy_is_no_plain_winner(tmp_path, run, bad, said):
+    """Weight clipping covers a grid of Gaussians evenly with samples of which 2 % lie near one."""
+    for seed in range(4):
+        metrics = {"modes": 8.0, "reverse_kl": 0.2}
+        verdict = "unconverged" if seed < bad else "healthy"
+        run(tmp_path / f"wgan{seed}", {"loss": "wgan", "seed": seed}, metrics, verdict=verdict)
+        run(tmp_path / f"lsgan{seed}", {"loss": "lsgan", "seed": seed}, metrics | {"reverse_kl": 0.5})
+    answer = answers(page(tmp_path))
+    assert "wgan is better than lsgan" in answer
+    assert ("Beware: of 4 runs of wgan 3 were judged unconverged, which this metric does not see." in answer) is said
+
+
 def test_groups_that_are_level_are_not_told_apart(tmp_path, sweep):
     sweep(tmp_path, {"lsgan": 0.2, "rsgan": 0.2, "wgan": 0.5}, 4)
     answer = answers(page(tmp_path))

@@ -263,3 +263,16 @@ def test_runs_that_were_measured_with_other_networks_on_another_device_have_a_ta
     said = content(read([tmp_path]), None)
     assert [[row.label for row in section.board.ranked] for section in said.sections] == [["a", "b", "c"], ["a", "b"]]
     assert said.across is None
+
+
+def test_what_a_recipe_changes_in_the_networks_is_said(tmp_path, run):
+    """It follows from the loss, so it is no column; keys that are one are not repeated."""
+    for loss, norm in {"a": "layer", "b": "layer", "c": "layer", "sngan": "none"}.items():
+        for hidden in (8, 16):
+            words = {"loss": loss, "model.generator.hidden": hidden}
+            run(tmp_path / f"{loss}{hidden}", words, config={"model.discriminator.norm": norm})
+    (said,) = [line for line in content(read([tmp_path]), None).warnings if "networks" in line]
+    assert said == (
+        "Groups differ in their networks as well: model.discriminator.norm is layer in 6 groups and none in "
+        "sngan · generator hidden 16 and sngan · generator hidden 8."
+    )
