@@ -5,6 +5,8 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from os import PathLike, fspath
+from pathlib import Path
 from typing import Any
 
 from hydra.core.global_hydra import GlobalHydra
@@ -14,8 +16,9 @@ from hydra.version import VersionBase
 
 from gan_lab.config.targets import let_in
 from gan_lab.errors import ConfigError, Diverged
-from gan_lab.runs.stop_signals import exit_behind
+from gan_lab.runs.stop_signals import exit_behind, signal_of
 from gan_lab.runs.terminal import prepared_environment, told
+from gan_lab.validation import is_whole
 
 
 @contextmanager
@@ -35,7 +38,11 @@ def called(allowed_targets: Sequence[str] = ()) -> Iterator[None]:
     outer = sys.exception()  # that the caller handles just now
     try:
         with prepared_environment(), _separate_hydra():
-            if isinstance(allowed_targets, str):
+            if (
+                not isinstance(allowed_targets, Sequence)
+                or isinstance(allowed_targets, str | bytes)
+                or not all(isinstance(one, str) for one in allowed_targets)
+            ):
                 raise ConfigError(f"allowed_targets={allowed_targets}: expected a list, such as ['my_package']")
             let_in(allowed_targets)
             yield
@@ -45,12 +52,43 @@ def called(allowed_targets: Sequence[str] = ()) -> Iterator[None]:
         if stop is None:
             _raise_in_one_sentence(error)
     assert stop is not None
-    if not isinstance(stop.code, int) or stop.code <= 128:
+    number = signal_of(stop.code)
+    if number is None:
         raise ConfigError(f"a class of the run ended the program (status {stop.code}): expected it to return") from stop
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    signal.raise_signal(stop.code - 128)
+    signal.raise_signal(number)
     raise KeyboardInterrupt  # nothing handled the signal
+
+
+def as_path(name: str, value: object) -> Path:
+    """An argument as a path.
+
+    Raises:
+        ConfigError: if it is none.
+    """
+    text = fspath(value) if isinstance(value, str | PathLike) else None
+    if not isinstance(text, str) or not text:
+        raise ConfigError(f"{name}={value!r}: expected a path in quotes")
+    return Path(text)
+
+
+def as_whole(name: str, value: object, low: int, high: int) -> int:
+    """An argument as a whole number; NumPy's and PyTorch's are some too.
+
+    Raises:
+        ConfigError: if it is none, or out of bounds.
+    """
+    plain = getattr(value, "item", lambda: value)()
+    if not is_whole(plain) or not low <= plain <= high:
+        raise ConfigError(f"{name}={value}: expected a whole number from {low:,} to {high:,}")
+    return plain
+
+
+def check_metric(value: object) -> None:
+    """Raise ConfigError unless an argument is the name of a metric, or None."""
+    if value is not None and not isinstance(value, str):
+        raise ConfigError(f"metric={value!r}: expected the name of a metric in quotes, or None")
 
 
 def _raise_in_one_sentence(error: BaseException) -> None:

@@ -43,7 +43,7 @@ def of_run(run: Run) -> str:
     """
     asked = run.asked.choices
     heading = f"{asked['loss']} on {run.dataset}, {asked['model']}, seed {run.seed}: {run.verdict.replace('_', ' ')}"
-    picture = embedded([(heading, run)], "final.png")[0] if run.picture("final.png").is_file() else None
+    picture = embedded([(heading, run)], "final.png")[0] if run.done and run.picture("final.png").is_file() else None
     parts = [f"<p><b>{text(heading)}</b><br><code>{text(run.path)}</code></p>"]
     if not run.done:
         parts.append(f"<p>{text(run.reason)}</p>")

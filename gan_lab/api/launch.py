@@ -2,13 +2,13 @@
 
 import threading
 from collections.abc import Sequence
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
 from typing import Any, NoReturn
 
 from hydra.errors import HydraException
 
-from gan_lab.api.calls import called, separate_logging
+from gan_lab.api.calls import as_path, called, separate_logging
 from gan_lab.cli.options import CommandLine, parse_overrides
 from gan_lab.cli.train import App, carry_out
 from gan_lab.errors import ConfigError, shown
@@ -62,13 +62,13 @@ def _words(
             raise ConfigError(f"{word}: expected overrides alone, as {_SWEEPS}")
         if word.startswith("-"):
             raise ConfigError(f"{word}: expected overrides alone, such as 'loss=wgan_gp'; options are for the command")
-        if folder is not None and word.partition("=")[0] == "hydra.run.dir":
-            raise ConfigError(f"{word}: expected none beside folder={fspath(folder)}")
+        if folder is not None and word.partition("=")[0].lstrip("+") == "hydra.run.dir":
+            raise ConfigError(f"{word}: expected none beside folder={folder!s}")
     words = list(overrides)
     if folder is not None:
-        words.append(_plain_or_quoted("hydra.run.dir", fspath(folder)))
+        words.append(_plain_or_quoted("hydra.run.dir", str(as_path("folder", folder))))
     if config_dir is not None:
-        words.append(f"--config-dir={fspath(config_dir)}")
+        words.append(f"--config-dir={as_path('config_dir', config_dir)}")
     if allowed_targets:
         words.append(f"allowed_targets=[{','.join(allowed_targets)}]")
     return words

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from gan_lab.api.calls import called
+from gan_lab.api.calls import as_path, as_whole, called
 from gan_lab.api.html import of_run
 from gan_lab.api.launch import launch
 from gan_lab.api.tables import Curve, Curves
@@ -16,7 +16,6 @@ from gan_lab.errors import ConfigError, shown
 from gan_lab.report.reading import read_run
 from gan_lab.report.sample_pictures import BROKEN
 from gan_lab.runs.folder import RunFolder
-from gan_lab.validation import is_whole
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -47,7 +46,9 @@ class Run:
         allowed_targets: Sequence[str] = (),
     ) -> None:
         with called(allowed_targets):
-            self._records = RunFolder.existing(Path(folder).absolute(), key="folder")
+            self._records = RunFolder.existing(as_path("folder", folder).absolute(), key="folder")
+            if config_dir is not None:
+                as_path("config_dir", config_dir)
         self._config_dir, self._allowed = config_dir, allowed_targets
 
     @property
@@ -110,7 +111,8 @@ class Run:
 
         with called():
             folder = self._records.samples
-            found = [*sorted(folder.glob("iteration_*.png")), *folder.glob("final.png")]
+            done = self._records.status()["state"] == "done"  # one that was made longer still has its former last
+            found = [*folder.glob("final.png"), *sorted(folder.glob("iteration_*.png"))][:: -1 if done else 1]
             if not found:
                 raise ConfigError(f"{folder}: no picture yet")
             try:
@@ -177,10 +179,7 @@ class Run:
             ConfigError: for values that cannot be, or if there is no checkpoint yet.
         """
         with called(self._allowed):
-            if not is_whole(n) or not 1 <= n <= MOST:
-                raise ConfigError(f"n={n}: expected a whole number from 1 to {MOST:,}")
-            if not is_whole(seed) or not 0 <= seed < 2**32:
-                raise ConfigError(f"seed={seed}: expected a whole number from 0 to {2**32 - 1}")
+            n, seed = as_whole("n", n, 1, MOST), as_whole("seed", seed, 0, 2**32 - 1)
             import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
             from gan_lab.runs.sample import sample
 
@@ -205,8 +204,7 @@ class Run:
             ConfigError: for values that cannot be, a run that translates nothing, or if there is no checkpoint yet.
         """
         with called(self._allowed):
-            if not is_whole(seed) or not 0 <= seed < 2**32:
-                raise ConfigError(f"seed={seed}: expected a whole number from 0 to {2**32 - 1}")
+            seed = as_whole("seed", seed, 0, 2**32 - 1)
             if not isinstance(back, bool):
                 raise ConfigError(f"back={shown(back)}: expected True or False")
             import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
@@ -262,7 +260,7 @@ class Run:
             import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
             from gan_lab.runs.export import export
 
-            return export(self._records, Path(out), weights, self._allowed, back)
+            return export(self._records, as_path("out", out), weights, self._allowed, back)
 
     def resume(self, *overrides: str, iterations: int | None = None) -> "Run":
         """Go on with a run that was stopped, or make one that is done longer; as ``gan-lab resume=RUN`` does.
@@ -278,7 +276,7 @@ class Run:
             ConfigError: if it cannot go on so.
             Diverged: as of `gan_lab.train`.
         """
-        if named := [word for word in overrides if str(word).partition("=")[0] == "resume"]:
+        if named := [word for word in overrides if str(word).partition("=")[0].lstrip("+") == "resume"]:
             raise ConfigError(f"{shown(named[0])}: expected none, as the run goes on in its own folder")
         words = [f"resume={self.folder}", *overrides]
         if iterations is not None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 
-from gan_lab.api.calls import called
+from gan_lab.api.calls import as_path, called, check_metric
 from gan_lab.api.html import of_sections
 from gan_lab.api.run import Run
 from gan_lab.api.tables import Table
@@ -29,7 +29,7 @@ class Sweep:
 
     def __init__(self, folder: str | PathLike[str], *, allowed_targets: Sequence[str] = ()) -> None:
         with called(allowed_targets):
-            self.folder = Path(folder).absolute()
+            self.folder = as_path("folder", folder).absolute()
             if not self.folder.is_dir():
                 raise ConfigError(f"{folder}: there is no such folder")
         self._allowed = allowed_targets
@@ -72,10 +72,12 @@ class Sweep:
             import gan_lab.storage.plotting  # noqa: F401  # before matplotlib
             from gan_lab.report.render import write_report
 
-            return write_report([self.folder], out=None if out is None else Path(out), metric=metric)
+            check_metric(metric)
+            return write_report([self.folder], out=None if out is None else as_path("out", out), metric=metric)
 
     def _content(self, metric: str | None) -> Content:
         with called(self._allowed):
+            check_metric(metric)
             found = read([self.folder])
             if not found.runs:
                 raise ConfigError(f"{self.folder}: no run in it (a run folder has a status.json)")

@@ -44,8 +44,10 @@ class AtStart(Callback):
 
     def __init__(self, function: Callable[[], None]) -> None:
         self.function = function
+        self.called = False
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.called = True
         self.function()
 
 

@@ -44,9 +44,9 @@ class MLflowTracker(NamedTracker):
 
         for library in ("mlflow", "alembic", "pytorch_lightning.loggers.mlflow"):
             logging.getLogger(library).setLevel(logging.ERROR)
-        self.home.mkdir(parents=True, exist_ok=True)
-        if self.home.parent.is_symlink() or re.search("[?#%]", str(self.home)):
+        if any(map(Path.is_symlink, (self.home, self.home.parent))) or re.search("[?#%]", str(self.home)):
             raise ValueError(f"{self.home}: expected a path that is no link and has no ?, # or % in it")
+        self.home.mkdir(parents=True, exist_ok=True)
         check_inside(self.home)  # a sweep's folder may come from a stranger, too
         known = self.record()
         place = {} if self.block.get("tracking_uri") else self._local()

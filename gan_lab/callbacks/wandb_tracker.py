@@ -4,6 +4,8 @@ import logging
 import os
 import secrets
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,27 @@ class WandbTracker(NamedTracker):
     _first = 0  # the first step that W&B lacks
 
     def open(self) -> None:
-        shutil.rmtree(self.folder / "wandb", ignore_errors=True)  # settings of a foreign folder's among it
+        with self._former_aside():
+            self._open()
+
+    @contextmanager
+    def _former_aside(self) -> Iterator[None]:
+        """Inside, W&B does not see files from before, which may have a foreign folder's settings; back on failure."""
+        files, aside = self.folder / "wandb", self.folder / "wandb.former"
+        if aside.exists():  # the process was killed in here
+            shutil.rmtree(files, ignore_errors=True)
+        elif files.exists():
+            files.rename(aside)
+        try:
+            yield
+        except BaseException:
+            if aside.exists():
+                shutil.rmtree(files, ignore_errors=True)
+                aside.rename(files)
+            raise
+        shutil.rmtree(aside, ignore_errors=True)
+
+    def _open(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         os.environ["WANDB_SILENT"] = "true"
         os.environ["WANDB_DIR"] = str(self.folder)  # not ./wandb, whose settings could name another host

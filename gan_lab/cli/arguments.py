@@ -79,7 +79,7 @@ def parse(command: str, schema: type[Arguments], words: Sequence[str]) -> Argume
             raise ConfigError(f"{name}=: the value is missing; leave the key out for its default")
         known = names[name]
         try:
-            given_value = value if known in texts else yaml.safe_load(value)
+            given_value = value if known in texts else _read(value)
             if entries[known].type is bool and not isinstance(given_value, bool):
                 raise ConfigError(f"{name}={value}: expected true or false")
             one_of_list = known in lists and (is_whole(given_value) or isinstance(given_value, float))
@@ -87,6 +87,14 @@ def parse(command: str, schema: type[Arguments], words: Sequence[str]) -> Argume
         except (yaml.YAMLError, ValidationError) as error:
             raise ConfigError(f"{name}={value}: expected {_wanted(entries[known])}") from error
     return OmegaConf.to_object(arguments)  # type: ignore[return-value]
+
+
+def _read(value: str) -> Any:
+    """A value as YAML reads it."""
+    try:
+        return yaml.safe_load(value)
+    except (ValueError, AttributeError, LookupError) as error:  # a number of thousands of digits, or a tag: !!int
+        raise yaml.YAMLError from error
 
 
 def _print_help(command: str, schema: type) -> None:

@@ -73,9 +73,9 @@ def _next_commands(
     else:
         yield "samples", ["gan-lab-sample", f"run={path}", *best, *allowed]
     planned = config.lr_schedule, config.augmentation.get("schedule", "constant")
-    if set(planned) == {"constant"} and not result.get("stopped_early"):  # others may not be made longer
-        own = folder.configuration.config_folder()
-        yield "longer", ["gan-lab", *(["--config-dir", own] if own else []), f"resume={path}", "iterations=N", *allowed]
+    bounded = any(value is not None for value in config.budget.values())
+    if set(planned) == {"constant"} and not bounded and not result.get("stopped_early"):  # others cannot be longer
+        yield "longer", _resume(folder, path, config, "iterations=N")
     yield "export", ["gan-lab-export", f"run={path}", "out=generator.pt2", *best, *allowed]
 
 
@@ -90,11 +90,18 @@ def _selected(result: dict[str, Any]) -> Iterator[str]:
         yield f"stopped  early, after {stopped['iteration']:,} iterations: {stopped['metric']} {since}"
 
 
-def how_to_go_on(folder: RunFolder) -> str:
+def _resume(folder: RunFolder, path: str, config: DictConfig, *further: str) -> list[str]:
+    """The command that goes on with a run, with what it needs to read the run."""
+    own = folder.configuration.config_folder()
+    allowed = [f"allowed_targets=[{','.join(config.allowed_targets)}]"] if config.allowed_targets else []
+    return ["gan-lab", *(["--config-dir", own] if own else []), f"resume={path}", *further, *allowed]
+
+
+def how_to_go_on(folder: RunFolder, config: DictConfig) -> str:
     """What a run that was stopped has saved, and the command that goes on with it."""
     saved = folder.saved_iterations()
     done = f"saved at iteration {saved[-1]:,}" if saved else "stopped before there was anything to save"
-    return f"{done}; go on with: gan-lab {shlex.quote(f'resume={shown(folder.path)}')}"
+    return f"{done}; go on with: {shlex.join(map(shown, _resume(folder, str(folder.path), config)))}"
 
 
 def samples_and_extractor(fingerprint: dict[str, Any]) -> str:

@@ -32,7 +32,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus, run_job
 from hydra.types import HydraContext, RunMode, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from gan_lab.cli.arguments import print_version
 from gan_lab.cli.assistant import assist_the_first, check_folder_is_named
@@ -98,7 +98,13 @@ class App(Hydra):
                 made = folder.create(again=config.resume is not None)
         callbacks.on_run_start(config=config, config_name=config_name)
         context = HydraContext(self.config_loader, callbacks)
-        job = run_job(lambda _: make_run(request), config, "hydra.run.dir", None, context, with_log_configuration)
+
+        def task(composed: DictConfig) -> float:
+            if not request.resume:  # again, resolved: Hydra's record would depend on the environment that reads it
+                request.folder.configuration.record(composed, OmegaConf.masked_copy(config, "hydra"))
+            return make_run(request)
+
+        job = run_job(task, config, "hydra.run.dir", None, context, with_log_configuration)
         callbacks.on_run_end(config=config, config_name=config_name, job_return=job)
         if job.status == JobStatus.FAILED:
             error = job._return_value  # `return_value` would print a line of Hydra's own
@@ -139,7 +145,7 @@ def make_run(request: RunRequest) -> float:
         value = execute(request)
     except SystemExit as stop:
         if isinstance(stop.code, int) and stop.code > 128:
-            print(f"gan-lab: {how_to_go_on(folder)}", file=sys.stderr)
+            print(f"gan-lab: {how_to_go_on(folder, request.config)}", file=sys.stderr)
         raise
     print_summary(folder.result(), folder, request.config)
     return value

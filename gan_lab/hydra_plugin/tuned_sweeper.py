@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
@@ -21,7 +22,7 @@ from gan_lab.errors import ConfigError
 from gan_lab.metric_names import higher_is_better
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.sweep_folder import REPLICATES, TUNING
-from gan_lab.storage.files import write_json
+from gan_lab.storage.files import read_json, write_json
 from gan_lab.sweeps.overrides import named_keys, sweep_overrides, sweep_values
 from gan_lab.sweeps.search import search_of
 
@@ -40,6 +41,8 @@ class TunedSweeperConf:
     params: dict[str, str] | None = None
 
 
+RECORD = "tuning.json"
+
 ConfigStore.instance().store(group="hydra/sweeper", name="tuned", node=TunedSweeperConf, provider="gan_lab")
 
 
@@ -48,8 +51,9 @@ class TunedSweeper(Sweeper):
 
     Every combination gets the same number of trials with the same settings, as far as it has such keys. The best trial,
     by the mean of the metric over the tuning seeds, is repeated with fresh seeds; a trial with a failed run counts as
-    the worst. Tuning runs lie in ``tuning/``, the repetitions in ``replicates/``. ``tuning.json`` records what was
-    tried and chosen, and what it cost.
+    the worst. A combination all of whose trials failed is not repeated. What was chosen stays chosen once it has been
+    repeated, even if a trial that had failed is made up for later. Tuning runs lie in ``tuning/``, the repetitions in
+    ``replicates/``. ``tuning.json`` records what was tried and chosen, and what it cost.
 
     Args:
         settings: the fields of `gan_lab.sweeps.search.Search`, whose key ``penalty_weight`` in the space stands for all
@@ -90,34 +94,45 @@ class TunedSweeper(Sweeper):
         results = iter([found["validation"]["metrics"] if found else {} for found in tuned])
         scores = [[[next(results) for _ in search.tuning_seeds] for _ in trials] for _ in combinations]
         metric = search.metric or _ranking_metric(scores)
-        best = [_best(of_trials, metric) for of_trials in scores]
-        record = search.as_record() | {
-            "metric": metric,
-            "cost": {
-                "runs": len(tuned),
-                "lost": tuned.count(None),
-                "train_seconds": sum(found["budget"]["train_seconds"] for found in tuned if found),
-            },
-            "combinations": [
-                {
-                    "combination": combination,
-                    "best": chosen,
-                    "trials": [
-                        {"settings": one, "values": [found.get(metric) for found in of_seeds]}
-                        for one, of_seeds in zip(trials, of_trials, strict=True)
-                    ],
-                }
-                for combination, chosen, of_trials in zip(combinations, best, scores, strict=True)
-            ],
+        before = _recorded(folder / RECORD)
+        best = [
+            before[tuple(combination)]["best"]
+            if tuple(combination) in before and self._is_repeated(combination, search.seeds)
+            else _best(of_trials, metric)
+            for combination, of_trials in zip(combinations, scores, strict=True)
+        ]
+        if best.count(None) == len(best):
+            raise ConfigError(
+                f"protocol=tuned: no trial has a finite value of {metric}, so there is nothing to choose by"
+            )
+        made = {
+            tuple(combination): {
+                "combination": combination,
+                "best": chosen,
+                "trials": [
+                    {"settings": one, "values": [found.get(metric) for found in of_seeds]}
+                    for one, of_seeds in zip(trials, of_trials, strict=True)
+                ],
+            }
+            for combination, chosen, of_trials in zip(combinations, best, scores, strict=True)
         }
-        write_json(folder / "tuning.json", record)
+        record = {"metric": metric, "cost": _cost(folder / TUNING), "combinations": [*(before | made).values()]}
+        write_json(folder / RECORD, search.as_record() | record)
 
         replicates = [
             [*combination, *trials[chosen], f"seed={seed}", self._into(REPLICATES, combination, "", seed)]
             for combination, chosen in zip(combinations, best, strict=True)
+            if chosen is not None
             for seed in search.seeds
         ]
         return [self._launch(replicates, len(tuning))]
+
+    def _is_repeated(self, combination: list[str], seeds: list[int]) -> bool:
+        """Whether a run with the chosen settings of a combination has begun."""
+        assert self.config is not None
+        words = [self._into(REPLICATES, combination, "", seed) for seed in seeds]
+        parsed = OverridesParser.create().parse_overrides(words)
+        return any((Path(self.config.hydra.sweep.dir) / str(one.value()) / "status.json").exists() for one in parsed)
 
     def _launch(self, jobs: list[list[str]], first: int) -> Sequence[JobReturn]:
         """Run the jobs, and return what became of each.
@@ -157,6 +172,20 @@ def _result(job: JobReturn) -> dict[str, Any] | None:
     return run.result() if run.result_file.is_file() else None
 
 
+def _recorded(file: Path) -> dict[tuple[str, ...], dict[str, Any]]:
+    """What an earlier line of the same search recorded, by the combination."""
+    found = read_json(file)["combinations"] if file.exists() else []
+    return {tuple(one["combination"]): one for one in found}
+
+
+def _cost(folder: Path) -> dict[str, float]:
+    """What all trials of a sweep have cost."""
+    runs = [RunFolder(path) for path in sorted(folder.iterdir()) if path.is_dir()]
+    results = [run.result() for run in runs if run.result_file.is_file()]
+    seconds = sum(found["budget"]["train_seconds"] for found in results)
+    return {"runs": len(runs), "lost": len(runs) - len(results), "train_seconds": seconds}
+
+
 def _ranking_metric(scores: list[list[list[dict[str, float]]]]) -> str:
     import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
     from gan_lab.report.leaderboard import primary_metric  # SciPy would slow every start of the command
@@ -167,13 +196,15 @@ def _ranking_metric(scores: list[list[list[dict[str, float]]]]) -> str:
     raise ConfigError("protocol=tuned: no trial came to an end, so there is nothing to choose from")
 
 
-def _best(of_trials: list[list[dict[str, float]]], metric: str) -> int:
-    """The trial with the best mean over seeds; one that lost a run is the worst."""
+def _best(of_trials: list[list[dict[str, float]]], metric: str) -> int | None:
+    """The trial with the best mean over seeds; one that lost a run is the worst. None if all have lost one."""
 
     def badness(of_seeds: list[dict[str, float]]) -> float:
         if not all(metric in found for found in of_seeds):
             return math.inf
         mean = statistics.fmean(found[metric] for found in of_seeds)
-        return -mean if higher_is_better(metric) else mean
+        worth = -mean if higher_is_better(metric) else mean
+        return worth if math.isfinite(worth) else math.inf
 
-    return min(range(len(of_trials)), key=lambda number: badness(of_trials[number]))
+    values = [badness(of_seeds) for of_seeds in of_trials]
+    return values.index(min(values)) if min(values) < math.inf else None

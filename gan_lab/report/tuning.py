@@ -63,6 +63,10 @@ def _searched(record: dict[str, Any]) -> Searched:
     shared = set.intersection(*(set(one["combination"]) for one in combinations)) if count > 1 else set()
     chosen = []
     for one in combinations:
+        name = ", ".join(word for word in one["combination"] if word not in shared) or "all"
+        if one["best"] is None:
+            chosen.append((name, "none, as every trial was lost", "lost"))
+            continue
         if not is_whole(one["best"]) or one["best"] < 0:
             raise ValueError(f"'best' is {one['best']}")
         best = one["trials"][one["best"]]
@@ -72,7 +76,6 @@ def _searched(record: dict[str, Any]) -> Searched:
             raise ValueError(f"'values' are {given}")
         gone = len(best["values"]) - len(values)
         short = f" ({gone} of {len(best['values'])} lost)" if gone else ""
-        name = ", ".join(word for word in one["combination"] if word not in shared) or "all"
         chosen.append((name, ", ".join(best["settings"]), number(fmean(values)) + short if values else "lost"))
     return Searched(sentence, [(str(key), str(value)) for key, value in record["space"].items()], chosen)
 

@@ -48,7 +48,7 @@ def evaluate_run(
     generator = load_generator(run, weights, allowed_targets)
     config = run.configuration.read(allowed_targets)
     config.evaluation = overridden(config.evaluation, overrides)
-    evaluator = build_evaluator(config, judged(build_dataset(config, download=False), generator))
+    evaluator = build_evaluator(config, judged(config, build_dataset(config, download=False), generator))
     changed = {one.key_or_group for one in OverridesParser.create().parse_overrides(overrides)}
     if "evaluation.samples" in changed and len(evaluator.request) < (asked := config.evaluation.samples):
         log.warning("evaluation.samples=%d: as many as are held out, %d, are compared", asked, len(evaluator.request))
@@ -160,6 +160,9 @@ def overridden(evaluation: DictConfig, overrides: list[str]) -> DictConfig:
     """An evaluation block with overrides, checked as in training; an extractor brings its metrics."""
     parsed = OverridesParser.create().parse_overrides(overrides)
     groups = [one for one in parsed if "/" in one.key_or_group]
+    for one in groups:
+        if not isinstance(one.value(), str):
+            raise ConfigError(f"{one.input_line}: expected the name of one option")
     if groups:
         chosen = _composed(*(one.input_line or "" for one in groups))
         evaluation = evaluation.copy()
@@ -176,6 +179,8 @@ def overridden(evaluation: DictConfig, overrides: list[str]) -> DictConfig:
             OmegaConf.update(config, key, override.value(), merge=False, force_add=override.is_add())
         except ValidationError as error:
             raise ConfigError(sentence(error).replace(key, override.input_line or key, 1)) from error
+        except ValueError as error:  # a key below a list
+            raise ConfigError(f"{override.input_line}: there is no such key") from error
     extractor = config.evaluation.extractor
     if not isinstance(extractor, DictConfig) or "_target_" not in extractor:
         raise ConfigError(

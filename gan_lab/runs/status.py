@@ -1,6 +1,5 @@
 """status.json: how a run goes, true whatever happens."""
 
-import signal
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,7 +9,7 @@ from typing import Any
 from gan_lab.config.messages import USER_ERRORS, sentence
 from gan_lab.errors import ConfigError, Diverged
 from gan_lab.runs.folder import RunFolder
-from gan_lab.runs.stop_signals import Stop
+from gan_lab.runs.stop_signals import Stop, signal_of
 from gan_lab.storage.files import concerns, replacing
 
 RUNNING = {"state": "running", "error": None, "ended": None}
@@ -100,8 +99,8 @@ def _how_stopped(error: BaseException) -> dict[str, str]:
     """The record of an exit: interrupted by a signal, or failed, if the run itself ended the program."""
     if not isinstance(error, SystemExit):
         return {"state": "interrupted", "error": f"stopped by {type(error).__name__}"}
-    if isinstance(error.code, int) and error.code > 128:
-        return {"state": "interrupted", "error": f"stopped by {signal.Signals(error.code - 128).name}"}
+    if (number := signal_of(error.code)) is not None:
+        return {"state": "interrupted", "error": f"stopped by {number.name}"}
     return {"state": "failed", "error": f"exited with status {error.code or 0}"}
 
 

@@ -46,6 +46,10 @@ def check_jobs(config: DictConfig, overrides: list[Override], search: Search | N
                 job.hydra.job.num, job.hydra.job.id = 0, "0"
             check_subdir(job.hydra)
             checked.append(checked_job(job, Path(config.hydra.sweep.dir)))
+            if search and not checked[-1].evaluation.validation:
+                raise ConfigError(
+                    "evaluation.validation=false: expected true with protocol=tuned, as validation samples choose"
+                )
             if config.hydra.launcher.get("_target_") == LAUNCHER:
                 check_stackable(checked[-1])
         except InterpolationResolutionError as error:

@@ -171,7 +171,9 @@ def carry_out(jobs: Sequence[Job]) -> None:
             folder.update_status(state="failed", error=f"its process ended with status {code} before it began")
         elif folder.status()["state"] == "running":
             how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exited with status {code}"
-            folder.update_status(state="failed", error=how)
+            with suppress(CannotGoOn), folder.held():  # not if another process is at work on it
+                if folder.status()["state"] == "running":
+                    folder.update_status(state="failed", error=how)
 
 
 def _say_stacked(jobs: Sequence[Job]) -> None:

@@ -117,7 +117,7 @@ class Training:
         self.warm_start = warm_start(config, self.module) if start.iteration is None else None
         if checkpoint is not None:
             check_fits(start.checkpoint, checkpoint, self.module, self.dataset.checksum)
-        seen = judged(self.dataset, self.module.players["generator"].network)
+        seen = judged(config, self.dataset, self.module.players["generator"].network)
         self.evaluator = build_evaluator(config, seen)  # may train a classifier
         folder = request.folder if writes else None
         self.randomness = Randomness()
@@ -195,8 +195,9 @@ class Training:
             Diverged: if a loss, logit or gradient is no longer finite.
         """
         config, trainer = self.config, self.trainer
+        at_start = AtStart(begin)
         # behind Randomness, which restores the last of the state
-        trainer.callbacks.insert(1, AtStart(begin))  # type: ignore[attr-defined]  # Lightning's list
+        trainer.callbacks.insert(1, at_start)  # type: ignore[attr-defined]  # Lightning's list
         data = InMemoryData(
             self.dataset,
             config.batch_size * config.model.packing,
@@ -211,5 +212,7 @@ class Training:
         # Lightning loads the checkpoint before it converts the module: float64 would be rounded
         trainer.precision_plugin.convert_module(self.module)
         trainer.fit(self.module, data, ckpt_path=self.start.checkpoint)
+        if not at_start.called:  # Lightning starts no training whose last iteration is done
+            begin()
         if trainer.global_step != trainer.max_steps:
             raise RuntimeError(f"training ended after {trainer.global_step} of {trainer.max_steps} iterations")

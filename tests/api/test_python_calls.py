@@ -3,9 +3,11 @@
 import asyncio
 import logging
 import os
+import shutil
 import signal
 import threading
 
+import numpy as np
 import pytest
 from command_runs import refusal
 from hydra import compose, initialize_config_module
@@ -16,6 +18,8 @@ from training_runs import SMALL
 import gan_lab
 from gan_lab.cli import train
 from gan_lab.errors import Diverged
+from gan_lab.runs.folder import RunFolder
+from gan_lab.storage.pictures import save_picture
 
 
 @pytest.fixture
@@ -140,6 +144,13 @@ OWN = [
     (["hydra.mode=MULTIRUN"], {}, "hydra.mode=MULTIRUN: expected RUN"),
     ([3], {}, "3: expected overrides in quotes"),
     (["hydra.run.dir=a"], {"folder": "b"}, "hydra.run.dir=a: expected none beside folder=b"),
+    (["+hydra.run.dir=a"], {"folder": "b"}, "+hydra.run.dir=a: expected none beside folder=b"),
+    ([], {"folder": 3}, "folder=3: expected a path"),
+    ([], {"folder": b"a"}, "folder=b'a': expected a path"),
+    ([], {"config_dir": 3}, "config_dir=3: expected a path"),
+    ([], {"config_dir": ""}, "config_dir='': expected a path"),
+    ([], {"allowed_targets": 3}, "allowed_targets=3: expected a list"),
+    ([], {"allowed_targets": [3]}, "allowed_targets=[3]: expected a list"),
     ([], {"config_dir": "nowhere"}, "--config-dir nowhere: there is no such folder"),
     ([], {"allowed_targets": "mine"}, "allowed_targets=mine: expected a list"),
     ([], {"allowed_targets": ["a b"]}, "'a b' is no package"),
@@ -174,7 +185,14 @@ def test_folders_without_runs_are_refused(tmp_path):
     for make, said in ((gan_lab.Run, "not a run folder"), (gan_lab.Sweep, "there is no such folder")):
         with pytest.raises(gan_lab.ConfigError, match=said):
             make(tmp_path / "nowhere")
+    for make in (gan_lab.Run, gan_lab.Sweep):
+        for wrong in (3, None, b"a", ""):
+            with pytest.raises(gan_lab.ConfigError, match=r"folder=.*: expected a path"):
+                make(wrong)
     empty = gan_lab.Sweep(tmp_path)
+    for ask in (empty.table, empty.report):
+        with pytest.raises(gan_lab.ConfigError, match=r"metric=\['fd'\]: expected the name of a metric"):
+            ask(metric=["fd"])
     assert empty.runs == []
     assert "no run in it" in empty._repr_html_()
     with pytest.raises(gan_lab.ConfigError, match="no run in it"):
@@ -191,7 +209,11 @@ ASKED = [
     (lambda run: run.evaluate("evaluation.samples=-1"), "evaluation.samples=-1: expected a whole number"),
     (lambda run: run.evaluate("evaluation/extractor=none"), "evaluation/extractor=none: there is no such file"),
     (lambda run: run.resume("seed=5"), "seed was 0 and is 5"),
+    (lambda run: run.evaluate("evaluation/extractor=null"), "evaluation/extractor=null: expected the name of one"),
+    (lambda run: run.evaluate("evaluation.metrics.x=fd"), "evaluation.metrics.x=fd: there is no such key"),
+    (lambda run: run.export(3), "out=3: expected a path"),
     (lambda run: run.resume("resume=other"), "resume=other: expected none"),
+    (lambda run: run.resume("++resume=other"), "++resume=other: expected none"),
     (lambda run: run.resume(iterations=0), "iterations=0: expected a whole number of at least 1"),
 ]
 
@@ -209,6 +231,20 @@ def test_wrong_questions_to_a_run(ask, said, short):
         ask(short)
     assert said in str(error.value)
     assert len(str(error.value).splitlines()) == 1
+
+
+def test_numbers_of_numpy_are_numbers(short):
+    assert len(short.sample(np.int64(3), seed=np.int64(1)).values) == 3
+
+
+def test_a_run_that_was_made_longer_shows_its_newest_picture(short, tmp_path):
+    shutil.copytree(short.folder, tmp_path / "run")
+    run = gan_lab.Run(tmp_path / "run")
+    save_picture(tmp_path / "run" / "samples" / "iteration_0000002.png", np.zeros((5, 4, 3), np.uint8))
+    final = run.picture.size
+    assert final != (4, 5)
+    RunFolder(tmp_path / "run").update_status(state="interrupted")
+    assert run.picture.size == (4, 5)
 
 
 def test_an_evaluation_composes_beside_the_callers_hydra(short):

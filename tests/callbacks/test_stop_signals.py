@@ -10,6 +10,7 @@ from training_runs import OFTEN, SMALL, differences, train_in
 from gan_lab.algorithms.gan import GAN
 from gan_lab.callbacks import Curves
 from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.status import recorded
 from gan_lab.runs.stop_signals import ended_by_interrupt
 
 
@@ -54,6 +55,14 @@ def test_a_second_interrupt_stops_at_once(composed, tmp_path, monkeypatch):
     assert stop.value.code == 130
     assert RunFolder(tmp_path / "run").saved_iterations() == [3, 6]
     assert RunFolder(tmp_path / "run").status()["error"] == "stopped by SIGINT"
+
+
+@pytest.mark.parametrize("code", [3, 255])
+def test_a_class_that_ends_the_program_is_a_failure(tmp_path, code):
+    run = RunFolder(tmp_path)
+    with suppress(SystemExit), recorded(run, "0"):
+        raise SystemExit(code)
+    assert (run.status()["state"], run.status()["error"]) == ("failed", f"exited with status {code}")
 
 
 def test_a_signal_before_training_is_recorded(composed, tmp_path, monkeypatch):

@@ -225,6 +225,18 @@ def test_wandb_online_without_a_key_costs_one_warning(tmp_path, monkeypatch, cap
     ]
 
 
+def test_what_wandb_has_not_sent_survives_a_resume_that_cannot_open_it(tmp_path, monkeypatch):
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    config = composed_of(*TINY, "logger=wandb", "logger.wandb.offline=false")
+    unsent = tmp_path / "run" / "loggers" / "wandb" / "wandb" / "offline-run-1" / "run.wandb"
+    unsent.parent.mkdir(parents=True)
+    unsent.write_text("points")
+    use(build_trackers(check(config), RunFolder(tmp_path / "run"), Stopwatch()))
+    assert unsent.read_text() == "points"
+    assert [path.name for path in unsent.parents[2].iterdir()] == ["wandb"]
+
+
 def test_runs_of_a_sweep_share_an_experiment(tmp_path, caplog):
     sweep = tmp_path / "my_sweep"
     for name in ("a", "b"):
@@ -246,6 +258,20 @@ def test_runs_of_a_sweep_share_an_experiment(tmp_path, caplog):
     assert run.info.status == "FINISHED"
     assert not (tmp_path / "elsewhere").exists()
     assert [text for text in warnings(caplog) if "no pictures, as the database puts them into" in text]
+
+
+@pytest.mark.parametrize("linked", ["loggers", "loggers/mlflow"])
+def test_a_link_in_a_strangers_sweep_leads_nobody_out_of_it(tmp_path, caplog, linked):
+    victim, run = tmp_path / "victim", tmp_path / "sweep" / "a"
+    run.mkdir(parents=True)
+    victim.mkdir()
+    (tmp_path / "sweep" / "sweep.json").write_text("{}")
+    (tmp_path / "sweep" / linked).parent.mkdir(exist_ok=True)
+    (tmp_path / "sweep" / linked).symlink_to(victim)
+    with caplog.at_level(logging.WARNING):
+        use(build_trackers(check(composed_of("logger=mlflow")), RunFolder(run), Stopwatch()))
+    assert not any(victim.iterdir())
+    assert "expected a path that is no link" in warnings(caplog)[0]
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from gan_lab.config.hashing import config_hash
 from gan_lab.errors import ConfigError
 from gan_lab.runs import folder as run_folder
 from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.resume import check_has_checkpoints
 
 WORDS = [*SMALL, *OFTEN, "threads=1"]
 
@@ -105,7 +106,9 @@ def test_a_resume_that_is_refused_changes_nothing(made, gan_lab_here, tmp_path, 
     assert run.result()["budget"]["iterations"] == 20
 
 
-def test_without_its_checkpoints_a_run_is_not_begun_anew(run, tmp_path, monkeypatch):
+@pytest.mark.parametrize("state", ["interrupted", "diverged"])
+def test_without_its_checkpoints_a_run_is_not_begun_anew(run, tmp_path, monkeypatch, state):
+    run.update_status(state=state)
     shutil.rmtree(run.checkpoints)
     before = contents(tmp_path / "run")
     said = refusal(monkeypatch, tmp_path, main, "gan-lab", "resume=run", "iterations=20")
@@ -114,6 +117,19 @@ def test_without_its_checkpoints_a_run_is_not_begun_anew(run, tmp_path, monkeypa
         "start over"
     )
     assert contents(tmp_path / "run") == before
+
+
+def test_a_run_that_diverged_before_its_first_checkpoint_is_begun_anew(run):
+    shutil.rmtree(run.checkpoints)
+    run.update_status(state="diverged", iteration=run.configuration.read().checkpoint.every)
+    check_has_checkpoints(run)
+
+
+def test_what_a_run_was_made_of_does_not_depend_on_the_environment(gan_lab_here, tmp_path, monkeypatch):
+    monkeypatch.setenv("MINE", "5")
+    gan_lab_here(*WORDS, "hydra.run.dir=run", "seed=${oc.env:MINE}")
+    monkeypatch.delenv("MINE")
+    assert RunFolder(tmp_path / "run").configuration.read().seed == 5
 
 
 def test_a_change_that_is_killed_in_the_middle_is_made_after_all(run, gan_lab_here, tmp_path, monkeypatch):

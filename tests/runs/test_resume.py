@@ -10,6 +10,7 @@ from configurations import options
 from training_runs import OFTEN, SMALL, Killed, differences, killed, train_in
 
 from gan_lab.algorithms.gan import GAN
+from gan_lab.callbacks.trackers import Trackers
 from gan_lab.metrics.extractors import Extractor
 from gan_lab.runs.folder import RunFolder
 
@@ -135,7 +136,10 @@ def test_a_run_killed_after_its_last_iteration_is_completed(composed, calm, tmp_
         patch.setattr(training, "write_json", lambda *_: (_ for _ in ()).throw(Killed))
         with pytest.raises(Killed):
             train_in(tmp_path / "run", config)
+    begun = []
+    monkeypatch.setattr(Trackers, "open", lambda self, parameters: begun.append(parameters))
     run = train_in(tmp_path / "run", config, resume=True)
+    assert len(begun) == 1  # the final values reach the trackers, too
     assert differences(calm.path, run.path) == []
     assert run.status()["state"] == "done"
 

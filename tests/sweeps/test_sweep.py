@@ -1,6 +1,7 @@
 """Sweeps: whatever becomes of one run, the others finish, and the same line again does what is missing alone."""
 
 import json
+import math
 import os
 import signal
 import textwrap
@@ -11,6 +12,7 @@ from command_runs import forked, printed, refusal
 
 from gan_lab.cli.train import main
 from gan_lab.config.resolvers import job_folder
+from gan_lab.hydra_plugin.tuned_sweeper import _best
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.sweep_folder import SweepFolder
 
@@ -230,6 +232,17 @@ def test_tuning_gives_every_loss_the_same_trials_and_fresh_seeds(warm_gan_lab, t
             assert [run.result()["metrics"]["reverse_kl"]] == trial["values"]
     page = (tmp_path / "sweep" / "report" / "report.md").read_text()
     assert "4 runs: 4 done · protocol tuned" in page
+
+    # what was chosen and repeated stays chosen, and a line with a part of the losses keeps the others' record
+    other = 1 - lsgan["best"]
+    late = RunFolder(tmp_path / "sweep" / "tuning" / f"loss=lsgan,trial={other},seed=7")
+    result = late.result()
+    result["validation"]["metrics"]["reverse_kl"] = -1.0
+    late.result_file.write_text(json.dumps(result))
+    again = warm_gan_lab(*line[:-2], "loss=lsgan", line[-1], *small)
+    assert again.returncode == 0, again.stderr
+    lsgan["trials"][other]["values"] = [-1.0]
+    assert json.loads((tmp_path / "sweep" / "tuning.json").read_text()) == record
     assert "| 1 | lsgan |" in page or "| 1 | nsgan\\_r1 |" in page
 
 
@@ -240,12 +253,18 @@ def test_tuning_gives_every_loss_the_same_trials_and_fresh_seeds(warm_gan_lab, t
         (["hydra.sweeper.trials=0"], "hydra.sweeper.trials=0: expected a whole number of at least 1"),
         (["hydra.sweeper.seeds=[1000]"], "hydra.sweeper.seeds=[1000]: expected some, and none of tuning_seeds=[1000]"),
         (["hydra.sweeper.metric=fdd"], "hydra.sweeper.metric=fdd: there is no metric of this name"),
+        (["evaluation.validation=false"], "evaluation.validation=false: expected true with protocol=tuned"),
         (["hydra.sweeper.space.n_critic=3"], "hydra.sweeper.space.n_critic=3: expected interval(a, b), tag(log, "),
     ],
 )
 def test_bad_tuning(monkeypatch, tmp_path, words, sentence):
     line = ["gan-lab", "-m", "protocol=tuned", "dataset=ring8", "loss=lsgan,rsgan", "hydra.sweep.dir=sweep"]
     assert refusal(monkeypatch, tmp_path, main, *line, *words).startswith(f"gan-lab: {sentence}")
+
+
+def test_a_loss_whose_trials_all_failed_is_not_repeated():
+    assert _best([[{"fd": 3.0}], [{"fd": 2.0}], [{}]], "fd") == 1
+    assert _best([[{"fd": math.nan}], [{}]], "fd") is None
 
 
 def test_submitit_runs_without_a_cluster(warm_gan_lab, tmp_path):

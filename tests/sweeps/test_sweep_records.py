@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import nullcontext
 
 import pytest
 from command_runs import ended, refusal
@@ -12,7 +13,9 @@ from gan_lab.cli.train import main
 from gan_lab.config.hashing import config_hash
 from gan_lab.errors import ConfigError
 from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.request import RunRequest
 from gan_lab.runs.sweep_folder import SweepFolder
+from gan_lab.sweeps import worker
 from gan_lab.sweeps.hydra_callback import Launch
 
 TINY = ["dataset=ring8", "trainer=cpu", "threads=1", "iterations=6", "evaluation.every=6", "evaluation.samples=100"]
@@ -251,3 +254,14 @@ def test_a_damaged_index_is_none_of_a_sweep(tmp_path, damage):
     with pytest.raises(ConfigError, match=r"sweep\.json: not the index of a sweep; name another folder$"):
         sweep.open(["seed=0"], {"loss": ["a"]}, 1, {})
     assert sweep.index_file.read_text() == content
+
+
+@pytest.mark.parametrize("at_work", [True, False])
+def test_a_run_that_another_process_is_at_work_on_has_not_failed(run, monkeypatch, at_work):
+    """Two lines of one sweep may begin at once: the run of the one that comes too late is refused."""
+    monkeypatch.setattr(worker, "_run_in_child", lambda jobs: 0)
+    run.update_status(state="running")
+    job = worker.Job(run, SweepFolder(run.path.parent), RunRequest(OmegaConf.create(), run, {}), {})
+    with FileLock(run.lock_file) if at_work else nullcontext():
+        worker.carry_out([job])
+    assert run.status()["state"] == ("running" if at_work else "failed")
