@@ -15,6 +15,13 @@ def is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and -math.inf < value < math.inf
 
 
+def is_names(value: object) -> TypeGuard[Sequence[str]]:
+    """Whether a value is a list of texts with something in it; a text alone is not."""
+    if not isinstance(value, Sequence) or isinstance(value, str) or not value:
+        return False
+    return all(isinstance(one, str) for one in value)
+
+
 def check_positive(name: str, value: object) -> None:
     """Raise unless ``value`` is a whole number of at least 1."""
     if not is_whole(value) or value < 1:
@@ -63,13 +70,13 @@ def check_seed(name: str, value: object) -> None:
 
 def check_widths(name: str, widths: Sequence[int]) -> None:
     """Raise unless ``widths`` is a non-empty list of whole numbers of at least 1."""
-    if isinstance(widths, int | str) or not widths:
+    if not isinstance(widths, Sequence) or isinstance(widths, str) or not widths:
         raise ValueError(f"{name}={widths!r}: expected a list of widths such as [256,512]")
     for width in widths:
         check_positive(f"{name}={list(widths)}, element", width)
 
 
 def check_choice(name: str, value: object, allowed: Collection[object]) -> None:
-    """Raise unless ``value`` is one of ``allowed``."""
-    if value not in allowed:
+    """Raise unless ``value``, which may be of any kind, is one of ``allowed``."""
+    if value not in list(allowed):  # a list compares values; a set or mapping would want their hash
         raise ValueError(f"{name}={value!r}: expected one of {', '.join(map(str, allowed))}")

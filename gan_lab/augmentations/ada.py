@@ -11,6 +11,7 @@ from gan_lab.augmentations.disturbance import add_noise, amplify, cut
 from gan_lab.augmentations.draws import Draws
 from gan_lab.augmentations.geometry import move
 from gan_lab.augmentations.probability import Probability
+from gan_lab.validation import is_names
 
 GROUPS = ("blit", "geometry", "colour", "filter", "noise", "cutout")
 """Groups of operations, in the order in which they are applied."""
@@ -54,7 +55,7 @@ class ADA(Augmentation):
         updates: int = 1,
     ) -> None:
         super().__init__()
-        if isinstance(groups, str) or not groups or not set(groups) <= {*GROUPS} or len(set(groups)) < len(groups):
+        if not is_names(groups) or not set(groups) <= {*GROUPS} or len(set(groups)) < len(groups):
             raise ValueError(f"ADA.groups={groups}: expected a list of some of {', '.join(GROUPS)}, each once at most")
         self.groups = tuple(group for group in GROUPS if group in groups)
         self.probability = Probability("ADA", p, schedule, target, speed, every, most, updates)

@@ -7,6 +7,7 @@ from torch import Tensor
 from gan_lab.augmentations.augmentation import Augmentation, Operation, of_sample
 from gan_lab.augmentations.draws import Draws, each
 from gan_lab.augmentations.moves import mixed, shifted, without_box
+from gan_lab.validation import is_names
 
 _MOVE = 1 / 8  # of a side, at most
 _CUT = 1 / 2  # of a side
@@ -79,7 +80,7 @@ class DiffAugment(Augmentation):
     def __init__(self, policy: Sequence[str] = ("colour", "translation", "cutout")) -> None:
         super().__init__()
         known = ", ".join(POLICIES)
-        if isinstance(policy, str) or not policy or not set(policy) <= POLICIES.keys():
+        if not is_names(policy) or not set(policy) <= POLICIES.keys():
             raise ValueError(f"DiffAugment.policy={policy}: expected a list of some of {known}")
         if len(set(policy)) < len(policy):
             raise ValueError(f"DiffAugment.policy={policy}: expected each of {known} once at most")

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gan_lab.datasets.batch import one_per_sample
+from gan_lab.datasets.batch import Batch, one_per_sample
 from gan_lab.datasets.drawing import PLAIN, Drawing
 from gan_lab.datasets.source import Source
 from gan_lab.errors import ConfigError
@@ -32,6 +32,7 @@ class Dataset:
         validation: samples of the same kind to select by, ``[N, …]``, which neither train nor report; or None.
         validation_labels: classes of the validation samples, of the same kind; or None.
         source: the images that the samples translate; None if they translate none.
+        shuffled: whether ``train`` is in random order, so that its first samples are some at random.
 
     Raises:
         ValueError: if ``drawing`` or ``source`` does not suit the samples.
@@ -49,6 +50,7 @@ class Dataset:
     validation: Tensor | None = None
     validation_labels: Tensor | None = None
     source: Source | None = None
+    shuffled: bool = False
 
     def __post_init__(self) -> None:
         self.drawing.check_samples(self.train)
@@ -72,6 +74,19 @@ class Dataset:
     def trained_on(self) -> int:
         """Number of samples to train on."""
         return len(self.train) if self.chosen is None else len(self.chosen)
+
+    def some_trained_on(self, most: int) -> Batch:
+        """At most so many of the samples to train on, always the same ones, in random order, as the dataset holds them.
+
+        They have their labels, if each sample has one, and sources, if the dataset has some. Only what is returned is
+        copied, as the set may exceed memory.
+        """
+        order, labels, images = some(self.trained_on, most), one_per_sample(self.train_labels), None
+        if (source := self.source) is not None:
+            own = order % (len(source.train) if self.chosen_source is None else len(self.chosen_source))
+            images = source.train[own if self.chosen_source is None else self.chosen_source[own]]
+        indices = order if self.chosen is None else self.chosen[order]
+        return Batch(self.train[indices], None if labels is None else labels[indices], images)
 
     @property
     def record(self) -> dict[str, Any]:
@@ -163,6 +178,11 @@ def _set_aside(share: float, samples: Tensor, labels: Tensor | None) -> tuple[Te
     """The indices of the samples to go on training on, in order, and of those for validation."""
     kept, aside = hold_out(share, len(samples), labels, "dataset.validation")
     return kept.sort().values, aside
+
+
+def some(count: int, most: int) -> Tensor:
+    """The indices of at most ``most`` of ``count`` samples, in random order, always the same ones."""
+    return torch.randperm(count, generator=torch.Generator().manual_seed(0))[:most]
 
 
 def derived(checksum: str, how: str) -> str:

@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 from gan_lab.errors import ConfigError, shown
 
@@ -15,6 +15,8 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 _FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")
 # Pillow's modes of 8 bits or fewer a channel, each with the mode it is converted to: grey or colour
 _MODES = {"1": "L", "L": "L", "LA": "L", "P": "RGB", "PA": "RGB", "RGB": "RGB", "RGBA": "RGB"}
+
+_SIXTEEN_A_PIXEL = "BGR;16"  # the raw mode of a BMP with 5, 6 and 5 bits for the channels: the others have 16 each
 
 
 class UnfitImage(Exception):
@@ -77,7 +79,7 @@ def open_image(file: Path) -> Image.Image:
 
     Raises:
         BrokenImage: if the content cannot be decoded.
-        UnfitImage: if it is no ordinary file.
+        UnfitImage: if it is no ordinary file, or has 16 bits a channel.
         OSError: if the system cannot read the file.
     """
     if not stat.S_ISREG(file.stat().st_mode):  # reading a pipe could block for ever
@@ -85,10 +87,24 @@ def open_image(file: Path) -> Image.Image:
     content = file.read_bytes()
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as opened:
+            _check_depth(opened)
             opened.load()
             return ImageOps.exif_transpose(opened)
+    except UnfitImage:
+        raise
     except Exception as error:  # on damaged bytes Pillow's parsers raise errors of many kinds
         raise BrokenImage(f"is not an image that can be read: {_reason(error)}") from error
+
+
+def _check_depth(opened: ImageFile.ImageFile) -> None:
+    """Raise UnfitImage if Pillow would cut the channels of an image, not yet loaded, from 16 bits to 8.
+
+    Its mode then is one of 8 bits, such as RGB, and only the raw mode of the file's parts says what they hold.
+    """
+    for tile in opened.tile if opened.mode in _MODES else ():
+        raw = tile.args[0] if isinstance(tile.args, tuple) else tile.args
+        if isinstance(raw, str) and ";16" in raw and raw != _SIXTEEN_A_PIXEL:
+            raise UnfitImage(f"is of Pillow's mode {raw}, expected 8-bit grey or colour")
 
 
 def pixels_of(image: Image.Image, channels: int | None = None, size: int | tuple[int, int] | None = None) -> np.ndarray:

@@ -7,6 +7,7 @@ copy.
 
 import hashlib
 import math
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
@@ -76,8 +77,20 @@ def mapped(pixels: Path, shape: Sequence[int], sizes: Sequence[int], expected: s
     record = pixels.with_suffix(".pt")  # deleting this file makes both anew
     if not pixels.is_file() or pixels.stat().st_size != count:
         raise broken(record)
-    content = torch.from_file(str(pixels), shared=False, size=count, dtype=torch.uint8)
+    content = _read_only(pixels)
     if checksum(content) != expected:
         raise broken(record)
     train, test = content.view(-1, *shape).split(list(sizes))
     return train, test
+
+
+def _read_only(file: Path) -> Tensor:
+    """The bytes of a file, uint8 ``[N]``, mapped into memory; they must not be written to.
+
+    Of a writable mapping that is not shared, as of `torch.from_file`, the system must be able to keep a copy: Linux
+    refuses one that is larger than memory.
+    """
+    content = np.memmap(file, np.uint8, mode="r")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # nothing writes to it
+        return torch.from_numpy(content)

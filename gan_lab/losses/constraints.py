@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from gan_lab.models.layers.equalised import factor_in_use
 from gan_lab.validation import check_number
 
 
@@ -23,6 +24,8 @@ class Constraint:
 class WeightClip(Constraint):
     """WGAN's clipping: every parameter of D is clamped to ±bound after each of its updates.
 
+    Of equalised layers the weights and biases in use are bounded: those that are trained, to ±bound / factor.
+
     References:
         Arjovsky, Chintala and Bottou 2017, Wasserstein GAN, Algorithm 1 (arXiv 1701.07875).
     """
@@ -34,8 +37,10 @@ class WeightClip(Constraint):
 
     def project(self, discriminator: nn.Module) -> None:
         with torch.no_grad():
-            for parameter in discriminator.parameters():
-                parameter.clamp_(-self.bound, self.bound)
+            for module in discriminator.modules():
+                bound = self.bound / factor_in_use(module)
+                for parameter in module.parameters(recurse=False):
+                    parameter.clamp_(-bound, bound)
 
 
 @dataclass(frozen=True)

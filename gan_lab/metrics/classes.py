@@ -56,7 +56,7 @@ def class_histogram(classes: Tensor, number: int, expected: Tensor) -> tuple[int
     Args:
         classes: class of each generated sample, ``[N]``.
         number: number of classes.
-        expected: expected share of each class, ``[number]``, all above 0.
+        expected: expected share of each class, ``[number]``, above 0 for those that occur.
     """
     counts = torch.bincount(classes, minlength=number).double()
     shares = counts / counts.sum()

@@ -87,6 +87,8 @@ class Evaluator:
         comparison.check_reference(self._reference)
         self._signs = RealSigns.of(self._reference.features, count, real.labels)
         key = self._key | {"metrics": list(comparison.measures.metrics), "train": len(dataset.train)}
+        if "memorisation" in comparison.measures.metrics and dataset.chosen is not None:
+            key["subset"] = dataset.drawing.subset  # copies are looked for among the samples that are trained on
         self.floor: dict[str, float] = cached(
             "floors", key, lambda: comparison.floor(self._reference, comparison.look(real.others, real.other_labels))
         )

@@ -32,6 +32,8 @@ class Extractor(nn.Module):
     """How it resizes images, if it does."""
     learns: bool = False
     """Whether it learns from training samples; those that it has seen are not compared with others."""
+    learns_from: int | None = None
+    """Largest number of training samples that it uses, the first of `Dataset.shuffled` ones; None for all."""
 
     def check(self, dataset: Dataset) -> None:
         """Raise ConfigError if it cannot take the dataset's samples. Quick, and called before `prepare`."""

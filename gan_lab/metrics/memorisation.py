@@ -12,12 +12,14 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor
 
+from gan_lab.datasets.dataset import some
+
 DEFINITION = 2
 """Of what counts as a copy, in the metrics' fingerprint. docs/evaluation.md lists what changed."""
 RATIO = 0.5  # Yoon et al. take a third, which misses copies with some noise (docs/evaluation.md)
 LEAST_SAMPLES = 500  # generated samples that are looked at, however few are held out: a step of 0.002
 MOST_SAMPLES = 2000  # the same of many, by the metric and for the picture
-_MOST = 5000
+MOST_TRAINING = 5000  # training samples among which copies are looked for
 _DUPLICATES = 10  # the most of a training sample; some more change nothing of 100 digits
 _PAIRS = 2**24  # distances in memory at a time
 
@@ -48,7 +50,7 @@ def memorised(samples: Tensor, training: Tensor) -> float:
 
 def some_of(samples: Tensor) -> Tensor:
     """At most 5,000 of the samples, always the same ones: copies of these are looked for."""
-    return samples[torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))[:_MOST]]
+    return samples[some(len(samples), MOST_TRAINING)]
 
 
 def and_mirrored(pictures: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from gan_lab.datasets.batch import one_per_sample
-from gan_lab.datasets.dataset import Dataset
+from gan_lab.datasets.dataset import Dataset, derived, some
 from gan_lab.datasets.drawing import PLAIN
 
 _MOST_KNOWN = 10_000  # training samples that copies are looked for among
@@ -47,13 +47,14 @@ class RealSets:
         return self.known_sources is not None
 
     @classmethod
-    def of(cls, dataset: Dataset, most: int, learns: bool) -> "RealSets":
+    def of(cls, dataset: Dataset, most: int, learns: bool, learns_from: int | None = None) -> "RealSets":
         """The sets of a dataset.
 
         Args:
             dataset: the real samples.
             most: largest N; it is less if fewer samples are held out or left for the floor.
             learns: whether the extractor learns; half of the training samples at least are left to it.
+            learns_from: largest number of these that it uses; None for all, which are copied then.
         """
         train, test, source = len(dataset.train), len(dataset.test), dataset.source
         count = min(most, test, train // 2 if learns else train)
@@ -65,9 +66,18 @@ class RealSets:
         labels = one_per_sample(dataset.test_labels)
         learned = dataset
         if learns:
-            rest, all_labels = order[count:], dataset.train_labels
+            rest, all_labels, shuffled = order[count:], dataset.train_labels, learns_from is not None
+            rest = rest[some(len(rest), learns_from)] if learns_from is not None else rest
             kept = None if all_labels is None else all_labels[rest]
-            learned = replace(dataset, train=dataset.train[rest], train_labels=kept, drawing=PLAIN, source=None)
+            learned = replace(
+                dataset,
+                train=dataset.train[rest],
+                train_labels=kept,
+                drawing=PLAIN,
+                source=None,
+                shuffled=shuffled,
+                checksum=derived(dataset.checksum, f"some of {train - count}") if shuffled else dataset.checksum,
+            )
         other_labels = one_per_sample(dataset.train_labels)
         sources: dict[str, Tensor | None] = {}
         if source is not None:

@@ -19,7 +19,7 @@ from gan_lab.metrics.extractors import Extractor
 from gan_lab.metrics.frechet import Moments, frechet_distance, frechet_distance_of_few
 from gan_lab.metrics.kernel import kernel_distance
 from gan_lab.metrics.measures import Measures, Side
-from gan_lab.metrics.memorisation import MOST_SAMPLES, and_mirrored, memorised, some_of
+from gan_lab.metrics.memorisation import MOST_SAMPLES, MOST_TRAINING, and_mirrored, memorised
 from gan_lab.metrics.modes import class_ceiling, mixture_ceiling, mode_coverage
 from gan_lab.metrics.neighbours import precision_recall_density_coverage
 
@@ -37,7 +37,8 @@ class Comparison:
         measures: the metrics and their settings.
         device: where features are computed and compared.
         size: of the sets that will be compared, if it is known.
-        training: what the generator learns from, ``[M, …]``, for ``memorisation``; None if that is unknown.
+        training: its samples to train on are what the generator learns from, for ``memorisation``; None if that is
+            unknown.
 
     Raises:
         ConfigError: for a metric that the dataset or the extractor does not allow, or for too few samples.
@@ -50,7 +51,7 @@ class Comparison:
         measures: Measures,
         device: torch.device,
         size: int | None = None,
-        training: Tensor | None = None,
+        training: Dataset | None = None,
     ) -> None:
         self.dataset = dataset
         self.extractor = extractor
@@ -74,7 +75,8 @@ class Comparison:
         with torch.random.fork_rng():  # the evaluation must not shift training's random numbers
             extractor.prepare(dataset)
         extractor.to(device).eval().requires_grad_(False)
-        logits = self.look(dataset.test[:2]).logits
+        # a copy: a user's extractor may write to what it is given, and the file of a mapped dataset is read-only
+        logits = self.look(dataset.test[:2].clone()).logits
         needing_logits = {"score", "classes", "class_accuracy"} | ({"modes"} if dataset.modes is None else set())
         for name in needing_logits.intersection(measures.metrics):
             if logits is None:
@@ -169,7 +171,8 @@ class Comparison:
 
     def _classes(self, real: Side, fake: Side) -> dict[str, float]:
         assert fake.logits is not None
-        guesses = fake.logits.argmax(-1).flatten().cpu()
+        unknown = (self._expected == 0).to(fake.logits.device)
+        guesses = fake.logits.masked_fill(unknown, float("-inf")).argmax(-1).flatten().cpu()
         number, divergence = class_histogram(guesses, len(self._expected), self._expected)
         return {"classes": float(number), "class_kl": divergence}
 
@@ -212,7 +215,7 @@ class Comparison:
     def _seen(self) -> Side:
         """Training samples, as they are and mirrored, and their features."""
         assert self._training is not None
-        return self.look(and_mirrored(some_of(self._training)))
+        return self.look(and_mirrored(self._training.some_trained_on(MOST_TRAINING).samples))
 
     # ---- what the metrics need of the dataset ----
 
@@ -249,7 +252,10 @@ class Comparison:
                 "evaluation.metrics: classes takes an extractor that knows the dataset's "
                 f"{len(self._expected)} classes, and {self.extractor.name} has {logits.shape[-1]} of its own"
             )
-        for missing in (self._expected == 0).nonzero().flatten().tolist():
+        absent = (self._expected == 0).nonzero().flatten()
+        if self.dataset.train_labels is not None:  # a class without any sample is none
+            absent = absent[torch.isin(absent, self.dataset.train_labels)]
+        for missing in absent.tolist():
             raise ConfigError(
                 f"evaluation.metrics: classes takes held-out samples of every class, class {missing} has none"
             )

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from gan_lab.datasets.dataset import Dataset
+from gan_lab.datasets.dataset import Dataset, some
 from gan_lab.metrics.extractors import Extractor, RandomConv, check_images
 from gan_lab.storage.cache import cached, code_hash
 from gan_lab.validation import check_positive
@@ -40,6 +40,7 @@ class WhitenedConv(Extractor):
 
     name = "whitened_conv"
     learns = True
+    learns_from = _MOST
     offset: Tensor
     centre: Tensor
     components: Tensor
@@ -64,7 +65,7 @@ class WhitenedConv(Extractor):
             "seed": self.convolutions.seed,
             "torch": torch.__version__,
         }
-        made: dict[str, Tensor] = cached("whitenings", key, lambda: self._learn(dataset.train))
+        made: dict[str, Tensor] = cached("whitenings", key, lambda: self._learn(dataset))
         for name in ("offset", "centre", "components"):
             self.register_buffer(name, made[name])
 
@@ -72,9 +73,10 @@ class WhitenedConv(Extractor):
         logs = (self.convolutions(samples) + self.offset).log()
         return (logs - self.centre) @ self.components
 
-    def _learn(self, samples: Tensor) -> dict[str, Tensor]:
-        """What `_whitening` finds in some of the samples."""
-        chosen = torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))[:_MOST]
+    def _learn(self, dataset: Dataset) -> dict[str, Tensor]:
+        """What `_whitening` finds in some of the training samples."""
+        samples = dataset.train
+        chosen = torch.arange(len(samples))[:_MOST] if dataset.shuffled else some(len(samples), _MOST)
         chunks = tqdm(
             chosen.split(_CHUNK), "whitening", dynamic_ncols=True, delay=2, leave=False, disable=not sys.stderr.isatty()
         )

@@ -12,9 +12,9 @@ from torch import nn
 
 from gan_lab.models.layers.heads import Logit
 from gan_lab.models.layers.initialisation import draw_normal
-from gan_lab.models.layers.normalisation import MAP_NORMS
+from gan_lab.models.layers.normalisation import MAP_NORMS, check_map_norm
 from gan_lab.models.layers.shapes import check_image
-from gan_lab.validation import check_choice, check_positive
+from gan_lab.validation import check_positive
 
 _LAYERS = 4
 
@@ -58,13 +58,14 @@ class PacGANDCGANDiscriminator(nn.Sequential):
     Args:
         sample_shape: ``(m·C, H, W)``.
         channels: feature maps of the first layer, 64 in the paper; each layer after it has twice as many.
-        norm: normalisation of every layer but the first: batch (as in the paper), none, layer or instance.
+        norm: normalisation of every layer but the first: batch (as in the paper), none, layer or instance, which
+            images of at most 16x16 pixels exclude.
     """
 
     def __init__(self, sample_shape: Sequence[int], channels: int = 64, norm: str = "none") -> None:
         check_positive("PacGANDCGANDiscriminator.channels", channels)
-        check_choice("PacGANDCGANDiscriminator.norm", norm, MAP_NORMS)
         height, width = _sides(sample_shape)[-1]
+        check_map_norm("PacGANDCGANDiscriminator.norm", norm, (height, width), sample_shape)
         layers: list[nn.Module] = []
         for i, (fan_in, fan_out) in enumerate(pairwise([sample_shape[0], *(channels << i for i in range(_LAYERS))])):
             layers.append(nn.Conv2d(fan_in, fan_out, 5, stride=2, padding=2))

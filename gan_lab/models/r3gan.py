@@ -80,6 +80,11 @@ class _Projected(nn.Module):
         return torch.linalg.vecdot(self.linear(features), self.embedding(labels))
 
 
+def _default_groups(width: int) -> int:
+    """The largest number up to an eighth of the width, and at least 1, that divides the branch's 2 · width channels."""
+    return next(count for count in range(max(1, width // 8), 0, -1) if 2 * width % count == 0)
+
+
 def _stages(
     name: str, sample_shape: Sequence[int], widths: Sequence[int], groups: Sequence[int] | None, blocks: int
 ) -> list[list[nn.Module]]:
@@ -92,7 +97,7 @@ def _stages(
         raise ValueError(
             f"{name}.widths={list(widths)}: expected {times + 1} of them, a stage each, for images of {sides} pixels"
         )
-    groups = [max(1, width // 8) for width in widths] if groups is None else groups
+    groups = [_default_groups(width) for width in widths] if groups is None else groups
     check_widths(f"{name}.groups", groups)
     if len(groups) != len(widths) or any(2 * width % count for width, count in zip(widths, groups, strict=True)):
         raise ValueError(
@@ -114,7 +119,8 @@ class R3GANGenerator(LabelledSequential):
         latent_dim: size of the latent, 64 in the paper.
         sample_shape: ``(C, H, W)``; see the module for the sides allowed.
         widths: channels of each stage, from the smallest map on.
-        groups: of the grouped convolutions of each stage; None for an eighth of its width, so 16 channels in a group.
+        groups: of the grouped convolutions of each stage; None for an eighth of its width, so 16 channels in a group,
+            or for the next smaller number that divides twice the width.
         blocks: in a stage.
         embedding: size of the label's embedding, which stands beside the latent.
         classes: number of classes; None for a generator without labels, which has no embedding.
@@ -151,7 +157,8 @@ class R3GANDiscriminator(LabelledSequential):
     Args:
         sample_shape: ``(C, H, W)``; see the module for the sides allowed.
         widths: channels of each stage, from the smallest map on: the image comes to the last one first.
-        groups: of the grouped convolutions of each stage; None for an eighth of its width, so 16 channels in a group.
+        groups: of the grouped convolutions of each stage; None for an eighth of its width, so 16 channels in a group,
+            or for the next smaller number that divides twice the width.
         blocks: in a stage.
         conditioning: how labels are looked at: none, concat, projection (as in the paper, of a linear map of the
             features), auxiliary or per_class.

@@ -9,9 +9,9 @@ from gan_lab.models.conditions import check_discriminator_conditioning, check_ge
 from gan_lab.models.layers.heads import Logit, head
 from gan_lab.models.layers.initialisation import draw_normal
 from gan_lab.models.layers.labelled import ConcatLabel, LabelledSequential
-from gan_lab.models.layers.normalisation import MAP_NORMS, batch_norm
+from gan_lab.models.layers.normalisation import MAP_NORMS, batch_norm, check_map_norm
 from gan_lab.models.layers.shapes import check_sides
-from gan_lab.validation import check_choice, check_positive
+from gan_lab.validation import check_positive
 
 
 class SNGANGenerator(LabelledSequential):
@@ -57,7 +57,8 @@ class SNGANDiscriminator(LabelledSequential):
     Args:
         sample_shape: ``(C, H, W)``, H and W multiples of 8.
         channels: feature maps of the first layer, 64 in the paper; the last have eight times as many.
-        norm: normalisation after every convolution but the first: none (as in the paper), batch, layer or instance.
+        norm: normalisation after every convolution but the first: none (as in the paper), batch, layer or instance,
+            which images of 8x8 pixels exclude.
         conditioning: how labels are looked at: none, concat, projection, auxiliary or per_class.
         classes: number of classes; None for images without labels.
     """
@@ -71,10 +72,11 @@ class SNGANDiscriminator(LabelledSequential):
         classes: int | None = None,
     ) -> None:
         check_positive("SNGANDiscriminator.channels", channels)
-        check_choice("SNGANDiscriminator.norm", norm, MAP_NORMS)
         check_sides("sngan_cnn", sample_shape, 8)
+        smallest = (sample_shape[1] // 8, sample_shape[2] // 8)
+        check_map_norm("SNGANDiscriminator.norm", norm, smallest, sample_shape)
         check_discriminator_conditioning("SNGANDiscriminator", conditioning, classes)
-        fan_in, height, width = sample_shape
+        fan_in = sample_shape[0]
         layers: list[nn.Module] = []
         if classes is not None and conditioning == "concat":
             layers.append(concat := ConcatLabel(classes))
@@ -84,6 +86,6 @@ class SNGANDiscriminator(LabelledSequential):
             layers.append(nn.Conv2d(fan_in, factor * channels, kernel, stride=kernel - 2, padding=1))
             layers += [MAP_NORMS[norm if i else "none"](factor * channels), nn.LeakyReLU(0.1)]
             fan_in = factor * channels
-        features = fan_in * (height // 8) * (width // 8)
+        features = fan_in * smallest[0] * smallest[1]
         super().__init__(*layers, head(conditioning, features, classes, lambda: Logit(features)))
         draw_normal(self)

@@ -1,5 +1,6 @@
 """What measures a run's generator, from the configuration."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from torch import nn
 from gan_lab.datasets import Dataset
 from gan_lab.datasets.dataset import derived
 from gan_lab.datasets.source import Source
+from gan_lab.datasets.trained_classes import left_out, of_trained_classes
 from gan_lab.errors import ConfigError
 from gan_lab.metrics import Classifier, Comparison, Evaluator, Extractor, Measures, RealSets, as_extractor
 from gan_lab.metrics.memorisation import LEAST_SAMPLES
@@ -17,10 +19,26 @@ from gan_lab.models.conditions import takes_source
 from gan_lab.runs.components import build, check_arguments
 from gan_lab.runs.latents import fixed_request
 
+log = logging.getLogger(__name__)
 
-def judged(dataset: Dataset, generator: nn.Module) -> Dataset:
-    """The dataset as a generator is measured by it: without sources, if it translates none."""
-    return dataset if takes_source(generator) else replace(dataset, source=None)
+
+def judged(config: DictConfig, dataset: Dataset, generator: nn.Module) -> Dataset:
+    """The dataset as a run's generator is measured by it.
+
+    It has no sources if the generator translates none. If the run is conditional, it has no held-out samples of classes
+    without training samples, and a warning counts those that are left out.
+    """
+    dataset = dataset if takes_source(generator) else replace(dataset, source=None)
+    if config.conditional == "none":
+        return dataset
+    kept = of_trained_classes(dataset)
+    if lost := left_out(dataset, kept):
+        log.warning(
+            "gan-lab: warning: conditional=%s: evaluation leaves out %s, as no training sample is of their classes",
+            config.conditional,
+            lost,
+        )
+    return kept
 
 
 def build_evaluator(config: DictConfig, dataset: Dataset, purpose: str = "evaluation") -> Evaluator:
@@ -32,7 +50,7 @@ def build_evaluator(config: DictConfig, dataset: Dataset, purpose: str = "evalua
         purpose: of the latents, as in `gan_lab.seeds.derive`.
     """
     extractor = build_extractor(config.evaluation, config.allowed_targets)
-    real = RealSets.of(dataset, config.evaluation.samples, extractor.learns)
+    real = RealSets.of(dataset, config.evaluation.samples, extractor.learns, extractor.learns_from)
     count = len(real.reference)
     evaluation = config.evaluation.copy()
     if config.conditional == "none" and (wrong := {"class_accuracy", "intra_fd"}.intersection(evaluation.metrics)):
@@ -49,7 +67,7 @@ def build_evaluator(config: DictConfig, dataset: Dataset, purpose: str = "evalua
         evaluation.metrics = [*evaluation.metrics, *_of_classes(extractor, evaluation.metrics, _has_pairs(real))]
     if isinstance(extractor, Classifier) and real.source_labels is not None:  # is the source's class kept?
         evaluation.metrics = list(dict.fromkeys([*evaluation.metrics, "class_accuracy"]))
-    comparison = build_comparison(evaluation, extractor, real.learned, count, config.trainer.accelerator, dataset.train)
+    comparison = build_comparison(evaluation, extractor, real.learned, count, config.trainer.accelerator, dataset)
     labels = real.labels if real.sources is None else real.source_labels
     request = fixed_request(config, purpose, count, labels, real.sources)
     # a translation is of its source, so that there are no more of them than sources
@@ -75,7 +93,7 @@ def _back(config: DictConfig, dataset: Dataset, purpose: str) -> Evaluator:
         validation_labels=None,
     )
     extractor = build_extractor(config.evaluation, config.allowed_targets)
-    real = RealSets.of(there, config.evaluation.samples, extractor.learns)
+    real = RealSets.of(there, config.evaluation.samples, extractor.learns, extractor.learns_from)
     evaluation, count = config.evaluation.copy(), len(real.reference)
     known = isinstance(extractor, Classifier) and real.source_labels is not None
     evaluation.metrics = ["fd", "class_accuracy"] if known else ["fd"]
@@ -119,7 +137,7 @@ def build_comparison(
     dataset: Dataset,
     size: int,
     accelerator: str = "auto",
-    training: torch.Tensor | None = None,
+    training: Dataset | None = None,
 ) -> Comparison:
     """What is measured, and by which extractor.
 
@@ -129,7 +147,7 @@ def build_comparison(
         dataset: has the modes and classes.
         size: of the sets that will be compared.
         accelerator: the trainer's; unless it is cpu, a CUDA GPU is used if there is one. Other GPUs lack float64.
-        training: what the generator learns from; None if that is unknown.
+        training: as of `Comparison`.
 
     Raises:
         ConfigError: if there are too few samples for a metric, or nothing to measure it by.

@@ -38,7 +38,7 @@ def sampling_error(run: RunFolder, weights: str, draws: int, allowed_targets: Se
         raise ConfigError("weights=best: with draws= expected generator, ema or auto")
     generator = load_generator(run, weights, allowed_targets)
     config = run.configuration.read(allowed_targets)
-    evaluator = build_evaluator(config, judged(build_dataset(config, download=False), generator))
+    evaluator = build_evaluator(config, judged(config, build_dataset(config, download=False), generator))
     if evaluator.back is not None:
         raise ConfigError(f"draws={draws}: {shown(run.path)} translates both ways and takes no latents; expected none")
     encoder = load_player(run, "encoder", allowed_targets) if evaluator.reconstructs else None

@@ -53,7 +53,7 @@ def truncation_curve(
     for value in values:  # before what takes long
         check_truncation(config, generator, value)
     config.evaluation = overridden(config.evaluation, overrides)
-    evaluator = build_evaluator(config, judged(build_dataset(config, download=False), generator))
+    evaluator = build_evaluator(config, judged(config, build_dataset(config, download=False), generator))
     classes = evaluator.request.labels if takes_labels(generator) else None
     try:
         truncated = (with_truncation(run, config, generator, value, classes) for value in values)

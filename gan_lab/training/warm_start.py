@@ -145,7 +145,18 @@ def _load(network: nn.Module, source: Mapping[str, Tensor], digest: Any) -> list
 
 
 def _estimate(parametrized: Any) -> None:
-    """Let spectral norm look for the largest singular value of its new weight, as it does when it is attached."""
-    norm = parametrized[0]
-    if hasattr(norm, "_power_method"):
-        norm._power_method(norm._reshape_weight_to_matrix(parametrized.original), 15)
+    """Let spectral norm look for the largest singular value of its new weight, as it does when it is attached.
+
+    It divides what the parametrizations before it make of the trained weight: of an equalised layer the scaled one.
+    """
+    parts = list(parametrized)
+    norms = [place for place, part in enumerate(parts) if hasattr(part, "_power_method")]
+    if not norms:
+        return
+    names = ["original"] if parametrized.is_tensor else [f"original{place}" for place in range(parametrized.ntensors)]
+    weights = [getattr(parametrized, name) for name in names]
+    for place, part in enumerate(parts[: norms[-1] + 1]):
+        if place in norms:
+            part._power_method(part._reshape_weight_to_matrix(*weights), 15)
+        if place < norms[-1]:  # not behind the last: in training its forward pass would move the estimate on
+            weights = [part(*weights)]

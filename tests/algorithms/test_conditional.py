@@ -1,5 +1,8 @@
 """The group conditional: which networks are given labels, what refuses, what is measured and drawn."""
 
+import math
+
+import numpy as np
 import pytest
 import torch
 from command_runs import ended, refusal
@@ -9,15 +12,19 @@ from training_runs import SMALL, checkpoint, killed, train_in, unequal, weights_
 from gan_lab.cli.sample import main as sample_main
 from gan_lab.cli.train import main
 from gan_lab.config.hashing import hash_of
-from gan_lab.datasets import Dataset
+from gan_lab.datasets import Dataset, digits
 from gan_lab.datasets.batch import Condition
+from gan_lab.datasets.dataset import hold_out
+from gan_lab.datasets.source import Source
+from gan_lab.datasets.trained_classes import left_out, of_trained_classes
 from gan_lab.errors import ConfigError
 from gan_lab.metrics import signals
 from gan_lab.metrics.frechet import Moments, frechet_distance, frechet_distance_of_few
-from gan_lab.runs.components import classes
-from gan_lab.runs.measuring import build_evaluator
+from gan_lab.runs.components import build_dataset, classes
+from gan_lab.runs.measuring import build_evaluator, judged
 from gan_lab.runs.sample import sample
 from gan_lab.training.build import build_module
+from gan_lab.training.module import averaging
 from gan_lab.training.pictures import pictured_classes
 from gan_lab.training.schedules import Decay
 
@@ -180,6 +187,73 @@ def test_pictures_of_many_classes_and_of_classes_without_samples(composed):
     assert of(torch.arange(101), 5) == ([0, 25, 50, 75, 100], None)
 
 
+def with_gaps(path):
+    """An archive of 40 classes; the 60 pictures to train on have none of the last class, nor of some before it."""
+    pixels = np.random.RandomState(0).randint(0, 256, (240, 8, 8)).astype(np.uint8)
+    for seed in range(100):
+        labels = torch.arange(240)[torch.randperm(240, generator=torch.Generator().manual_seed(seed))] % 40
+        seen = labels[hold_out(0.2, 240, labels)[0][:60]].unique()
+        if len(seen) < int(seen.max()) + 1 < 40:
+            break
+    np.savez(path, images=pixels, labels=labels.numpy())
+    return [*SMALL, "dataset=npz", f"dataset.path={path}", "dataset.max_samples=60", "iterations=2",
+            "evaluation.samples=40", "evaluation.kid_subset_size=null", "evaluation.every=1"]  # fmt: skip
+
+
+@pytest.mark.parametrize("extractor", ["pixels", "classifier"])
+def test_a_run_is_not_asked_for_classes_without_training_samples(composed, tmp_path, caplog, extractor):
+    """The last class has none, and one in the middle; evaluation, curves and pictures do without them."""
+    metrics = {"pixels": "fd,memorisation", "classifier": "classes,memorisation"}[extractor]
+    words = [*with_gaps(tmp_path / "file.npz"), "conditional=projection", f"evaluation/extractor={extractor}",
+             f"evaluation.metrics=[{metrics}]"]  # fmt: skip
+    config = composed(*words, *["evaluation.extractor.steps=20"] * (extractor == "classifier"))
+    data = build_dataset(config)
+    assert 0 in data.class_counts
+    assert len(data.class_counts) < int(data.test_labels.max()) + 1
+    folder = train_in(tmp_path / "run", config)
+    count = sum(label not in data.train_labels for label in data.test_labels)
+    said = [one.message for one in caplog.records if "evaluation leaves out" in one.message]
+    assert said == [
+        f"gan-lab: warning: conditional=projection: evaluation leaves out {count} of {len(data.test)} held-out "
+        "samples, as no training sample is of their classes"
+    ]
+    result = folder.result()
+    assert result["fingerprint"]["samples"] <= len(data.test) - count
+    assert result["fingerprint"]["data"] != data.checksum
+    assert all(math.isfinite(value) for value in result["metrics"].values())
+
+
+def test_a_run_without_labels_is_compared_with_all_held_out_samples(composed, tmp_path, caplog):
+    config = composed(*with_gaps(tmp_path / "file.npz"), "evaluation/extractor=pixels")
+    data, network = build_dataset(config), torch.nn.Linear(1, 1)
+    seen = judged(config, data, network)
+    assert (len(seen.test), seen.checksum) == (len(data.test), data.checksum)
+    assert judged(composed(*SMALL, "conditional=concat"), digits(), network).checksum == digits().checksum
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_sources_and_validation_samples_of_unknown_classes(paired):
+    """Pairs stay whole; without pairs each side has its own classes."""
+    images = torch.arange(6, dtype=torch.uint8).view(6, 1, 1, 1)
+    labels = torch.tensor([0, 1, 2, 3, 1, 0])
+    others = labels if paired else labels.flip(0)
+    source = Source(images, images, paired, others, others, images, others)
+    known = torch.tensor([0, 1, 0, 1, 0, 3])  # neither 2 nor, in test, all of 3
+    data = Dataset(images, known, images, labels, "x", validation=images, validation_labels=labels, source=source)
+    kept = of_trained_classes(data)
+    of_source = [0, 1, 3, 4, 5] if paired else [0, 1, 2, 4, 5]
+    for part in ("test", "validation"):
+        assert getattr(kept, part).flatten().tolist() == [0, 1, 3, 4, 5]
+        assert getattr(kept, f"{part}_labels").tolist() == [0, 1, 3, 1, 0]
+        assert getattr(kept.source, part).flatten().tolist() == of_source
+        assert 2 not in getattr(kept.source, f"{part}_labels")
+    assert kept.checksum != data.checksum
+    told = "1 of 6 held-out samples, 1 of 6 validation samples"
+    assert left_out(data, kept) == told + (not paired) * ", 1 of 6 held-out sources, 1 of 6 validation sources"
+    assert (of_trained_classes(kept), left_out(kept, kept)) == (kept, "")
+
+
 def test_data_without_labels_are_refused(composed):
     config = composed(*SMALL, "conditional=projection")
     with pytest.raises(ConfigError, match=r"^conditional=projection: expected none, as the dataset has no label for"):
@@ -198,6 +272,14 @@ def test_an_average_by_half_life():
     assert Decay(None, 10, None, 64)(1) == pytest.approx(0.5 ** (64 / 10_000))
     assert Decay(None, 10, 0.05, 64)(100) == pytest.approx(0.5 ** (64 / (0.05 * 6400)))
     assert Decay(None, 10, 0.05, 64)(10_000) == pytest.approx(0.5 ** (64 / 10_000))
+
+
+@pytest.mark.parametrize("factor", [1, 3])
+def test_an_update_counts_packed_batches_for_the_half_life_whatever_the_generator_draws(composed, factor):
+    """As conf/train.yaml and docs/networks.md say: batch_size · model.packing, here 8 · 2."""
+    words = [*SMALL, "dataset=ring8", "batch_size=8", "model.packing=2", "ema.half_life=1"]
+    decay = averaging(composed(*words, f"generator_batch_factor={factor}"))
+    assert decay(1) == pytest.approx(0.5 ** (16 / 1000), abs=1e-12)
 
 
 def test_more_fakes_in_the_generators_updates(composed, tmp_path):

@@ -245,6 +245,7 @@ def test_gradients():
 @pytest.mark.parametrize(
     "settings",
     [{"groups": "blit"}, {"groups": []}, {"groups": ["color"]}, {"groups": ["blit", "blit"]}, {"p": 0.9},
+     {"groups": 3}, {"groups": None}, {"groups": [["blit"]]}, {"groups": {"blit": 1}}, {"groups": b"blit"},
      {"p": -0.1}, {"most": 1.5}, {"most": -0.1}, {"schedule": "linear"}, {"schedule": "cosine"}, {"target": 1.1},
      {"target": -1.1}, {"speed": 0}, {"every": 0}],
 )  # fmt: skip

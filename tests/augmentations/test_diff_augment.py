@@ -115,7 +115,7 @@ def test_gradients():
     assert torch.autograd.gradgradcheck(lambda x: shown(x).square(), samples)
 
 
-@pytest.mark.parametrize("policy", ["colour", [], ["color"], ["cutout", "cutout"]])
+@pytest.mark.parametrize("policy", ["colour", [], ["color"], ["cutout", "cutout"], 3, [["colour"]], {"a": 1}])
 def test_refused(policy):
     with pytest.raises(ValueError, match=r"^DiffAugment\.policy="):
         DiffAugment(policy)

@@ -15,11 +15,13 @@ from gan_lab.datasets import drawing as drawing_module
 from gan_lab.datasets.data_module import InMemoryData
 from gan_lab.datasets.dataset import to_model_range
 from gan_lab.datasets.drawing import PLAIN, Drawing
+from gan_lab.datasets.source import Source
 from gan_lab.errors import ConfigError
 from gan_lab.metrics.real_sets import RealSets
 from gan_lab.runs.components import build_dataset
 from gan_lab.runs.measuring import build_evaluator
 from gan_lab.runs.resume import changes_since
+from gan_lab.training.copies import build_overfitting, closest
 
 FLIP, NOISE = Drawing(flip=True), Drawing(dequantise=True)
 PIXELS = torch.randint(0, 256, (50, 3, 4, 6), generator=torch.Generator().manual_seed(1)).to(torch.uint8)
@@ -168,6 +170,49 @@ def test_evaluation_compares_with_the_same_samples_whatever_is_trained_on(compos
         sets = [RealSets.of(data, 2500, learns) for data in (whole, part)]
         assert torch.equal(sets[0].others, sets[1].others)
         assert torch.equal(sets[0].learned.train, sets[1].learned.train)
+
+
+def test_copies_are_looked_for_among_the_samples_that_are_trained_on(composed, tmp_path, monkeypatch):
+    """By the metric, for its floor and for the picture; the curves are of them, too."""
+    monkeypatch.setenv("GAN_LAB_CACHE", str(tmp_path))
+    part = digits(subset=0.1)
+    kept = part.train[part.chosen]
+    config = composed("evaluation/extractor=pixels", "evaluation.metrics=[fd,memorisation]", "trainer=cpu")
+
+    def rows(samples):
+        return sorted(row.numpy().tobytes() for row in samples)
+
+    whole, evaluator = (build_evaluator(config, data) for data in (digits(), part))
+    seen = evaluator.comparison._seen.samples
+    assert rows(seen[: len(kept)]) == rows(kept)
+    assert len(seen) == 2 * len(kept)  # and mirrored
+    reference = evaluator.comparison._memorisation(evaluator._reference, evaluator._reference)
+    assert evaluator.floor.items() >= reference.items()
+    assert evaluator.floor["fd_pixels"] == whole.floor["fd_pixels"]
+    drawn = closest(part, evaluator.examined).training
+    assert rows(drawn[: len(kept)]) == rows(kept)
+    (curves,) = build_overfitting(config, part, SimpleNamespace(translates_back=False), evaluator.request, None, None)
+    assert rows(curves.training.samples) == rows(kept)
+    known = {row.numpy().tobytes(): int(label) for row, label in zip(part.train, part.train_labels, strict=True)}
+    assert [known[row.numpy().tobytes()] for row in curves.training.samples] == curves.training.labels.tolist()
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_some_of_the_samples_that_are_trained_on(paired):
+    """With a subset and without, sources beside them; unpaired sources are those that training draws."""
+    numbers = torch.arange(50).to(torch.uint8).view(50, 1, 1, 1)
+    sources = numbers if paired else numbers[:20]
+    for subset in (None, 0.3):
+        drawing, source = Drawing(subset), Source(sources, sources, paired)
+        data = Dataset(numbers, torch.arange(50) % 2, numbers, None, "", source=source, drawing=drawing)
+        found = data.some_trained_on(10)
+        samples, images = (part.flatten().tolist() for part in (found.samples, found.source))
+        assert len(set(samples)) == 10
+        assert found.labels.tolist() == [sample % 2 for sample in samples]
+        assert set(samples) <= set(range(50) if subset is None else data.chosen.tolist())
+        assert set(images) <= set(range(len(sources)) if subset is None else data.chosen_source.tolist())
+        assert (images == samples) == paired
+    assert len(data.some_trained_on(1000)) == data.trained_on == 16
 
 
 def without_keys(config):

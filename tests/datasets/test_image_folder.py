@@ -2,8 +2,11 @@
 
 import json
 import os
+import struct
 import sys
 import time
+import warnings
+import zlib
 
 import numpy as np
 import pytest
@@ -286,6 +289,55 @@ def test_folders_of_unfit_images(tmp_path, cache, image, words):
     with pytest.raises(ConfigError, match=words):
         image_folder(str(tmp_path))
     assert not [file for file in cache.iterdir() if file.suffix != ".lock"]
+
+
+def sixteen_bit_png(pixels, kind):
+    """A PNG by its specification, of 16 bits a channel; kind 2 is colour, 4 grey with alpha, 6 colour with alpha."""
+
+    def chunk(name, content):
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    height, width = pixels.shape[:2]
+    lines = b"".join(b"\0" + line.astype(">u2").tobytes() for line in pixels)
+    header = struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)
+    parts = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + parts
+
+
+@pytest.mark.parametrize(("kind", "channels", "mode"), [(2, 3, "RGB;16B"), (4, 2, "LA;16B"), (6, 4, "RGBA;16B")])
+def test_pictures_of_16_bits_a_channel_are_refused(tmp_path, kind, channels, mode):
+    """Pillow opens them in modes of 8 bits, and would cut the lower 8 bits off."""
+    for number in range(8):
+        (tmp_path / f"{number}.png").write_bytes(
+            sixteen_bit_png(np.full((8, 8, channels), 65535 - 300 * number * (channels == 3)), kind)
+        )
+    with pytest.raises(ConfigError, match=rf"\d\.png is of Pillow's mode {mode}, expected 8-bit grey or colour"):
+        image_folder(str(tmp_path))
+
+
+def test_bitmaps_of_16_bits_a_pixel_are_read(tmp_path):
+    """They have 5, 6 and 5 bits for the channels; the header is that of Microsoft's format, with bit fields."""
+    masks = struct.pack("<III", 0xF800, 0x07E0, 0x001F)
+    header = struct.pack("<IiiHHIIiiII", 40, 4, 1, 1, 16, 3, 8, 0, 0, 0, 0) + masks
+    body = np.array([0xF800, 0x07E0, 0x001F, 0xFFFF], "<u2").tobytes()
+    file = tmp_path / "few_bits.bmp"
+    file.write_bytes(b"BM" + struct.pack("<IHHI", 66 + len(body), 0, 0, 66) + header + body)
+    expected = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]]
+    assert image_files.read_image(file)[0].tolist() == expected
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/maps"), reason="Linux lists what is mapped")
+def test_the_pixels_are_mapped_so_that_they_may_exceed_memory(folder, cache):
+    """Linux refuses private writable mappings, -w-p, above its memory; it never refuses those that are read alone."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        data = image_folder(str(folder))
+    (file,) = cache.glob("*.pixels")
+    with open("/proc/self/maps") as maps:
+        found = [line.split()[1] for line in maps if line.rstrip().endswith(str(file))]
+    assert found
+    assert all(permissions[:2] == "r-" for permissions in found)
+    assert data.train.float().mean() > 0
 
 
 def test_mixed_images_are_named_with_a_way_on(tmp_path):

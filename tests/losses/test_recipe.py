@@ -5,6 +5,8 @@ import torch
 from torch import nn
 
 from gan_lab.losses import GradientPenalty, Recipe, SpectralNorm, Wasserstein, WeightClip
+from gan_lab.models import StyleGAN2Discriminator
+from gan_lab.models.layers.equalised import equalise
 
 
 def test_wrong_parts_are_named():
@@ -24,6 +26,29 @@ def test_weight_clip_clamps_every_parameter_and_nothing_more():
     WeightClip(0.01).project(net)
     assert net.weight.tolist() == [pytest.approx([0.01, -0.004])]
     assert net.bias.item() == pytest.approx(-0.01)
+
+
+def test_weight_clip_bounds_equalised_weights_and_biases_as_they_are_used():
+    """N(0, 1) over √400 = 0.05 in use and a bias of 0.5 in use: of both the bound is reached and not passed."""
+    torch.manual_seed(0)
+    net = nn.Sequential(equalise(nn.Linear(400, 30), rate=0.1, bias=0.5), equalise(nn.Linear(30, 1)), nn.Linear(1, 1))
+    with torch.no_grad():
+        net[1].bias.fill_(-2.0)
+        net[2].weight.fill_(3.0)
+    before = net[0].weight.detach().clone()
+    WeightClip(0.02).project(net)
+    assert torch.allclose(net[0].weight, before.clamp(-0.02, 0.02), rtol=1e-5, atol=0)
+    assert net[0].bias.tolist() == pytest.approx([0.02] * 30, rel=1e-5)
+    assert net[1].weight.abs().max().item() == pytest.approx(0.02, rel=1e-5)
+    assert (net[1].bias.item(), net[2].weight.item()) == pytest.approx((-0.02, 0.02), rel=1e-6)
+
+
+def test_weight_clip_leaves_stylegan2s_discriminator_weights_of_the_size_of_the_bound():
+    torch.manual_seed(0)
+    net = StyleGAN2Discriminator((1, 8, 8), capacity=64)
+    WeightClip(0.01).project(net)
+    used = [layer.weight for layer in net.modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
+    assert [weight.abs().max().item() for weight in used] == pytest.approx([0.01] * len(used), rel=1e-5)
 
 
 @pytest.mark.parametrize("bound", [0, -1, "abc"])

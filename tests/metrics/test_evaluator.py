@@ -15,8 +15,10 @@ from gan_lab.metrics import (
     Pixels,
     Points,
     RealSets,
+    WhitenedConv,
     evaluator,
     squared_mmd,
+    whitened,
 )
 from gan_lab.metrics.measures import Side
 from gan_lab.models import MLPGenerator
@@ -98,6 +100,30 @@ def test_real_sets_are_drawn_at_random_and_no_extractor_has_seen_them():
     again = RealSets.of(data, 10_000, learns=True)
     assert torch.equal(real.reference, again.reference)
     assert torch.equal(real.others, again.others)
+
+
+@pytest.mark.parametrize("most", [300, 797, 5000])
+def test_an_extractor_gets_no_more_samples_than_it_learns_from(most, monkeypatch, tmp_path):
+    """The same samples in the same order, and so the same bits, as if it chose them among all that are left to it."""
+    monkeypatch.setattr(whitened, "_MOST", most)
+    made = []
+    for number, learns_from in enumerate((None, most)):
+        monkeypatch.setenv("GAN_LAB_CACHE", str(tmp_path / str(number)))
+        real = RealSets.of(digits(), 10_000, True, learns_from)
+        assert len(real.learned.train) == len(real.learned.train_labels) == min(learns_from or 797, 797)
+        made.append(WhitenedConv(channels=2))
+        made[-1].prepare(real.learned)
+    for name in ("offset", "centre", "components"):
+        assert torch.equal(getattr(made[0], name), getattr(made[1], name))
+    assert WhitenedConv.learns_from == 5000
+
+
+def test_the_cache_knows_which_samples_an_extractor_learned_from():
+    """As many of fewer are others."""
+    sets = [RealSets.of(digits(), count, True, 100).learned for count in (10, 20)]
+    assert sets[0].train.shape == sets[1].train.shape
+    assert not torch.equal(sets[0].train, sets[1].train)
+    assert sets[0].checksum != sets[1].checksum
 
 
 @pytest.mark.parametrize(("learns", "count"), [(False, 100), (True, 50)])

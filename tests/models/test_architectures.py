@@ -227,6 +227,14 @@ def test_spectral_norm_is_on_every_layer_with_weights_and_no_other(make, conditi
         (lambda: SNGANGenerator(5, (2,)), r"sngan_cnn draws images .* not samples of shape \[2\]: use model=mlp"),
         (lambda: SNGANGenerator(5, (3, 8, 8), 0), "SNGANGenerator.channels=0"),
         (lambda: SNGANDiscriminator((3, 8, 8), norm="spectral"), "SNGANDiscriminator.norm='spectral'"),
+        (
+            lambda: SNGANDiscriminator((3, 8, 8), norm="instance"),
+            "SNGANDiscriminator.norm=instance: expected none, batch or layer, .* images of 8x8 pixels has one pixel$",
+        ),
+        (
+            lambda: PacGANDCGANDiscriminator((1, 8, 16), norm="instance"),
+            "PacGANDCGANDiscriminator.norm=instance: expected none, batch or layer, .* of 8x16 pixels has one pixel$",
+        ),
         (lambda: SNGANResNetGenerator(5, (3, 40, 40)), r"sngan_resnet \(or sagan\) cannot draw images of 40x40 pixels"),
         (lambda: SNGANResNetGenerator(5, (3, 64, 48)), "images of 64x48 pixels: .* 8, 16, 32 or 32 respectively"),
         (
@@ -245,3 +253,12 @@ def test_spectral_norm_is_on_every_layer_with_weights_and_no_other(make, conditi
 def test_bad_arguments(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize(("make", "shapes"), [
+    (SNGANDiscriminator, [(1, 8, 16), (1, 16, 8), (1, 16, 16)]),
+    (PacGANDCGANDiscriminator, [(1, 8, 17), (1, 17, 8), (1, 28, 28)]),
+])  # fmt: skip
+def test_instance_norm_of_maps_of_two_pixels(make, shapes):
+    for shape in shapes:
+        assert make(shape, 2, norm="instance")(torch.randn(3, *shape)).shape == (3,)

@@ -195,6 +195,20 @@ def test_three_iterations_move_every_weight(composed, model, loss, way):
     assert still == []
 
 
+def test_r3gans_groups_are_an_eighth_of_the_width_or_the_next_smaller_divisor():
+    """The paper's widths, 768, 384, 192 and 96, keep 16 channels in a group; 56 channels have no 3 groups, but 2."""
+    eighths = {768: 96, 384: 48, 192: 24, 96: 12, 8: 1, 7: 1, 4: 1}
+    for width, groups in (eighths | {28: 2, 97: 2, 44: 4, 100: 10}).items():
+        shape, widths = (1, 8, 8), [width, 8]
+        for network in (R3GANGenerator(4, shape, widths, blocks=1), R3GANDiscriminator(shape, widths, blocks=1)):
+            found = {
+                layer.groups
+                for layer in network.modules()
+                if isinstance(layer, nn.Conv2d) and layer.in_channels == layer.out_channels == 2 * width
+            }
+            assert found == {groups}, width
+
+
 def test_spectral_norm_of_weights_that_begin_at_zero_is_refused(composed):
     config = composed("model=r3gan", *SMALLEST["r3gan"][1], "loss=sngan", "latent_dim=4", "batch_size=4")
     with pytest.raises(ConfigError, match=r"^loss.constraint=SpectralNorm: .* begin at 0 .* \(1.branch.4\)$"):
@@ -240,6 +254,7 @@ G, D = SNGANResNetGenerator, SNGANResNetDiscriminator
         (lambda: R3GANGenerator(4, (2,)), r"r3gan draws images .* not samples of shape \[2\]: use model=mlp"),
         (lambda: R3GANGenerator(4, (1, 8, 8)), r"widths=\[768, 768, 768, 768\]: expected 2 of them, .* 8x8 pixels"),
         (lambda: R3GANDiscriminator((1, 8, 8), [8, 8], [3, 1]), r"groups=\[3, 1\]: .* divisor of twice the width"),
+        (lambda: R3GANDiscriminator((1, 8, 8), [28, 28], [3, 3]), r"groups=\[3, 3\]: .* divisor of twice the width"),
         (lambda: R3GANDiscriminator((1, 8, 8), [8, 8], [1]), r"groups=\[1\]: expected one number for each width"),
         (lambda: R3GANDiscriminator((1, 8, 8), [8, 8], blocks=0), "R3GANDiscriminator.blocks=0"),
         (lambda: R3GANDiscriminator((1, 8, 8), [8, 8], conditioning="own"), "R3GANDiscriminator.conditioning='own'"),

@@ -29,6 +29,13 @@ class Scaled(nn.Module):
         return trained * self.factor
 
 
+def factor_in_use(module: nn.Module) -> float:
+    """What a module's own parameters are multiplied by when they are used: 1 but for those of equalised layers."""
+    if not isinstance(module, parametrize.ParametrizationList):
+        return 1.0
+    return math.prod((part.factor for part in module if isinstance(part, Scaled)), start=1.0)
+
+
 def equalise(layer: Layer, gain: float = 1.0, rate: float = 1.0, bias: float = 0.0) -> Layer:
     """The layer with weights from N(0, 1), scaled by gain / √fan_in when they are used.
 

@@ -1,12 +1,13 @@
 """Normalisation layers by name, for feature maps and for vectors."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from gan_lab.models.layers.labelled import ConditionalBatchNorm
+from gan_lab.validation import check_choice
 
 Norm = Callable[[int], nn.Module]
 """Makes the normalisation of a number of channels or features."""
@@ -18,6 +19,24 @@ MAP_NORMS: Mapping[str, Norm] = {
     "instance": lambda channels: nn.InstanceNorm2d(channels, affine=True),
 }
 VECTOR_NORMS: Mapping[str, Norm] = {"none": nn.Identity, "batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
+
+
+def check_map_norm(name: str, norm: object, smallest: Sequence[int], sample_shape: Sequence[int]) -> None:
+    """Raise unless ``norm`` is one of `MAP_NORMS` that the discriminator's smallest normalised map allows.
+
+    Args:
+        name: the argument, for the message.
+        norm: its value.
+        smallest: height and width of the map. Instance norm takes its statistics from the pixels of a map, and of one
+            pixel there are none.
+        sample_shape: ``(C, H, W)``, for the message.
+    """
+    check_choice(name, norm, MAP_NORMS)
+    if norm == "instance" and tuple(smallest) == (1, 1):
+        sides = "x".join(map(str, sample_shape[1:]))
+        raise ValueError(
+            f"{name}=instance: expected none, batch or layer, as the last map of images of {sides} pixels has one pixel"
+        )
 
 
 def batch_norm(
