@@ -90,7 +90,7 @@ class Weighted(nn.Linear):
 
 @pytest.mark.parametrize("before", [spectral_norm, weight_norm], ids=["spectral", "weight"])
 def test_spectral_norm_behind_others_in_a_network_of_ones_own(before):
-    """Weights three times as large have the same norms in use, whatever stands before."""
+    """New weights, drawn anew, have norm 1 in use, whatever stands before."""
     torch.manual_seed(0)
     layer = Weighted(before)
     with torch.no_grad():
