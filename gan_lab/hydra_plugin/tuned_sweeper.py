@@ -79,9 +79,8 @@ class TunedSweeper(Sweeper):
         assert self.config is not None
         search = search_of(self.config.hydra.sweeper, [])  # checked before the sweep's folder was made
         assert search is not None
-        folder = Path(self.config.hydra.sweep.dir)
+        folder, combinations = Path(self.config.hydra.sweep.dir), self._combinations()
         OmegaConf.save(self.config, folder / "multirun.yaml")
-        combinations = self._combinations()
         trials = [[f"{key}={value}" for key, value in trial.items()] for trial in search.drawn()]
 
         tuning = [

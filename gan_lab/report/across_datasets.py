@@ -55,8 +55,7 @@ def across(boards: list[Board], runs: list[Run]) -> Across | None:
     the dataset, such as its model, is no axis.
 
     Args:
-        boards: of all datasets.
-        runs: all runs of the report, as what sets groups apart depends on them all.
+        boards: of all datasets. runs: all of the report, as what sets groups apart depends on them all.
     """
     of_dataset: dict[str, Board] = {}
     for board in boards:
