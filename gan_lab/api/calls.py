@@ -65,7 +65,7 @@ def as_path(name: str, value: object) -> Path:
     """An argument as a path.
 
     Raises:
-        ConfigError: if it is none.
+        ConfigError: if it is no path, or empty.
     """
     text = fspath(value) if isinstance(value, str | PathLike) else None
     if not isinstance(text, str) or not text:
@@ -74,10 +74,10 @@ def as_path(name: str, value: object) -> Path:
 
 
 def as_whole(name: str, value: object, low: int, high: int) -> int:
-    """An argument as a whole number; NumPy's and PyTorch's are some too.
+    """An argument as a whole number, which may be one of NumPy or PyTorch.
 
     Raises:
-        ConfigError: if it is none, or out of bounds.
+        ConfigError: if it is no whole number, or out of bounds.
     """
     plain = getattr(value, "item", lambda: value)()
     if not is_whole(plain) or not low <= plain <= high:

@@ -111,8 +111,9 @@ class Run:
 
         with called():
             folder = self._records.samples
-            done = self._records.status()["state"] == "done"  # one that was made longer still has its former last
-            found = [*folder.glob("final.png"), *sorted(folder.glob("iteration_*.png"))][:: -1 if done else 1]
+            final, others = [*folder.glob("final.png")], sorted(folder.glob("iteration_*.png"))
+            done = self._records.status()["state"] == "done"
+            found = [*others, *final] if done else [*final, *others]  # made longer, a run has its former final picture
             if not found:
                 raise ConfigError(f"{folder}: no picture yet")
             try:

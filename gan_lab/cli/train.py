@@ -100,7 +100,7 @@ class App(Hydra):
         context = HydraContext(self.config_loader, callbacks)
 
         def task(composed: DictConfig) -> float:
-            if not request.resume:  # again, resolved: Hydra's record would depend on the environment that reads it
+            if not request.resume:  # Hydra's record has interpolations, which may differ where it is read
                 request.folder.configuration.record(composed, OmegaConf.masked_copy(config, "hydra"))
             return make_run(request)
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
@@ -21,7 +20,7 @@ from gan_lab.config.resolvers import job_folder
 from gan_lab.errors import ConfigError
 from gan_lab.metric_names import higher_is_better
 from gan_lab.runs.folder import RunFolder
-from gan_lab.runs.sweep_folder import REPLICATES, TUNING
+from gan_lab.runs.sweep_folder import REPLICATES, TUNING, TUNING_RECORD
 from gan_lab.storage.files import read_json, write_json
 from gan_lab.sweeps.overrides import named_keys, sweep_overrides, sweep_values
 from gan_lab.sweeps.search import search_of
@@ -40,8 +39,6 @@ class TunedSweeperConf:
     space: dict[str, str] = field(default_factory=dict)
     params: dict[str, str] | None = None
 
-
-RECORD = "tuning.json"
 
 ConfigStore.instance().store(group="hydra/sweeper", name="tuned", node=TunedSweeperConf, provider="gan_lab")
 
@@ -93,7 +90,7 @@ class TunedSweeper(Sweeper):
         results = iter([found["validation"]["metrics"] if found else {} for found in tuned])
         scores = [[[next(results) for _ in search.tuning_seeds] for _ in trials] for _ in combinations]
         metric = search.metric or _ranking_metric(scores)
-        before = _recorded(folder / RECORD)
+        before = _recorded(folder / TUNING_RECORD)
         best = [
             before[tuple(combination)]["best"]
             if tuple(combination) in before and self._is_repeated(combination, search.seeds)
@@ -116,7 +113,7 @@ class TunedSweeper(Sweeper):
             for combination, chosen, of_trials in zip(combinations, best, scores, strict=True)
         }
         record = {"metric": metric, "cost": _cost(folder / TUNING), "combinations": [*(before | made).values()]}
-        write_json(folder / RECORD, search.as_record() | record)
+        write_json(folder / TUNING_RECORD, search.as_record() | record)
 
         replicates = [
             [*combination, *trials[chosen], f"seed={seed}", self._into(REPLICATES, combination, "", seed)]
@@ -129,9 +126,9 @@ class TunedSweeper(Sweeper):
     def _is_repeated(self, combination: list[str], seeds: list[int]) -> bool:
         """Whether a run with the chosen settings of a combination has begun."""
         assert self.config is not None
-        words = [self._into(REPLICATES, combination, "", seed) for seed in seeds]
-        parsed = OverridesParser.create().parse_overrides(words)
-        return any((Path(self.config.hydra.sweep.dir) / str(one.value()) / "status.json").exists() for one in parsed)
+        sweep = Path(self.config.hydra.sweep.dir)
+        folders = [sweep / self._folder(REPLICATES, combination, "", seed) for seed in seeds]
+        return any(RunFolder(folder).status_file.exists() for folder in folders)
 
     def _launch(self, jobs: list[list[str]], first: int) -> Sequence[JobReturn]:
         """Run the jobs, and return what became of each.
@@ -155,13 +152,17 @@ class TunedSweeper(Sweeper):
         return [list(combination) for combination in product(*choices)]
 
     def _into(self, part: str, combination: list[str], trial: str, seed: int) -> str:
-        """The override that puts a run into its folder, which is named after what is swept."""
+        """The override that puts a run into its folder."""
+        return f"hydra.sweep.subdir='{self._folder(part, combination, trial, seed)}'"
+
+    def _folder(self, part: str, combination: list[str], trial: str, seed: int) -> str:
+        """A run's folder in the sweep's, which is named after what is swept."""
         assert self.config is not None
         overrides = sweep_overrides(self.config)  # of which `_combinations` has made one word each
         named = named_keys(overrides)
         words = [word for one, word in zip(overrides, combination, strict=True) if one.get_key_element() in named]
         words += [trial, f"seed={seed}"]
-        return f"hydra.sweep.subdir='{part}/{job_folder(0, ','.join(filter(None, words)))}'"
+        return f"{part}/{job_folder(0, ','.join(filter(None, words)))}"
 
 
 def _result(job: JobReturn) -> dict[str, Any] | None:

@@ -9,8 +9,8 @@ from gan_lab.report.groups import identity, with_known_choices
 from gan_lab.report.reading import read_run
 from gan_lab.report.results_file import read_lines, runs_of, without_folders
 from gan_lab.report.run import Run
-from gan_lab.report.tuning import RECORD, Searched, read_search
-from gan_lab.runs.sweep_folder import REPLICATES, TUNING
+from gan_lab.report.tuning import Searched, read_search
+from gan_lab.runs.sweep_folder import REPLICATES, TUNING, TUNING_RECORD
 from gan_lab.storage.files import BrokenRecord
 
 _DEEPEST = 100  # folders below the one that was named
@@ -74,9 +74,9 @@ def read(folders: list[Path]) -> Sweep:
         sweep.skipped += [Skipped(_name(path, base, set()), reason) for path, reason in found.foreign.items()]
         for path in found.tuned:
             try:
-                sweep.searches.append(read_search(path / RECORD))
+                sweep.searches.append(read_search(path / TUNING_RECORD))
             except BrokenRecord as error:
-                sweep.skipped.append(Skipped(shown((path / RECORD).relative_to(base.parent)), shown(error)))
+                sweep.skipped.append(Skipped(shown((path / TUNING_RECORD).relative_to(base.parent)), shown(error)))
     sweep.runs = with_known_choices(sorted(sweep.runs, key=lambda run: run.name))
     _drop_repetitions(sweep)
     return sweep
@@ -101,7 +101,7 @@ def _unlike(name: str, taken: set[str]) -> str:
 def _walk(folder: Path) -> _Found:
     """Search a folder for run folders, tuned sweeps and folders that are neither."""
     found = _Found()
-    if folder.name == REPLICATES and os.path.lexists(folder.parent / RECORD):
+    if folder.name == REPLICATES and os.path.lexists(folder.parent / TUNING_RECORD):
         found.tuned.append(folder.parent)
     for place, below, files in os.walk(folder, onerror=found.close):
         path = Path(place)
@@ -111,10 +111,10 @@ def _walk(folder: Path) -> _Found:
             found.runs.append(path)
             below.clear()
         # the runs of a search are not compared; its record may be lost, or something else in its place
-        if TUNING in below and (RECORD in files or RECORD in below or REPLICATES in below):
+        if TUNING in below and (TUNING_RECORD in files or TUNING_RECORD in below or REPLICATES in below):
             below.remove(TUNING)
             found.tuned.append(path)
-        below[:] = sorted(name for name in below if not name.startswith(".") and name != RECORD)
+        below[:] = sorted(name for name in below if not name.startswith(".") and name != TUNING_RECORD)
         if path.as_posix().count("/") - folder.as_posix().count("/") >= _DEEPEST:
             found.foreign[path] = f"not searched: it is {_DEEPEST} folders deep"
             below.clear()
@@ -123,7 +123,7 @@ def _walk(folder: Path) -> _Found:
     for parent in sorted(path for path in inside if path not in runs and path.is_relative_to(folder)):
         for child in sorted(parent.iterdir()):
             if not child.name.startswith(".") and child not in inside and child not in found.foreign:
-                known = _is_report(child) or (parent in found.tuned and child.name in (TUNING, RECORD))
+                known = _is_report(child) or (parent in found.tuned and child.name in (TUNING, TUNING_RECORD))
                 if os.path.isdir(child) and not known:
                     found.foreign[child] = _LINK if child.is_symlink() else _NO_RUN
     return found

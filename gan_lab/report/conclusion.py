@@ -30,7 +30,7 @@ def answer(board: Board) -> str:
         sentences = [f"{leader.label} alone has runs with a value, and reaches {worth}; every run of {rest} was lost."]
     else:
         sentences = [f"There is one group alone, so nothing to compare it with: {leader.label} reaches {worth}."]
-    sentences.insert(1, _misled(leader))
+    sentences.insert(1, _unhealthy(leader))
     sentences.append(_spread(board))
     damaged = {row.label: (_damaged(board, row), len(row.runs)) for row in ranked if _damaged(board, row)}
     if damaged:
@@ -39,8 +39,8 @@ def answer(board: Board) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def _misled(leader: Row) -> str:
-    """Most runs of the first are judged unhealthy: then its rank says little, as no metric sees everything."""
+def _unhealthy(leader: Row) -> str:
+    """A warning if most runs of the first group are unhealthy: the metric that ranks does not see that."""
     found = Counter(run.verdict for run in leader.finished if run.verdict not in _FINE)
     if 2 * found.total() <= len(leader.runs):
         return ""

@@ -15,8 +15,6 @@ from gan_lab.runs.reader import as_number
 from gan_lab.storage.files import BrokenRecord, read_json
 from gan_lab.validation import is_whole
 
-RECORD = "tuning.json"
-
 
 @dataclass(frozen=True)
 class Searched:

@@ -83,10 +83,10 @@ def check_has_checkpoints(folder: RunFolder) -> None:
         if path.is_dir() and path.suffix in _FILES:
             raise CannotGoOn(f"{path}: expected a file")
     status = folder.status()
-    first = 0  # iteration after which there was a checkpoint: that of a divergence was not saved itself
-    if status["state"] == "diverged":
-        first = folder.configuration.read().checkpoint.every
-    if status["iteration"] > first and not folder.saved_iterations():
+    unsaved = 0  # iterations after which there may be no checkpoint yet; elsewhere the status tells the last one saved
+    if status["state"] == "diverged":  # here it tells the iteration of the divergence
+        unsaved = folder.configuration.read().checkpoint.every
+    if status["iteration"] > unsaved and not folder.saved_iterations():
         raise CannotGoOn(
             f"{folder.checkpoints}: no checkpoint is left of {status['iteration']} iterations; expected one to go on "
             "from; name another folder to start over"

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 
 def signal_of(code: object) -> signal.Signals | None:
-    """The signal that ended a program with this exit status, if one of those that stop a run did."""
-    return next((one for one in SIGNALS if code == 128 + one), None)
+    """The signal that an exit status stands for, if it is one of those that stop a run."""
+    return next((one for one in _SIGNALS if code == 128 + one), None)
 
 
 class Stop:
@@ -32,11 +32,11 @@ class Stop:
 
     def listen(self) -> None:
         """Handle the signals here, whatever handled them before."""
-        for number in SIGNALS:
+        for number in _SIGNALS:
             signal.signal(number, self._receive)
 
     def __enter__(self) -> "Stop":
-        self._before = {number: signal.getsignal(number) for number in SIGNALS}
+        self._before = {number: signal.getsignal(number) for number in _SIGNALS}
         self.listen()
         return self
 

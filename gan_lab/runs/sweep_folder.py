@@ -21,6 +21,9 @@ FINISHED = ("done", "diverged")
 TUNING, REPLICATES = "tuning", "replicates"
 """Folders in a tuned sweep: of the runs that choose settings, and of the runs that are compared."""
 
+TUNING_RECORD = "tuning.json"
+"""What a tuned sweep tried and chose."""
+
 GROWING = ("loss", "seed")
 """Keys that a sweep may begin with one value of, and later get more; they are always in the names of its runs."""
 
