@@ -17,6 +17,7 @@ from gan_lab.report.leaderboard import BUDGET
 from gan_lab.report.render import ACROSS, drawings, put, readable, template
 from gan_lab.report.results_file import PUBLISHED, Line, key_of, line_of, lines_in, read_lines, runs_of, text_of
 from gan_lab.report.sections import Content, content
+from gan_lab.report.tuning import search_words
 from gan_lab.report.values import cell
 from gan_lab.runs.reader import read_overrides
 from gan_lab.storage.files import BrokenRecord, read_json
@@ -163,15 +164,18 @@ def _command(folder: Path, runs: list[Path]) -> str:
         if runs == [folder]:
             return _words("gan-lab", words)
         asked = read_json(folder / "sweep.json")
-        swept = [f"{key}={','.join(_values(words, key, values))}" for key, values in asked["swept"].items()]
-        return _words("gan-lab -m", [*asked["held"], *swept])
+        held = [word.partition("=") for word in asked["held"]]
+        last = {key: [value] for key, equals, value in held if equals} | asked["swept"]
+        given = [f"{key}={','.join(_values(words, key, values))}" for key, values in last.items()]
+        bare = [key for key, equals, _ in held if not equals]  # ~logger
+        return _words("gan-lab -m", [*given, *bare, *search_words(asked.get("search") or {})])
     except (BrokenRecord, KeyError, TypeError, AttributeError):  # the record of a stranger
         return ""
 
 
 def _values(words: list[str], key: str, last: list[str]) -> list[str]:
-    """What the runs have of a key that was swept: a sweep grows line by line, and its record knows the ``last``."""
-    found = {word.partition("=")[2] for word in words if word.startswith(f"{key}=")}
+    """What the runs have of a key: a sweep grows line by line, and its record knows the ``last``."""
+    found = {word.partition("=")[2] for word in words if word.startswith(f"{key}=")} or {*last}
     if found and all(value.isdecimal() for value in found):
         return sorted(found, key=int)
     return [value for value in last if value in found] + sorted(found - {*last})

@@ -1,12 +1,16 @@
 """What a tuned sweep did before its comparison: the settings of the search, its cost, and what it chose."""
 
+import json
 import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from statistics import fmean
 from typing import Any
+
+from omegaconf import OmegaConf
 
 from gan_lab.metric_names import title
 from gan_lab.report.formatting import listed, number
@@ -45,6 +49,23 @@ def read_search(file: Path) -> Searched:
     except (BrokenRecord, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         reason = str(error).replace(str(file), file.name)
         raise BrokenRecord(f"is no record of a search: {reason}") from error
+
+
+def search_words(search: dict[str, Any]) -> list[str]:
+    """The overrides of a tuned sweep's search, by its record: what differs from ``protocol=tuned`` as it is shipped."""
+    if not search:
+        return []
+    shipped = OmegaConf.create(files("gan_lab.conf").joinpath("protocol", "tuned.yaml").read_text(encoding="utf-8"))
+    usual: Any = OmegaConf.to_container(shipped.hydra.sweeper)
+    space = {key: value for key, value in search["space"].items() if value != usual["space"].get(key)}
+    words = [f"{key}={_word(value)}" for key, value in search.items() if key != "space" and value != usual[key]]
+    if space:
+        words.append(f"space={{{','.join(f'{key}:{json.dumps(value)}' for key, value in space.items())}}}")
+    return [f"hydra.sweeper.{word}" for word in words]
+
+
+def _word(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
 
 
 def _searched(record: dict[str, Any]) -> Searched:

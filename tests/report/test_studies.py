@@ -4,9 +4,12 @@ import csv
 import json
 import math
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
 
 from gan_lab.errors import ConfigError
 from gan_lab.report.collect import read
@@ -138,6 +141,32 @@ def test_the_command_of_a_sweep_that_grew_by_a_second_line(run, tmp_path):
     (tmp_path / "sweep" / "sweep.json").write_text(json.dumps(last))
     page, _ = publish([tmp_path / "sweep"], tmp_path / "study")
     assert "\ngan-lab -m dataset=ring8 loss=wgan,lsgan seed=9,10\n" in page.read_text()
+
+
+def test_the_command_of_a_sweep_that_grew_by_a_line_with_one_loss(run, tmp_path):
+    for loss in ("lsgan", "wgan"):
+        run(tmp_path / "sweep" / loss, {"loss": loss, "seed": 0})
+    last = {"held": ["loss=wgan", "~logger", "dataset=ring8", "+trainer.x=true"], "swept": {"seed": ["0"]}}
+    (tmp_path / "sweep" / "sweep.json").write_text(json.dumps(last))
+    page, _ = publish([tmp_path / "sweep"], tmp_path / "study")
+    assert "\ngan-lab -m loss=wgan,lsgan dataset=ring8 +trainer.x=true seed=0 '~logger'\n" in page.read_text()
+
+
+def test_the_command_of_a_tuned_sweep_names_its_search(run, tmp_path):
+    run(tmp_path / "sweep" / "replicates" / "wgan", {"loss": "wgan", "seed": 0})
+    shipped = OmegaConf.load(Path(__file__).parents[2] / "conf" / "protocol" / "tuned.yaml").hydra.sweeper
+    search = OmegaConf.to_container(shipped) | {"trials": 16, "seeds": [0, 1]}
+    search["space"]["optimizer.generator.lr"] = "tag(log, interval(1e-5, 1e-2))"
+    last = {"held": ["protocol=tuned"], "swept": {"loss": ["wgan"]}, "search": search}
+    (tmp_path / "sweep" / "sweep.json").write_text(json.dumps(last))
+    page, _ = publish([tmp_path / "sweep"], tmp_path / "study")
+    line = next(line for line in page.read_text().splitlines() if line.startswith("gan-lab -m"))
+    assert shlex.split(line)[2:] == [
+        *("protocol=tuned", "loss=wgan", "hydra.sweeper.trials=16", "hydra.sweeper.seeds=[0,1]"),
+        'hydra.sweeper.space={optimizer.generator.lr:"tag(log, interval(1e-5, 1e-2))"}',
+    ]
+    composed = OverridesParser.create().parse_override(shlex.split(line)[-1]).value()
+    assert composed == {"optimizer.generator.lr": "tag(log, interval(1e-5, 1e-2))"}
 
 
 def test_a_run_that_is_there(run, tmp_path):
