@@ -148,7 +148,8 @@ def bounds(name: str) -> tuple[float, float]:
     kind = _kind(name)
     if kind in (None, "kid"):  # the unbiased estimate of a kernel distance can be negative
         return -float("inf"), float("inf")
-    return 0.0, 1.0 if kind in _SHARES else float("inf")
+    least = {"score": 1.0, "inception_score": 1.0, "ssim": -1.0}.get(kind, 0.0)
+    return least, 1.0 if kind in _SHARES else float("inf")
 
 
 FLOORS = ("real data", "nearest training pictures")

@@ -354,6 +354,7 @@ LISTS = [
     ("docs/losses.md", "loss"),
     ("docs/losses.md", "penalty"),
     ("docs/losses.md", "constraint"),
+    ("docs/losses.md", "term"),
     ("docs/augmentation.md", "augmentation"),
     ("docs/data.md", "dataset"),
     ("docs/networks.md", "model"),

@@ -47,6 +47,8 @@ def test_bounds():
     assert bounds("recall_pixels") == (0, 1)
     assert bounds("fd_pixels") == (0, math.inf)
     assert bounds("kid_pixels") == (-math.inf, math.inf)  # unbiased, it may fall below zero
+    assert bounds("score_classifier") == bounds("inception_score") == (1, math.inf)
+    assert bounds("reconstruction_ssim") == (-1, 1)
 
 
 def test_the_metrics_that_tell_most_come_first():

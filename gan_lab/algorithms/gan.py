@@ -142,7 +142,7 @@ class GAN(Algorithm):
         judge = self.judge(request, of_real, of_fake, view)
         parts: Curves = {}
         step = self.step(batch, request, fake, judge, *drawn)
-        loss = with_added(loss, self.generator_terms, weights, parts, step)
+        loss = with_added(loss, self.generator_terms, weights, parts, step, others=self.loss.penalties)
         return Loss(loss, parts, {"loss/generator": loss.detach()}, fake.detach())
 
     def descend(self, name: str, loss_of: Callable[..., Loss], parts: Mapping[str, Weighted], *given: Any) -> Loss:

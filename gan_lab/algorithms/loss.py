@@ -1,6 +1,6 @@
 """A player's loss in one update: its value, and what the curves show of it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from torch import Tensor
@@ -34,21 +34,29 @@ def weights_due(parts: Mapping[str, Weighted], updates: int) -> dict[str, float]
 
 
 def with_added(
-    loss: Tensor, parts: Mapping[str, Weighted], weights: Weights, curves: Curves, *arguments: Any, suffix: str = ""
+    loss: Tensor,
+    parts: Mapping[str, Weighted],
+    weights: Weights,
+    curves: Curves,
+    *arguments: Any,
+    suffix: str = "",
+    others: Collection[str] = (),
 ) -> Tensor:
     """The loss with every penalty or term that is due added, times its weight; the curves show it unweighted.
 
     Args:
-        loss: a scalar.
+        loss: a scalar, or a loss of each stacked replica, ``[R]``.
         parts: penalties or terms, by name.
         weights: the factors of those that are due.
         curves: get the values.
         arguments: of the penalties or terms.
         suffix: of their curves' names.
+        others: names that parts of the other player's loss have; a part of the same name is shown as the generator's.
     """
     for name, part in parts.items():
         if name in weights:
             value = part(*arguments)
             loss = loss + weights[name] * value
-            curves[f"loss/{name}{suffix}"] = value.detach()
+            whose = "_generator" if name in others else ""
+            curves[f"loss/{name}{whose}{suffix}"] = value.detach()
     return loss

@@ -124,6 +124,11 @@ class Curves(Callback):
         elif len(self._kept) >= _MOST_KEPT:
             self.check_finite(trainer)
 
+    def finish(self, trainer: pl.Trainer) -> None:
+        """Write the point of an iteration that has become the last one, if it has none."""
+        if self._point != trainer.global_step:
+            self._write_point(trainer)
+
     def idle(self, iteration: int) -> bool:
         return iteration % self.every != 0
 
@@ -248,7 +253,8 @@ def _scalars(rows: list[dict[str, Tensor]]) -> list[dict[str, Tensor]]:
     if not rows:
         return []
     real, fake = (torch.stack([row[name].float() for row in rows]) for name in ("logits/real", "logits/fake"))
-    accuracy = ((real - fake).sign() + 1) / 2
+    gaps = real - fake
+    accuracy = ((gaps.sign() + 1) / 2).masked_fill(~gaps.isfinite(), math.nan)  # the sign of NaN is 0
     # row by row: a mean over the whole stack may round by the number of rows, which a break in training changes
     means = [of_row.mean(1).unbind() for of_row in torch.stack([real, fake, accuracy], 1)]
     names = ("logits/real", "logits/fake", "accuracy/discriminator")

@@ -18,7 +18,7 @@ class Selection(Periodic):
 
     It keeps the weights with the best value of one metric in ``checkpoints/best.ckpt``, a checkpoint like any other.
     It ends training once another metric, or the same, has not improved for several evaluations. It comes after the
-    evaluation, and before all that do something at the last iteration.
+    evaluation, and before what saves the last iteration.
 
     Args:
         folder: the run's folder.
@@ -71,7 +71,7 @@ class Selection(Periodic):
             end_after_this_iteration(trainer)
 
     def act(self, trainer: pl.Trainer, module: Algorithm, iteration: int) -> None:
-        self.final, _ = self.evaluator.evaluate(module.sampler)
+        self.final, _ = self.evaluator.evaluate(module.sampler, module.inference)
         self.curves.write(iteration, {f"validation/{name}": value for name, value in self.final.items()})
         self._look_at_the_end(trainer, iteration)
         self._keep_the_best(trainer, iteration)
@@ -87,6 +87,7 @@ class Selection(Periodic):
         if self._waited >= self.patience and iteration < trainer.max_steps:
             self.stopped = {"metric": self.stop, "iteration": iteration, "best": self._record}
             end_after_this_iteration(trainer)
+            self.curves.finish(trainer)
 
     def _keep_the_best(self, trainer: pl.Trainer, iteration: int) -> None:
         if self.best is None:
@@ -112,8 +113,13 @@ class Selection(Periodic):
             "stopped": self.stopped,
             "record": self._record,
             "waited": self._waited,
+            "fingerprint": self.evaluator.fingerprint,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint; what was best by another measure is dropped, of which the evaluation warns."""
         self.final, self.selected, self.stopped = state["final"], state["selected"], state["stopped"]
         self._record, self._waited = state["record"], state["waited"]
+        now = self.evaluator.fingerprint
+        if state.get("fingerprint", now) != now:  # checkpoints of earlier versions have none
+            self.selected, self._record, self._waited = {}, {}, 0

@@ -1,5 +1,6 @@
 """The curves of runs that train as one program: collected for all on the device, and told to each."""
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -30,7 +31,8 @@ class StackedCurves:
     def keep(self, curves: Curves) -> None:
         """Keep the values of an iteration: ``[R]`` by tag, and logits ``[R·B]``."""
         real, fake = (curves[f"logits/{kind}"].unflatten(0, (self.count, -1)).float() for kind in ("real", "fake"))
-        accuracy = ((real - fake).sign() + 1) / 2
+        gaps = real - fake
+        accuracy = ((gaps.sign() + 1) / 2).masked_fill(~gaps.isfinite(), math.nan)  # the sign of NaN is 0
         means = dict(zip(("logits/real", "logits/fake"), (real.mean(1), fake.mean(1)), strict=True))
         self._kept.append(curves | means | {"accuracy/discriminator": accuracy.mean(1)})
         if len(self._kept) >= _MOST_KEPT:

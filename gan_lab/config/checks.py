@@ -234,11 +234,20 @@ def within_budget(config: DictConfig) -> DictConfig:
     return config
 
 
+def planned_by_length(config: DictConfig) -> str:
+    """The setting that depends on the number of iterations from the first one on, as a word; empty if none does."""
+    if config.lr_schedule != "constant" and config.lr_iterations is None:
+        return f"lr_schedule={config.lr_schedule}"
+    if (schedule := config.augmentation.get("schedule", "constant")) != "constant":
+        return f"augmentation.schedule={schedule}"
+    growth, *phases = (config.algorithm.get(key, 0) for key in ("growth", "stable", "fade"))
+    return "algorithm.growth=null" if growth is None and None in phases else ""
+
+
 def _check_budget(config: DictConfig) -> None:
-    if config.budget.seconds is not None and config.lr_schedule != "constant":
+    if config.budget.seconds is not None and (planned := planned_by_length(config)):
         raise ConfigError(
-            f"budget.seconds={config.budget.seconds}: expected null with lr_schedule={config.lr_schedule}, "
-            "which must know its last iteration"
+            f"budget.seconds={config.budget.seconds}: expected null with {planned}, which must know its last iteration"
         )
     updates = config.n_critic + config.n_generator
     if config.budget.updates is not None and config.budget.updates < updates:
@@ -270,6 +279,8 @@ def _check_optimizer(key: str, settings: DictConfig) -> None:
         value = settings.get(name, 0.0)
         if not is_number(value) or value < 0:
             raise ConfigError(f"{key}.{name}={value}: expected a number of at least 0")
+    if (alpha := settings.get("alpha", 0.0)) >= 1:
+        raise ConfigError(f"{key}.alpha={alpha}: expected a number from 0 to below 1")
 
 
 def _ruled(config: DictConfig, schema: type, prefix: str = "") -> Iterator[tuple[str, Any, dict[str, Any]]]:

@@ -20,7 +20,7 @@ from gan_lab.errors import ConfigError
 LOGGERS, _CALLBACKS = LIGHTNINGS["logger"], LIGHTNINGS["callbacks"]
 _NAME = r"\w{1,60}"
 _HYDRAS = ("_args_", "_partial_", "_convert_", "_recursive_")  # they change how arguments are handed over
-_INSTALL = "pip install 'gan-loss-lab[trackers]' installs it"
+_INSTALL = "uv sync brings it, or pip install '.[trackers]' in gan_lab's folder"
 _NEEDS = {"WandbLogger": "wandb", "MLFlowLogger": "mlflow", "DeviceStatsMonitor": "psutil"}
 _OURS = {"save_dir", "dir", "root_dir", "sub_dir", "version", "id", "run_id", "resume", "experiment", "log_model"}
 _OURS |= {"prefix"}

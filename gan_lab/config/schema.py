@@ -86,11 +86,11 @@ class VerdictConfig:
 
     weight_growth: float = _above(1, default=MISSING)
     still: float = _at_least(0, default=MISSING)
-    accuracy: float = _at_least(0, default=MISSING)
-    realistic: float = _at_least(0, default=MISSING)
+    accuracy: float = _at_least(0, 1, default=MISSING)
+    realistic: float = _at_least(0, 1, default=MISSING)
     diversity: float = _at_least(0, default=MISSING)
-    duplicates: float = _at_least(0, default=MISSING)
-    modes: float = _at_least(0, default=MISSING)
+    duplicates: float = _at_least(0, 1, default=MISSING)
+    modes: float = _at_least(0, 1, default=MISSING)
     coverage: float = _at_least(0, default=0.1)  # configurations of earlier versions lack it
 
 

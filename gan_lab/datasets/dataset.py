@@ -159,7 +159,8 @@ class Dataset:
     def to_select_by(self) -> "Dataset":
         """The dataset whose held-out samples are the validation samples."""
         assert self.validation is not None
-        checksum = derived(self.checksum, "validation")
+        # which samples are set aside depends on how many there were, which max_samples limits
+        checksum = derived(self.checksum, f"validation beside {len(self.train)}")
         source = None if self.source is None else self.source.to_select_by()
         return replace(self, test=self.validation, test_labels=self.validation_labels, checksum=checksum, source=source)
 

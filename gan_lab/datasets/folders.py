@@ -129,7 +129,7 @@ def check_reading(image_size: int | None, channels: int | None, skip_corrupt: bo
 
 def check_channels(name: str, channels: int | None) -> None:
     """Raise ValueError unless ``channels`` is None, 1 or 3."""
-    if channels not in (None, 1, 3) or isinstance(channels, bool):
+    if channels is not None and (type(channels) is not int or channels not in (1, 3)):
         raise ValueError(f"{name}={channels!r}: expected null, 1 (grey) or 3 (colour)")
 
 

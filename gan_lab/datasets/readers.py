@@ -27,8 +27,10 @@ def user_path(key: str, path: Any) -> Path:
         path: the value, which is not text if Hydra read the name of a folder as a number.
 
     Raises:
-        ConfigError: if it is empty or not text.
+        ConfigError: if it is empty, not text, or no path.
     """
+    if isinstance(path, str) and "\0" in path:
+        raise ConfigError(f"{key}={path!r}: expected a path; it has a NUL character")
     if not isinstance(path, str) or not path:
         raise ConfigError(
             f"{key}={path}: expected a path, as text, such as {key}=./{'data' if path in (None, '') else path}"

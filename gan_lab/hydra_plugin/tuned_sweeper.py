@@ -17,13 +17,14 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from gan_lab.config.resolvers import job_folder
-from gan_lab.errors import ConfigError
+from gan_lab.errors import ConfigError, shown
 from gan_lab.metric_names import higher_is_better
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.sweep_folder import REPLICATES, TUNING, TUNING_RECORD
-from gan_lab.storage.files import read_json, write_json
+from gan_lab.storage.files import BrokenRecord, read_json, write_json
 from gan_lab.sweeps.overrides import named_keys, sweep_overrides, sweep_values
 from gan_lab.sweeps.search import search_of
+from gan_lab.validation import is_number
 
 
 @dataclass
@@ -87,13 +88,13 @@ class TunedSweeper(Sweeper):
             for seed in search.tuning_seeds
         ]
         tuned = [_result(job) for job in self._launch(tuning, 0)]
-        results = iter([found["validation"]["metrics"] if found else {} for found in tuned])
+        results = iter([_validated(found) for found in tuned])
         scores = [[[next(results) for _ in search.tuning_seeds] for _ in trials] for _ in combinations]
         metric = search.metric or _ranking_metric(scores)
         before = _recorded(folder / TUNING_RECORD)
         best = [
-            before[tuple(combination)]["best"]
-            if tuple(combination) in before and self._is_repeated(combination, search.seeds)
+            before[_key(combination)]["best"]
+            if _key(combination) in before and self._is_repeated(combination, search.seeds)
             else _best(of_trials, metric)
             for combination, of_trials in zip(combinations, scores, strict=True)
         ]
@@ -102,7 +103,7 @@ class TunedSweeper(Sweeper):
                 f"protocol=tuned: no trial has a finite value of {metric}, so there is nothing to choose by"
             )
         made = {
-            tuple(combination): {
+            _key(combination): {
                 "combination": combination,
                 "best": chosen,
                 "trials": [
@@ -161,27 +162,52 @@ class TunedSweeper(Sweeper):
         overrides = sweep_overrides(self.config)  # of which `_combinations` has made one word each
         named = named_keys(overrides)
         words = [word for one, word in zip(overrides, combination, strict=True) if one.get_key_element() in named]
-        words += [trial, f"seed={seed}"]
+        words = [*sorted(words), trial, f"seed={seed}"]  # whatever the order on the command line
         return f"{part}/{job_folder(0, ','.join(filter(None, words)))}"
 
 
 def _result(job: JobReturn) -> dict[str, Any] | None:
     """What a run ended with, or None if it was lost."""
     assert job.hydra_cfg is not None
-    run = RunFolder(job.hydra_cfg.hydra.runtime.output_dir)
-    return run.result() if run.result_file.is_file() else None
+    return _result_of(RunFolder(job.hydra_cfg.hydra.runtime.output_dir))
+
+
+def _result_of(run: RunFolder) -> dict[str, Any] | None:
+    try:
+        return run.result() if run.result_file.is_file() else None
+    except BrokenRecord:
+        return None
+
+
+def _validated(result: dict[str, Any] | None) -> dict[str, float]:
+    """The metrics of validation samples that a trial ended with; none of a lost one."""
+    found = (result or {}).get("validation")
+    metrics = found.get("metrics") if isinstance(found, dict) else None
+    return {name: value for name, value in metrics.items() if is_number(value)} if isinstance(metrics, dict) else {}
+
+
+def _key(combination: list[str]) -> tuple[str, ...]:
+    """What a combination is known by, whatever the order of its words on the command line."""
+    return tuple(sorted(combination))
 
 
 def _recorded(file: Path) -> dict[tuple[str, ...], dict[str, Any]]:
-    """What an earlier line of the same search recorded, by the combination."""
-    found = read_json(file)["combinations"] if file.exists() else []
-    return {tuple(one["combination"]): one for one in found}
+    """What an earlier line of the same search recorded, by the combination.
+
+    Raises:
+        ConfigError: if gan-lab did not write it.
+    """
+    try:
+        found = read_json(file)["combinations"] if file.exists() else []
+        return {_key(one["combination"]): {**one, "best": one["best"]} for one in found}
+    except (BrokenRecord, KeyError, TypeError) as error:
+        raise ConfigError(f"{shown(file)}: it is no record of a search; remove it, or name another folder") from error
 
 
 def _cost(folder: Path) -> dict[str, float]:
     """What all trials of a sweep have cost."""
     runs = [RunFolder(path) for path in sorted(folder.iterdir()) if path.is_dir()]
-    results = [run.result() for run in runs if run.result_file.is_file()]
+    results = [found for run in runs if (found := _result_of(run)) is not None]
     seconds = sum(found["budget"]["train_seconds"] for found in results)
     return {"runs": len(runs), "lost": len(runs) - len(results), "train_seconds": seconds}
 

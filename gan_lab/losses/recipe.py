@@ -25,6 +25,7 @@ class Recipe:
 
     Raises:
         TypeError: if a part is of another kind; the message names the part.
+        ValueError: for a name by which a part could not be told from another, in curves or in a checkpoint.
     """
 
     objective: Objective
@@ -49,6 +50,12 @@ class Recipe:
         for name, part, kind in parts:
             if not isinstance(part, kind):
                 raise TypeError(f"loss.{name} is a {type(part).__name__}: expected a gan_lab.losses.{kind.__name__}")
+        for block, named in (("penalties", self.penalties), ("terms", self.terms)):
+            if taken := [name for name in named if name in ("generator", "discriminator", "encoder")]:
+                raise ValueError(f"loss.{block}.{taken[0]}: a player's loss is logged under this name; rename it")
+        for name in self.penalties.keys() & self.terms.keys():
+            if self.penalties[name].state is not None and self.terms[name].state is not None:
+                raise ValueError(f"loss.terms.{name}: a penalty has this name, and both keep a state; rename one")
         if not isinstance(self.constraint, Constraint | None):
             raise TypeError(
                 f"loss.constraint is a {type(self.constraint).__name__}: expected a gan_lab.losses.Constraint or null"

@@ -18,7 +18,7 @@ class TopK:
 
     Args:
         every: the generator's updates of an epoch; in the paper, those in which the training samples are seen once.
-        decay: γ, above 0 and at most 1; 1 keeps all samples.
+        decay: γ, from 0 to 1; 1 keeps all samples.
         floor: ν, the share of samples that k never falls below, from 0 to 1.
 
     Raises:

@@ -10,8 +10,7 @@ def classifier_score(logits: Tensor, splits: int = 1) -> float:
     """exp E KL(p(y|x) ‖ p(y)), from 1 to the number of classes.
 
     It is 1 if the samples are all alike or the classifier is never sure, and K if it is always sure and all K classes
-    are equally frequent. With Inception's logits, and only with those, this is the Inception Score, which by custom is
-    the mean over 10 splits.
+    are equally frequent. With Inception's logits, and only with those, the mean over 10 splits is the Inception Score.
 
     Args:
         logits: ``[N, K]``; dimensions in between, as in ``[N, C, K]``, count as samples.

@@ -56,7 +56,10 @@ class RealSigns:
 
     @cached_property
     def _near(self) -> Tensor:
-        return _DUPLICATE * neighbour_radii(self.features, 1).median()
+        radii = neighbour_radii(self.features, 1)
+        if radii.median() == 0:  # most real samples have exact twins
+            radii = neighbour_radii(self.features.unique(dim=0), 1)
+        return _DUPLICATE * radii.median()
 
     @cached_property
     def _spread(self) -> float:

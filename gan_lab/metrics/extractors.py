@@ -29,6 +29,7 @@ class Extractor(nn.Module):
     name: str
     """The end of the names of its metrics."""
     resize: str | None = None
+    score_splits = 1  # parts of the samples whose scores are averaged
     """How it resizes images, if it does."""
     learns: bool = False
     """Whether it learns from training samples; those that it has seen are not compared with others."""
@@ -53,7 +54,8 @@ class Extractor(nn.Module):
 
     def fingerprint(self) -> dict[str, Any]:
         """What the values of its metrics depend on."""
-        return {"extractor": self.name, "weights": weights_hash(self), "resize": self.resize}
+        splits = {"score_splits": self.score_splits} if self.score_splits > 1 else {}
+        return {"extractor": self.name, "weights": weights_hash(self), "resize": self.resize} | splits
 
     @property
     def source(self) -> Path:
@@ -154,11 +156,11 @@ class _Plain(Extractor):
     def forward(self, samples: Tensor) -> Features:
         try:
             return self.module(samples)
-        except (RuntimeError, TypeError) as error:
+        except Exception as error:  # of a module that somebody wrote
             kind = f"{samples.dtype} {list(samples.shape)}".removeprefix("torch.")
             raise ConfigError(
                 f"evaluation.extractor: {self.name} cannot take samples as the dataset holds them, {kind}: "
-                f"{str(error).splitlines()[0]}"
+                f"{(str(error).splitlines() or [type(error).__name__])[0]}"
             ) from error
 
     def fingerprint(self) -> dict[str, Any]:

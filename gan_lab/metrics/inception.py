@@ -34,6 +34,7 @@ class Inception(Extractor):
 
     name = "inception"
     resize = "bilinear 299, as TensorFlow 1"
+    score_splits = 10
 
     def __init__(self, weights: str | None = None, download: bool = False) -> None:
         super().__init__()
@@ -59,7 +60,8 @@ class Inception(Extractor):
         """
         if find_spec("torch_fidelity") is None:
             raise ConfigError(
-                "evaluation/extractor=inception: torch-fidelity is missing; pip install 'gan-loss-lab[inception]'"
+                "evaluation/extractor=inception: torch-fidelity is missing; uv sync brings it, or pip install "
+                "'.[inception]' in gan_lab's folder"
             )
         file = cache_folder() / _NAME if self.weights is None else Path(self.weights).expanduser()
         if self.weights is None and self.download:

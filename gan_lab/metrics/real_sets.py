@@ -69,6 +69,7 @@ class RealSets:
             rest, all_labels, shuffled = order[count:], dataset.train_labels, learns_from is not None
             rest = rest[some(len(rest), learns_from)] if learns_from is not None else rest
             kept = None if all_labels is None else all_labels[rest]
+            name = f"some of {train} without {count}"
             learned = replace(
                 dataset,
                 train=dataset.train[rest],
@@ -76,7 +77,7 @@ class RealSets:
                 drawing=PLAIN,
                 source=None,
                 shuffled=shuffled,
-                checksum=derived(dataset.checksum, f"some of {train - count}") if shuffled else dataset.checksum,
+                checksum=derived(dataset.checksum, name) if shuffled else dataset.checksum,
             )
         other_labels = one_per_sample(dataset.train_labels)
         sources: dict[str, Tensor | None] = {}

@@ -2,7 +2,8 @@
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 
 import numpy as np
@@ -103,7 +104,8 @@ class Comparison:
                 delay=2,
                 disable=not sys.stderr.isatty(),
             )
-            pieces = [self.extractor(rows.to(self.device)) for rows in chunks]
+            with _in_full_precision():
+                pieces = [self.extractor(rows.to(self.device)) for rows in chunks]
         pairs = [piece if isinstance(piece, tuple) else (piece, None) for piece in pieces]
         features = torch.cat([features for features, _ in pairs])
         if features.ndim != 2 or len(features) != len(samples):
@@ -134,10 +136,7 @@ class Comparison:
 
     def floor(self, real: Side, others: Side) -> dict[str, float]:
         """All metrics of other real samples against ``real``; ``memorisation`` is that of ``real``, which is unseen."""
-        scores = self.compare(real, others)
-        if "memorisation" in self.measures.metrics:
-            scores |= self._memorisation(real, real)
-        return scores
+        return self.compare(real, others, real)
 
     def ceiling(self, count: int) -> dict[str, float]:
         """The expected metrics of ``count`` samples of a perfect sampler, as far as they are known."""
@@ -167,7 +166,8 @@ class Comparison:
 
     def _score(self, real: Side, fake: Side) -> dict[str, float]:
         assert fake.logits is not None
-        return self._named({"score": classifier_score(fake.logits)})
+        splits = min(self.extractor.score_splits, len(fake.logits))
+        return self._named({"score": classifier_score(fake.logits, splits)})
 
     def _classes(self, real: Side, fake: Side) -> dict[str, float]:
         assert fake.logits is not None
@@ -223,7 +223,9 @@ class Comparison:
     def _expected(self) -> Tensor:
         """The share of each class among the held-out labels, ``[K]`` float64."""
         assert self.dataset.test_labels is not None
-        counts = torch.bincount(self.dataset.test_labels.flatten()).double()
+        seen = self.dataset.train_labels
+        known = 0 if seen is None else int(seen.max()) + 1
+        counts = torch.bincount(self.dataset.test_labels.flatten(), minlength=known).double()
         return counts / counts.sum()
 
     def _combined_shares(self) -> NDArray[np.float64]:
@@ -259,6 +261,19 @@ class Comparison:
             raise ConfigError(
                 f"evaluation.metrics: classes takes held-out samples of every class, class {missing} has none"
             )
+
+
+@contextmanager
+def _in_full_precision() -> Iterator[None]:
+    """Without what ``matmul_precision`` allows a run's networks: its features are compared with those of other runs."""
+    precision, tf32 = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
+        torch.backends.cudnn.allow_tf32 = tf32
 
 
 def _labels(side: Side) -> Tensor:

@@ -63,7 +63,7 @@ def read(folders: list[Path]) -> Sweep:
     names: set[str] = set()
     for file in [folder for folder in folders if folder.is_file()]:
         runs = runs_of(read_lines(file), file)
-        sweep.runs += [replace(run, name=_unlike(run.name, names)) for run in runs]
+        sweep.runs += [replace(run, name=unlike(run.name, names)) for run in runs]
     published = bool(sweep.runs)
     for folder in [folder for folder in folders if not folder.is_file()]:
         found = _walk(folder.resolve())
@@ -84,10 +84,10 @@ def read(folders: list[Path]) -> Sweep:
 
 def _name(path: Path, base: Path, taken: set[str]) -> str:
     """A folder's path below the base, harmless to show, and unlike those taken before."""
-    return _unlike(shown(path.relative_to(base) if path != base else path.name), taken)
+    return unlike(shown(path.relative_to(base) if path != base else path.name), taken)
 
 
-def _unlike(name: str, taken: set[str]) -> str:
+def unlike(name: str, taken: set[str]) -> str:
     """The name, numbered if it was taken before."""
     plain = name
     number = 1

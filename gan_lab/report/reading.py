@@ -208,6 +208,13 @@ def _foreign(record: dict[str, Any], config: dict[str, Any], file: str) -> str:
     return ""
 
 
+def _together(older: dict[str, Any], newer: dict[str, Any]) -> dict[str, Any]:
+    """Two evaluations with one fingerprint, which may have measured different metrics."""
+    parts = ("metrics", "floor", "ceiling")
+    both = [key for key in parts if isinstance(older.get(key), dict) and isinstance(newer.get(key), dict)]
+    return {**older, **newer, **{key: {**older[key], **newer[key]} for key in both}}
+
+
 def _interpolated(config: dict[str, Any]) -> bool:
     return any("${" in str(value) for _, value in leaves(config))
 
@@ -218,12 +225,15 @@ def _outcome(result: dict[str, Any], gaps: list[Gap]) -> Outcome:
     best = {name: value for name, value in best.items() if math.isfinite(value)}
     if unread := [name for name in result["best"] if name not in best]:
         gaps.append(Gap("best values of result.json cannot be read and are left out of means", ", ".join(unread)))
-    # of several evaluations with one fingerprint the newest counts; the first is the run's own
+    # of several evaluations with one fingerprint the newest value of each metric counts; the first is the run's own
     measured = (result, *result["evaluations"])
     if isinstance(best_weights := result.get("selected"), dict) and best_weights.get("metrics"):
         chosen = {"selected": f"best {best_weights.get('metric')} on validation samples"}
         measured += ({**result, "fingerprint": result["fingerprint"] | chosen, "metrics": best_weights["metrics"]},)
-    newest = {json.dumps(entry["fingerprint"], sort_keys=True): entry for entry in measured}
+    newest: dict[str, dict[str, Any]] = {}
+    for entry in measured:
+        known = json.dumps(entry["fingerprint"], sort_keys=True)
+        newest[known] = _together(newest.get(known, {}), entry)
     for key in ("floor", "ceiling"):
         values = [value for entry in newest.values() for value in _numbers(entry.get(key)).values()]
         if not all(map(math.isfinite, values)) or not all(isinstance(entry.get(key, {}), dict) for entry in measured):

@@ -25,6 +25,7 @@ from gan_lab.report.tables import table_csv, table_tex
 from gan_lab.report.target import MARK, remove_old_figures, target_of
 from gan_lab.report.usefulness import TITLES
 from gan_lab.storage.files import replacing
+from gan_lab.validation import is_number
 
 _NUMBERED = re.compile(r"\d+(?=[.)](\s|$))")  # what Markdown takes for an item of a list
 
@@ -76,6 +77,8 @@ def write_report(
     sweep = read(paths)
     if not sweep.runs:
         raise ConfigError(f"{', '.join(map(shown, paths))}: no run in it (a run folder has a status.json)")
+    if quality is not None and not is_number(quality):
+        raise ConfigError(f"quality={quality}: expected a finite number")
     said = content(sweep, metric, quality)
     if quality is not None and not said.curves:
         raise ConfigError(f"quality={quality}: no run has curves, which a results.csv does not hold; drop the key")

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 from gan_lab.errors import ConfigError, shown
 from gan_lab.report import boards as building
 from gan_lab.report.canvas import encode
-from gan_lab.report.collect import Sweep, read
+from gan_lab.report.collect import Sweep, read, unlike
 from gan_lab.report.formatting import listed
 from gan_lab.report.groups import with_known_choices
 from gan_lab.report.leaderboard import BUDGET
@@ -31,7 +31,7 @@ _OWN = {"question": "*Write here what the study asks.*", "limits": "*Write here 
 # curves and pictures lie in run folders, which a study does not hold
 _FIGURE = re.compile(r"(?:\d+_)?(?:ranking|axis(?:_\d+)?|ranks|profiles)")
 _LINK = re.compile(rf"\]\(({_FIGURE.pattern}\.(?:svg|png))\)")
-_OF_A_MACHINE = re.compile(r"hydra\.(run|sweep)\.dir=|dataset\.root=|[^=]*=.*(?<![\w.:/])/[^\s/]")
+_OF_A_MACHINE = re.compile(r"hydra\.(run|sweep)\.dir=|dataset\.root=")
 _COMMANDS = 12  # on a page; all are in the file
 
 
@@ -62,6 +62,8 @@ def publish(folders: Sequence[str | Path], target: str | Path, *, metric: str | 
             a run that is there finished with another result, or no run has the metric.
     """
     home, told = Path(target), f"publish={shown(target)}"
+    if not str(target):
+        raise ConfigError("publish=: expected the folder of a study, such as docs/studies/ring")
     before = _page_before(home, told)
     metric = metric or _metric(before)
     paths = readable(folders)
@@ -103,6 +105,8 @@ def _page_before(home: Path, told: str) -> str:
     """The page that is there, empty for none; what holds something else than a study is refused."""
     if home.exists() and not home.is_dir():
         raise ConfigError(f"{told}: it is a file; name a folder")
+    if any((home / name).exists() for name in ("sweep.json", "status.json")):
+        raise ConfigError(f"{told}: it is the folder of a sweep or a run; expected one for the study")
     for path in (home, home / PAGE, home / RESULTS):
         if path.is_symlink():
             raise ConfigError(f"{told}: {shown(path.name)} is a link; expected a study's own folder and files")
@@ -133,7 +137,9 @@ def _chosen(there: Line | None, line: Line, counts: Counts, told: str) -> Line:
     differ = sorted(key for key in compared if there.get(key) != line.get(key))
     if not differ or (finished and line["state"] in ("failed", "killed")):
         counts.kept += 1
-        return there | {key: line[key] for key in ("command",) if key in line}  # its sweep may have grown
+        if _covers(line.get("command", ""), there.get("command", "")):  # its sweep has grown
+            there = there | {"command": line["command"]}
+        return there
     results = [key for key in differ if key.startswith(("state", "metric.", "fingerprint."))]
     if finished and results:
         values = " and ".join(
@@ -144,7 +150,17 @@ def _chosen(there: Line | None, line: Line, counts: Counts, told: str) -> Line:
             f"expected the same result of the same run: remove its line from {RESULTS}, or publish elsewhere"
         )
     counts.replaced += 1
-    return line
+    return {"command": there["command"], **line} if "command" in there else line
+
+
+def _covers(command: str, other: str) -> bool:
+    """Whether a command line makes all runs that another makes, as its words tell."""
+    given, wanted = ({key: set(values.split(",")) for key, _, values in _pairs(line)} for line in (command, other))
+    return bool(command) and all(values <= given.get(key, set()) for key, values in wanted.items())
+
+
+def _pairs(command: str) -> list[tuple[str, str, str]]:
+    return [word.partition("=") for word in shlex.split(command)]
 
 
 def _commands(runs: list[Path]) -> dict[Path, str]:
@@ -188,10 +204,9 @@ def _words(command: str, words: list[str]) -> str:
 
 def _named(lines: list[Line], file: Path, metric: str | None) -> list[Line]:
     """The lines with a name of its own for each run, and with the names of groups that they have among all of them."""
-    counts = Counter(line["run"] for line in lines)
+    taken: set[str] = set()
     for line in lines:
-        if counts[line["run"]] > 1:
-            line["run"] = f"{line['run']} of {line['settings_hash']}"
+        line["run"] = unlike(line["run"], taken)
     boards = building.boards(_sweep(lines, file).runs, metric)
     labels = {run.name: row.label for board in boards for row in board.rows for run in row.runs}
     for line, run in zip(lines, runs_of(lines, file), strict=True):

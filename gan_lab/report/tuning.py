@@ -57,11 +57,13 @@ def search_words(search: dict[str, Any]) -> list[str]:
         return []
     shipped = OmegaConf.create(files("gan_lab.conf").joinpath("protocol", "tuned.yaml").read_text(encoding="utf-8"))
     usual: Any = OmegaConf.to_container(shipped.hydra.sweeper)
+    if gone := usual["space"].keys() - search["space"].keys():
+        raise KeyError(f"no override takes {', '.join(gone)} out of a space")
     space = {key: value for key, value in search["space"].items() if value != usual["space"].get(key)}
     words = [f"{key}={_word(value)}" for key, value in search.items() if key != "space" and value != usual[key]]
-    if space:
-        words.append(f"space={{{','.join(f'{key}:{json.dumps(value)}' for key, value in space.items())}}}")
-    return [f"hydra.sweeper.{word}" for word in words]
+    added = [f"{key}:{json.dumps(value)}" for key, value in space.items()]
+    drawn = [f"++hydra.sweeper.space={{{','.join(added)}}}"] if added else []  # keys may be new in it
+    return [*(f"hydra.sweeper.{word}" for word in words), *drawn]
 
 
 def _word(value: Any) -> str:

@@ -187,20 +187,22 @@ def load_generator(folder: RunFolder, weights: str, allowed_targets: Sequence[st
     return generator.eval()
 
 
-def load_player(folder: RunFolder, role: str, allowed_targets: Sequence[str] = ()) -> nn.Module:
-    """A player's network of a run's last checkpoint, in eval mode on the CPU; the discriminator has its constraint.
+def load_player(
+    folder: RunFolder, role: str, allowed_targets: Sequence[str] = (), weights: str = "generator"
+) -> nn.Module:
+    """A player's network, in eval mode on the CPU; the discriminator has its constraint.
 
     Args:
         folder: the run.
         role: ``discriminator``, or another player but the generator.
         allowed_targets: as of `load_generator`.
+        weights: as of `load_generator`; all but ``best`` are of the last checkpoint.
 
     Raises:
         ConfigError: if there is no checkpoint, or it does not fit the run's configuration.
     """
-    if not folder.last_checkpoint.is_file():
-        raise ConfigError(f"run={folder.path}: it has no {folder.last_checkpoint.relative_to(folder.path)} yet")
-    checkpoint = load_checkpoint(folder.last_checkpoint)
+    file = checkpoint_of(folder, weights)
+    checkpoint = load_checkpoint(file)
     config = folder.configuration.read(allowed_targets)
     network = _built(config, role, checkpoint)
     if role == "discriminator" and (constraint := build(config, "loss").constraint) is not None:
@@ -208,7 +210,7 @@ def load_player(folder: RunFolder, role: str, allowed_targets: Sequence[str] = (
     state, prefix = checkpoint["state_dict"], f"{role}."
     saved = {key.removeprefix(prefix): state[key] for key in state if key.startswith(prefix)}
     if kinds(saved) != kinds(network.state_dict()):
-        raise ConfigError(f"{folder.last_checkpoint}: its weights do not fit the run's configuration")
+        raise ConfigError(f"{file}: its weights do not fit the run's configuration")
     network.load_state_dict(saved)
     return network.eval()
 

@@ -53,7 +53,7 @@ def evaluate_run(
     if "evaluation.samples" in changed and len(evaluator.request) < (asked := config.evaluation.samples):
         log.warning("evaluation.samples=%d: as many as are held out, %d, are compared", asked, len(evaluator.request))
     try:
-        encoder = load_player(run, "encoder", allowed_targets) if evaluator.reconstructs else None
+        encoder = load_player(run, "encoder", allowed_targets, weights) if evaluator.reconstructs else None
         metrics, signs = evaluator.evaluate(generator, encoder)
     except NotFinite as error:
         raise ConfigError(f"{run.path}: at iteration {run.status()['iteration']}, {error}") from error

@@ -94,7 +94,9 @@ def check_out(out: Path) -> None:
     if above := [parent for parent in out.parents if parent.is_file()]:
         raise ConfigError(f"out={out}: {above[0]} is a file, expected a folder")
     if out.suffix.lower() == ".onnx" and (missing := [name for name in _ONNX if find_spec(name) is None]):
-        raise ConfigError(f"out={out}: it needs {', '.join(missing)}; pip install 'gan-loss-lab[onnx]' brings it")
+        raise ConfigError(
+            f"out={out}: it needs {', '.join(missing)}; uv sync brings it, or pip install '.[onnx]' in gan_lab's folder"
+        )
 
 
 def described(

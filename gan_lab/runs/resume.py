@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from gan_lab.config.checks import within_budget
+from gan_lab.config.checks import planned_by_length, within_budget
 from gan_lab.config.hashing import config_hash, without_later
 from gan_lab.config.leaves import leaves
 from gan_lab.errors import CannotGoOn, ConfigError
@@ -177,16 +177,9 @@ def is_done(folder: RunFolder, config: DictConfig) -> bool:
     return out_of_time or spent["iterations"] >= within_budget(config).iterations
 
 
-def _planned_by_length(config: DictConfig) -> bool:
-    """Whether something depends on the number of iterations from the first one on."""
-    schedules = {config.lr_schedule, config.augmentation.get("schedule", "constant")}
-    phases = [config.algorithm.get(key, 0) for key in ("growth", "stable", "fade")]
-    return schedules != {"constant"} or (phases[0] is None and None in phases[1:])
-
-
 def _harmless(key: str, change: tuple[Any, Any], config: DictConfig) -> bool:
     if key == "iterations":
-        return change[1] > change[0] and not _planned_by_length(config)
+        return change[1] > change[0] and not planned_by_length(config)
     if key == "checkpoint.best":  # samples to select by are set aside from the first iteration on
         return False
     return any(key == block or key.startswith(f"{block}.") for block in CHANGEABLE)

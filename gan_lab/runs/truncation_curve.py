@@ -9,7 +9,7 @@ from gan_lab.errors import ConfigError, NotFinite
 from gan_lab.metric_names import in_order, title
 from gan_lab.metrics.evaluator import Evaluated
 from gan_lab.models.conditions import takes_labels
-from gan_lab.runs.checkpoints import load_generator
+from gan_lab.runs.checkpoints import load_generator, load_player
 from gan_lab.runs.components import build_dataset
 from gan_lab.runs.evaluate import overridden
 from gan_lab.runs.folder import RunFolder
@@ -57,8 +57,9 @@ def truncation_curve(
     classes = evaluator.request.labels if takes_labels(generator) else None
     try:
         truncated = (with_truncation(run, config, generator, value, classes) for value in values)
-        found: list[Evaluated] = [evaluator.evaluate(one) for one in truncated]
-        whole = evaluator.evaluate(generator).metrics
+        encoder = load_player(run, "encoder", allowed_targets, weights) if evaluator.reconstructs else None
+        found: list[Evaluated] = [evaluator.evaluate(one, encoder) for one in truncated]
+        whole = evaluator.evaluate(generator, encoder).metrics
     except NotFinite as error:
         raise ConfigError(f"{run.path}: at iteration {run.status()['iteration']}, {error}") from error
     measured = [one.metrics for one in found]

@@ -48,8 +48,11 @@ def usefulness_of(run: RunFolder, weights: str, steps: int, allowed_targets: Seq
         raise ConfigError(
             f"cas={steps}: expected a run on images with labels of at least {_SMALLEST}x{_SMALLEST} pixels"
         )
+    real = dataset.train
+    if dataset.chosen is not None:
+        real, labels = real[dataset.chosen], labels[dataset.chosen]
     made = generate(generator, fixed_request(config, "usefulness", len(labels), labels))
-    parts = Labelled(dataset.train, labels), Labelled(made, labels), Labelled(dataset.test, held_out)
+    parts = Labelled(real, labels), Labelled(made, labels), Labelled(dataset.test, held_out)
     scores = {
         "cas": usefulness(*parts, steps, config.seed)._asdict(),
         "steps": steps,

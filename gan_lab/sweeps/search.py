@@ -15,6 +15,7 @@ from gan_lab.errors import ConfigError
 from gan_lab.metric_names import known
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.sweep_folder import REPLICATES, TUNING
+from gan_lab.validation import is_whole
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,12 @@ class Search:
     def __post_init__(self) -> None:
         if self.trials < 1:
             raise ConfigError(f"hydra.sweeper.trials={self.trials}: expected a whole number of at least 1")
+        for name in ("tuning_seeds", "seeds"):
+            seeds = getattr(self, name)
+            if len({*seeds}) < len(seeds) or not all(is_whole(seed) and 0 <= seed < 2**32 for seed in seeds):
+                raise ConfigError(
+                    f"hydra.sweeper.{name}={seeds}: expected different whole numbers from 0 to below 2**32"
+                )
         if not self.tuning_seeds or not self.seeds or set(self.tuning_seeds) & set(self.seeds):
             raise ConfigError(
                 f"hydra.sweeper.seeds={self.seeds}: expected some, and none of tuning_seeds={self.tuning_seeds}"
@@ -78,6 +85,11 @@ def search_of(sweeper: DictConfig, keys: list[str]) -> Search | None:
         raise ConfigError("seed: protocol=tuned has seeds of its own; expected hydra.sweeper.seeds=[...] instead")
     settings = OmegaConf.to_container(sweeper, resolve=True)
     assert isinstance(settings, dict)
+    if drawn := [key for key in keys if key.lstrip("+") in settings["space"]]:
+        raise ConfigError(
+            f"{drawn[0]}: protocol=tuned draws it for each trial; expected "
+            f"hydra.sweeper.space={{{drawn[0].lstrip('+')}:'choice(...)'}} instead"
+        )
     return Search(**{key: settings[key] for key in Search.__dataclass_fields__})
 
 

@@ -1,5 +1,6 @@
 """The algorithm of a run and its players, from the configuration."""
 
+import inspect
 import logging
 from collections.abc import Sequence
 from functools import partial
@@ -13,7 +14,7 @@ from gan_lab.algorithms.joint_batch import judges_each_alone
 from gan_lab.algorithms.player import Player
 from gan_lab.augmentations import Augmentation
 from gan_lab.config.arguments import named_by
-from gan_lab.config.messages import blame
+from gan_lab.config.messages import blame, first_line
 from gan_lab.distributed.batchnorm import over_all_processes
 from gan_lab.errors import ConfigError
 from gan_lab.losses import Recipe
@@ -182,10 +183,19 @@ def build_player(config: DictConfig, name: str, network: torch.nn.Module, averag
     make_optimizer = build(config, key)
     until = config.iterations if config.lr_iterations is None else config.lr_iterations
     schedule = Schedule(config.lr_schedule, config.lr_warmup, until, config.lr_final)
-    with blame(key):
-        optimizer = make_optimizer(network.parameters())
+    try:
+        with blame(key):
+            optimizer = make_optimizer(network.parameters())
+    except RuntimeError as error:  # of settings that exclude each other
+        raise ConfigError(f"{key}: {first_line(error)}") from error
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise ConfigError(f"{key}: it makes a {type(optimizer).__name__}: expected an Optimizer")
+    wanted = inspect.signature(optimizer.step).parameters.values()
+    if isinstance(optimizer, torch.optim.SparseAdam) or any(one.default is one.empty for one in wanted):
+        what = type(optimizer).__name__
+        raise ConfigError(
+            f"{key}: {what} cannot train these networks; expected one for dense gradients without closure"
+        )
     if records_graph(config) and "capturable" not in optimizer.defaults:
         raise ConfigError(
             f"{key}: {type(optimizer).__name__} cannot be part of compile={config.compile}; "

@@ -1,5 +1,6 @@
 """What a run records of itself, and how one ends that is no longer finite."""
 
+import math
 import re
 from importlib.metadata import version
 
@@ -90,6 +91,18 @@ def test_what_is_told_of_logits(composed, tmp_path, monkeypatch):
     curves = train_in(tmp_path / "run", composed(*SMALL, "iterations=4", "log_every=2")).curves()
     names = ("logits/real", "logits/fake", "logits/gap", "accuracy/discriminator")
     assert [curves[name] for name in names] == [{2: v, 4: v} for v in (3, 2, 1, 0.5)]
+
+
+def test_an_update_that_was_skipped_has_no_accuracy(composed, tmp_path, monkeypatch):
+    original = GAN.iterate
+    real = iter([torch.tensor([2.0, 2.0]), torch.tensor([math.nan, 2.0])] * 2)
+
+    def iterate(self, batch):
+        return original(self, batch) | {"logits/real": next(real), "logits/fake": torch.tensor([1.0, 1.0])}
+
+    monkeypatch.setattr(GAN, "iterate", iterate)
+    config = composed(*SMALL, "iterations=4", "log_every=2", "on_divergence=skip_update")
+    assert train_in(tmp_path / "run", config).curves()["accuracy/discriminator"] == {2: 1.0, 4: 1.0}
 
 
 def test_curves_tags(composed, tmp_path):

@@ -17,6 +17,7 @@ from gan_lab.runs.measuring import build_evaluator
 from gan_lab.runs.request import RunRequest
 from gan_lab.runs.resume import is_done
 from gan_lab.runs.sample import sample
+from gan_lab.runs.truncation_curve import truncation_curve
 from gan_lab.training.selection import build_selection
 
 RING = [
@@ -45,6 +46,7 @@ def test_validation_samples_are_set_aside_from_those_to_train_on(make):
     assert (shares[0] - shares[1]).abs().max() < 0.026  # each class alike, to a sample of 40
     checksums = {whole.checksum, split.checksum, split.to_select_by().checksum, whole.with_validation(0.2).checksum}
     assert len(checksums) == 4
+    assert make(max_samples=300).with_validation(0.1).to_select_by().checksum not in checksums
     assert split.to_select_by().test is split.validation
 
 
@@ -120,6 +122,8 @@ def test_a_training_that_gets_no_better_ends(composed, tmp_path):
     folder = train_in(tmp_path / "run", config)
     result = folder.result()
     assert result["budget"]["iterations"] == 6  # no improvement at 4 and 6
+    assert list(folder.curves()["loss/discriminator"]) == [4, 6]  # no multiple of log_every, but the last
+    assert list(folder.curves()["weight_norm/generator"]) == [0, 4, 6]
     assert result["stopped_early"] == {
         "metric": "fd_points", "iteration": 6,
         "best": {"iteration": 2, "value": folder.curves()["validation/fd_points"][2]},
@@ -137,3 +141,31 @@ def test_equal_budgets_and_early_stopping_do_not_go_together(composed, tmp_path,
     monkeypatch.setitem(train_in.__globals__["NAMES"], "protocol", "matched")
     train_in(tmp_path / "run", composed(*RING, "stop_early.metric=fd_points", "iterations=2"))
     assert "stop_early.metric=fd_points: with protocol=matched runs are to have equal budgets" in caplog.text
+
+
+def test_a_game_with_an_encoder_selects_and_is_measured_with_the_encoder_of_the_best_weights(composed, tmp_path):
+    channels = [f"model.{role}.channels=4" for role in ("generator", "discriminator", "encoder")]
+    small = ["dataset=digits", "model=vae_gan", *channels, *SMALL[3:], "evaluation/extractor=pixels"]
+    config = composed(*small, "iterations=2", "evaluation.every=1", "checkpoint.best=fd_pixels", "checkpoint.every=1")
+    folder = train_in(tmp_path / "run", config)
+    (folder.path / ".hydra").mkdir()
+    OmegaConf.save(config, folder.path / ".hydra" / "config.yaml")
+    curves = folder.curves()
+    (folder.checkpoints / "best.ckpt").unlink()
+    (folder.checkpoints / "best.ckpt").symlink_to("iteration_0000001.ckpt")
+    measured = evaluate_run(folder, "best", [])["metrics"]
+    assert measured == {name: curves[f"metric/{name}"][1] for name in measured}
+    assert measured["reconstruction_ssim"] != curves["metric/reconstruction_ssim"][2]
+    whole = truncation_curve(folder, "generator", [], [0.5])["metrics"]
+    assert whole == {name: curves[f"metric/{name}"][2] for name in whole}
+
+
+def test_what_was_best_by_another_measure_is_dropped(composed, tmp_path):
+    config = composed(*BEST, "stop_early.metric=fd_points")
+    with killed(5):
+        train_in(tmp_path / "run", config)
+    saved = load_checkpoint(RunFolder(tmp_path / "run").last_checkpoint)
+    name = next(key for key in saved["callbacks"] if "Selection" in key)
+    saved["callbacks"][name] |= {"fingerprint": {"extractor": "another"}, "selected": {"value": -1.0, "iteration": 4}}
+    torch.save(saved, RunFolder(tmp_path / "run").last_checkpoint)
+    assert train_in(tmp_path / "run", config, resume=True).result()["selected"]["iteration"] > 5

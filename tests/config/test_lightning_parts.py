@@ -111,7 +111,8 @@ def test_a_run_folder_lets_no_logger_send_anything(tmp_path, capsys):
 def test_a_missing_package_is_named_with_what_installs_it(monkeypatch, tmp_path):
     monkeypatch.setattr(gan_lab.config.lightning_parts, "find_spec", lambda _: None)
     assert refusal(monkeypatch, tmp_path, main, "gan-lab", "logger=[csv,wandb]") == (
-        "gan-lab: logger=wandb: the package wandb is not installed; pip install 'gan-loss-lab[trackers]' installs it"
+        "gan-lab: logger=wandb: the package wandb is not installed; "
+        "uv sync brings it, or pip install '.[trackers]' in gan_lab's folder"
     )
 
 

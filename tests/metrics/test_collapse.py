@@ -52,6 +52,12 @@ def test_duplicates_lie_ten_times_closer_than_real_neighbours():
     assert signals(real, half)["duplicates"] == pytest.approx(24 / 48)
 
 
+def test_duplicates_among_samples_of_which_most_have_exact_twins():
+    """Half the distance to the nearest other one is then 0, and so would be the tenth of it."""
+    real = torch.cat([torch.randn(40, 2, generator=torch.Generator().manual_seed(0))] * 2)
+    assert signals(real, real[:1].repeat(80, 1))["duplicates"] == 1
+
+
 def test_what_is_far_from_all_is_not_realistic():
     assert signals(normal(300, 0), normal(300, 1) + 50)["realistic"] == 0
 

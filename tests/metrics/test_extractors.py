@@ -222,7 +222,10 @@ def test_inception_alone_gives_the_established_names(inception_weights, tmp_path
         comparison = Comparison(dataset, Inception(str(inception_weights)), measures, CPU)
         side = comparison.look(dataset.train, chunk=4)
         assert (side.features.shape, side.logits.shape) == ((6, 2048), (6, 1008))
-    assert list(comparison.compare(side, side)) == ["fid", "kid_inception", "inception_score"]
+    scores = comparison.compare(side, side)
+    assert list(scores) == ["fid", "kid_inception", "inception_score"]
+    # the mean over ten parts, which of six samples are six of one each
+    assert (comparison.extractor.fingerprint()["score_splits"], scores["inception_score"]) == (10, 1.0)
     other = tmp_path / "other.pth"
     other.write_bytes(b"other")
     with pytest.raises(ConfigError, match=r"its SHA-256 starts d9298a10, expected \w+: not the weights of the FID"):

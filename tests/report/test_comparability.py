@@ -1,5 +1,7 @@
 """Which runs make a group, and which groups may stand in one table."""
 
+import json
+
 import pytest
 from pages import answers, board, page, rows
 
@@ -48,6 +50,18 @@ def test_a_later_evaluation_of_one_fingerprint_makes_a_table(tmp_path, run):
     assert "evaluated again" in text
     assert "Not comparable" not in text
     assert {row["metric"] for row in rows(tmp_path) if row["table"] == "2"} == {"fd_classifier"}
+
+
+def test_a_later_evaluation_with_other_metrics_leaves_those_of_the_run(tmp_path, run):
+    for seed in range(3):
+        for loss in ("lsgan", "rsgan"):
+            folder = run(tmp_path / f"{loss}{seed}", {"loss": loss, "seed": seed}, {"fd_points": 1.0})
+            result = json.loads((folder / "result.json").read_text())
+            again = {key: result[key] for key in ("fingerprint", "floor", "ceiling")} | {"metrics": {"modes": 8.0}}
+            (folder / "result.json").write_text(json.dumps(result | {"evaluations": [again]}))
+    text = page(tmp_path)
+    assert "Fréchet distance (points)" in text
+    assert "Modes reached" in text
 
 
 def test_budgets_that_differ_are_warned_of(tmp_path, run, sweep):

@@ -163,7 +163,7 @@ def test_the_command_of_a_tuned_sweep_names_its_search(run, tmp_path):
     line = next(line for line in page.read_text().splitlines() if line.startswith("gan-lab -m"))
     assert shlex.split(line)[2:] == [
         *("protocol=tuned", "loss=wgan", "hydra.sweeper.trials=16", "hydra.sweeper.seeds=[0,1]"),
-        'hydra.sweeper.space={optimizer.generator.lr:"tag(log, interval(1e-5, 1e-2))"}',
+        '++hydra.sweeper.space={optimizer.generator.lr:"tag(log, interval(1e-5, 1e-2))"}',
     ]
     composed = OverridesParser.create().parse_override(shlex.split(line)[-1]).value()
     assert composed == {"optimizer.generator.lr": "tag(log, interval(1e-5, 1e-2))"}
@@ -235,3 +235,32 @@ def test_a_run_in_a_folder_and_in_the_file_counts_once(sweep, tmp_path):
     found = read([tmp_path / "sweep", tmp_path / "study" / "results.csv"])
     assert (len(found.runs), len(found.skipped)) == (6, 6)
     assert math.isclose(content(found, None).sections[0].board.rows[0].score, 0.1, rel_tol=1e-9)
+
+
+def test_seeds_of_one_folder_name_stay_runs_of_their_own(run, tmp_path):
+    study = tmp_path / "study"
+    for loss, seed in (("lsgan", 0), ("lsgan", 1), ("hinge", 0), ("hinge", 1)):
+        run(tmp_path / f"{loss}{seed}" / "run", {"loss": loss, "seed": seed}, {"fd_points": 0.1 + seed})
+        page, _ = publish([tmp_path / f"{loss}{seed}"], study)
+    lines = list(csv.DictReader((study / "results.csv").open()))
+    assert sorted(line["run"] for line in lines) == ["run", "run (2)", "run (3)", "run (4)"]
+    assert "count as lost" not in page.read_text()
+
+
+def test_a_part_of_a_sweep_leaves_the_command_of_the_whole(run, tmp_path):
+    for loss in ("lsgan", "wgan"):
+        run(tmp_path / "sweep" / loss, {"loss": loss, "seed": 0})
+    whole = {"held": ["dataset=ring8"], "swept": {"loss": ["lsgan", "wgan"], "seed": ["0"]}}
+    (tmp_path / "sweep" / "sweep.json").write_text(json.dumps(whole))
+    page, _ = publish([tmp_path / "sweep"], tmp_path / "study")
+    before = page.read_text()
+    publish([tmp_path / "sweep" / "wgan"], tmp_path / "study")
+    assert page.read_text() == before
+
+
+@pytest.mark.parametrize("mark", ["sweep.json", "status.json"])
+def test_no_study_is_made_in_a_sweep_or_a_run(run, tmp_path, mark):
+    run(tmp_path / "sweep" / "wgan", {"loss": "wgan", "seed": 0})
+    (tmp_path / "sweep" / mark).write_text("{}")
+    with pytest.raises(ConfigError, match="it is the folder of a sweep or a run; expected one for the study"):
+        publish([tmp_path / "sweep" / "wgan"], tmp_path / "sweep")

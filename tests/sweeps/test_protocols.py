@@ -4,9 +4,11 @@ import json
 
 import pytest
 from command_runs import ended, refusal
+from omegaconf import OmegaConf
 
 from gan_lab.cli.train import main
 from gan_lab.errors import ConfigError
+from gan_lab.hydra_plugin.tuned_sweeper import TunedSweeper, _recorded, _result_of, _validated
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.sweep_folder import SweepFolder
 from gan_lab.sweeps.search import Search
@@ -122,3 +124,29 @@ def test_a_space_that_is_none_is_refused(distribution):
 def test_the_record_of_a_search_is_json(tmp_path):
     search = Search(**SEARCH, space={"key": "interval(0, 1)"})
     assert Search(**json.loads(json.dumps(search.as_record()))) == search
+
+
+def test_a_runs_folder_does_not_depend_on_the_order_of_words():
+    folders = []
+    for words in (["loss=lsgan,rsgan", "latent_dim=2,4"], ["latent_dim=2,4", "loss=lsgan,rsgan"]):
+        sweeper = TunedSweeper()
+        sweeper.config = OmegaConf.create({"hydra": {"overrides": {"task": words}}})
+        folders.append({sweeper._folder("tuning", one, "trial=0", 9) for one in sweeper._combinations()})
+    assert folders[0] == folders[1]
+    assert "tuning/latent_dim=4,loss=rsgan,trial=0,seed=9" in folders[0]
+
+
+@pytest.mark.parametrize("content", ["{}", '{"combinations": [{"combination": ["loss=lsgan"]}]}', "[1"])
+def test_a_damaged_record_of_a_search_is_a_sentence(tmp_path, content):
+    (tmp_path / "tuning.json").write_text(content)
+    with pytest.raises(ConfigError, match=r"tuning.json: it is no record of a search; remove it, or name"):
+        _recorded(tmp_path / "tuning.json")
+
+
+def test_a_trial_whose_result_cannot_be_read_or_has_no_validation_is_lost(tmp_path):
+    run = RunFolder(tmp_path / "run")
+    run.path.mkdir()
+    run.result_file.write_text("{")
+    assert _result_of(run) is None
+    assert _validated(None) == _validated({}) == _validated({"validation": {"metrics": None}}) == {}
+    assert _validated({"validation": {"metrics": {"fd": 1.0, "kid": None}}}) == {"fd": 1.0}
