@@ -190,11 +190,12 @@ def build_player(config: DictConfig, name: str, network: torch.nn.Module, averag
         raise ConfigError(f"{key}: {first_line(error)}") from error
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise ConfigError(f"{key}: it makes a {type(optimizer).__name__}: expected an Optimizer")
-    wanted = inspect.signature(optimizer.step).parameters.values()
-    if isinstance(optimizer, torch.optim.SparseAdam) or any(one.default is one.empty for one in wanted):
+    arguments = inspect.signature(optimizer.step).parameters.values()
+    needed = [one for one in arguments if one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD]
+    if isinstance(optimizer, torch.optim.SparseAdam) or needed:
         what = type(optimizer).__name__
         raise ConfigError(
-            f"{key}: {what} cannot train these networks; expected one for dense gradients without closure"
+            f"{key}: {what} cannot train these networks; expected one for dense gradients, without closure"
         )
     if records_graph(config) and "capturable" not in optimizer.defaults:
         raise ConfigError(

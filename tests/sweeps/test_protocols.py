@@ -4,10 +4,12 @@ import json
 
 import pytest
 from command_runs import ended, refusal
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from gan_lab.cli.train import main
 from gan_lab.errors import ConfigError
+from gan_lab.hydra_plugin import tuned_sweeper
 from gan_lab.hydra_plugin.tuned_sweeper import TunedSweeper, _recorded, _result_of, _validated
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.sweep_folder import SweepFolder
@@ -126,11 +128,13 @@ def test_the_record_of_a_search_is_json(tmp_path):
     assert Search(**json.loads(json.dumps(search.as_record()))) == search
 
 
-def test_a_runs_folder_does_not_depend_on_the_order_of_words():
+def test_a_runs_folder_does_not_depend_on_the_order_of_words(monkeypatch):
+    parsed = OverridesParser.create().parse_overrides
+    monkeypatch.setattr(tuned_sweeper, "sweep_overrides", lambda config: parsed(list(config.words)))
     folders = []
     for words in (["loss=lsgan,rsgan", "latent_dim=2,4"], ["latent_dim=2,4", "loss=lsgan,rsgan"]):
         sweeper = TunedSweeper()
-        sweeper.config = OmegaConf.create({"hydra": {"overrides": {"task": words}}})
+        sweeper.config = OmegaConf.create({"words": words})
         folders.append({sweeper._folder("tuning", one, "trial=0", 9) for one in sweeper._combinations()})
     assert folders[0] == folders[1]
     assert "tuning/latent_dim=4,loss=rsgan,trial=0,seed=9" in folders[0]

@@ -128,3 +128,11 @@ def test_a_penalty_beside_minibatch_deviation_is_noted_and_never_refused(compose
     with caplog.at_level("INFO"):
         build_module(composed(*narrow, "loss=hinge"), (1, 8, 8))
     assert caplog.records == []
+
+
+@pytest.mark.parametrize("name", ["LBFGS", "SparseAdam"])
+def test_an_optimizer_that_cannot_make_the_step_is_refused(composed, name):
+    config = composed("dataset=ring8", "optimizer=adam")
+    config.optimizer.generator = {"_target_": f"torch.optim.{name}", "_partial_": True, "lr": 0.1}
+    with pytest.raises(ConfigError, match=f"optimizer.generator: {name} cannot train these networks; expected"):
+        build_module(config, (2,))
