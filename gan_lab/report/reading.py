@@ -22,7 +22,7 @@ from gan_lab.errors import shown
 from gan_lab.report.formatting import ago
 from gan_lab.report.run import GROUPS, SILENCE, UNKNOWN, Asked, Curve, Gap, Measurement, Outcome, Published, Run
 from gan_lab.report.usefulness import scores_in
-from gan_lab.report.values import exact, fault, harmless
+from gan_lab.report.values import exact, fault, harmless, together
 from gan_lab.runs import reader
 from gan_lab.storage.files import BrokenRecord, foreign_in
 from gan_lab.validation import is_whole
@@ -208,13 +208,6 @@ def _foreign(record: dict[str, Any], config: dict[str, Any], file: str) -> str:
     return ""
 
 
-def _together(older: dict[str, Any], newer: dict[str, Any]) -> dict[str, Any]:
-    """Two evaluations with one fingerprint, which may have measured different metrics."""
-    parts = ("metrics", "floor", "ceiling")
-    both = [key for key in parts if isinstance(older.get(key), dict) and isinstance(newer.get(key), dict)]
-    return {**older, **newer, **{key: {**older[key], **newer[key]} for key in both}}
-
-
 def _interpolated(config: dict[str, Any]) -> bool:
     return any("${" in str(value) for _, value in leaves(config))
 
@@ -233,7 +226,7 @@ def _outcome(result: dict[str, Any], gaps: list[Gap]) -> Outcome:
     newest: dict[str, dict[str, Any]] = {}
     for entry in measured:
         known = json.dumps(entry["fingerprint"], sort_keys=True)
-        newest[known] = _together(newest.get(known, {}), entry)
+        newest[known] = together(newest.get(known, {}), entry)
     for key in ("floor", "ceiling"):
         values = [value for entry in newest.values() for value in _numbers(entry.get(key)).values()]
         if not all(map(math.isfinite, values)) or not all(isinstance(entry.get(key, {}), dict) for entry in measured):

@@ -106,3 +106,10 @@ def _without_folders(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_folders(entry) for entry in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def together(older: dict[str, Any], newer: dict[str, Any]) -> dict[str, Any]:
+    """Two evaluations with one fingerprint, which may have measured different metrics."""
+    parts = ("metrics", "floor", "ceiling")
+    both = [key for key in parts if isinstance(older.get(key), dict) and isinstance(newer.get(key), dict)]
+    return {**older, **newer, **{key: {**older[key], **newer[key]} for key in both}}

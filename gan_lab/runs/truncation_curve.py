@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
+from omegaconf import DictConfig
+from torch import nn
 
 from gan_lab.errors import ConfigError, NotFinite
 from gan_lab.metric_names import in_order, title
-from gan_lab.metrics.evaluator import Evaluated
 from gan_lab.models.conditions import takes_labels
 from gan_lab.runs.checkpoints import load_generator, load_player
 from gan_lab.runs.components import build_dataset
@@ -47,22 +48,19 @@ def truncation_curve(
     Raises:
         ConfigError: if the run cannot be measured so.
     """
-    values = _in_order(truncations)
     generator = load_generator(run, weights, allowed_targets)
     config = run.configuration.read(allowed_targets)
-    for value in values:  # before what takes long
-        check_truncation(config, generator, value)
+    values = _checked(config, generator, truncations)  # before what takes long
     config.evaluation = overridden(config.evaluation, overrides)
     evaluator = build_evaluator(config, judged(config, build_dataset(config, download=False), generator))
     classes = evaluator.request.labels if takes_labels(generator) else None
+    encoder = load_player(run, "encoder", allowed_targets, weights) if evaluator.reconstructs else None
     try:
         truncated = (with_truncation(run, config, generator, value, classes) for value in values)
-        encoder = load_player(run, "encoder", allowed_targets, weights) if evaluator.reconstructs else None
-        found: list[Evaluated] = [evaluator.evaluate(one, encoder) for one in truncated]
+        measured = [evaluator.evaluate(one, encoder).metrics for one in truncated]
         whole = evaluator.evaluate(generator, encoder).metrics
     except NotFinite as error:
         raise ConfigError(f"{run.path}: at iteration {run.status()['iteration']}, {error}") from error
-    measured = [one.metrics for one in found]
     picture = run.samples / PICTURE
     with replacing(picture) as file:
         _drawn(values, measured, whole, evaluator.floor).savefig(file, format="png", dpi=120)
@@ -77,10 +75,12 @@ def truncation_curve(
     }
 
 
-def _in_order(truncations: Sequence[float]) -> list[float]:
+def _checked(config: DictConfig, generator: nn.Module, truncations: Sequence[float]) -> list[float]:
     values = list(truncations)
     if not values or values != sorted(set(values)):
         raise ConfigError(f"truncations={values}: expected numbers in increasing order, such as [0.5,0.7,1]")
+    for value in values:
+        check_truncation(config, generator, value)
     return values
 
 
