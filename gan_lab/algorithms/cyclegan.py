@@ -13,6 +13,7 @@ from gan_lab.algorithms.history import History
 from gan_lab.algorithms.loss import weights_due, with_added
 from gan_lab.algorithms.view import View
 from gan_lab.datasets.batch import Batch, Condition
+from gan_lab.distributed.collectives import mean_of_each
 from gan_lab.errors import ConfigError
 from gan_lab.losses import GeneratorStep, Judge, Term, first_head
 from gan_lab.models.conditions import Judgement
@@ -126,7 +127,7 @@ class CycleGAN(GAN):
             total = total + with_added(
                 loss, self.loss.penalties, weights, self.curves, judge, real, fake, suffix=side.suffix
             )
-            seen.append((of_real, of_fake))
+            seen.append(self._centred(of_real, of_fake))
             for name, logits in (("real", first_head(of_real)), ("fake", first_head(of_fake))):
                 self.curves[f"logits/{name}{side.suffix}"] = logits.detach().mean() if side.suffix else logits.detach()
         total = total / 2
@@ -136,6 +137,16 @@ class CycleGAN(GAN):
         self.curves["loss/discriminator"] = total.detach()
         of_real, of_fake = (torch.cat(logits) for logits in zip(*seen, strict=True))
         self.observe(of_real, of_fake, len(batch))
+
+    def _centred(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """A discriminator's logits for the augmentation to hear of, less their midpoint if the objective sees none.
+
+        Under such an objective the two discriminators' logits may lie anywhere, each pair of them somewhere else.
+        """
+        if not self.augmentation.adapts or self.loss.objective.undecided is not None:
+            return real, fake
+        middle = mean_of_each(torch.stack([first_head(one).detach().mean() for one in (real, fake)])).mean()
+        return real - middle.to(real), fake - middle.to(fake)
 
     def update_generator(self, batch: Batch) -> None:
         """Descend the sum of L_G in both domains, and Σ weight · term."""

@@ -143,6 +143,28 @@ def test_pictures_of_other_networks_are_augmented_too(composed, model, augmentat
     assert not torch.equal(*ends)
 
 
+@pytest.mark.parametrize("loss", ["rsgan", "wgan_gp"])
+def test_ada_hears_nothing_of_offsets_that_the_objective_does_not_see(composed, loss):
+    """CycleGAN's two discriminators may be 10 apart, and all logits of one then lie above all of the other."""
+    config = composed(
+        *CYCLEGAN, "dataset=digits_mnist", "augmentation=ada", f"loss={loss}", "batch_size=4", "n_critic=1"
+    )
+    heard = []
+    for offset in (0.0, 5.0):
+        module = build_module(config, (1, 16, 16), source_shape=(1, 16, 16))
+        networks = module.players["discriminator"].network
+        with torch.no_grad():
+            for network, sign in ((networks.of_sample, 1), (networks.of_source, -1)):
+                *_, (_, bias) = [one for one in network.named_parameters() if one[0].endswith("bias")]
+                bias += sign * offset
+        draw = torch.Generator().manual_seed(0)
+        real, source = torch.rand(2, 4, 1, 16, 16, generator=draw) * 2 - 1
+        batch = Batch(real, None, source)
+        heard.append(module.iterate(Draw(batch, batch))["augmentation/r_t"].item())
+    assert heard[0] == pytest.approx(heard[1], abs=0.3)  # a logit that is about in the middle may round to either side
+    assert heard[0] > 0.3
+
+
 def test_compiled_networks_see_the_same(composed, tmp_path, monkeypatch):
     torch._dynamo.reset()
     monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager"))  # captured, run as it is
