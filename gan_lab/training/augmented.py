@@ -16,21 +16,25 @@ def check_augmentation(
     augmentation: Augmentation,
     sample_shape: tuple[int, ...],
     source_shape: tuple[int, ...] | None,
+    judges_pairs: bool,
 ) -> None:
-    """Raise ConfigError unless the augmentation, and what penalties do to samples, fit the rest of the run."""
+    """Raise ConfigError unless the augmentation, and what penalties do to samples, fit the rest of the run.
+
+    The discriminator may judge each sample beside its source: then a sample does not move alone.
+    """
     name = type(augmentation).__name__
     if isinstance(augmentation, NoAugmentation):
         pass
     elif not algorithm.augments:
         raise ConfigError(f"augmentation: expected none, as {algorithm.__name__} shows samples as they are, not {name}")
-    elif algorithm.needs_pairs or algorithm.translates_back:
-        _check_translation(algorithm, augmentation, sample_shape, source_shape)
+    elif judges_pairs or algorithm.translates_back:
+        _check_translation(algorithm, augmentation, sample_shape, source_shape, judges_pairs)
     if augmentation.changes_samples:
         _check_images("augmentation", augmentation, sample_shape)
     for part, penalty in loss.penalties.items():
         where = f"loss.penalties.{part}"
         if penalty.transforms is not None:
-            if algorithm.needs_pairs:
+            if judges_pairs:
                 raise ConfigError(f"{where}: expected none with {algorithm.__name__}, as it would move samples alone")
             if not isinstance(penalty.transforms, Augmentation):
                 what = type(penalty.transforms).__name__
@@ -49,6 +53,7 @@ def _check_translation(
     augmentation: Augmentation,
     sample_shape: tuple[int, ...],
     source_shape: tuple[int, ...] | None,
+    judges_pairs: bool,
 ) -> None:
     """Samples and their sources move together, so they have to be of one size; in two domains both are transformed."""
     name = type(augmentation).__name__
@@ -56,7 +61,7 @@ def _check_translation(
         raise ConfigError(f"augmentation: expected another than {name}, or none, with {algorithm.__name__}")
     if source_shape is None or not augmentation.changes_samples:
         return
-    if algorithm.needs_pairs and sample_shape[1:] != source_shape[1:]:
+    if judges_pairs and sample_shape[1:] != source_shape[1:]:
         sizes = f"{list(sample_shape[1:])} and {list(source_shape[1:])}"
         raise ConfigError(f"augmentation: {name} moves samples with their sources: expected one size, not {sizes}")
     if algorithm.translates_back:

@@ -18,6 +18,7 @@ from gan_lab.config.messages import blame, first_line
 from gan_lab.distributed.batchnorm import over_all_processes
 from gan_lab.errors import ConfigError
 from gan_lab.losses import Recipe
+from gan_lab.models.conditions import takes_source
 from gan_lab.models.packing import packed_shape
 from gan_lab.runs.components import build, build_network, check_arguments, keeps_average
 from gan_lab.runs.latents import latent_prior, statistics_requests
@@ -62,7 +63,8 @@ def build_module(
     networks = {role: build_network(config, role, sample_shape, class_counts, source_shape) for role in kind.roles}
     loss = build(config, "loss")
     _check(config, kind, loss, networks, sample_shape, source_shape)
-    check_augmentation(config, kind, loss, augmentation, sample_shape, source_shape)
+    judges_pairs = kind.needs_pairs or takes_source(networks["discriminator"])
+    check_augmentation(config, kind, loss, augmentation, sample_shape, source_shape, judges_pairs)
     check_parts_of_run(config, kind, loss, augmentation)
     networks = _prepared(config, loss, networks, processes)
     averages = {"generator": averaging(config)}

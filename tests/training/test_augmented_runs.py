@@ -213,6 +213,10 @@ MLP = ["model=mlp", "model.generator.hidden=[8]", "model.discriminator.hidden=[8
          "with Pix2Pix"),
         ([*UNET, "penalty=bcr"], (1, 16, 16), (1, 16, 16), "loss.penalties.bcr: expected none with Pix2Pix, as it "
          "would move samples alone"),
+        ([*UNET, "algorithm=gan", "term=[]", "penalty=cr"], (1, 16, 16), (1, 16, 16), "loss.penalties.cr: expected "
+         "none with GAN, as it would move samples alone"),
+        ([*UNET, "algorithm=gan", "term=[]", "augmentation=apa"], (1, 16, 16), (1, 16, 16), "augmentation: expected "
+         "another than APA, or none, with GAN"),
         ([*CYCLEGAN, "augmentation=apa"], (1, 16, 16), (1, 16, 16), "augmentation: expected another than APA, or none, "
          "with CycleGAN"),
         ([*CYCLEGAN, "penalty=lecam"], (1, 16, 16), (1, 16, 16), "loss.penalties.lecam: expected none with CycleGAN, "
