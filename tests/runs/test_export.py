@@ -256,7 +256,7 @@ def test_a_generator_that_cannot_be_traced(small, tmp_path, monkeypatch):
 
 def test_without_the_packages_of_onnx(small, tmp_path, monkeypatch):
     monkeypatch.setattr("gan_lab.runs.export.find_spec", lambda name: None if name == "onnxruntime" else name)
-    with pytest.raises(ConfigError, match="g.onnx: it needs onnxruntime; uv sync brings it, or pip"):
+    with pytest.raises(ConfigError, match=r"g.onnx: it needs onnxruntime; uv sync brings it, or pip"):
         export(small, tmp_path / "g.onnx")
 
 
