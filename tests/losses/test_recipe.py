@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from gan_lab.losses import GradientPenalty, Recipe, SpectralNorm, Wasserstein, WeightClip
+from gan_lab.losses import GradientPenalty, LeCam, PathLength, Recipe, SpectralNorm, Wasserstein, WeightClip
 from gan_lab.models import StyleGAN2Discriminator
 from gan_lab.models.layers.equalised import equalise
 
@@ -16,6 +16,14 @@ def test_wrong_parts_are_named():
         Recipe(Wasserstein(), {"gp": Wasserstein()})
     with pytest.raises(TypeError, match=r"loss.constraint is a GradientPenalty"):
         Recipe(Wasserstein(), constraint=GradientPenalty())
+
+
+def test_names_by_which_parts_could_not_be_told_apart():
+    with pytest.raises(ValueError, match=r"loss.penalties.generator: a player's loss is logged under this name"):
+        Recipe(Wasserstein(), {"generator": GradientPenalty()})
+    with pytest.raises(ValueError, match=r"loss.terms.both: a penalty has this name, and both keep a state"):
+        Recipe(Wasserstein(), {"both": LeCam()}, terms={"both": PathLength()})
+    Recipe(Wasserstein(), {"both": GradientPenalty()}, terms={"both": PathLength()})  # one state is no clash
 
 
 def test_weight_clip_clamps_every_parameter_and_nothing_more():
