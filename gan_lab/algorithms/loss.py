@@ -51,7 +51,7 @@ def with_added(
         curves: get the values.
         arguments: of the penalties or terms.
         suffix: of their curves' names.
-        others: names that parts of the other player's loss have; a part of the same name is shown as the generator's.
+        others: the names of the other player's parts; the curve of a part that shares one ends in ``_generator``.
     """
     for name, part in parts.items():
         if name in weights:

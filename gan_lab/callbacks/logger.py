@@ -244,17 +244,21 @@ class Curves(Callback):
         self._opened.close()
 
 
-def _scalars(rows: list[dict[str, Tensor]]) -> list[dict[str, Tensor]]:
-    """The rows with logits ``[B]`` replaced by their means, and with the discriminator's accuracy.
+def of_pairs(real: Tensor, fake: Tensor) -> Tensor:
+    """For each pair of logits 1 if the real sample has the higher one, 0 if the fake one has, ½ if they are equal.
 
-    The accuracy is the share of pairs in which the real sample has the higher logit, ties counting half: a number that
-    is defined for every objective.
+    The mean over pairs is an accuracy that every objective has. A pair that is not finite gives NaN.
     """
+    gaps = real - fake
+    return ((gaps.sign() + 1) / 2).masked_fill(~gaps.isfinite(), math.nan)  # the sign of NaN is 0
+
+
+def _scalars(rows: list[dict[str, Tensor]]) -> list[dict[str, Tensor]]:
+    """The rows with logits ``[B]`` replaced by their means, and with the accuracy of the discriminator (`of_pairs`)."""
     if not rows:
         return []
     real, fake = (torch.stack([row[name].float() for row in rows]) for name in ("logits/real", "logits/fake"))
-    gaps = real - fake
-    accuracy = ((gaps.sign() + 1) / 2).masked_fill(~gaps.isfinite(), math.nan)  # the sign of NaN is 0
+    accuracy = of_pairs(real, fake)
     # row by row: a mean over the whole stack may round by the number of rows, which a break in training changes
     means = [of_row.mean(1).unbind() for of_row in torch.stack([real, fake, accuracy], 1)]
     names = ("logits/real", "logits/fake", "accuracy/discriminator")

@@ -1,6 +1,5 @@
 """The curves of runs that train as one program: collected for all on the device, and told to each."""
 
-import math
 from collections.abc import Mapping
 
 import torch
@@ -8,6 +7,7 @@ from torch import Tensor
 
 from gan_lab.algorithms.player import Curves
 from gan_lab.algorithms.vectorized import StackedGAN
+from gan_lab.callbacks.logger import of_pairs
 
 _MOST_KEPT = 1000  # iterations whose values are kept on the device
 
@@ -31,10 +31,8 @@ class StackedCurves:
     def keep(self, curves: Curves) -> None:
         """Keep the values of an iteration: ``[R]`` by tag, and logits ``[R·B]``."""
         real, fake = (curves[f"logits/{kind}"].unflatten(0, (self.count, -1)).float() for kind in ("real", "fake"))
-        gaps = real - fake
-        accuracy = ((gaps.sign() + 1) / 2).masked_fill(~gaps.isfinite(), math.nan)  # the sign of NaN is 0
         means = dict(zip(("logits/real", "logits/fake"), (real.mean(1), fake.mean(1)), strict=True))
-        self._kept.append(curves | means | {"accuracy/discriminator": accuracy.mean(1)})
+        self._kept.append(curves | means | {"accuracy/discriminator": of_pairs(real, fake).mean(1)})
         if len(self._kept) >= _MOST_KEPT:
             self._transfer()
 

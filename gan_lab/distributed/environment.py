@@ -7,7 +7,7 @@ from gan_lab.errors import ConfigError
 
 def rank() -> int | None:
     """The number of this process among those started together; None if it was started alone."""
-    if "RANK" in os.environ and "WORLD_SIZE" in os.environ:
+    if _by_torchrun():
         return _whole("RANK")
     if "SLURM_PROCID" in os.environ and "SLURM_NTASKS" in os.environ and _whole("SLURM_NTASKS") > 1:
         return _whole("SLURM_PROCID")
@@ -18,7 +18,11 @@ def size() -> int | None:
     """How many processes were started together; None if this one was started alone."""
     if rank() is None:
         return None
-    return _whole("WORLD_SIZE" if "RANK" in os.environ else "SLURM_NTASKS")
+    return _whole("WORLD_SIZE" if _by_torchrun() else "SLURM_NTASKS")
+
+
+def _by_torchrun() -> bool:
+    return "RANK" in os.environ and "WORLD_SIZE" in os.environ
 
 
 def _whole(name: str) -> int:

@@ -173,6 +173,7 @@ def _result(job: JobReturn) -> dict[str, Any] | None:
 
 
 def _result_of(run: RunFolder) -> dict[str, Any] | None:
+    """The result of a run; None if there is none, or if it cannot be read: then the run is lost, and no other."""
     try:
         return run.result() if run.result_file.is_file() else None
     except BrokenRecord:
@@ -199,7 +200,8 @@ def _recorded(file: Path) -> dict[tuple[str, ...], dict[str, Any]]:
     """
     try:
         found = read_json(file)["combinations"] if file.exists() else []
-        return {_key(one["combination"]): {**one, "best": one["best"]} for one in found}
+        _ = [one["best"] for one in found]  # read later, and missed now
+        return {_key(one["combination"]): one for one in found}
     except (BrokenRecord, KeyError, TypeError) as error:
         raise ConfigError(f"{shown(file)}: it is no record of a search; remove it, or name another folder") from error
 

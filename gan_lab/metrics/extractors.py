@@ -29,8 +29,9 @@ class Extractor(nn.Module):
     name: str
     """The end of the names of its metrics."""
     resize: str | None = None
-    score_splits = 1  # parts of the samples whose scores are averaged
     """How it resizes images, if it does."""
+    score_splits: int = 1
+    """Parts of the samples whose classifier scores are averaged."""
     learns: bool = False
     """Whether it learns from training samples; those that it has seen are not compared with others."""
     learns_from: int | None = None

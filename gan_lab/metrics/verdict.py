@@ -13,7 +13,7 @@ class Thresholds:
     """Thresholds of the failure rules; ``evaluation.verdict`` in the configuration.
 
     Args:
-        weight_growth: diverged: a network's weight norm is above this multiple of its first, or of 1 if that was less.
+        weight_growth: diverged: a network's weight norm is above this multiple of its first, or of 1 if that is more.
         still: frozen: the relative change of a network's weight norm over the second half is at most this.
         accuracy: the discriminator has won: it rates at least this share of real samples above fake ones, and
             the samples are not ``realistic``.
@@ -66,7 +66,8 @@ def _findings(curves: Mapping[str, Curve], floor: Mapping[str, float], t: Thresh
     for player in players:
         norms = list(curves[f"weight_norm/{player}"].values())
         if (growth := norms[-1] / max(norms[0], 1.0)) > t.weight_growth:
-            rule = f"the {player}'s weight norm is {growth:.3g} times its first (at least 1), above {t.weight_growth:g}"
+            first = "its first" if norms[0] > 1 else "1"
+            rule = f"the {player}'s weight norm is {growth:.3g} times {first}, above {t.weight_growth:g} times"
             yield "diverged", rule
     for player in players:
         norms = list(curves[f"weight_norm/{player}"].values())

@@ -1,9 +1,9 @@
 """Architectures: a generator and a discriminator in one file each.
 
-A generator is built from ``latent_dim`` and ``sample_shape``, and maps latents ``[B, latent_dim]`` to samples ``[B,
-*sample_shape]``. A discriminator is built from ``sample_shape``, and maps samples to logits ``[B]``, to ``[B, 2]``
-with attention, to a map of logits ``[B, 1, H, W]``, or to a `Judgement` with an auxiliary classifier. Either may take
-labels ``[B]`` as a second argument named ``labels``, and is then built from ``classes``, their number.
+A generator is built from ``latent_dim`` and ``sample_shape``, and maps latents ``[B, latent_dim]`` to samples
+``[B, *sample_shape]``. A discriminator is built from ``sample_shape``, and maps samples to logits ``[B]``, to
+``[B, 2]`` with attention, to a map of logits ``[B, 1, H, W]``, or to a `Judgement` with an auxiliary classifier. Either
+may take labels ``[B]`` as a second argument named ``labels``, and is then built from ``classes``, their number.
 ``sample_shape`` is ``(C, H, W)`` for images with pixels in [−1, 1], or ``(D,)`` for points; with packing a
 discriminator is built for packs (`gan_lab.models.packing`).
 

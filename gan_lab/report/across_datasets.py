@@ -55,7 +55,8 @@ def across(boards: list[Board], runs: list[Run]) -> Across | None:
     the dataset, such as its model, is no axis.
 
     Args:
-        boards: of all datasets. runs: all of the report, as what sets groups apart depends on them all.
+        boards: of all datasets.
+        runs: all runs of the report, as what sets groups apart depends on them all.
     """
     of_dataset: dict[str, Board] = {}
     for board in boards:
@@ -87,8 +88,7 @@ def across(boards: list[Board], runs: list[Run]) -> Across | None:
         strata = [row.finals(metric) for row in mine] if metric else []
         value = None
         if strata and all(strata):
-            middle = float(np.mean([np.mean(values) for values in strata]))
-            value = Estimate(middle, statistics.mean_interval(*strata))
+            value = Estimate(float(np.mean([np.mean(values) for values in strata])), statistics.mean_interval(*strata))
         mean_rank = float(ranks[place].mean())
         return Overall(mine[0], label, ranks[place].tolist(), spans, mean_rank, (low, high), against, value)
 

@@ -20,6 +20,7 @@ def alone(monkeypatch):
         ({"RANK": "1"}, (None, None)),
         ({"SLURM_NTASKS": "4", "SLURM_PROCID": "3"}, (3, 4)),
         ({"SLURM_NTASKS": "1", "SLURM_PROCID": "0"}, (None, None)),
+        ({"RANK": "7", "SLURM_NTASKS": "4", "SLURM_PROCID": "3"}, (3, 4)),
     ],
 )
 def test_rank_and_size(monkeypatch, found, told):

@@ -252,14 +252,8 @@ def test_tuning_gives_every_loss_the_same_trials_and_fresh_seeds(warm_gan_lab, t
         (["seed=0,1"], "seed: protocol=tuned has seeds of its own; expected hydra.sweeper.seeds=[...] instead"),
         (["hydra.sweeper.trials=0"], "hydra.sweeper.trials=0: expected a whole number of at least 1"),
         (["hydra.sweeper.seeds=[1000]"], "hydra.sweeper.seeds=[1000]: expected some, and none of tuning_seeds=[1000]"),
-        (
-            ["hydra.sweeper.seeds=[0,0]"],
-            "hydra.sweeper.seeds=[0, 0]: expected different whole numbers",
-        ),
-        (
-            ["hydra.sweeper.tuning_seeds=[-1]"],
-            "hydra.sweeper.tuning_seeds=[-1]: expected different whole numbers",
-        ),
+        (["hydra.sweeper.seeds=[0,0]"], "hydra.sweeper.seeds=[0, 0]: expected different whole numbers"),
+        (["hydra.sweeper.tuning_seeds=[-1]"], "hydra.sweeper.tuning_seeds=[-1]: expected different whole numbers"),
         (["n_critic=3"], "n_critic: protocol=tuned draws it for each trial; expected hydra.sweeper.space={n_critic:'c"),
         (["optimizer.generator.lr=1e-2,1e-3"], "optimizer.generator.lr: protocol=tuned draws it for each trial"),
         (["hydra.sweeper.metric=fdd"], "hydra.sweeper.metric=fdd: there is no metric of this name"),
