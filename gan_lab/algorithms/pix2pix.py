@@ -20,6 +20,8 @@ class Pix2Pix(GAN):
     | objective, of (source, target) and (source, translation) | its own | its own |
     | reconstruction: l1, mse, bce or feature_reconstruction | – | weight |
 
+    The paper halves the discriminator's objective, which with Adam changes next to nothing; here it is whole.
+
     Args:
         settings: those of `GAN`.
 
