@@ -30,7 +30,7 @@ from scipy import stats
 from gan_lab.report.boards import boards
 from gan_lab.report.collect import read
 from gan_lab.report.significance import LEVEL, holm, mann_whitney, told_apart
-from gan_lab.report.statistics import FEWEST, Array, ranking_score
+from gan_lab.report.statistics import FEWEST, Array, ranking_key
 from gan_lab.report.unsettled import largest_difference
 
 Decide = Callable[[Array], list[bool]]
@@ -163,7 +163,7 @@ def false_claims(draw: Draw, groups: int, seeds: int, common: float, studies: in
     found = np.zeros(len(TESTS))
     for _ in range(studies):
         values = draw(rng, (groups, seeds), common)
-        ranked = values[np.argsort([ranking_score(group) for group in values], kind="stable")]
+        ranked = np.array(sorted(values, key=ranking_key))
         told = slice(None, -1) if draw is loser else slice(None)
         found += [any(decide(ranked)[told]) for decide in TESTS.values()]
     return list(found / studies)
@@ -176,7 +176,7 @@ def power(groups: int, seeds: int, common: float, ahead: float, studies: int) ->
     for _ in range(studies):
         values = normal(rng, (groups, seeds), common)
         values[0] -= ahead
-        order = np.argsort([ranking_score(group) for group in values], kind="stable")
+        order = sorted(range(groups), key=lambda group: ranking_key(values[group]))
         if order[0] == 0:
             found += [np.mean(decide(values[order])) for decide in TESTS.values()]
     return list(found / studies)

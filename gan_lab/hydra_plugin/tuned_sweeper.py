@@ -23,8 +23,7 @@ from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.sweep_folder import REPLICATES, TUNING, TUNING_RECORD
 from gan_lab.storage.files import BrokenRecord, read_json, write_json
 from gan_lab.sweeps.overrides import named_keys, sweep_overrides, sweep_values
-from gan_lab.sweeps.search import search_of
-from gan_lab.validation import is_number
+from gan_lab.sweeps.search import search_of, validated
 
 
 @dataclass
@@ -88,7 +87,7 @@ class TunedSweeper(Sweeper):
             for seed in search.tuning_seeds
         ]
         tuned = [_result(job) for job in self._launch(tuning, 0)]
-        results = iter([_validated(found) for found in tuned])
+        results = iter([validated(found) for found in tuned])
         scores = [[[next(results) for _ in search.tuning_seeds] for _ in trials] for _ in combinations]
         metric = search.metric or _ranking_metric(scores)
         before = _recorded(folder / TUNING_RECORD)
@@ -178,13 +177,6 @@ def _result_of(run: RunFolder) -> dict[str, Any] | None:
         return run.result() if run.result_file.is_file() else None
     except BrokenRecord:
         return None
-
-
-def _validated(result: dict[str, Any] | None) -> dict[str, float]:
-    """The metrics of validation samples that a trial ended with; none of a lost one."""
-    found = (result or {}).get("validation")
-    metrics = found.get("metrics") if isinstance(found, dict) else None
-    return {name: value for name, value in metrics.items() if is_number(value)} if isinstance(metrics, dict) else {}
 
 
 def _key(combination: list[str]) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from gan_lab.metric_names import title
 from gan_lab.report import factors, groups, statistics
@@ -69,8 +68,7 @@ def across(boards: list[Board], runs: list[Run]) -> Across | None:
     labels = [label for label in rows[0] if all(label in of_board for of_board in rows)] if rows else []
     if len(chosen) < 2 or len(labels) < 2:
         return None
-    scores = np.array([[of_board[label].score for of_board in rows] for label in labels])
-    ranks = stats.rankdata(scores, axis=0)
+    ranks = statistics.ranks(np.array([[of_board[label].key for of_board in rows] for label in labels]), "average")
     order = np.argsort(ranks.mean(1), kind="stable")
     first = labels[order[0]]
     metric = chosen[0].primary if len({board.primary for board in chosen}) == 1 else None
@@ -87,8 +85,8 @@ def across(boards: list[Board], runs: list[Run]) -> Across | None:
         against = None if label == first else statistics.mean_probability_of_improvement(*zip(*pairs, strict=True))
         strata = [row.finals(metric) for row in mine] if metric else []
         value = None
-        if strata and all(strata):
-            value = Estimate(float(np.mean([np.mean(values) for values in strata])), statistics.mean_interval(*strata))
+        if metric and all(strata):
+            value = _mean(chosen, metric, strata)
         mean_rank = float(ranks[place].mean())
         return Overall(mine[0], label, ranks[place].tolist(), spans, mean_rank, (low, high), against, value)
 
@@ -98,6 +96,15 @@ def across(boards: list[Board], runs: list[Run]) -> Across | None:
         [overall(int(place)) for place in order],
         _profiles(chosen, [[of_board[labels[place]] for place in order] for of_board in rows]),
     )
+
+
+def _mean(chosen: list[Board], metric: str, strata: list[list[float]]) -> Estimate:
+    """The mean of a metric over datasets; its interval ends where such a mean must."""
+    value, ends = float(np.mean([np.mean(values) for values in strata])), statistics.mean_interval(*strata)
+    if ends is None:
+        return Estimate(value, None)
+    low, high = np.mean([board.bounds(metric) for board in chosen], axis=0).tolist()
+    return Estimate(value, (max(low, ends[0]), min(high, ends[1])))
 
 
 def _span(board: Board, of_board: dict[str, Row], label: str, labels: list[str]) -> tuple[int, int]:

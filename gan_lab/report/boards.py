@@ -46,8 +46,9 @@ def boards(runs: list[Run], metric: str | None) -> list[Board]:
     _name(made, places, apart)
     for board in made:
         for row in board.rows:
-            row.score = statistics.ranking_score(board.losses(row)) if board.losses(row) else math.inf
-        board.rows.sort(key=lambda row: _order(board, row))
+            if losses := board.losses(row):
+                row.key = statistics.ranking_key(losses)
+        board.rows.sort(key=lambda row: row.key)
     _settle(made)
     return made
 
@@ -197,16 +198,3 @@ def _intervals_agree(board: Board, first: Row, row: Row) -> bool:
     worst = max(*ours.values(), float(np.median(list(theirs.values()))))
     difference = statistics.paired_difference(ours, {seed: min(value, worst) for seed, value in theirs.items()})
     return difference is None or difference.interval is None or difference.interval[1] < 0
-
-
-def _order(board: Board, row: Row) -> tuple[bool, float, float, float]:
-    """Best score first; then groups that lost runs: the smallest share lost, then the mean of what finished."""
-    losses = board.losses(row)
-    finite = [value for value in losses if math.isfinite(value)]
-    lost = 1 - len(finite) / len(losses) if losses else 2.0
-    return (
-        not math.isfinite(row.score),
-        row.score if math.isfinite(row.score) else 0.0,
-        lost,
-        statistics.interquartile_mean(finite) if finite else math.inf,
-    )

@@ -11,7 +11,7 @@ from gan_lab.report.run import Run
 from gan_lab.report.statistics import FEWEST
 from gan_lab.report.values import ABSENT, written
 
-_TIME_RATIO = 2.0  # a machine's load alone makes the seconds of equal work differ by less than this
+TIME_RATIO = 2.0  # a machine's load alone makes the seconds of equal work differ by less than this
 
 
 def warnings(boards: list[Board], runs: list[Run]) -> list[str]:
@@ -60,7 +60,7 @@ def _budgets(board: Board) -> list[str]:
                 spent[value].append(row.label)
         if key == "train_seconds":
             means = {row.label: budget[0] for row in board.rows if (budget := board.budget(row, key))}
-            if one_mode(board.rows) and means and max(means.values()) > _TIME_RATIO * min(means.values()):
+            if one_mode(board.rows) and means and max(means.values()) > TIME_RATIO * min(means.values()):
                 least, most = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
                 sentences.append(
                     f"Budgets differ in {name}: from {number(means[least])} a run ({least}) to "

@@ -7,6 +7,7 @@ import numpy as np
 
 from gan_lab.metric_names import floor_of
 from gan_lab.report import statistics
+from gan_lab.report.caveats import TIME_RATIO
 from gan_lab.report.formatting import estimate, interval, listed, number, percent
 from gan_lab.report.leaderboard import Board, Row, one_mode
 from gan_lab.report.unsettled import MOST, bound, is_telling, seeds_needed
@@ -25,9 +26,9 @@ def answer(board: Board) -> str:
     if others:
         standing, open_ = _standing(board, leader, others, worth), _left_open(board, leader, others)
         sentences = [standing, *open_, _cost(board, leader, others[0])]
-    elif len(ranked) > 1:
-        rest = listed([row.label for row in ranked if row is not leader])
-        sentences = [f"{leader.label} alone has runs with a value, and reaches {worth}; every run of {rest} was lost."]
+    elif len(board.rows) > 1:
+        rest = listed([row.label for row in board.rows if row is not leader])
+        sentences = [f"{leader.label} alone has runs with a value, and reaches {worth}; no run of {rest} has one."]
     else:
         sentences = [f"There is one group alone, so nothing to compare it with: {leader.label} reaches {worth}."]
     sentences.insert(1, _unhealthy(leader))
@@ -40,12 +41,13 @@ def answer(board: Board) -> str:
 
 
 def _unhealthy(leader: Row) -> str:
-    """A warning if most runs of the first group are unhealthy: the metric that ranks does not see that."""
+    """A warning if most runs of the first group are unhealthy: the metric that ranks may not see that."""
     found = Counter(run.verdict for run in leader.finished if run.verdict not in _FINE)
     if 2 * found.total() <= len(leader.runs):
         return ""
     verdicts = [f"{count} were judged {verdict.replace('_', ' ')}" for verdict, count in found.most_common()]
-    return f"Beware: of {len(leader.runs)} runs of {leader.label} {listed(verdicts)}, which this metric does not see."
+    told = f"of {len(leader.runs)} runs of {leader.label} {listed(verdicts)}"
+    return f"Beware: {told}; being first does not make them good."
 
 
 def _standing(board: Board, leader: Row, others: list[Row], worth: str) -> str:
@@ -53,8 +55,7 @@ def _standing(board: Board, leader: Row, others: list[Row], worth: str) -> str:
     margin = _margin(board, leader, second)
     ours, theirs = (len(board.losses(row)) for row in (leader, second))
     fewest = min(ours, theirs)
-    equal = [row for row in others if math.isfinite(row.score) and math.isclose(row.score, leader.score, rel_tol=1e-9)]
-    if level := [row.label for row in equal]:
+    if level := [row.label for row in others if row.is_level(leader)]:
         ahead = f"{listed([leader.label, *level], 6)} are level, {worth}"
     else:
         ahead = f"{leader.label} is ahead, {worth}{margin}"
@@ -73,7 +74,7 @@ def _standing(board: Board, leader: Row, others: list[Row], worth: str) -> str:
         else ""
     )
     if odds and chance.value < 0.5:
-        odds += f", so it leads {_leads_by(board, leader, second)} alone"
+        odds += f", so it leads {_leads_by(board, leader, second)}"
     elif odds and chance.interval and chance.interval[0] > 0.5 and not second.beaten:
         odds += ", which alone does not settle it"
     unsure = [row.label for row in others if not row.beaten]
@@ -90,10 +91,15 @@ def _standing(board: Board, leader: Row, others: list[Row], worth: str) -> str:
 
 
 def _leads_by(board: Board, leader: Row, second: Row) -> str:
-    """By which means the first group leads; groups are ranked by the interquartile mean."""
+    """Why the first group leads: groups are ranked by the share of lost runs, then by the interquartile mean."""
+    if second.key[1] < leader.key[1]:
+        ours, theirs = (f"{np.isinf(found).sum()} of {len(found)}" for found in map(board.losses, (leader, second)))
+        if leader.key[0]:
+            return f"only because it lost {ours} runs and {second.label} {theirs}"
+        return f"only because {second.label} lost {theirs} runs"
     difference = board.difference(leader, second)
     in_the_mean = difference is not None and (difference.value > 0) == board.higher
-    return "in the means" if in_the_mean else "by the interquartile mean"
+    return "in the means alone" if in_the_mean else "by the interquartile mean alone"
 
 
 def _left_open(board: Board, leader: Row, others: list[Row]) -> list[str]:
@@ -111,7 +117,7 @@ def _left_open(board: Board, leader: Row, others: list[Row]) -> list[str]:
     if second.beaten or min(len(board.losses(row)) for row in (leader, second)) < statistics.FEWEST:
         return sentences
     needed = seeds_needed(board, leader, second)
-    if needed is None or math.isclose(leader.score, second.score, rel_tol=1e-9):
+    if needed is None or leader.is_level(second):
         return sentences
     if needed <= MOST:
         sentences.append(
@@ -166,18 +172,24 @@ def _cost(board: Board, leader: Row, second: Row) -> str:
     spent = f"{number(updates[0][0])} discriminator updates against {number(updates[1][0])}."
     if not one_mode([leader, second]):
         return f"Its cost: {spent}"
-    enough = min(leader.timed, second.timed) >= statistics.FEWEST
-    apart = ours[2] < theirs[1] or theirs[2] < ours[1]
-    if number(ours[0]) == number(theirs[0]):
-        pace = ""
-    elif enough and apart and theirs[0] > 0:
-        pace = f" ({number(ours[0] / theirs[0])} times)"
-    else:
-        pace = ", which the load of the machine alone may explain"
+    pace = "" if number(ours[0]) == number(theirs[0]) else _pace(leader, second, ours, theirs)
     return (
         f"Its cost: {number(ours[0])} s of training a run against {number(theirs[0])} s of {second.label}{pace}; "
         f"{spent}"
     )
+
+
+def _pace(leader: Row, second: Row, ours: tuple[float, float, float], theirs: tuple[float, float, float]) -> str:
+    """How many times longer the first group's runs take than the second's, or why that is not said."""
+    few = [row.label for row in (leader, second) if row.timed < statistics.FEWEST]
+    apart = ours[2] < theirs[1] or theirs[2] < ours[1]
+    if apart and not few and theirs[0] > 0:
+        return f" ({number(ours[0] / theirs[0])} times)"
+    if max(ours[0], theirs[0]) < TIME_RATIO * min(ours[0], theirs[0]):
+        return ", which the load of the machine alone may explain"
+    if few:
+        return f" (no ratio, as {listed(few)} {'was' if len(few) == 1 else 'were'} timed fewer than 3 times)"
+    return " (no ratio, as the times of their runs overlap)"
 
 
 def _spread(board: Board) -> str:

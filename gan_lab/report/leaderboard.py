@@ -13,8 +13,9 @@ from gan_lab.report import statistics
 from gan_lab.report.factors import Axes
 from gan_lab.report.run import Run
 from gan_lab.report.statistics import Estimate
-from gan_lab.validation import is_whole
+from gan_lab.validation import is_number, is_whole
 
+_EACH = 20  # samples for each mode reached: then one of K equal modes is missed with probability e^-20
 BUDGET = {
     "iterations": "iterations",
     "discriminator_updates": "D updates",
@@ -40,10 +41,15 @@ class Row:
     """The best values of the primary metric during each run."""
     sampling: list[float] = field(default_factory=list)
     """The standard deviations of the primary metric over sets of latents, of the runs that measured one."""
-    score: float = math.inf
-    """What it is ranked by: the interquartile mean of the primary metric, lower better; infinite if it lost a run."""
+    key: tuple[float, float] = (math.inf, math.inf)
+    """What it is ranked by, lower better (`gan_lab.report.statistics.ranking_key`); infinite if no run counts."""
     beaten: bool = False
     """Whether the board's first group is better than this one, beyond chance (`gan_lab.report.significance`)."""
+
+    def is_level(self, other: "Row") -> bool:
+        """Whether nothing but rounding ranks it before or behind another."""
+        (lost, middle), (others_lost, others_middle) = self.key, other.key
+        return lost == others_lost and math.isclose(middle, others_middle, rel_tol=1e-9)
 
     def finals(self, metric: str) -> list[float]:
         """The finite final values of a metric."""
@@ -170,14 +176,16 @@ class Board:
     def bounds(self, metric: str) -> tuple[float, float]:
         """The range of the metric on this dataset: no generator reaches more modes or classes than the data have.
 
-        A reverse KL against K equal modes is at most ln K.
+        A reverse KL against K equal modes is at most ln K. K is what real samples or a perfect sampler reach, unless
+        these are so few that they may miss some.
         """
         low, high = bounds(metric)
         kind = "modes" if metric == "reverse_kl" else metric
         if kind in ("modes", "classes"):
-            counts = [values[kind] for values in (self.floor, self.ceiling) if values.get(kind, 0) >= 1]
-            if counts:
-                high = math.log(max(counts)) if metric == "reverse_kl" else max(counts)
+            reached = max((values.get(kind, 0.0) for values in (self.floor, self.ceiling)), default=0.0)
+            samples = self.fingerprint.get("samples")
+            if reached >= 1 and is_number(samples) and samples >= _EACH * reached:
+                high = math.log(reached) if metric == "reverse_kl" else reached
             high = max([high, *(value for row in self.rows for value in row.finals(metric))])
         return low, high
 

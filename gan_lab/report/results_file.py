@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from gan_lab.config.published import fault_of
 from gan_lab.errors import ConfigError, shown
 from gan_lab.report.run import GROUPS, Asked, Measurement, Outcome, Published, Run
+from gan_lab.report.usefulness import scores_in
 from gan_lab.report.values import cell, exact, fault, harmless, value_of
 from gan_lab.runs.reader import BUDGET, LARGEST, as_number
 from gan_lab.validation import is_number, is_whole
@@ -32,7 +33,7 @@ PUBLISHED = ("done", "diverged", "failed", "killed")
 
 _FIRST = ("settings_hash", "seed", "group", "state", "verdict")
 _LAST = ("run", "command", "reason", "rule", "stopped_early", "iteration", "started", "named", "recorded_hash",
-         "published", "evaluations")  # fmt: skip
+         "published", "evaluations", "usefulness")  # fmt: skip
 _BLOCKS = ("metric", "budget", "option", "config", "best", "floor", "ceiling", "signal", "sampling", "environment",
            "fingerprint")  # fmt: skip
 """Beginnings of the names of further columns, such as ``metric.fd_pixels``."""
@@ -52,6 +53,7 @@ _KINDS: dict[str, Callable[[Any], bool]] = {
     "named": lambda value: isinstance(value, list) and all(isinstance(one, str) for one in value),
     "published": lambda value: isinstance(value, list) and not any(map(fault_of, value)),
     "evaluations": lambda value: isinstance(value, list) and all(map(_is_measurement, value)),
+    "usefulness": lambda value: isinstance(value, list) and len(scores_in(value)) == len(value),
 }
 _REQUIRED = ("settings_hash", "seed", "state", "run")
 _MEASURED = ("metrics", "floor", "ceiling", "sampling")
@@ -75,6 +77,7 @@ def line_of(run: Run) -> Line:
         "iteration": run.iteration, "started": run.started, "named": sorted(run.asked.named) or None,
         "recorded_hash": run.asked.recorded_hash, "published": [asdict(one) for one in run.asked.published] or None,
         "evaluations": [_as_entry(one) for one in outcome.measurements[1:]] or None,
+        "usefulness": [{"cas": one.values} | dict(one.settings) for one in outcome.usefulness] or None,
     }  # fmt: skip
     line = {key: cell(value) for key, value in values.items() if value not in ("", None)}
     line |= {f"{block}.{key}": cell(value) for block, entries in blocks.items() for key, value in entries.items()}
@@ -244,6 +247,7 @@ def _outcome(values: dict[str, Any]) -> Outcome:
         verdict=values.get("verdict", "not judged"),
         rule=values.get("rule", ""),
         stopped_early=values.get("stopped_early", False),
+        usefulness=scores_in(values.get("usefulness")),
     )
 
 

@@ -13,7 +13,8 @@ from gan_lab.report.statistics import Array
 
 LEVEL = 0.05
 """The share of reports on equal groups that may claim a difference."""
-_EXACT = 100  # values of two groups together, up to which all permutations are counted
+EXACT = 100
+"""Values of two groups together, up to which all permutations are counted."""
 _CLOSED = 20  # groups up to which all of their subsets are tested
 
 Values = Sequence[float] | Array
@@ -54,6 +55,17 @@ def fewest_seeds(level: float) -> int:
     return next(n for n in count(1) if 2 / math.comb(2 * n, n) <= level)
 
 
+def fewest_wins(seeds: int, level: float) -> float:
+    """The fewest of n · n comparisons that a group wins if Mann & Whitney's exact test tells it from another.
+
+    Both have n values, none of which tie; ``inf`` if the test cannot tell them apart at the level.
+    """
+    below, _ = _tails(tuple(range(1, 2 * seeds + 1)), seeds)
+    least = seeds * (seeds + 1) // 2  # sum of the ranks of a group that loses all
+    most = int(np.searchsorted(below, level / 2, side="right")) - 1  # largest sum that is significantly small
+    return seeds**2 - (most - least) if most >= least else math.inf
+
+
 def holm(chances: Sequence[float]) -> list[float]:
     """Holm's adjusted p-values (1979, Scandinavian Journal of Statistics 6:65), in the order given."""
     adjusted = [0.0] * len(chances)
@@ -72,7 +84,7 @@ def mann_whitney(one: Values, other: Values) -> float:
     SciPy's, normal and corrected for ties.
     """
     ranks = stats.rankdata(np.concatenate([one, other]))
-    if len(ranks) > _EXACT:
+    if len(ranks) > EXACT:
         chance = float(stats.mannwhitneyu(ranks[: len(one)], ranks[len(one) :]).pvalue)
         return 1.0 if math.isnan(chance) else chance  # all values tie
     doubled = np.round(2 * ranks).astype(int)  # whole numbers: ties have the mean of their ranks

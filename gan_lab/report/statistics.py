@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,12 +52,13 @@ def interquartile_mean(values: Sequence[float] | Array) -> float:
     return float(_interquartile_means(np.ravel(np.asarray(values, dtype=np.float64))))
 
 
-def ranking_score(values: Sequence[float] | Array) -> float:
-    """What groups are ranked by: the `interquartile_mean`; infinite if a run was lost, which is a value of ``inf``.
+def ranking_key(values: Sequence[float] | Array) -> tuple[float, float]:
+    """What groups are ranked by, the smallest first: the share of lost runs, then the `interquartile_mean` of the rest.
 
-    Trimming would hide a lost run among four or more, and show it among three.
+    A lost run is a value of ``inf``, as is the mean where all are lost. Trimming would hide one among four or more.
     """
-    return float(_ranking_scores(np.asarray(values, dtype=np.float64)))
+    share, middle = _ranking_keys(np.asarray(values, dtype=np.float64)[None])[0].tolist()
+    return share, middle
 
 
 def _interquartile_means(values: Array) -> Array:
@@ -66,9 +68,32 @@ def _interquartile_means(values: Array) -> Array:
     return ordered[..., cut : ordered.shape[-1] - cut].mean(-1)
 
 
-def _ranking_scores(values: Array) -> Array:
-    """`ranking_score` over the last dimension."""
-    return np.where(np.isfinite(values).all(-1), _interquartile_means(values), np.inf)
+def _ranking_keys(values: Array) -> Array:
+    """`ranking_key` of each row, ``[rows, n]`` to ``[rows, 2]``."""
+    ordered = np.sort(values, axis=1)
+    finished = np.isfinite(ordered).sum(1)
+    middle = np.full(len(values), np.inf)
+    for count in np.unique(finished[finished > 0]):
+        rows = finished == count
+        middle[rows] = _interquartile_means(ordered[rows, :count])
+    return np.stack([1 - finished / values.shape[1], middle], axis=1)
+
+
+def ranks(keys: Array, ties: Literal["min", "average"]) -> Array:
+    """The rank of each group by its `ranking_key`, 1 for the smallest.
+
+    Args:
+        keys: ``[groups, columns, 2]``. ties: which rank equal groups share.
+
+    Returns:
+        ``[groups, columns]``: the rank among the groups of each column.
+    """
+    flat = keys.reshape(-1, 2)
+    order = np.lexsort(flat.T[::-1])  # by the first number, then by the second
+    larger = (flat[order][1:] != flat[order][:-1]).any(1)
+    places = np.zeros(len(flat))
+    places[order[1:]] = np.cumsum(larger)
+    return np.asarray(stats.rankdata(places.reshape(keys.shape[:2]), method=ties, axis=0), dtype=np.float64)
 
 
 def mean_interval(*strata: Sequence[float] | Array, level: float = 0.95) -> tuple[float, float] | None:
@@ -188,19 +213,19 @@ def rank_probabilities(groups: Sequence[Sequence[float] | Array]) -> Array:
     """How often each group takes each rank when the seeds are drawn anew within each group.
 
     Args:
-        groups: values of each group's seeds, lower better; a lost run is ``inf``. Ranked by `ranking_score`; equal
+        groups: values of each group's seeds, lower better; a lost run is ``inf``. Ranked by `ranking_key`; equal
             groups share the better rank.
 
     Returns:
         ``[groups, groups]``: row g, column r: the probability that group g takes rank r. Rows sum to 1.
     """
     rng = np.random.default_rng(_SEED)
-    scores = np.empty((len(groups), _RESAMPLES))
+    keys = np.empty((len(groups), _RESAMPLES, 2))
     for row, group in enumerate(groups):
         values = np.asarray(group, dtype=np.float64)
-        scores[row] = _ranking_scores(values[rng.integers(0, len(values), (_RESAMPLES, len(values)))])
-    ranks = stats.rankdata(scores, method="min", axis=0).astype(int)
-    return np.stack([(ranks == rank + 1).mean(1) for rank in range(len(groups))], axis=1)
+        keys[row] = _ranking_keys(values[rng.integers(0, len(values), (_RESAMPLES, len(values)))])
+    found = ranks(keys, "min")
+    return np.stack([(found == rank + 1).mean(1) for rank in range(len(groups))], axis=1)
 
 
 def performance_profile(strata: Sequence[Sequence[float] | Array], x: Array) -> Profile:

@@ -18,6 +18,7 @@ from gan_lab.report.render import ACROSS, drawings, put, readable, template
 from gan_lab.report.results_file import PUBLISHED, Line, key_of, line_of, lines_in, read_lines, runs_of, text_of
 from gan_lab.report.sections import Content, content
 from gan_lab.report.tuning import search_words
+from gan_lab.report.usefulness import TITLES
 from gan_lab.report.values import cell
 from gan_lab.runs.reader import read_overrides
 from gan_lab.storage.files import BrokenRecord, read_json
@@ -257,6 +258,7 @@ def _page(
         own=own,
         images=images,
         budget_titles=list(BUDGET.values()),
+        useful_titles=TITLES,
         commands=[shown(command) for command in commands[:_COMMANDS]],
         more=max(0, len(commands) - _COMMANDS),
         made_with=[(name, listed(told)) for name, told in (("gan_lab", versions), ("machine", machines)) if told],

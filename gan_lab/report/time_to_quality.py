@@ -116,5 +116,6 @@ def _summary(spent: list[float | None]) -> str:
     if not reached:
         return "not reached"
     middle = median(known)
-    told = number(middle) if math.isfinite(middle) else "not reached by most"
+    share = "half" if 2 * len(reached) == len(known) else "most"
+    told = number(middle) if math.isfinite(middle) else f"not reached by {share}"
     return told if min(reached) == max(reached) else f"{told} ({number(min(reached))}–{number(max(reached))})"

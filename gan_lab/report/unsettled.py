@@ -70,7 +70,7 @@ def needed(one: Sequence[float], other: Sequence[float], level: float) -> float:
     """The fewest seeds a group with which Mann & Whitney's test tells two groups apart with a probability of 0.8.
 
     The groups are taken for what the runs at hand show: as many values are drawn from each, with replacement, and
-    tested at the level (normal approximation, corrected for ties and continuity).
+    tested at the level (`power`).
 
     Args:
         one, other: the runs' values; a lost run is ``inf``. level: of the test of two groups.
@@ -89,7 +89,11 @@ def needed(one: Sequence[float], other: Sequence[float], level: float) -> float:
 
 
 def power(one: Sequence[float], other: Sequence[float], seeds: int, level: float) -> float:
-    """The share of draws of so many seeds from each group that Mann & Whitney's test finds to differ as the runs do."""
+    """The share of draws of so many seeds from each group that Mann & Whitney's test finds to differ as the runs do.
+
+    The test is exact as far as the report's is, if all runs have values of their own: that one run is drawn twice is no
+    tie. Else it is the normal approximation, corrected for ties and continuity.
+    """
     first, second = np.asarray(one, dtype=np.float64), np.asarray(other, dtype=np.float64)
     below = np.less.outer(first, second) + np.equal.outer(first, second) / 2
     values, places = np.unique(np.concatenate([first, second]), return_inverse=True)
@@ -97,9 +101,11 @@ def power(one: Sequence[float], other: Sequence[float], seeds: int, level: float
     ours = rng.multinomial(seeds, np.full(len(first), 1 / len(first)), _DRAWS)  # how often each run is drawn
     theirs = rng.multinomial(seeds, np.full(len(second), 1 / len(second)), _DRAWS)
     wins = ((ours @ below) * theirs).sum(1)
+    ahead = np.sign(below.mean() - 0.5) * (wins - seeds**2 / 2)
+    if 2 * seeds <= significance.EXACT and len(values) == len(first) + len(second):
+        return float(np.mean(ahead >= significance.fewest_wins(seeds, level) - seeds**2 / 2))
     tied = np.concatenate([ours, theirs], axis=1) @ np.eye(len(values))[places]
     total = 2 * seeds
     variance = seeds**2 / 12 * (total + 1 - (tied**3 - tied).sum(1) / (total * (total - 1)))
-    ahead = np.sign(below.mean() - 0.5) * (wins - seeds**2 / 2)
     certain = ahead - 0.5 >= -special.ndtri(level / 2) * np.sqrt(np.maximum(variance, 0))
     return float(np.mean(certain & (ahead > 0.5)))

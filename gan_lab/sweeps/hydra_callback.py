@@ -23,7 +23,7 @@ from gan_lab.runs.sweep_folder import SweepFolder
 from gan_lab.runs.terminal import exit_with
 from gan_lab.sweeps.checks import check_jobs
 from gan_lab.sweeps.overrides import named_keys, planned, quoted, sweep_overrides, sweep_values
-from gan_lab.sweeps.search import refuse_untuned, search_of
+from gan_lab.sweeps.search import check_guided, refuse_untuned, search_of
 
 
 class Launch(Callback):
@@ -121,6 +121,7 @@ def _open_sweep(config: DictConfig, overrides: list[Override]) -> None:
         if twice := [value for value in values if values.count(value) > 1]:
             raise ConfigError(f"{key}: expected every value once; the sweep has {twice[0]} twice")
     search = search_of(config.hydra.sweeper, [one.get_key_element() for one in overrides])
+    check_guided(config)
     runs = planned(config, overrides)
     check_jobs(config, overrides, search)
     above: list[Path] = []

@@ -12,10 +12,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan_lab.config.messages import sentence
 from gan_lab.errors import ConfigError
-from gan_lab.metric_names import known
+from gan_lab.metric_names import higher_is_better, known
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.sweep_folder import REPLICATES, TUNING
-from gan_lab.validation import is_whole
+from gan_lab.validation import is_number, is_whole
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,50 @@ def search_of(sweeper: DictConfig, keys: list[str]) -> Search | None:
             f"hydra.sweeper.space={{{drawn[0].lstrip('+')}:'choice(...)'}} instead"
         )
     return Search(**{key: settings[key] for key in Search.__dataclass_fields__})
+
+
+def check_guided(config: DictConfig) -> None:
+    """Raise ConfigError if a search that runs guide, which is Optuna's, cannot be guided by validation samples.
+
+    Args:
+        config: the sweep's, with Hydra's own keys.
+    """
+    sweeper = config.hydra.sweeper
+    if "n_trials" not in sweeper:
+        return
+    if not config.evaluation.validation:
+        raise ConfigError(
+            "evaluation.validation=false: expected true with hydra/sweeper=optuna, as validation samples choose"
+        )
+    direction = getattr(sweeper.direction, "name", sweeper.direction)  # Optuna's default is a member of its enumeration
+    if direction != "minimize":
+        raise ConfigError(
+            f"hydra.sweeper.direction={direction}: expected minimize, as a metric of which more is better counts "
+            "as its negative"
+        )
+
+
+def validated(result: dict[str, Any] | None) -> dict[str, float]:
+    """The metrics of validation samples that a run ended with; none of a lost one."""
+    found = (result or {}).get("validation")
+    metrics = found.get("metrics") if isinstance(found, dict) else None
+    return {name: value for name, value in metrics.items() if is_number(value)} if isinstance(metrics, dict) else {}
+
+
+def objective(result: dict[str, Any]) -> float:
+    """What a search minimises: the metric of validation samples that a report ranks by, negated if more is better.
+
+    NaN if the run has no number for it.
+    """
+    if not (found := validated(result)):
+        return math.nan
+    import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
+    from gan_lab.report.leaderboard import primary_metric  # SciPy would slow every start of the command
+
+    metric = primary_metric(list(result["metrics"]))
+    if metric is None or metric not in found:
+        return math.nan
+    return -found[metric] if higher_is_better(metric) else found[metric]
 
 
 def refuse_untuned(protocol: str, folder: RunFolder | None = None) -> None:

@@ -27,7 +27,7 @@ from gan_lab.runs.status import record_refusal
 from gan_lab.runs.sweep_folder import FINISHED, SweepFolder
 from gan_lab.runs.terminal import unimportant_output
 from gan_lab.storage.files import check_inside
-from gan_lab.sweeps.search import refuse_untuned
+from gan_lab.sweeps.search import objective, refuse_untuned
 from gan_lab.training.run import execute
 
 _INTERRUPTED = 128 + signal.SIGINT
@@ -56,7 +56,7 @@ def make_job(config: DictConfig) -> float:
     """The run of one of Hydra's jobs: it is looked at, made, and recorded.
 
     Returns:
-        The final value of the run's first metric, or NaN if it has none.
+        What a search minimises (`gan_lab.sweeps.search.objective`), or NaN if the run has no such value.
 
     Raises:
         ConfigError: if the folder holds a run of another configuration.
@@ -99,14 +99,14 @@ def prepared(config: DictConfig, stacked: bool = False) -> Job:
 
 
 def concluded(job: Job) -> float:
-    """Print what became of a job; returns the final value of its run's first metric, or NaN if it has none."""
+    """Print what became of a job; returns what a search minimises, or NaN if the run has no such value."""
     if job.left:
         return float("nan")
     folder = job.folder
     try:
         with unimportant_output():
             state = folder.status()["state"]
-            value = next(iter(folder.result()["metrics"].values())) if state == "done" else float("nan")
+            value = objective(folder.result()) if state == "done" else float("nan")
             print(f"gan-lab: {shown(folder.path.name)}: {state} ({job.sweep.update()})", flush=True)
     except CannotGoOn as error:  # a record is damaged
         _say_left(folder, job.sweep, error)

@@ -97,6 +97,15 @@ def test_performance_profiles(two_datasets):
     assert (b.share <= b.high).all()
 
 
+def test_ticks_of_profiles_are_numbers_as_in_tables(two_datasets):
+    figure = figures_across(content(read([two_datasets]), None).across)["profiles"]
+    FigureCanvasAgg(figure).draw()
+    axis = figure.axes[0].xaxis
+    told = [label.get_text() for label in (*axis.get_ticklabels(), *axis.get_ticklabels(minor=True))]
+    assert {"1", "2", "3", "4"} <= set(told)
+    assert not [text for text in told if "10^" in text]
+
+
 def test_a_profile_is_a_mean_of_shares():
     found = statistics.performance_profile([[1.0, 2.0, 3.0, math.inf], [2.0, 2.0]], np.array([0.5, 1.0, 2.0, 9.0]))
     assert found.share.tolist() == [0, 1 / 8, 3 / 4, 7 / 8]

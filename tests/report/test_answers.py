@@ -54,7 +54,20 @@ def test_a_first_group_whose_runs_are_mostly_unhealthy_is_no_plain_winner(tmp_pa
         run(tmp_path / f"lsgan{seed}", {"loss": "lsgan", "seed": seed}, metrics | {"reverse_kl": 0.5})
     answer = answers(page(tmp_path))
     assert "wgan is better than lsgan" in answer
-    assert ("Beware: of 4 runs of wgan 3 were judged unconverged, which this metric does not see." in answer) is said
+    assert (
+        "Beware: of 4 runs of wgan 3 were judged unconverged; being first does not make them good." in answer
+    ) is said
+
+
+def test_no_metric_is_said_to_miss_what_it_sees(tmp_path, run):
+    """A reverse KL sees collapse."""
+    for seed in range(3):
+        for loss, kl in (("wgan", 1.9), ("lsgan", 2.0)):
+            words = {"loss": loss, "seed": seed}
+            run(tmp_path / f"{loss}{seed}", words, {"modes": 1.0, "reverse_kl": kl}, verdict="collapsed")
+    answer = answers(page(tmp_path))
+    assert "Beware: of 3 runs of wgan 3 were judged collapsed; being first does not make them good." in answer
+    assert "does not see" not in answer
 
 
 def test_groups_that_are_level_are_not_told_apart(tmp_path, sweep):
@@ -71,8 +84,21 @@ def test_a_group_without_a_finished_run_is_no_second(tmp_path, sweep, run):
         run(tmp_path / f"boom{seed}", {"loss": "boom", "seed": seed}, state="failed", error="boom")
     answer = answers(page(tmp_path))
     assert "lsgan alone has runs with a value, and reaches Reverse KL (nats) 0.2 [" in answer
-    assert "every run of boom was lost" in answer
+    assert "; no run of boom has one." in answer
     assert "100 %" not in answer
+
+
+@pytest.mark.parametrize("state", ["running", "interrupted"])
+def test_a_group_that_still_runs_is_not_called_lost(tmp_path, sweep, run, state):
+    sweep(tmp_path, {"lsgan": 0.2}, 4)
+    run(tmp_path / "lost", {"loss": "boom", "seed": 0}, state="failed", error="boom")
+    for seed in range(1, 4):
+        run(tmp_path / f"boom{seed}", {"loss": "boom", "seed": seed}, state=state)
+    run(tmp_path / "later", {"loss": "later"}, state=state)
+    answer = answers(page(tmp_path))
+    assert "lsgan alone has runs with a value" in answer
+    assert "; no run of boom and later has one." in answer
+    assert "every run" not in answer
 
 
 def test_only_what_survives_the_correction_is_better(tmp_path, sweep):
@@ -143,6 +169,22 @@ def test_which_means_a_group_leads_by_that_seldom_wins(tmp_path, run):
         assert f", so it leads {by} alone." in answer
 
 
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        ((0, 1), ", so it leads only because risky lost 1 of 10 runs."),
+        ((1, 2), ", so it leads only because it lost 1 of 10 runs and risky 2 of 10."),
+    ],
+)
+def test_a_group_that_leads_as_another_lost_runs_does_not_lead_by_a_mean(tmp_path, run, lost, said):
+    values = [[level + seed / 10 for seed in range(10 - few)] + [math.nan] * few
+              for level, few in zip((5.0, 1.0), lost, strict=True)]  # fmt: skip
+    answer = planted(run, tmp_path, steady=values[0], risky=values[1]).answer
+    assert "steady is ahead" in answer
+    assert said in answer
+    assert "interquartile mean" not in answer
+
+
 def test_a_finished_run_without_a_value_counts_as_lost_in_the_table(tmp_path, run):
     rows = planted(run, tmp_path, lsgan=(0.1, 0.2), rsgan=(0.1, math.nan)).rows
     assert {row.group.label: row.lost.text for row in rows} == {"lsgan": "0", "rsgan": "1 of 2"}
@@ -166,6 +208,62 @@ def test_seconds_of_one_stack_make_no_ratio(tmp_path, sweep, stacked, told):
     answer = answers(page(tmp_path))
     assert "10 s of training a run against 12 s of lsgan" in answer
     assert told in answer
+
+
+@pytest.mark.parametrize("stacked", [None, 5])
+@pytest.mark.parametrize(("seconds", "ratio"), [(13.0, "1.3"), (1000.0, "100")])
+def test_the_load_of_a_machine_explains_no_factor_of_a_hundred(tmp_path, sweep, stacked, seconds, ratio):
+    result = {"environment": {"device": "cpu", "threads": 1}, "stacked": stacked}
+    for loss, took, level in (("lsgan", 10.0, 0.5), ("rsgan", seconds, 0.2)):
+        sweep(tmp_path / loss, {loss: level}, 5, train_seconds=took, result=result)
+    answer = answers(page(tmp_path))
+    assert (f"s of lsgan ({ratio} times);" in answer) is (stacked is None)
+    assert ("the load of the machine alone" in answer) is (stacked is not None and seconds < 20)
+    few = "(no ratio, as rsgan and lsgan were timed fewer than 3 times);"
+    assert (few in answer) is (stacked is not None and seconds > 20)
+
+
+def test_times_that_overlap_give_no_ratio_and_no_load_explains_them(tmp_path, run):
+    """30, 30 and 90 against 10, 10 and 31 seconds: means 50 and 17."""
+    for loss, level, seconds in (("rsgan", 0.2, (30.0, 30.0, 90.0)), ("lsgan", 0.5, (10.0, 10.0, 31.0))):
+        for seed, took in enumerate(seconds):
+            metrics = {"modes": 8.0, "reverse_kl": level + seed / 100}
+            run(tmp_path / f"{loss}{seed}", {"loss": loss, "seed": seed}, metrics, train_seconds=took)
+    assert "17 s of lsgan (no ratio, as the times of their runs overlap);" in answers(page(tmp_path))
+
+
+@pytest.fixture
+def two_datasets(tmp_path, run):
+    """On each, ``a`` lost 1 of 10 runs, ``c`` 9; the one run of c is the better one."""
+    for dataset in ("ring8", "grid25"):
+        for loss, level, lost in (("a", 0.5, 1), ("c", 0.1, 9)):
+            for seed in range(10):
+                words = {"loss": loss, "dataset": dataset, "seed": seed}
+                state = "diverged" if seed < lost else "done"
+                metrics = {"modes": 8.0, "reverse_kl": level + seed / 100, "coverage_points": 1 - seed / 1000}
+                run(tmp_path / f"{dataset}{loss}{seed}", words, metrics, state=state)
+    return tmp_path
+
+
+def test_groups_that_lost_runs_are_ranked_by_the_share_over_datasets_too(two_datasets):
+    found = content(read([two_datasets]), None)
+    assert [(one.label, one.ranks) for one in found.across.groups] == [("a", [1, 1]), ("c", [2, 2])]
+    for one in found.across.groups:
+        assert all(low <= rank <= high for rank, (low, high) in zip(one.ranks, one.spans, strict=True))
+    assert [[cell.share for cell in cells] for _, cells in found.sections[0].ranks] == [[100, 0], [0, 100]]
+
+
+def test_the_mean_over_datasets_ends_where_the_metric_does(tmp_path, run):
+    for dataset in ("ring8", "grid25"):
+        for loss, level in (("a", 0.5), ("c", 1.0)):
+            for seed in range(4):
+                words = {"loss": loss, "dataset": dataset, "seed": seed}
+                run(tmp_path / f"{dataset}{loss}{seed}", words, {"coverage_points": level - (seed == 0) / 10})
+    first, other = content(read([tmp_path]), None).across.groups
+    assert (first.label, first.value.value) == ("c", pytest.approx(0.975, abs=1e-12))
+    assert first.value.interval[1] == 1  # Student's t alone reaches 1.018
+    assert first.value.interval[0] < 0.95
+    assert other.value.interval[1] == pytest.approx(0.475 + 2.447 * 0.025 / 2**0.5, abs=2e-3)
 
 
 def test_several_datasets_are_summed_up(tmp_path, run):

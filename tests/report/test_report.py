@@ -1,6 +1,7 @@
 """The page, the tables and the figures of planted sweeps."""
 
 import json
+import math
 import subprocess
 import sys
 import time
@@ -34,6 +35,20 @@ def test_a_reverse_kl_goes_no_further_than_its_modes(tmp_path, run):
     page(tmp_path)
     row = next(row for row in rows(tmp_path) if row["metric"] == "reverse_kl")
     assert float(row["high"]) == pytest.approx(2.0794415, abs=1e-6)
+
+
+def test_a_reverse_kl_goes_as_far_as_modes_go_that_few_samples_cannot_all_reach(tmp_path, run):
+    """1,000 modes, of which 1,000 samples of a perfect sampler reach 1000 (1 − e^−1) = 632: ln 1000 is 6.908."""
+    values = {1000: (632.3, 9.77), 30000: (1000.0, 6.907755)}  # Student's t of 5, 6 and 6.5: 5.83 + 4.303 · 0.764 / √3
+    for samples, (reached, most) in values.items():
+        for seed, kl in enumerate((5.0, 6.0, 6.5)):
+            ceiling = {"ceiling": {"modes": reached, "reverse_kl": 0.5}, "floor": {"modes": reached}}
+            fingerprint = {"extractor": "channels", "samples": samples}
+            metrics = {"modes": 40.0, "reverse_kl": kl}
+            run(tmp_path / f"{samples}" / f"{seed}", {"seed": seed}, metrics, result=ceiling, fingerprint=fingerprint)
+        found = board(tmp_path / f"{samples}")
+        assert found.mean(found.rows[0], "reverse_kl").interval[1] == pytest.approx(min(most, 7.7308), abs=1e-3)
+        assert found.bounds("modes")[1] == (reached if samples > 1000 else math.inf)
 
 
 def test_hundreds_of_groups_take_seconds(tmp_path, run):

@@ -24,9 +24,18 @@ def test_interquartile_mean_is_scipys_trimmed_mean():
 @pytest.mark.parametrize("count", range(1, 9))
 def test_no_ranking_improves_by_losing_a_run(count):
     values = list(np.random.default_rng(count).normal(size=count))
-    assert st.ranking_score(values) == st.interquartile_mean(values)
+    assert st.ranking_key(values) == (0, st.interquartile_mean(values))
     for lost in range(count):
-        assert st.ranking_score([*values[:lost], np.inf, *values[lost + 1 :]]) == np.inf
+        others = [*values[:lost], *values[lost + 1 :]]
+        share, middle = st.ranking_key([*values[:lost], np.inf, *values[lost + 1 :]])
+        assert share == pytest.approx(1 / count, abs=1e-12)
+        assert middle == (st.interquartile_mean(others) if others else np.inf)
+
+
+def test_ranks_go_by_the_share_of_lost_runs_then_by_the_mean():
+    keys = np.array([[0.0, 5.0], [0.1, 1.0], [0.1, 1.0], [0.0, 4.0], [1.0, np.inf], [1.0, np.inf]])[:, None]
+    assert st.ranks(keys, "min")[:, 0].tolist() == [2, 3, 3, 1, 5, 5]
+    assert st.ranks(keys, "average")[:, 0].tolist() == [2, 3.5, 3.5, 1, 5.5, 5.5]
 
 
 def test_probability_of_improvement_is_mann_whitneys():
@@ -164,6 +173,13 @@ def test_rank_probabilities():
     near = st.rank_probabilities([same, same])
     np.testing.assert_allclose(near.sum(1), 1)
     assert near[0, 0] == pytest.approx(0.5, abs=0.05)  # 2,000 resamples: standard error 0.011, and ties
+
+
+def test_the_rank_of_groups_that_lost_runs_goes_by_the_share():
+    """Binomial: a draw of ten runs from one that lost 9 has fewer lost than one from one that lost 1 in < 10^-5."""
+    found = st.rank_probabilities([[0.5] * 9 + [np.inf], [0.1] + [np.inf] * 9])
+    assert found[1, 0] < 0.01
+    assert found[0, 0] > 0.99
 
 
 def test_failure_rate_is_clopper_pearson():

@@ -39,6 +39,9 @@ def test_runs_that_never_have_it_are_later_than_all_others(folder, run):
     assert found.whose == "as asked for"
     assert words(found)["lsgan"][:2] == ["3 of 3", "1,000"]  # 0.125 · 2 is above 0.2
     assert words(found)["rsgan"][:2] == ["1 of 5", "not reached by most"]
+    for seed in (10, 11, 12):
+        run(folder / f"good{seed}", {"loss": "rsgan", "seed": seed}, metrics)
+    assert words(time_to_quality(board(folder), 0.2))["rsgan"][:2] == ["4 of 8", "not reached by half"]
     assert words(time_to_quality(board(folder), 0.01))["lsgan"][:2] == ["0 of 3", "not reached"]
 
 

@@ -7,7 +7,7 @@ import pytest
 from pages import answers, board, page
 from scipy import stats
 
-from gan_lab.report import unsettled
+from gan_lab.report import significance, unsettled
 from gan_lab.report.collect import read
 from gan_lab.report.sections import content
 
@@ -53,14 +53,14 @@ def test_a_bound_above_everything_seen_is_not_told(run, tmp_path):
     assert "by no more than" not in answers(page(folder))
 
 
-@pytest.mark.parametrize("seeds", [6, 15, 40])
-def test_the_power_is_that_of_scipys_test(seeds):
+@pytest.mark.parametrize(("seeds", "method"), [(6, "exact"), (15, "exact"), (40, "exact"), (60, "asymptotic")])
+def test_the_power_is_that_of_scipys_test(seeds, method):
     """600 draws of seeds from the runs, each tested by SciPy: the standard error is at most 2 %."""
     rng = np.random.default_rng(seeds)
     one, other = rng.normal(0, 1, 8), np.append(rng.normal(0.8, 1, 6), [math.inf, 0.5])
     found = unsettled.power(list(one), list(other), seeds, 0.05)
     draws = [(rng.choice(one, seeds), rng.choice(other, seeds)) for _ in range(600)]
-    tests = [stats.mannwhitneyu(*draw, method="asymptotic").pvalue <= 0.05 for draw in draws]
+    tests = [stats.mannwhitneyu(*draw, method=method).pvalue <= 0.05 for draw in draws]
     assert found == pytest.approx(np.mean(tests), abs=0.06)
 
 
@@ -70,6 +70,34 @@ def test_the_seeds_needed_are_noethers():
     found = unsettled.needed(list(places), list(places + 0.8), 0.05)
     assert found is not None
     assert 25 <= found <= 32
+
+
+def test_the_power_of_runs_that_tie_is_that_of_the_approximation():
+    rng = np.random.default_rng(0)
+    one, other = np.array([7.0, 8, 8, 8]), np.array([6.0, 7, 7, 8])
+    draws = [(rng.choice(one, 12), rng.choice(other, 12)) for _ in range(600)]
+    tests = [stats.mannwhitneyu(*draw, method="asymptotic").pvalue <= 0.05 for draw in draws]
+    assert unsettled.power(list(one), list(other), 12, 0.05) == pytest.approx(np.mean(tests), abs=0.06)
+
+
+@pytest.mark.parametrize("groups", [2, 12, 18, 35])
+def test_of_groups_without_overlap_the_fewest_seeds_that_can_settle_it_do(groups):
+    level = significance.pair_level(groups, 1)
+    found = unsettled.needed([1.0, 2.0, 3.0], [11.0, 12.0, 13.0], level)
+    assert found == significance.fewest_seeds(level)
+
+
+@pytest.mark.parametrize("level", [0.05, 0.0079, 1e-4])
+def test_the_fewest_wins_are_those_of_the_exact_test(level):
+    """Seven values against 1 to 7: some are above all, one is in between, the others are below all."""
+
+    def chance(wins):
+        above, between = divmod(wins, 7)
+        one = [*(10.0 + k for k in range(above)), between + 0.5, *(-1.0 - k for k in range(6 - above))][:7]
+        return stats.mannwhitneyu(one, np.arange(1.0, 8.0), method="exact").pvalue
+
+    told = [wins for wins in range(25, 50) if chance(wins) <= level]
+    assert significance.fewest_wins(7, level) == min(told, default=math.inf)
 
 
 def test_what_no_number_of_seeds_would_settle():

@@ -4,7 +4,11 @@ import pytest
 from pages import page
 from PIL import Image
 
+from gan_lab.errors import ConfigError
+from gan_lab.report.collect import read
 from gan_lab.report.reading import read_run
+from gan_lab.report.render import write_report
+from gan_lab.report.study import publish
 from gan_lab.runs.folder import RunFolder
 
 SCORES = {"real": 0.9, "fake": 0.7, "real_and_fake": 0.95, "tested_on_fake": 0.8}
@@ -42,6 +46,30 @@ def test_scores_of_other_settings_are_not_pooled(run, tmp_path):
     _, text = reported(run, tmp_path, [entry(), others[0]], [others[1], entry()], [others[2]])
     (row,) = [line for line in text.split(f"### {TITLE}")[1].splitlines() if "| 0.9 " in line]
     assert row.rstrip(" |").endswith("| 2")
+
+
+def test_a_published_study_keeps_them(run, tmp_path):
+    for seed, moved in enumerate((-0.01, 0.0, 0.01)):
+        run(tmp_path / "s" / f"{seed}", {"seed": seed}, result={"usefulness": [entry(moved), entry(weights="ema")]})
+    page(tmp_path / "s")
+    publish([tmp_path / "s"], tmp_path / "study")
+    write_report([tmp_path / "study" / "results.csv"], out=tmp_path / "report")
+    ours, theirs = (
+        (folder / "report.md").read_text().split(f"### {TITLE}")[1].split("\n![")[0]
+        for folder in (tmp_path / "s" / "report", tmp_path / "report")
+    )
+    assert ours == theirs
+    assert ours.split("What it cost")[0].rstrip("\n# ") in (tmp_path / "study" / "README.md").read_text()
+    (first, *_) = read([tmp_path / "study" / "results.csv"]).runs
+    assert [dict(one.settings)["weights"] for one in first.outcome.usefulness] == ["generator", "ema"]
+
+
+def test_scores_in_a_file_that_are_none_are_refused(run, tmp_path):
+    run(tmp_path / "s", {"seed": 0}, result={"usefulness": [entry()]})
+    file = publish([tmp_path / "s"], tmp_path / "study")[0].parent / "results.csv"
+    file.write_text(file.read_text().replace('""fake"": 0.7', '""fake"": 7'))
+    with pytest.raises(ConfigError, match=r"line 2: usefulness is .*, which no run has there"):
+        read([file])
 
 
 @pytest.mark.parametrize(

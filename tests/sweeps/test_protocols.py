@@ -1,6 +1,7 @@
 """Every protocol as the command that a user gives, and what a tuned sweep searches."""
 
 import json
+import math
 
 import pytest
 from command_runs import ended, refusal
@@ -10,10 +11,10 @@ from omegaconf import OmegaConf
 from gan_lab.cli.train import main
 from gan_lab.errors import ConfigError
 from gan_lab.hydra_plugin import tuned_sweeper
-from gan_lab.hydra_plugin.tuned_sweeper import TunedSweeper, _recorded, _result_of, _validated
+from gan_lab.hydra_plugin.tuned_sweeper import TunedSweeper, _recorded, _result_of
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.sweep_folder import SweepFolder
-from gan_lab.sweeps.search import Search
+from gan_lab.sweeps.search import Search, objective, validated
 
 TINY = ["dataset=ring8", "trainer=cpu", "threads=1", "iterations=12", "evaluation.every=12", "evaluation.samples=100"]
 TINY += ["pictures.samples=4", "log_every=12"]
@@ -152,5 +153,33 @@ def test_a_trial_whose_result_cannot_be_read_or_has_no_validation_is_lost(tmp_pa
     run.path.mkdir()
     run.result_file.write_text("{")
     assert _result_of(run) is None
-    assert _validated(None) == _validated({}) == _validated({"validation": {"metrics": None}}) == {}
-    assert _validated({"validation": {"metrics": {"fd": 1.0, "kid": None}}}) == {"fd": 1.0}
+    assert validated(None) == validated({}) == validated({"validation": {"metrics": None}}) == {}
+    assert validated({"validation": {"metrics": {"fd": 1.0, "kid": None}}}) == {"fd": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("metrics", "validation", "minimised"),
+    [
+        ({"modes": 1.0}, {"modes": 3.0}, -3.0),  # more modes are better
+        ({"fd_points": 5.0, "modes": 1.0, "reverse_kl": 0.1}, {"fd_points": 7.0, "modes": 3.0, "reverse_kl": 0.4}, 0.4),
+        ({"fd_points": 5.0, "modes": 1.0, "reverse_kl": 0.1}, {"fd_points": 7.0, "reverse_kl": None}, math.nan),
+        ({"fd_points": 5.0}, None, math.nan),  # the test part never chooses
+    ],
+)
+def test_a_guided_search_minimises_the_ranking_metric_of_validation_samples(metrics, validation, minimised):
+    result = {"metrics": metrics} | ({} if validation is None else {"validation": {"metrics": validation}})
+    assert objective(result) == pytest.approx(minimised, nan_ok=True)
+
+
+def test_a_guided_search_without_validation_samples_or_for_a_maximum_is_refused(monkeypatch, tmp_path):
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    line = ["gan-lab", "-m", "hydra/sweeper=optuna", "optimizer.generator.lr=interval(1e-4,1e-3)", *TINY]
+    assert refusal(monkeypatch, tmp_path, main, *line, "hydra.sweep.dir=sweep") == (
+        "gan-lab: evaluation.validation=false: expected true with hydra/sweeper=optuna, as validation samples choose"
+    )
+    words = ["evaluation.validation=true", "hydra.sweeper.direction=maximize", "hydra.sweep.dir=sweep"]
+    assert refusal(monkeypatch, tmp_path, main, *line, *words) == (
+        "gan-lab: hydra.sweeper.direction=maximize: expected minimize, as a metric of which more is better counts as "
+        "its negative"
+    )
+    assert not list(tmp_path.iterdir())

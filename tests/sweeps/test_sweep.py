@@ -8,6 +8,7 @@ import textwrap
 import time
 
 import pytest
+import yaml
 from command_runs import forked, printed, refusal
 
 from gan_lab.cli.train import main
@@ -281,10 +282,13 @@ def test_submitit_runs_without_a_cluster(warm_gan_lab, tmp_path):
 def test_optuna_searches(warm_gan_lab, tmp_path):
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
     space = ["optimizer.generator.lr=tag(log,interval(1e-4,1e-3))", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=3"]
-    done = warm_gan_lab("-m", *RING, "iterations=10", *space, "hydra.sweeper.n_jobs=1", "hydra.sweep.dir=sweep")
+    space += ["evaluation.validation=true", "hydra.sweeper.n_jobs=1"]
+    done = warm_gan_lab("-m", *RING, "iterations=10", *space, "hydra.sweep.dir=sweep")
     assert done.returncode == 0, done.stderr
     assert "3 of 3 done" in done.stdout
-    assert (tmp_path / "sweep" / "optimization_results.yaml").exists()
+    found = yaml.safe_load((tmp_path / "sweep" / "optimization_results.yaml").read_text())["best_value"]
+    results = [run.result() for run in SweepFolder(tmp_path / "sweep").runs()]
+    assert found == min(one["validation"]["metrics"]["reverse_kl"] for one in results)
 
 
 def test_ray_runs_on_this_machine(gan_lab, tmp_path):
