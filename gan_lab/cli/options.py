@@ -4,16 +4,17 @@ import re
 import sys
 from argparse import ArgumentError, Namespace
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from importlib.resources import files
 from pathlib import Path
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import ChoiceSweep, Override
 from hydra.errors import HydraException
 
 from gan_lab.config.lightning_parts import harmless
+from gan_lab.config.schema import TrainConfig
 from gan_lab.config.targets import check_allowed
 from gan_lab.errors import ConfigError, shown
 from gan_lab.runs.folder import RunFolder
@@ -22,6 +23,11 @@ from gan_lab.sweeps.overrides import quoted
 _LISTS = ("penalty", "term", "logger", "callbacks", "experiment")
 """Groups of which several options can be chosen."""
 _BROUGHT = ("model", "loss", "evaluation/extractor")  # the groups of which a dataset chooses
+_TYPED_AGAIN = ("allowed_targets", "dataset.download")
+"""Keys that let code in and write files: a person must type them whenever a run goes on."""
+_KEYS = {entry.name for entry in fields(TrainConfig)}
+_NAME = r"[\w-][\w. -]*(/[\w-][\w. -]*)*"  # of an option, in folders of the group; no part begins with a dot
+_AS_LISTED = "expected a name as the group lists it, such as wgan_gp"
 _LONGEST = 200  # letters of an option's name; file systems allow 255 bytes
 
 
@@ -112,23 +118,41 @@ def parse_overrides(words: Iterable[str]) -> list[Override]:
 
 
 def check_options(override: Override) -> None:
-    """Raise ConfigError for what is no name of an option, at which Hydra would fail with a traceback."""
+    """Raise ConfigError for what is no name of an option.
+
+    At some of it Hydra would fail with a traceback. At ``../x`` it would read a file outside the group, and the run's
+    record, which may come from anyone, must not: such a run could not go on.
+    """
     key = override.key_or_group
     if len(key) > _LONGEST:
         raise ConfigError(f"a key of {len(key)} letters: expected one of at most {_LONGEST}")
-    if "." in key or key == "resume" or override.is_delete():
+    if not _may_be_group(key) or override.is_delete():
         return
     value = override.value()
     group = key.startswith("hydra/") or files("gan_lab.conf").joinpath(key).is_dir()
-    names = value if isinstance(value, list) else [value]
     if group and isinstance(value, list) and not all(isinstance(one, str) for one in value):
         raise ConfigError(f"{override.input_line}: expected a list of names, such as [r1,r2]")
     if isinstance(value, list) and group and not key.startswith("hydra/") and key not in _LISTS:
         raise ConfigError(f"{override.input_line}: expected one option of the group; -m {key}=a,b sweeps several")
     if group and value is None and key != "experiment":
         raise ConfigError(f"{key}=null: expected the name of an option")
-    if any(isinstance(one, str) and len(one) > _LONGEST for one in names):
+    if any(len(one) > _LONGEST for one in _options_of(override)):
         raise ConfigError(f"{key}: expected a name of at most {_LONGEST} letters")
+    if not all(re.fullmatch(_NAME, one) for one in _options_of(override)):
+        raise ConfigError(f"{override.input_line}: {_AS_LISTED}")
+
+
+def _may_be_group(key: str) -> bool:
+    """Whether a key may be that of a group: any may that has no dot, but those of ``train.yaml`` that are no folder."""
+    return "." not in key and (key not in _KEYS or files("gan_lab.conf").joinpath(key).is_dir())
+
+
+def _options_of(override: Override) -> list[str]:
+    """The options of a group that an override names; of a sweep, those of all runs."""
+    value = override.value()
+    runs = value.list if isinstance(value, ChoiceSweep) else [value]
+    names = [name for one in runs for name in (one if isinstance(one, list) else [one])]
+    return [name for name in names if isinstance(name, str)]
 
 
 def _with_quotes(word: str) -> str:
@@ -144,18 +168,17 @@ def _with_quotes(word: str) -> str:
 
 
 def _is_plain(override: Override) -> bool:
-    """Whether an override gives no option but by its plain name, at most one folder deep, and no package.
-
-    Any key without a dot may be a group.
-    """
-    key = override.key_or_group
-    if override.package is not None or override.is_sweep_override() or not re.fullmatch(r"[\w./-]+", key):
+    """Whether an override gives no option but by its plain name, and puts none elsewhere than into keys of gan-lab's."""
+    key, package = override.key_or_group, override.package
+    if package is not None and package.partition(".")[0] not in _KEYS:
+        return False
+    if override.is_sweep_override() or not re.fullmatch(r"[\w./-]+", key):
         return False
     if "." in key or override.is_delete():
         return True
-    value = override.value()
-    names = value if isinstance(value, list) else [value]
-    return all(re.fullmatch(r"[\w-]+(/[\w-]+)?", name) for name in names if isinstance(name, str))
+    if not _may_be_group(key):
+        return not override.is_add()  # which a user's own folder may have as a group after all
+    return all(re.fullmatch(_NAME, one) for one in _options_of(override))
 
 
 def resumed(line: CommandLine) -> CommandLine:
@@ -185,7 +208,7 @@ def resumed(line: CommandLine) -> CommandLine:
             raise ConfigError(f"resume={resume}: the run goes on in its own folder; leave out hydra.run.dir")
     own = [one for one in line.overrides if one.key_or_group not in ("resume", "hydra.run.dir")]
     given = {one.key_or_group for one in line.overrides}
-    recorded = [one for one in _recorded(run) if one.key_or_group not in given]
+    recorded = _recorded(run, given)
     for one in recorded:
         if not harmless(one):
             word = f"resume={shown(run.path)}: {shown(one.input_line)}"
@@ -204,15 +227,11 @@ def _brought(run: RunFolder, said: set[str]) -> list[Override]:
     """What the run's dataset brought, as overrides, but for groups that are said; it may bring others by now."""
     choices = run.configuration.choices()
     brought = {group: str(choices[group]) for group in _BROUGHT if group in choices and group not in said}
-    return parse_overrides(
-        [f"{group}={option}" for group, option in brought.items() if re.fullmatch(r"[\w-]+", option)]
-    )
+    return parse_overrides([f"{group}={option}" for group, option in brought.items() if re.fullmatch(_NAME, option)])
 
 
-def _recorded(run: RunFolder) -> list[Override]:
-    """The overrides that the run was made with, but for ``allowed_targets`` and ``dataset.download``.
-
-    Those let code in and write files: a person must type them again.
+def _recorded(run: RunFolder, given: set[str]) -> list[Override]:
+    """The overrides that the run was made with, but for those of keys that are given now, and for `_TYPED_AGAIN`.
 
     Raises:
         ConfigError: for a key of Hydra's, which gan-lab does not record, or an option that is no plain name: the folder
@@ -222,11 +241,12 @@ def _recorded(run: RunFolder) -> list[Override]:
     for word in run.configuration.overrides():
         where = f"resume={run.path}: '{word}' in its overrides.yaml"
         override = None if word.startswith("-") else parse_overrides([word])[0]
-        if override is not None:
-            check_options(override)
         if override is None or override.key_or_group.partition(".")[0].partition("/")[0] in ("", "hydra"):
             raise ConfigError(f"{where}: expected keys of gan-lab's own")
+        if override.key_or_group in (*given, *_TYPED_AGAIN):
+            continue
         if not _is_plain(override):
-            raise ConfigError(f"{where}: expected a name as the group lists it, such as wgan_gp")
+            raise ConfigError(f"{where}: {_AS_LISTED}")
+        check_options(override)
         overrides.append(override)
-    return [one for one in overrides if one.key_or_group not in ("allowed_targets", "dataset.download")]
+    return overrides

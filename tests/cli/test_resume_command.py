@@ -328,6 +328,58 @@ def test_a_users_own_configuration_folder_is_asked_for_again(gan_lab_here, monke
     assert RunFolder(tmp_path / "run").result()["loss"] == "mine"
 
 
+ACCEPTED = [
+    "init_from=generator.safetensors", "init_from=/home/me/runs/A", "init_from=../runs/A", "init_from=a.ckpt",
+    "init_from='outputs/loss=lsgan,seed=0'", f"init_from={'deep/' * 60}A", "loss=my.v2", "experiment=mine/a/b",
+    "loss='my loss'", "penalty=[r1,mine/r.2]", "mine=an.option", "+penalty@loss.penalties.second=r1", "++seed=1",
+    "seed=${oc.env:SEED}", "compile=false", "published=[{source: 'https://x.org/a.b'}]", "conditional=own",
+    "experiment=null", "~experiment", "~dataset.flip", "dataset.path=../x.npz", "evaluation/extractor=points",
+]  # fmt: skip
+
+
+@pytest.fixture
+def begun(tmp_path):
+    """Makes the folder of a run that was begun with a word."""
+
+    def make(word):
+        RunFolder(tmp_path).update_status(state="failed")
+        (tmp_path / ".hydra").mkdir()
+        OmegaConf.save(OmegaConf.create([word]), tmp_path / ".hydra" / "overrides.yaml")
+        OmegaConf.save(OmegaConf.create({}), tmp_path / ".hydra" / "hydra.yaml")
+        return f"resume={tmp_path}"
+
+    return make
+
+
+@pytest.mark.parametrize("word", ACCEPTED)
+def test_what_a_run_begins_with_it_goes_on_with(begun, word):
+    assert CommandLine.parse([word]).lines() == [word]
+    assert resumed(CommandLine.parse([begun(word)])).lines()[0] == word
+
+
+@pytest.mark.parametrize("word", ["allowed_targets=[package.module]", "dataset.download=true"])
+def test_what_lets_something_in_is_left_out_of_the_record(begun, word):
+    resume = begun(word)
+    assert word not in resumed(CommandLine.parse([resume])).lines()
+    assert resumed(CommandLine.parse([resume, word])).lines()[0] == word
+
+
+def test_of_a_key_that_is_typed_again_the_record_does_not_count(begun):
+    lines = resumed(CommandLine.parse([begun("experiment=../x"), "experiment=digits_all_losses"])).lines()
+    assert [word for word in lines if word.startswith("experiment")] == ["experiment=digits_all_losses"]
+
+
+def test_a_run_that_begins_with_anothers_weights_goes_on(made, gan_lab_here, tmp_path):
+    """By ``resume=`` alone, and by the line that it was begun with; each time the source is a folder elsewhere."""
+    words = [*WORDS, f"init_from={made / 'done'}", "hydra.run.dir=run", "resume=auto"]
+    with killed(4):
+        gan_lab_here(*words)
+    with killed(8):
+        gan_lab_here(*words)
+    gan_lab_here("resume=run")
+    assert RunFolder(tmp_path / "run").result()["init_from"]["source"] == str(made / "done")
+
+
 def test_how_a_process_began_is_no_part_of_what_is_run(composed):
     assert config_hash(composed("resume=auto")) == config_hash(composed())
 

@@ -30,9 +30,10 @@ def run(ring_run, tmp_path):
     "word",
     [
         "experiment=../../evil", "experiment='../../evil'", "experiment=/tmp/evil", "loss=../../evil",
-        "penalty=[r1,'../../evil']", "evaluation/extractor=../../evil", "+x=../evil", "experiment=a/b/c",
+        "penalty=[r1,'../../evil']", "evaluation/extractor=../../evil", "+x=../evil", "experiment=a/../../../evil",
         "experiment=${oc.env:HOME}", "experiment=file://evil", "loss@hydra.job_logging=lsgan", "+loss@hydra=evil",
-        "experiment=..", "loss=lsgan,hinge", "loss=glob(*)",
+        "experiment=..", "loss=lsgan,hinge", "loss=glob(*)", "experiment=a/.evil", "experiment=a//evil",
+        "+init_from=../evil", "+loss@_global_=lsgan",
     ],
 )  # fmt: skip
 def test_a_recorded_option_is_a_plain_name(run, monkeypatch, tmp_path, word):
