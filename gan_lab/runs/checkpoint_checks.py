@@ -6,12 +6,14 @@ so short that a fused optimizer would read beyond them.
 
 import math
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import torch
 from pytorch_lightning import Callback
 from torch import Tensor
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from gan_lab.algorithms.algorithm import Algorithm
@@ -69,11 +71,28 @@ def _is_state_of(player: Player, state: Any, step: int) -> bool:
     groups = state.get("param_groups") if isinstance(state, dict) else None
     if not isinstance(groups, list) or len(groups) != len(own) or not isinstance(state.get("state"), dict):
         return False
-    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    made = _states_of(optimizer)
     return all(_is_group_of(*one) for one in zip(own, groups, rates, strict=True)) and all(
-        is_whole(number) and 0 <= number < len(weights) and _is_state_of_weight(entry, weights[number])
+        is_whole(number) and 0 <= number < len(made) and _is_state_of_weight(entry, made[number])
         for number, entry in state["state"].items()
     )
+
+
+def _states_of(optimizer: Optimizer) -> list[dict[str, Any]]:
+    """What a step makes the state of each weight: that of a copy, down gradients of zero.
+
+    Their names and shapes are each optimizer's own; Adafactor keeps a row and a column of a matrix.
+    """
+    tried: Any = object.__new__(type(optimizer))  # deepcopy of all would lose what PyTorch does not pickle
+    vars(tried).update(deepcopy({name: one for name, one in vars(optimizer).items() if name != "step"}))
+    for group in tried.param_groups:
+        if "capturable" in group:
+            group["capturable"] = False  # for weights on a GPU alone, which these are not yet
+    weights = [weight for group in tried.param_groups for weight in group["params"]]
+    for weight in weights:
+        weight.grad = torch.zeros_like(weight)
+    tried.step()  # the class's: a schedule wraps the optimizer's own
+    return [tried.state[weight] for weight in weights]
 
 
 def _is_group_of(fresh: dict[str, Any], group: Any, rate: float) -> bool:
@@ -117,12 +136,22 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _is_state_of_weight(entry: Any, weight: Tensor) -> bool:
-    return isinstance(entry, dict) and all(
+def _is_state_of_weight(entry: Any, made: Mapping[str, Any]) -> bool:
+    """Whether a saved state has the names, kinds and shapes of values of the one that the optimizer makes."""
+    return (
+        isinstance(entry, dict)
+        and entry.keys() == made.keys()
+        and all(_is_value_like(one, entry[name]) for name, one in made.items())
+    )
+
+
+def _is_value_like(made: Any, value: Any) -> bool:
+    if not isinstance(made, Tensor):
+        return type(value) is type(made)
+    return (
         isinstance(value, Tensor)
-        and value.shape in (weight.shape, torch.Size())
-        and (value.is_floating_point() or value.ndim == 0)
-        for value in entry.values()
+        and value.shape == made.shape
+        and (value.is_floating_point() == made.is_floating_point() or made.ndim == 0)
     )
 
 
