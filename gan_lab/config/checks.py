@@ -206,6 +206,8 @@ def _check_schedules(config: DictConfig) -> None:
             raise ConfigError(
                 f"{key}={config[key]}: it does nothing with lr_schedule=constant; expected lr_schedule=cosine or linear"
             )
+    if config.lr_iterations is not None and config.lr_iterations <= config.lr_warmup:
+        raise ConfigError(f"lr_iterations={config.lr_iterations}: expected more than lr_warmup={config.lr_warmup}")
 
 
 def check_ranges(config: DictConfig, schema: type, prefix: str = "") -> None:

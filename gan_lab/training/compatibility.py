@@ -136,11 +136,13 @@ def check_labels(conditional: str, generator: nn.Module, discriminator: nn.Modul
 
 
 def check_players(config: DictConfig, algorithm: type[Algorithm], generator: nn.Module) -> None:
-    """Raise ConfigError for a player that the algorithm has none of, or an average that could not be judged."""
-    if config.model.encoder is not None and "encoder" not in algorithm.roles:
-        raise ConfigError(
-            f"model.encoder: expected null, as {algorithm.__name__} has no encoder, or algorithm=vae_gan with it"
-        )
+    """Raise ConfigError for settings of a player that the algorithm lacks, or an average that could not be judged."""
+    for block in ("model", "optimizer", "clip_grad") if "encoder" not in algorithm.roles else ():
+        if (value := config[block].encoder) is not None:
+            said = f"{block}.encoder" + ("" if isinstance(value, DictConfig) else f"={value}")
+            raise ConfigError(
+                f"{said}: expected null, as {algorithm.__name__} has no encoder, or algorithm=vae_gan with it"
+            )
     if isinstance(generator, Growing) and not algorithm.grows:
         raise ConfigError(
             f"model.generator: {type(generator).__name__} grows, and {algorithm.__name__} does not tell it how far it "

@@ -45,6 +45,21 @@ def test_unbounded_wasserstein(composed, caplog):
     assert warnings_of(composed, caplog, "loss=wgan", "constraint=spectral_norm", "model.discriminator.norm=none") == []
 
 
+def test_settings_that_change_nothing(composed, caplog):
+    (sentence,) = warnings_of(composed, caplog, "loss=lsgan", "penalty_weight=5")
+    assert sentence.endswith(
+        "penalty_weight=5.0: it does nothing, as the recipe has no penalty; expected one with it, such as penalty=r1, "
+        "or null"
+    )
+    assert warnings_of(composed, caplog, "loss=lsgan", "penalty=r1", "penalty_weight=5") == []
+    (sentence,) = warnings_of(composed, caplog, "lr_warmup=100", "iterations=100")
+    assert sentence.endswith(
+        "lr_warmup=100: the learning rates stay below their full value, as training has 100 iterations; expected more "
+        "iterations, or a shorter warm-up"
+    )
+    assert warnings_of(composed, caplog, "lr_warmup=100", "iterations=101") == []
+
+
 def test_a_penalty_that_begins_after_the_last_update(composed, caplog):
     (sentence,) = warnings_of(composed, caplog, "penalty=lecam", "iterations=1000")
     assert (
