@@ -64,6 +64,8 @@ class Checkpoints(Periodic):
         dataset: its sample shape, from which networks are rebuilt, and its checksum are saved.
         curves: checks first that all values so far are finite, as a model that has diverged is not saved.
         stopwatch: stopped during a save.
+        from_elsewhere: whether the run begins with weights of elsewhere, which may be others by the time that it goes
+            on. Then it is saved before its first iteration too.
     """
 
     def __init__(
@@ -75,14 +77,21 @@ class Checkpoints(Periodic):
         dataset: Dataset,
         curves: Curves,
         stopwatch: Stopwatch,
+        from_elsewhere: bool = False,
     ) -> None:
         super().__init__(every, curves, stopwatch)
         self.folder = folder
+        self.from_elsewhere = from_elsewhere
         self.minutes = minutes
         self.keep = keep
         self.dataset = dataset
         self._saved_at = time.monotonic()
         self._saved: int | None = None  # the iteration of the last checkpoint
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, Algorithm)
+        if self.from_elsewhere:
+            self.do(trainer, pl_module)
 
     def due(self, iteration: int) -> bool:
         late = self.minutes is not None and as_the_first(time.monotonic() - self._saved_at) >= 60 * self.minutes

@@ -111,7 +111,7 @@ class Curves(Callback):
         assert isinstance(pl_module, Algorithm)
         self.began = self.folder is not None
         self._rows = {file.name: self._count_rows(file, self._expected.get(file.name, 0)) for file in self._files()}
-        if trainer.global_step == 0:
+        if not self._expected:  # a new run; one that goes on has the points of iteration 0
             self.write(0, {name: norm.item() for name, norm in _weight_norms(pl_module).items()})
 
     def after_iteration(

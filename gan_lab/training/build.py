@@ -129,7 +129,14 @@ class Training:
         self.selection = build_selection(request, seen, self.evaluation)
         saved = config.checkpoint
         self.checkpoints = Checkpoints(
-            request.folder, saved.every, saved.minutes, saved.keep, self.dataset, self.curves, self.stopwatch
+            request.folder,
+            saved.every,
+            saved.minutes,
+            saved.keep,
+            self.dataset,
+            self.curves,
+            self.stopwatch,
+            from_elsewhere=self.warm_start is not None,
         )
         self.deadline = Deadline(config.budget.seconds, self.stopwatch)
         of_run = [

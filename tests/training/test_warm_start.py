@@ -5,7 +5,7 @@ import torch
 from omegaconf import OmegaConf
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
-from training_runs import SMALL, checkpoint, killed, train_in, unequal, weights_of
+from training_runs import SMALL, checkpoint, differences, killed, train_in, unequal, weights_of
 
 from gan_lab.errors import ConfigError
 from gan_lab.training.build import build_module
@@ -145,6 +145,25 @@ def test_sources_that_are_none(composed, tmp_path, content, words, sentence):
         begun(composed(*RING, f"init_from={file}", *words))
     assert str(error.value).startswith(f"init_from={file}: ")
     assert sentence.replace("0.weight", "generator.") in str(error.value) or sentence in str(error.value)
+
+
+def test_what_a_run_began_with_stays_whatever_becomes_of_the_source(composed, source, tmp_path):
+    """Killed before its first own checkpoint: the source is trained further meanwhile, or is gone."""
+    config = composed(*RING, f"init_from={tmp_path / 'w.ckpt'}", "log_every=2")
+    torch.save(checkpoint(source), tmp_path / "w.ckpt")
+    calm = train_in(tmp_path / "calm", config)
+    for name, torn in {"changed": b"others", "gone": None}.items():
+        torch.save(checkpoint(source), tmp_path / "w.ckpt")
+        torch.manual_seed(5)  # what else a process may have drawn
+        with killed(1):
+            train_in(tmp_path / name, config)
+        if torn is None:
+            (tmp_path / "w.ckpt").unlink()
+        else:
+            (tmp_path / "w.ckpt").write_bytes(torn)
+        torch.manual_seed(6)
+        assert differences(calm.path, train_in(tmp_path / name, config, resume=True).path) == []
+    assert calm.saved_iterations() == [0, 4]
 
 
 def test_a_run_says_where_its_weights_came_from_and_reads_them_once(composed, source, tmp_path):
