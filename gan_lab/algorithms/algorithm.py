@@ -90,6 +90,10 @@ class Algorithm(pl.LightningModule):
     def iterate(self, draw: Draw) -> Curves:
         """All updates of an iteration, on the real samples of all its updates; returns its curves."""
 
+    def as_trained_on(self, samples: Tensor) -> Tensor:
+        """Real samples ``[B, …]`` in model range as the discriminator is trained on them now, but for augmentation."""
+        return samples
+
     def draw_latents(self, count: int) -> Tensor:
         """Fresh latents ``[count, latent_dim]``: of several processes, each gets its part of what one would draw."""
         return own_part(self.prior.draw(count * process_count(), self.noise)).to(self.dtype)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple
 
 import torch
+from torch import Tensor
 
 from gan_lab.algorithms.cuda_graph import GraphedIteration
 from gan_lab.algorithms.gan import GAN
@@ -157,9 +158,10 @@ class Progressive(GAN):
         return super().iterate(Draw(self._as_sharp(draw.discriminator), self._as_sharp(draw.generator)))
 
     def _as_sharp(self, batch: Batch) -> Batch:
-        """The batch with images as sharp as the generator's; it may have none for an update that does without."""
+        return replace(batch, samples=self.as_trained_on(batch.samples))
+
+    def as_trained_on(self, samples: Tensor) -> Tensor:
+        """Images as sharp as the generator's; a batch may have none for an update that does without."""
         network = self.players["generator"].network
         assert isinstance(network, Growing)
-        if not network.fades or batch.samples.ndim != 4:
-            return batch
-        return replace(batch, samples=faded(batch.samples, network.now, network.alpha))
+        return faded(samples, network.now, network.alpha) if network.fades and samples.ndim == 4 else samples

@@ -52,7 +52,7 @@ class Overfitting(Periodic):
     def act(self, trainer: pl.Trainer, module: Algorithm, iteration: int) -> None:
         generated = Batch(generate(module.sampler, self.request), self.request.labels, self.request.source)
         sets = {"training": self.training, "held_out": self.held_out, "generated": generated}
-        means = {name: self._mean_logit(module, batch) for name, batch in sets.items()}
+        means = {name: self._mean_logit(module, batch, name != "generated") for name, batch in sets.items()}
         points = {f"overfitting/{name}": mean for name, mean in means.items()}
         apart = means["training"] - means["generated"]
         if apart > 0:
@@ -60,19 +60,19 @@ class Overfitting(Periodic):
         self.curves.write(iteration, points)
 
     @torch.no_grad()
-    def _mean_logit(self, module: Algorithm, batch: Batch) -> float:
+    def _mean_logit(self, module: Algorithm, batch: Batch, real: bool) -> float:
         network = module.players["discriminator"].network
         was_training = network.training
         network.eval()
         parts = [part.map(module.on_device) for part in batch.split(_AT_ONCE * self.packing)]
         logits: list[Tensor] = [
-            first_head(Judgement.of(network(self._packed(part, module), **conditions_for(network, part))).logits)
+            first_head(Judgement.of(network(self._packed(part, module, real), **conditions_for(network, part))).logits)
             for part in parts
             if len(part) >= self.packing
         ]
         network.train(was_training)
         return torch.cat(logits).double().mean().item()
 
-    def _packed(self, batch: Batch, module: Algorithm) -> Tensor:
-        whole = len(batch) // self.packing * self.packing
-        return pack(to_model_range(batch.samples[:whole]).to(module.dtype), self.packing)
+    def _packed(self, batch: Batch, module: Algorithm, real: bool) -> Tensor:
+        samples = to_model_range(batch.samples[: len(batch) // self.packing * self.packing]).to(module.dtype)
+        return pack(module.as_trained_on(samples) if real else samples, self.packing)

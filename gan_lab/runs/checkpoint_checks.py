@@ -5,7 +5,7 @@ so short that a fused optimizer would read beyond them.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -169,10 +169,52 @@ def check_callbacks(file: Path | None, checkpoint: Mapping[str, Any], callbacks:
 def _is_like(fresh: Mapping[str, Any], state: Any) -> bool:
     """Whether a saved state has the keys and kinds of values of the fresh one; seconds are 0 at least, and finite."""
     return isinstance(state, dict) and all(
-        key in state and (_is_time(state[key]) if isinstance(value, float) else isinstance(state[key], type(value)))
+        key in state
+        and (_is_time(state[key]) if isinstance(value, float) else isinstance(state[key], type(value)))
+        and (key not in _FILLED or _FILLED[key](state[key]))
         for key, value in fresh.items()
     )
 
 
 def _is_time(value: Any) -> bool:
     return is_number(value) and 0 <= value < math.inf
+
+
+def _are(kind: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """Whether something has names, each of a value of this kind."""
+    return lambda value: isinstance(value, dict) and all(isinstance(key, str) and kind(value[key]) for key in value)
+
+
+def _is_measured(value: Any) -> bool:
+    """Whether something is a metric's value, which need not be finite."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_empty_or(**kinds: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """Whether something has exactly these keys, with values of their kinds, or none."""
+    return lambda value: (
+        value == {}
+        or (
+            isinstance(value, dict)
+            and value.keys() == kinds.keys()
+            and all(kind(value[key]) for key, kind in kinds.items())
+        )
+    )
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+_RECORD: dict[str, Callable[[Any], bool]] = {"value": _is_measured, "iteration": is_whole}
+_FILLED: dict[str, Callable[[Any], bool]] = {
+    "seen": _are(lambda values: isinstance(values, list) and all(map(_is_measured, values))),
+    "rows": _are(is_whole),
+    "final": _are(_is_measured),
+    "signals": _are(_is_measured),
+    "best": _are(_is_empty_or(**_RECORD)),
+    "record": _is_empty_or(**_RECORD),
+    "selected": _is_empty_or(metric=_is_text, metrics=_are(_is_measured), **_RECORD),
+    "stopped": _is_empty_or(metric=_is_text, iteration=is_whole, best=_is_empty_or(**_RECORD)),
+}
+"""Of callbacks' states that are empty at first, what they hold later: it is used long after the folder is cut back."""

@@ -36,6 +36,9 @@ class Game:
     def on_device(self, tensor):
         return tensor
 
+    def as_trained_on(self, samples):
+        return samples
+
 
 class Mean(nn.Module):
     def forward(self, samples):
@@ -45,6 +48,20 @@ class Mean(nn.Module):
 class Written:
     def write(self, iteration, points):
         self.points = points
+
+
+def test_real_samples_are_shown_as_in_training():
+    """Networks that grow are trained on blended ones while a size fades in; generated samples are blended already."""
+    game, written = Game(), Written()
+    game.as_trained_on = lambda samples: samples - 1
+    sets = [Batch(torch.full((70, 1), value)) for value in (3.0, 2.0)]
+    Overfitting(*sets, Request(torch.full((70, 1), 1.0)), 1, 1, written, None).act(None, game, 5)
+    assert written.points == {
+        "overfitting/training": 2.0,
+        "overfitting/held_out": 1.0,
+        "overfitting/generated": 1.0,
+        "overfitting/share": 1.0,
+    }
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,13 @@
 import copy
 
 import pytest
+import pytorch_lightning as pl
 import torch
 from torch import nn
 from training_runs import unequal
 
-from gan_lab.runs.checkpoint_checks import _is_state_of
+from gan_lab.errors import ConfigError
+from gan_lab.runs.checkpoint_checks import _is_state_of, check_callbacks
 from gan_lab.training.module import build_player
 
 REFUSED = {"Optimizer", "LBFGS", "SparseAdam", "Muon"}  # these need a closure, sparse gradients, matrices alone
@@ -69,3 +71,43 @@ def test_a_run_goes_on_with_the_state_of_every_optimizer_that_it_can_have(player
 def test_an_optimizer_for_a_gpu_is_tried_before_its_weights_are_there(player_of):
     player = player_of("torch.optim.Adam", capturable=True)
     assert _is_state_of(player, copy.deepcopy(player.optimizer.state_dict()), 0)
+
+
+STATES = {  # of Curves, Evaluation and Selection
+    "seen": {"loss/generator": [0.5, 1.5]},
+    "rows": {"metrics.csv": 3},
+    "final": {"fd": float("nan"), "modes": 8},
+    "signals": {"diversity": 0.5},
+    "best": {"fd": {"value": 0.1, "iteration": 5}},
+    "record": {"value": 0.1, "iteration": 5},
+    "selected": {"metric": "fd", "iteration": 5, "value": 0.1, "metrics": {"fd": 0.2}},
+    "stopped": {"metric": "fd", "iteration": 9, "best": {"value": 0.1, "iteration": 5}},
+}
+WRONG = {
+    "seen": [{"a": 0.5}, {"a": ["b"]}, {"a": [None]}],
+    "rows": [{"a": 0.5}, {"a": "3"}],
+    "final": [{"fd": {}}, {5: 0.1}, {"fd": "1"}],
+    "signals": [{"a": [1.0]}, {"a": True}],
+    "best": [{"fd": {"value": 0.1}}, {"fd": 0.1}, {"fd": {"value": "x", "iteration": 5}}],
+    "record": [{"value": 0.1}, {"value": None, "iteration": 5}],
+    "selected": [{"value": 0.1}, STATES["selected"] | {"metrics": 5}, STATES["selected"] | {"value": []}],
+    "stopped": [{"iteration": 9}, STATES["stopped"] | {"best": 5}],
+}
+
+
+def holder(**state):
+    """A callback with a state, fresh."""
+    made = pl.Callback()
+    made.state_dict = lambda: state
+    return made
+
+
+@pytest.mark.parametrize("key", STATES)
+def test_what_callbacks_hold_is_checked_to_its_depth(key):
+    """Each is used long after the folder has been cut back: a traceback then would have lost what came later."""
+    fresh = holder(**{key: {}})
+    for right in ({}, STATES[key]):
+        check_callbacks(None, {"callbacks": {fresh.state_key: {key: right}}}, [fresh])
+    for wrong in WRONG[key]:
+        with pytest.raises(ConfigError, match="the state of its Callback is none that it could have had"):
+            check_callbacks(None, {"callbacks": {fresh.state_key: {key: wrong}}}, [fresh])
