@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from gan_lab.config.checks import planned_by_length, within_budget
 from gan_lab.config.hashing import config_hash, without_later
 from gan_lab.config.leaves import leaves
+from gan_lab.config.messages import BLOCKS
 from gan_lab.errors import CannotGoOn, ConfigError
 from gan_lab.runs.folder import RunFolder
 
@@ -40,8 +41,6 @@ CHANGEABLE = (
 """Keys, or blocks of keys, that do not change what is trained: where, how often it is looked at, where the data lie."""
 
 _FILES = (".json", ".csv", ".png", ".ckpt", ".log", ".yaml")  # what a run writes: a folder of such a name is damage
-_BLOCKS = {"penalty": "loss.penalties", "term": "loss.terms", "constraint": "loss.constraint", "top_k": "loss.top_k"}
-"""Groups whose options are blocks of another name."""
 _BY_LENGTH = "lr_schedule and augmentation.schedule constant, algorithm.growth, or stable and fade, not null"
 _SAID = 4  # changes named in an error: choosing another option of a group makes many
 
@@ -134,7 +133,7 @@ def _by_group(changes: Changes, options: Mapping[str, tuple[Any, Any]]) -> Chang
         changes: by key.
         options: of groups in which another one is chosen, the one before and the one from now on.
     """
-    blocks = {f"{_BLOCKS.get(group, group).replace('/', '.')}.": group for group in options}
+    blocks = {f"{BLOCKS.get(group, group).replace('/', '.')}.": group for group in options}
     told: Changes = {}
     for key, change in changes.items():
         group = next((group for block, group in blocks.items() if f"{key}.".startswith(block)), None)
@@ -153,7 +152,7 @@ def _options(
     """
     found = {group: (option, chosen[group]) for group, option in chosen_before.items() if group in chosen}
     for group in ("penalty", "term"):
-        block = f"{_BLOCKS[group]}."
+        block = f"{BLOCKS[group]}."
         was, one = ({key.split(".")[2] for key in values if key.startswith(block)} for values in (before, now))
         found[group] = ", ".join(sorted(was)), ", ".join(sorted(one))
     return {group: (was or "none", one or "none") for group, (was, one) in found.items() if was != one}
