@@ -25,6 +25,7 @@ from gan_lab.callbacks import (
     Signals,
     Stopwatch,
 )
+from gan_lab.callbacks.stop_signals import stopped_by_callback
 from gan_lab.config.checks import within_budget
 from gan_lab.config.leaves import named_targets
 from gan_lab.config.targets import check_targets
@@ -215,4 +216,6 @@ class Training:
         if not at_start.called:  # Lightning starts no training whose last iteration is done
             begin()
         if trainer.global_step != trainer.max_steps:
+            if trainer.should_stop:  # since before the first iteration
+                raise stopped_by_callback(trainer)
             raise RuntimeError(f"training ended after {trainer.global_step} of {trainer.max_steps} iterations")
