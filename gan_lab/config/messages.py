@@ -149,6 +149,10 @@ _HYDRAS = (
         r"does not support sweep type",
         "an interval: expected a list of values; protocol=tuned or hydra/sweeper=optuna search",
     ),
+    (
+        r"Multiple values for (\S+?)\.",
+        r"+\1: the group has an option already; expected \1=OPTION without the +, or override \1 in a file's defaults",
+    ),
     (r"Could not append to config\. An item is already at '(.*?)'", r"+\1: there is such a key already; expected \1"),
     (r"Could not delete '(.*?)'", r"~\1: there is nothing of that name to delete"),
     (
