@@ -1,6 +1,6 @@
 """Going on with a run: where it starts, and what may be changed of its configuration."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from gan_lab.config.checks import planned_by_length, within_budget
 from gan_lab.config.hashing import config_hash, without_later
 from gan_lab.config.leaves import leaves
-from gan_lab.config.messages import BLOCKS
+from gan_lab.config.messages import BLOCKS, typed
 from gan_lab.errors import CannotGoOn, ConfigError
 from gan_lab.runs.folder import RunFolder
 
@@ -92,13 +92,16 @@ def check_has_checkpoints(folder: RunFolder) -> None:
         )
 
 
-def changes_since(folder: RunFolder, config: DictConfig, chosen: Mapping[str, Any] | None = None) -> Changes:
+def changes_since(
+    folder: RunFolder, config: DictConfig, chosen: Mapping[str, Any] | None = None, words: Sequence[str] | None = None
+) -> Changes:
     """What differs in a resolved configuration from the one the run was begun with, if it may differ.
 
     Args:
         folder: the run.
         config: resolved.
         chosen: the options of groups that it was composed of, to say which are others; None to name keys alone.
+        words: the overrides that it was composed of, to say whether somebody has typed the difference; None if so.
 
     Raises:
         ConfigError: if what is trained would differ.
@@ -111,19 +114,33 @@ def changes_since(folder: RunFolder, config: DictConfig, chosen: Mapping[str, An
     }
     others = {key: change for key, change in changes.items() if not _harmless(key, change, config)}
     if others:
+        if words is not None and not _typed_now(folder, words):
+            said = _listed(others, "{} is {} in .hydra/config.yaml and {} by .hydra/overrides.yaml")
+            raise ConfigError(f"resume={folder.path}: {said}: expected both as they were when the run was begun")
         if chosen is not None:
             others = _by_group(others, _options(before, now, folder.configuration.choices(), chosen))
-        said = ", ".join(f"{key} was {was} and is {value}" for key, (was, value) in list(others.items())[:_SAID])
-        if len(others) > _SAID:
-            said += f", and {len(others) - _SAID} more"
+        longer = f", but for more iterations (with {_BY_LENGTH})" if "iterations" in others else ""
         raise ConfigError(
-            f"resume={folder.path}: {said}: expected what the run was begun with, but for more iterations "
-            f"(with {_BY_LENGTH}), {', '.join(CHANGEABLE)}"
+            f"resume={folder.path}: {_listed(others, '{} was {} and is {}')}: expected what the run was begun with"
+            f"{longer}; docs/resuming.md lists what may change"
         )
     known = folder.status()["config_hash"]
     if not changes and known not in (None, config_hash(config)):
         raise ConfigError(f"resume={folder.path}: the run was begun with another configuration than .hydra holds now")
     return changes
+
+
+def _listed(changes: Changes, form: str) -> str:
+    """The first of the changes, each in a form for its key and its two values."""
+    said = ", ".join(form.format(key, typed(was), typed(value)) for key, (was, value) in list(changes.items())[:_SAID])
+    return said if len(changes) <= _SAID else f"{said}, and {len(changes) - _SAID} more"
+
+
+def _typed_now(folder: RunFolder, words: Sequence[str]) -> bool:
+    """Whether some override is not one that `gan_lab.cli.options.resumed` has read from the run's folder."""
+    choices = (f"{group}={option}" for group, option in folder.configuration.choices().items())
+    read = {*folder.configuration.overrides(), *choices}
+    return any(word not in read and not word.startswith("allowed_targets=") for word in words)
 
 
 def _by_group(changes: Changes, options: Mapping[str, tuple[Any, Any]]) -> Changes:
