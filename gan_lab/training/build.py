@@ -176,7 +176,7 @@ class Training:
             [*callbacks, *added, *([self.after_iterations] if self.seat is None else [])],
             checkpoint,
             logger=CallbackCurves(self.curves, lambda: self.trainer) if added else False,
-            log_every_n_steps=self.config.log_every,
+            log_every_n_steps=min(self.config.log_every, self.config.iterations),
             profiler=profiler,
             default_root_dir=str(folder.path),
         )

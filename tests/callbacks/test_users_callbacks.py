@@ -99,6 +99,15 @@ def test_what_a_callback_does_after_an_iteration_is_in_its_checkpoint_and_curves
     assert [(one.step, one.value) for one in events.Scalars("mine/logged")] == [(i, i) for i in range(1, 11)]
 
 
+def test_a_run_shorter_than_log_every_has_a_point_and_no_warning(tmp_path, recwarn):
+    config = config_with("Counts")
+    config.log_every = 50
+    folder = train_in(tmp_path / "run", config)
+    points = [(one.iteration, one.value) for one in folder.points() if one.name == "mine/logged"]
+    assert points == [(10, 10.0)]
+    assert not [one for one in recwarn if "pytorch_lightning" in one.filename]
+
+
 def test_a_bug_in_a_callback_keeps_its_traceback_and_the_folder_true(tmp_path):
     with pytest.raises(ValueError, match="a bug of the user's"):
         train_in(tmp_path / "run", config_with("Fails"))
