@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from gan_lab.algorithms.player import Curves
+from gan_lab.errors import ConfigError
+from gan_lab.losses.penalties import Penalty
 from gan_lab.losses.weighted import Weighted
 
 Weights = Mapping[str, float | Tensor]
@@ -52,11 +54,22 @@ def with_added(
         arguments: of the penalties or terms.
         suffix: of their curves' names.
         others: the names of the other player's parts; the curve of a part that shares one ends in ``_generator``.
+
+    Raises:
+        ConfigError: for a part of a user's own that returns something else than one number.
     """
     for name, part in parts.items():
         if name in weights:
             value = part(*arguments)
+            _check_value(f"loss.{'penalties' if isinstance(part, Penalty) else 'terms'}.{name}", part, value, loss)
             loss = loss + weights[name] * value
             whose = "_generator" if name in others else ""
             curves[f"loss/{name}{whose}{suffix}"] = value.detach()
     return loss
+
+
+def _check_value(key: str, part: Weighted, value: Any, loss: Tensor) -> None:
+    """Raise ConfigError unless the value of a part has the shape of the loss that it is added to."""
+    if not isinstance(value, Tensor) or value.shape != loss.shape:
+        found = f"a tensor {list(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
+        raise ConfigError(f"{key}: {type(part).__name__} returned {found}: expected one number, a scalar tensor")

@@ -1,7 +1,7 @@
 """The table a run ends with."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from gan_lab.errors import shown
 from gan_lab.metric_names import in_order, not_to_be_trusted, unfounded, unfounded_precision, untrusted
 from gan_lab.runs.folder import RunFolder
 
+_LEFT_OUT = ("ceiling", "best", "at iteration", "floor")  # on narrow terminals, in this order
+
 
 def print_summary(result: dict[str, Any], folder: RunFolder, config: DictConfig) -> None:
     """Print final metrics beside their best and floor, the budget, where things are, and what can be done with them.
@@ -23,7 +25,7 @@ def print_summary(result: dict[str, Any], folder: RunFolder, config: DictConfig)
         config: the run's configuration.
     """
     console = Console(soft_wrap=True)
-    console.print(metrics_table(result))
+    console.print(_fitting_table(result, console))
     for extractor in untrusted(result["metrics"]):
         console.print(f"(?)      not to be trusted: {not_to_be_trusted(extractor)}", highlight=False, markup=False)
     verdict, signs = result["verdict"], result["signals"]
@@ -113,26 +115,41 @@ def samples_and_extractor(fingerprint: dict[str, Any]) -> str:
     )
 
 
-def metrics_table(result: dict[str, Any]) -> Table:
-    """Each metric of a result: final, best, floor (`floor_of`), and ceiling (a perfect sampler's) where known."""
+def _fitting_table(result: dict[str, Any], console: Console) -> Table:
+    """The table of metrics; on a terminal below 80 columns without those of its columns that leave no room."""
+    for count in range(len(_LEFT_OUT) + 1):
+        table = metrics_table(result, without=_LEFT_OUT[:count])
+        needed = console.measure(table, options=console.options.update(max_width=1000)).maximum
+        if console.width >= 80 or needed <= console.width:
+            return table
+    name, value = table.columns
+    name.overflow, value.no_wrap = "fold", True  # names are written on two lines, and no number is cut
+    return table
+
+
+def metrics_table(result: dict[str, Any], without: Collection[str] = ()) -> Table:
+    """Each metric of a result: final, best, floor (`floor_of`), and ceiling (a perfect sampler's) where known.
+
+    Args:
+        result: the run's.
+        without: columns to leave out.
+    """
     table = Table(title=f"{result['dataset']} · {result['model']} · {result['loss']} · seed {result['seed']}")
-    headings = ["metric", "final", "best", "at iteration", "floor"]
-    if result["ceiling"]:
-        headings.append("ceiling")
+    headings = ["metric", "final", "best", "at iteration", "floor", *(["ceiling"] if result["ceiling"] else [])]
+    headings = [heading for heading in headings if heading not in without]
     for heading in headings:
         table.add_column(heading, justify="left" if heading == "metric" else "right")
     doubtful = {name for names in untrusted(result["metrics"]).values() for name in names}
     for name in in_order(result["metrics"]):
         value = result["metrics"][name]
         best = result["best"][name]
-        row = [
-            f"{name} (?)" if name in doubtful else name,
-            f"{value:.4g}",
-            f"{best['value']:.4g}",
-            str(best["iteration"]),
-            f"{result['floor'][name]:.4g}",
-        ]
-        if result["ceiling"]:
-            row.append(f"{result['ceiling'][name]:.4g}" if name in result["ceiling"] else "")
-        table.add_row(*row)
+        row = {
+            "metric": f"{name} (?)" if name in doubtful else name,
+            "final": f"{value:.4g}",
+            "best": f"{best['value']:.4g}",
+            "at iteration": str(best["iteration"]),
+            "floor": f"{result['floor'][name]:.4g}",
+            "ceiling": f"{result['ceiling'][name]:.4g}" if name in result["ceiling"] else "",
+        }
+        table.add_row(*(row[heading] for heading in headings))
     return table

@@ -17,12 +17,12 @@ import gan_lab.config.resolvers  # noqa: F401  # conf/ uses them
 from gan_lab.config.compilation import check_compilation
 from gan_lab.config.leaves import leaves, named_targets
 from gan_lab.config.lightning_parts import check_installed, check_lightning_parts
-from gan_lab.config.messages import A_BLOCK
+from gan_lab.config.messages import A_BLOCK, unknown_key
 from gan_lab.config.published import check_published
 from gan_lab.config.schema import TrainConfig
 from gan_lab.config.targets import check_allowed, check_names
 from gan_lab.config.trainer import check_micro_batch, check_trainer
-from gan_lab.errors import ConfigError, closest
+from gan_lab.errors import ConfigError
 from gan_lab.validation import is_number
 
 _BLOCKS = (
@@ -149,7 +149,7 @@ def check_values(config: DictConfig) -> None:
     known = {entry.name for entry in fields(TrainConfig)}
     for key in map(str, config):
         if key not in known:
-            raise ConfigError(f"{key}: there is no key '{key}' in the configuration; {closest(key, known)}")
+            raise ConfigError(unknown_key(key, key, known))
     for key in sorted(known - set(config)):
         raise ConfigError(f"{key}: missing, expected a value")
     _check_types(config)

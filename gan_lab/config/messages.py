@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -23,6 +24,33 @@ from gan_lab.errors import ConfigError, Diverged, closest, shown
 
 USER_ERRORS = (ConfigError, Diverged, HydraException, OmegaConfBaseException, YAMLError)
 """Errors that a user can cause and reads as one sentence; anything else is a bug and keeps its traceback."""
+
+
+BLOCKS = {"penalty": "loss.penalties", "term": "loss.terms", "constraint": "loss.constraint", "top_k": "loss.top_k"}
+"""Groups whose options are blocks of another name."""
+
+
+@cache
+def groups() -> frozenset[str]:
+    """The groups of conf/ but Hydra's, most of which are keys of the configuration, too."""
+    found = (file.name for file in files("gan_lab.conf").iterdir() if file.is_dir())
+    return frozenset(name for name in found if name != "hydra" and not name.startswith("_"))
+
+
+def unknown_key(key: str, name: str, allowed: Iterable[str]) -> str:
+    """The sentence for a key that the configuration lacks.
+
+    Args:
+        key: all of it, with the value if it is known.
+        name: its first part.
+        allowed: the configuration's keys.
+    """
+    if name not in groups():
+        return f"{key}: there is no key '{name}' in the configuration; {closest(name, {*allowed, *groups()})}"
+    expected = f"{name}=OPTION"
+    if name in BLOCKS:
+        expected = f"{expected}, or a key in {BLOCKS[name]}" if key == name else BLOCKS[name] + key.removeprefix(name)
+    return f"{key}: {name} is a group of options, and no key; expected {expected}"
 
 
 def typed(value: Any) -> str:
@@ -121,6 +149,10 @@ _HYDRAS = (
         r"does not support sweep type",
         "an interval: expected a list of values; protocol=tuned or hydra/sweeper=optuna search",
     ),
+    (
+        r"Multiple values for (\S+?)\.",
+        r"+\1: the group has an option already; expected \1=OPTION without the +, or override \1 in a file's defaults",
+    ),
     (r"Could not append to config\. An item is already at '(.*?)'", r"+\1: there is such a key already; expected \1"),
     (r"Could not delete '(.*?)'", r"~\1: there is nothing of that name to delete"),
     (
@@ -164,11 +196,13 @@ def _wrong_key(error: ConfigCompositionException | OmegaConfBaseException) -> st
         allowed = [word for word in map(str, cause.parent_node) if word != "hydra"]
         if name in allowed:
             return f"{key}: missing, expected a value"
+        if not parent:
+            return unknown_key(key, name, allowed)
         within = closest(name, allowed) if allowed else "it is empty"
         ours = str(cause.parent_node.get("_target_", "gan_lab.")).startswith("gan_lab.")
         if parent.startswith("model.") and not ours and "did you mean" not in within:
             within += f"; +{key} adds an argument"
-        return f"{key}: there is no key '{name}' in {parent or 'the configuration'}; {within}"
+        return f"{key}: there is no key '{name}' in {parent}; {within}"
     if cause is None and given:
         return f"{given}: there is no such group"
     if cause is None or not key:

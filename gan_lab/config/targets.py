@@ -11,6 +11,7 @@ Checks come in two steps. `check_names` reads names alone and imports nothing; i
 leads to another.
 """
 
+import difflib
 import inspect
 import os
 import re
@@ -157,11 +158,22 @@ def _located(where: str, name: str) -> Any:
     try:
         return _locate(name)  # as Hydra's instantiate does
     except Exception as error:  # of any kind: importing a user's module runs it
+        package, _, last = name.rpartition(".")
+        if package in sys.modules and not hasattr(sys.modules[package], last):
+            raise ConfigError(f"{where}={name}: {package} has no '{last}'; {_nearest(last, package)}") from error
         cause: BaseException = error
         while cause.__cause__ is not None:
             cause = cause.__cause__
         lines = str(cause).strip().splitlines()
         raise ConfigError(f"{where}={name}: {lines[0] if lines else type(cause).__name__}") from error
+
+
+def _nearest(word: str, package: str) -> str:
+    """The end of a sentence on a class that an imported module does not have."""
+    named = vars(sys.modules[package]).items()
+    own = sorted(key for key, one in named if inspect.isclass(one) and f"{one.__module__}.".startswith(f"{package}."))
+    near = difflib.get_close_matches(word, own, n=1)
+    return f"did you mean '{near[0]}'?" if near else f"expected one of its classes: {', '.join(own) or 'it has none'}"
 
 
 def _within(name: str, prefixes: Sequence[str]) -> bool:

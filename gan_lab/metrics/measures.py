@@ -8,6 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from gan_lab.datasets import Dataset
 from gan_lab.errors import ConfigError
 from gan_lab.metrics import memorisation
 from gan_lab.metrics.frechet import Moments
@@ -45,12 +46,12 @@ class Measures:
             used["memorisation"] = memorisation.DEFINITION
         return used
 
-    def fitted(self, size: int, held_out: bool = True) -> "Measures":
+    def fitted(self, size: int, training: Dataset | None = None) -> "Measures":
         """The measures for sets of ``size`` samples: subsets are no larger than that, which is said.
 
         Args:
             size: number of samples in each of the sets.
-            held_out: whether they are held out of a dataset; files are compared whole.
+            training: the dataset of a run, whose held-out samples are compared; None for files, compared whole.
 
         Raises:
             ConfigError: if the sets are too small for the metrics.
@@ -58,12 +59,7 @@ class Measures:
         if size < 2:
             raise ConfigError(f"dataset: only {size} samples are left to compare; expected 2 or more")
         if "prdc" in self.metrics and size <= self.k:
-            which, remedy = "samples", "a smaller k or more samples"
-            if held_out:
-                which, remedy = "held-out samples", "a smaller k, more samples or a larger dataset.held_out"
-            raise ConfigError(
-                f"evaluation.k={self.k}: expected less than the number of {which} compared, {size}; {remedy} will do"
-            )
+            raise ConfigError(f"evaluation.k={self.k}: expected less than {_limit(size, training)} will do")
         asked = _SUBSET if self.kid_subset_size is None else self.kid_subset_size
         if "kid" not in self.metrics or size >= asked:
             return replace(self, kid_subset_size=asked)
@@ -74,6 +70,19 @@ class Measures:
                 size,
             )
         return replace(self, kid_subset_size=size, kid_subsets=1)  # all subsets would be the same
+
+
+def _limit(size: int, training: Dataset | None) -> str:
+    """What there are only so many samples of, and what would help."""
+    if training is None:
+        return f"the number of samples compared, {size}; a smaller k or more samples"
+    known = len(training.train)
+    if size < len(training.test) and size in (known, known // 2):  # `RealSets` has no more for the floor
+        return (
+            f"the number of training samples that the floor compares, {size} of {known}; a smaller k or more training "
+            "samples"
+        )
+    return f"the number of held-out samples compared, {size}; a smaller k, more samples or a larger dataset.held_out"
 
 
 @dataclass(frozen=True, eq=False)

@@ -71,7 +71,7 @@ class Comparison:
             raise ConfigError("evaluation.metrics: memorisation takes images; points lie close to each other by chance")
         if "memorisation" in measures.metrics and training is None:
             raise ConfigError("evaluation.metrics: memorisation takes a run, whose training samples are known")
-        self.measures = measures if size is None else measures.fitted(size, training is not None)
+        self.measures = measures if size is None else measures.fitted(size, training)
         self._training = training
         with torch.random.fork_rng():  # the evaluation must not shift training's random numbers
             extractor.prepare(dataset)

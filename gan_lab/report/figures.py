@@ -112,7 +112,7 @@ def _curves(board: Board, curves: list[GroupCurve], clock: str) -> Figure:
             panel = panels[place if alone else 0]
             if alone:
                 for other in curves:
-                    panel.plot(other.x, other.mean, color=GRID, lw=0.9)
+                    panel.plot(other.x, other.mean, _form(other.x), ms=3, color=GRID, lw=0.9)
                 panel.set_title(short(curve.row.label, 24), loc="left", fontsize=8.5)
             _draw(panel, curve, board.bounds(board.primary))
         everything = [float(v) for curve in curves for v in curve.mean]
@@ -136,12 +136,17 @@ def _draw(panel: Panel, curve: GroupCurve, bounds: tuple[float, float]) -> None:
         panel.fill_between(curve.x, *np.clip((curve.low, curve.high), *bounds), color=shade, alpha=0.11, lw=0)
     else:
         for x, y in curve.seeds:
-            panel.plot(x, y, color=shade, lw=0.7, alpha=0.5)
+            panel.plot(x, y, _form(x), ms=3, color=shade, lw=0.7, alpha=0.5)
     for x, y in curve.lost:
         panel.plot(x, y, ":", color=shade, lw=1)
         panel.plot(x[-1:], y[-1:], "x", color=shade, ms=6)
     every = max(1, len(curve.x) // 8)
     panel.plot(curve.x, curve.mean, **line_style(curve.row.colour), lw=1.9, label=curve.row.label, markevery=every)
+
+
+def _form(x: Array) -> str:
+    """How matplotlib draws a curve: a line, or a dot for a single point, of which a line would show nothing."""
+    return "o" if len(x) == 1 else "-"
 
 
 def _best_of_budget(board: Board) -> Figure:

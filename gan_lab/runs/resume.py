@@ -1,6 +1,6 @@
 """Going on with a run: where it starts, and what may be changed of its configuration."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from gan_lab.config.checks import planned_by_length, within_budget
 from gan_lab.config.hashing import config_hash, without_later
 from gan_lab.config.leaves import leaves
+from gan_lab.config.messages import BLOCKS, typed
 from gan_lab.errors import CannotGoOn, ConfigError
 from gan_lab.runs.folder import RunFolder
 
@@ -40,8 +41,6 @@ CHANGEABLE = (
 """Keys, or blocks of keys, that do not change what is trained: where, how often it is looked at, where the data lie."""
 
 _FILES = (".json", ".csv", ".png", ".ckpt", ".log", ".yaml")  # what a run writes: a folder of such a name is damage
-_BLOCKS = {"penalty": "loss.penalties", "term": "loss.terms", "constraint": "loss.constraint", "top_k": "loss.top_k"}
-"""Groups whose options are blocks of another name."""
 _BY_LENGTH = "lr_schedule and augmentation.schedule constant, algorithm.growth, or stable and fade, not null"
 _SAID = 4  # changes named in an error: choosing another option of a group makes many
 
@@ -93,13 +92,16 @@ def check_has_checkpoints(folder: RunFolder) -> None:
         )
 
 
-def changes_since(folder: RunFolder, config: DictConfig, chosen: Mapping[str, Any] | None = None) -> Changes:
+def changes_since(
+    folder: RunFolder, config: DictConfig, chosen: Mapping[str, Any] | None = None, words: Sequence[str] | None = None
+) -> Changes:
     """What differs in a resolved configuration from the one the run was begun with, if it may differ.
 
     Args:
         folder: the run.
         config: resolved.
         chosen: the options of groups that it was composed of, to say which are others; None to name keys alone.
+        words: the overrides that it was composed of, to say whether somebody has typed the difference; None if so.
 
     Raises:
         ConfigError: if what is trained would differ.
@@ -112,19 +114,33 @@ def changes_since(folder: RunFolder, config: DictConfig, chosen: Mapping[str, An
     }
     others = {key: change for key, change in changes.items() if not _harmless(key, change, config)}
     if others:
+        if words is not None and not _typed_now(folder, words):
+            said = _listed(others, "{} is {} in .hydra/config.yaml and {} by .hydra/overrides.yaml")
+            raise ConfigError(f"resume={folder.path}: {said}: expected both as they were when the run was begun")
         if chosen is not None:
             others = _by_group(others, _options(before, now, folder.configuration.choices(), chosen))
-        said = ", ".join(f"{key} was {was} and is {value}" for key, (was, value) in list(others.items())[:_SAID])
-        if len(others) > _SAID:
-            said += f", and {len(others) - _SAID} more"
+        longer = f", but for more iterations (with {_BY_LENGTH})" if "iterations" in others else ""
         raise ConfigError(
-            f"resume={folder.path}: {said}: expected what the run was begun with, but for more iterations "
-            f"(with {_BY_LENGTH}), {', '.join(CHANGEABLE)}"
+            f"resume={folder.path}: {_listed(others, '{} was {} and is {}')}: expected what the run was begun with"
+            f"{longer}; docs/resuming.md lists what may change"
         )
     known = folder.status()["config_hash"]
     if not changes and known not in (None, config_hash(config)):
         raise ConfigError(f"resume={folder.path}: the run was begun with another configuration than .hydra holds now")
     return changes
+
+
+def _listed(changes: Changes, form: str) -> str:
+    """The first of the changes, each in a form for its key and its two values."""
+    said = ", ".join(form.format(key, typed(was), typed(value)) for key, (was, value) in list(changes.items())[:_SAID])
+    return said if len(changes) <= _SAID else f"{said}, and {len(changes) - _SAID} more"
+
+
+def _typed_now(folder: RunFolder, words: Sequence[str]) -> bool:
+    """Whether some override is not one that `gan_lab.cli.options.resumed` has read from the run's folder."""
+    choices = (f"{group}={option}" for group, option in folder.configuration.choices().items())
+    read = {*folder.configuration.overrides(), *choices}
+    return any(word not in read and not word.startswith("allowed_targets=") for word in words)
 
 
 def _by_group(changes: Changes, options: Mapping[str, tuple[Any, Any]]) -> Changes:
@@ -134,7 +150,7 @@ def _by_group(changes: Changes, options: Mapping[str, tuple[Any, Any]]) -> Chang
         changes: by key.
         options: of groups in which another one is chosen, the one before and the one from now on.
     """
-    blocks = {f"{_BLOCKS.get(group, group).replace('/', '.')}.": group for group in options}
+    blocks = {f"{BLOCKS.get(group, group).replace('/', '.')}.": group for group in options}
     told: Changes = {}
     for key, change in changes.items():
         group = next((group for block, group in blocks.items() if f"{key}.".startswith(block)), None)
@@ -153,7 +169,7 @@ def _options(
     """
     found = {group: (option, chosen[group]) for group, option in chosen_before.items() if group in chosen}
     for group in ("penalty", "term"):
-        block = f"{_BLOCKS[group]}."
+        block = f"{BLOCKS[group]}."
         was, one = ({key.split(".")[2] for key in values if key.startswith(block)} for values in (before, now))
         found[group] = ", ".join(sorted(was)), ", ".join(sorted(one))
     return {group: (was or "none", one or "none") for group, (was, one) in found.items() if was != one}

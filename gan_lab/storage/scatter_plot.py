@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+_AREA = 5  # of a dot, in square points, where there are many
+
 
 class ScatterPlot:
     """A plot into which generated points are drawn, over real ones; every pixel is as if it had been made anew.
@@ -32,7 +34,7 @@ class ScatterPlot:
         if real is not None:
             x, y = real.T.numpy()
             self.axes.scatter(x, y, s=9, c="#b0b0b0", label="real", linewidths=0)
-        self.points = self.axes.scatter([0], [0], s=5, c="#d1495b", label="generated", alpha=0.7, linewidths=0)
+        self.points = self.axes.scatter([0], [0], s=_AREA, c="#d1495b", label="generated", alpha=0.7, linewidths=0)
         if title is not None:
             self.axes.set_title(title, fontsize=10)
         self.axes.set(xlim=(-extent, extent), ylim=(-extent, extent))
@@ -57,6 +59,7 @@ class ScatterPlot:
     def draw(self, samples: Tensor, title: str | None) -> np.ndarray:
         """The picture of generated points ``[N, 2]``, uint8 ``[H, W, 3]``."""
         self.points.set_offsets(samples.numpy())
+        self.points.set_sizes([_AREA * min(8, max(1, 64 / max(1, len(samples))))])  # four dots have to be seen, too
         if title is not None:
             self.axes.title.set_text(title)
         self.canvas.restore_region(self.below)

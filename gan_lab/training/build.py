@@ -25,6 +25,7 @@ from gan_lab.callbacks import (
     Signals,
     Stopwatch,
 )
+from gan_lab.callbacks.stop_signals import stopped_by_callback
 from gan_lab.config.checks import within_budget
 from gan_lab.config.leaves import named_targets
 from gan_lab.config.targets import check_targets
@@ -182,7 +183,7 @@ class Training:
             [*callbacks, *added, *([self.after_iterations] if self.seat is None else [])],
             checkpoint,
             logger=CallbackCurves(self.curves, lambda: self.trainer) if added else False,
-            log_every_n_steps=self.config.log_every,
+            log_every_n_steps=min(self.config.log_every, self.config.iterations),
             profiler=profiler,
             default_root_dir=str(folder.path),
         )
@@ -222,4 +223,6 @@ class Training:
         if not at_start.called:  # Lightning starts no training whose last iteration is done
             begin()
         if trainer.global_step != trainer.max_steps:
+            if trainer.should_stop:  # since before the first iteration
+                raise stopped_by_callback(trainer)
             raise RuntimeError(f"training ended after {trainer.global_step} of {trainer.max_steps} iterations")

@@ -33,6 +33,7 @@ from gan_lab.models.layers.minibatch_deviation import MinibatchDeviation
 from gan_lab.models.packing import packed_shape
 from gan_lab.models.progressive import Growing
 from gan_lab.runs.components import NO_SOURCES, keeps_average
+from gan_lab.training.objective_check import check_objective
 
 _COMPARING = {
     "reconstruction": "pix2pix or vae_gan",
@@ -55,6 +56,7 @@ def check_networks(
 ) -> None:
     """Raise ConfigError unless G makes samples of the dataset's shape and D gives the logits the objective takes.
 
+    The objective is tried with the logits of a batch.
     With packing, D is given packs of samples, and neither network may take labels or sources: a pack has none.
     """
     inputs = torch.zeros(2, *packed_shape(shape, packing))
@@ -86,6 +88,7 @@ def check_networks(
         hint = "; model.discriminator.attention=true adds a second logit, false removes it" if two else ""
         objective = type(loss.objective).__name__
         raise ConfigError(f"model.discriminator: it gives logits {found}, and {objective} takes {asked}{hint}")
+    check_objective(loss.objective, (batch_size * logits[0].numel(),) if heads == 1 else (batch_size, heads))
 
 
 def _trains_alone(network: nn.Module, given: Tensor, source_shape: tuple[int, ...] | None) -> bool:

@@ -71,6 +71,11 @@ def build_module(
     players = {role: build_player(config, role, one, averages.get(role)) for role, one in networks.items()}
     use_micro_batches(config, players, sample_shape, source_shape)
     warn_of_dangers(config, loss, players["discriminator"])
+    if source_shape is not None and not takes_source(networks["generator"]):
+        log.warning(
+            "gan-lab: warning: dataset: its sources are ignored, as model.generator takes none; expected such as "
+            "model=unet, which translates them"
+        )
     reals = config.n_critic * config.batch_size * config.model.packing
     shapes = {"sample_shape": sample_shape, "source_shape": source_shape}
     of_run = {**shapes, "processes": processes, "reals": reals, "iterations": config.iterations}

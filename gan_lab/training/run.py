@@ -53,13 +53,13 @@ def requested(config: DictConfig) -> RunRequest:
     if not begun:
         return RunRequest(asked, folder, names)
     check_has_checkpoints(folder)
-    changes = changes_since(folder, asked, config.hydra.runtime.choices)
+    typed = OverridesParser.create().parse_overrides(config.hydra.overrides.task)
+    words = [one.input_line or "" for one in typed if one.key_or_group != "resume"]
+    changes = changes_since(folder, asked, config.hydra.runtime.choices, words)
     if not changes:
         return RunRequest(asked, folder, names, resume=True)
     written = without_hydra(config)
     written.resume = None
-    typed = OverridesParser.create().parse_overrides(config.hydra.overrides.task)
-    words = [one.input_line or "" for one in typed if one.key_or_group != "resume"]
     return RunRequest(asked, folder, names, resume=True, change=Change(written, words, changes))
 
 

@@ -69,6 +69,8 @@ def library_settings(trainer: DictConfig, threads: int | None, matmul_precision:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*`dataloader_iter` step flavor")
             warnings.filterwarnings("ignore", message=".*Found `dataloader_iter` argument")
+            # of the batches that a resumed run has left
+            warnings.filterwarnings("ignore", message=".*smaller than the logging interval")
             warnings.filterwarnings(
                 "ignore", message=".*isinstance\\(treespec, LeafSpec\\)", module="pytorch_lightning"
             )

@@ -51,6 +51,16 @@ class Fails(pl.Callback):
             raise ValueError("a bug of the user's")
 
 
+class Stops(pl.Callback):
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        trainer.should_stop = trainer.global_step == 3
+
+
+class StopsAtOnce(pl.Callback):
+    def on_train_start(self, trainer, pl_module):
+        trainer.should_stop = True
+
+
 class HoldsObjects(pl.Callback):
     def state_dict(self):
         return {"folder": RunFolder("x")}
@@ -60,7 +70,7 @@ class HoldsObjects(pl.Callback):
 def mine(monkeypatch):
     """A user's module."""
     module = types.ModuleType("mine")
-    for kind in (Counts, Fails, HoldsObjects):
+    for kind in (Counts, Fails, HoldsObjects, Stops, StopsAtOnce):
         monkeypatch.setattr(kind, "__module__", "mine")
         setattr(module, kind.__name__, kind)
     monkeypatch.setitem(sys.modules, "mine", module)
@@ -89,6 +99,15 @@ def test_what_a_callback_does_after_an_iteration_is_in_its_checkpoint_and_curves
     assert [(one.step, one.value) for one in events.Scalars("mine/logged")] == [(i, i) for i in range(1, 11)]
 
 
+def test_a_run_shorter_than_log_every_has_a_point_and_no_warning(tmp_path, recwarn):
+    config = config_with("Counts")
+    config.log_every = 50
+    folder = train_in(tmp_path / "run", config)
+    points = [(one.iteration, one.value) for one in folder.points() if one.name == "mine/logged"]
+    assert points == [(10, 10.0)]
+    assert not [one for one in recwarn if "pytorch_lightning" in one.filename]
+
+
 def test_a_bug_in_a_callback_keeps_its_traceback_and_the_folder_true(tmp_path):
     with pytest.raises(ValueError, match="a bug of the user's"):
         train_in(tmp_path / "run", config_with("Fails"))
@@ -99,6 +118,17 @@ def test_a_bug_in_a_callback_keeps_its_traceback_and_the_folder_true(tmp_path):
     assert max(at for curve in folder.curves().values() for at in curve) == 6
     train_in(tmp_path / "run", composed_of(*TINY), resume=True)
     assert folder.status()["state"] == "done"
+
+
+@pytest.mark.parametrize(("kind", "done"), [("Stops", 3), ("StopsAtOnce", 0)])
+def test_a_callback_that_stops_training_loses_nothing(tmp_path, kind, done):
+    with pytest.raises(ConfigError, match=rf"^callbacks: one has set trainer.should_stop, after {done} of 10 iterat"):
+        train_in(tmp_path / "run", config_with(kind))
+    folder = RunFolder(tmp_path / "run")
+    assert folder.saved_iterations() == ([done] if done else [])
+    assert folder.status()["state"] == "failed"
+    train_in(tmp_path / "run", composed_of(*TINY), resume=True)
+    assert folder.result()["budget"]["iterations"] == 10
 
 
 def test_a_state_that_no_checkpoint_gives_back_ends_the_run(tmp_path):

@@ -62,7 +62,8 @@ def place(tmp_path_factory):
 def words():
     """What stands in the table for lists that grow with the project."""
     with initialize_config_module("gan_lab.conf", version_base="1.3"):
-        keys = sorted(key for key in compose("train") if key != "hydra")
+        groups = "constraint", "experiment", "penalty", "protocol", "term", "top_k"
+        keys = sorted([*(key for key in compose("train") if key != "hydra"), *groups])
     groups = ("loss", "dataset", "experiment", "penalty", "model", "term")
     return {"KEYS": ", ".join(keys), **{f"OPTIONS_{group}": ", ".join(options(group)) for group in groups}}
 

@@ -230,10 +230,10 @@ def test_a_run_keeps_the_loss_that_its_dataset_brought_when_it_was_made(gan_lab_
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["seed=1"], "resume=RUN: seed was 0 and is 1: expected what the run was begun with, but for more iterations"),
+        (["seed=1"], "resume=RUN: seed was 0 and is 1: expected what the run was begun with; docs/resuming.md lists"),
         (["iterations=5"], "resume=RUN: iterations was 11 and is 5: expected what the run was begun with"),
         (["iterations=50"], "resume=RUN: iterations was 11 and is 50: expected"),
-        (["dataset.max_samples=100"], "resume=RUN: dataset.max_samples was None and is 100: expected"),
+        (["dataset.max_samples=100"], "resume=RUN: dataset.max_samples was null and is 100: expected"),
         (["loss=lsgan"], "resume=RUN: loss was nsgan_r1 and is lsgan"),
         (["optimizer.generator.alpha=0.9"], "resume=RUN: optimizer.generator.alpha was 0.99 and is 0.9"),
         (["hydra.run.dir=other"], "resume=run: the run goes on in its own folder; leave out hydra.run.dir"),
@@ -252,6 +252,16 @@ def test_a_configuration_that_was_edited_is_noticed(part, monkeypatch, tmp_path)
         file.write_text(file.read_text().replace("batch_size: 8", "batch_size: 9").replace("size=8", "size=9"))
     said = refusal(monkeypatch, tmp_path, main, "gan-lab", "resume=run")
     assert said.endswith("run: the run was begun with another configuration than .hydra holds now")
+
+
+def test_a_configuration_that_differs_from_its_overrides_is_not_said_to_be_typed(part, monkeypatch, tmp_path):
+    file = tmp_path / "run" / ".hydra" / "config.yaml"
+    file.write_text(file.read_text().replace("batch_size: 8", "batch_size: 9"))
+    said = refusal(monkeypatch, tmp_path, main, "gan-lab", "resume=run")
+    assert said.partition("run: ")[2] == (
+        "batch_size is 9 in .hydra/config.yaml and 8 by .hydra/overrides.yaml: expected both as they were when the run "
+        "was begun"
+    )
 
 
 @pytest.mark.parametrize(

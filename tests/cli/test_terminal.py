@@ -6,7 +6,9 @@ import subprocess
 import sys
 
 import pytest
+from rich.console import Console
 
+from gan_lab.cli.summary import _fitting_table
 from gan_lab.runs.terminal import one_sentence, prepare_streams, unimportant_output
 
 TINY = ["dataset=ring8", "trainer=debug", "evaluation.samples=100", "model.generator.hidden=[8]"]
@@ -83,3 +85,36 @@ def test_an_answer_that_cannot_be_written_is_an_error(monkeypatch):
     with pytest.raises(SystemExit) as stop:
         one_sentence(lambda: print("the answer"))
     assert stop.value.code == "gan-lab: the output cannot be written: No space left on device"
+
+
+NAMES = ("fd_classifier", "kid_classifier", "precision_classifier")
+SUMMED_UP = {
+    "dataset": "ring8",
+    "model": "mlp_2d",
+    "loss": "lsgan",
+    "seed": 0,
+    "metrics": dict.fromkeys(NAMES, -0.0123456),
+    "best": {name: {"value": -0.0234567, "iteration": 25000} for name in NAMES},
+    "floor": dict.fromkeys(NAMES, -0.0345678),
+    "ceiling": {"fd_classifier": 0.456789},
+}
+
+
+@pytest.mark.parametrize(
+    ("width", "headings"),
+    [
+        (100, ["metric", "final", "best", "at iteration", "floor", "ceiling"]),
+        (70, ["metric", "final", "at iteration", "floor"]),
+        (60, ["metric", "final", "floor"]),
+        (40, ["metric", "final"]),
+        (24, ["metric", "final"]),
+    ],
+)
+def test_a_narrow_terminal_gets_fewer_columns_and_whole_numbers(width, headings):
+    console = Console(width=width, file=io.StringIO(), soft_wrap=True)
+    table = _fitting_table(SUMMED_UP, console)
+    console.print(table)
+    assert [column.header for column in table.columns] == headings
+    text = console.file.getvalue()
+    assert text.count("-0.01235") == 3
+    assert "…" not in text

@@ -1,6 +1,8 @@
 """What a configuration may instantiate: nothing of it runs. Run folders from elsewhere: runs/test_foreign_runs."""
 
 import os
+import sys
+import types
 
 import pytest
 import torch
@@ -10,7 +12,7 @@ from training_runs import SMALL, train_in
 
 from gan_lab.cli.train import main as gan_lab
 from gan_lab.config.leaves import named_targets
-from gan_lab.config.targets import check_kind, check_names, check_targets
+from gan_lab.config.targets import check_kind, check_names, check_target, check_targets
 from gan_lab.errors import ConfigError
 
 SINK = "touch ran"
@@ -222,3 +224,15 @@ def test_what_hydra_is_told_may_not_change_between_two_readings(tmp_path, monkey
     (tmp_path / "theirs" / "experiment" / "evil.yaml").write_text(text.format(target))
     said = refusal(monkeypatch, tmp_path, gan_lab, "gan-lab", "--config-dir", "theirs", "experiment=evil")
     assert said.startswith("gan-lab: hydra.callbacks.gan_lab._target_=${oc.select:")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("Cubik", "did you mean 'Cubic'[?]$"), ("Nope", "expected one of its classes: Cubic$")],
+)
+def test_a_class_that_a_module_of_the_users_lacks(monkeypatch, name, said):
+    module = types.ModuleType("mine")
+    exec("import os\nclass Cubic: pass", vars(module))
+    monkeypatch.setitem(sys.modules, "mine", module)
+    with pytest.raises(ConfigError, match=f"^loss.objective._target_=mine.{name}: mine has no '{name}'; {said}"):
+        check_target("loss.objective._target_", f"mine.{name}", (), ["mine"])

@@ -263,7 +263,7 @@ def test_a_run_begun_without_the_keys_goes_on(composed, tmp_path):
             return {"config_hash": config_hash(composed())}
 
     assert changes_since(Begun, composed()) == {}
-    with pytest.raises(ConfigError, match=r"dataset.flip was None and is True: expected what the run was begun with"):
+    with pytest.raises(ConfigError, match=r"dataset.flip was null and is true: expected what the run was begun with"):
         changes_since(Begun, composed("dataset.flip=true"))
 
 

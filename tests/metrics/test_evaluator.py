@@ -172,13 +172,17 @@ def test_the_ring_has_a_ceiling():
             ["kid_subset_size=100", "k=100"],
             r"evaluation.k=100: expected less than the number of held-out samples compared, 100; a smaller k, more ",
         ),
+        (
+            ["kid_subset_size=4", "k=5"],
+            r"evaluation.k=5: expected less than the number of training samples that the floor compares, 4 of 9; a ",
+        ),
     ],
 )
 def test_too_few_samples_are_said_before_the_classifier_learns(composed, monkeypatch, overrides, words):
     monkeypatch.setattr(Classifier, "prepare", lambda self, dataset: pytest.fail("the classifier has learnt"))
     config = composed("dataset=digits", "evaluation.samples=100", *(f"evaluation.{word}" for word in overrides))
     with pytest.raises(ConfigError, match=words):
-        build_evaluator(config, digits())
+        build_evaluator(config, digits(max_samples=9) if "k=5" in overrides else digits())
 
 
 class Broken(nn.Module):

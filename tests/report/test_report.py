@@ -5,15 +5,18 @@ import math
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from pages import answers, board, page, rows
 
 from gan_lab.errors import ConfigError
 from gan_lab.report.collect import read
-from gan_lab.report.figures import figures
-from gan_lab.report.learning_curves import group_curves
+from gan_lab.report.figures import _draw, figures
+from gan_lab.report.learning_curves import GroupCurve, group_curves
 from gan_lab.report.render import write_report
 from gan_lab.report.sections import content
 
@@ -198,3 +201,11 @@ def test_neither_torch_nor_lightning_is_imported(tmp_path, sweep):
     )
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_curve_of_one_point_is_drawn_as_a_dot():
+    panel = Figure().add_subplot()
+    once, twice = np.array([5.0]), np.array([5.0, 10.0])
+    row = SimpleNamespace(colour=0, label="lsgan")
+    _draw(panel, GroupCurve(row, once, once, None, None, [(once, once), (twice, twice)], []), (0.0, 1.0))
+    assert [line.get_marker() for line in panel.lines[:2]] == ["o", "None"]

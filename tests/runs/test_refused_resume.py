@@ -12,7 +12,7 @@ from training_runs import OFTEN, SMALL, differences
 
 from gan_lab.cli.train import main
 from gan_lab.runs.folder import RunFolder
-from gan_lab.runs.resume import _harmless
+from gan_lab.runs.resume import CHANGEABLE, _harmless
 
 WORDS = ["gan-lab", *SMALL, *OFTEN, "dataset=ring8", "threads=1"]
 SWEEP = ["gan-lab", "-m", *SMALL, "dataset=ring8", "iterations=2", "loss=lsgan,hinge", "hydra.sweep.dir=sweep"]
@@ -277,3 +277,8 @@ def test_a_sweep_writes_through_no_link(monkeypatch, tmp_path, swept, name):
 def test_more_iterations_are_harmless_if_nothing_is_planned_by_their_number(composed, words, may_grow):
     assert _harmless("iterations", (10, 20), composed(*words)) is may_grow
     assert not _harmless("iterations", (20, 10), composed(*words))
+
+
+def test_the_manual_lists_what_may_change():
+    text = (Path(__file__).parents[2] / "docs" / "resuming.md").read_text()
+    assert [key for key in CHANGEABLE if f"`{key}`" not in text] == []

@@ -106,3 +106,15 @@ def test_what_is_drawn_once_is_as_if_drawn_anew():
         beyond = int((samples.abs() > 1.35 * real.abs().max()).any(1).sum())
         title = f"{beyond} of {number} generated samples lie beyond the axes" if beyond else ""
         assert np.array_equal(pictures.draw_points(samples, real), drawn_anew(samples, real, title))
+
+
+def test_few_points_are_large_enough_to_be_seen():
+    """The square around a dot has 40 square points: at 100 pixels an inch, π / 4 · 40 · (100 / 72)² = 60.6 pixels."""
+    real = torch.tensor([[1.0, 1.0], [-1.0, -1.0]])
+    without, drawn = (
+        pictures.draw_points(torch.tensor(points), real)
+        for points in ([[5.0, 5.0]] * 4, [[0.5, 0.0], [-0.5, 0.0], [0.0, 0.5], [0.0, -0.5]])
+    )
+    middle = slice(200, 440)
+    changed = (without[middle, middle] != drawn[middle, middle]).any(2).sum()
+    assert 4 * 50 < changed < 4 * 75

@@ -7,6 +7,7 @@ import torch
 from configurations import options
 from torch import nn
 
+from gan_lab.config.checks import resolved
 from gan_lab.errors import ConfigError
 from gan_lab.losses import NonSaturating, Recipe
 from gan_lab.training.build import build_module
@@ -151,3 +152,9 @@ def test_an_optimizer_that_cannot_make_the_step_is_refused(composed, name):
     config.optimizer.generator = {"_target_": f"torch.optim.{name}", "_partial_": True, "lr": 0.1}
     with pytest.raises(ConfigError, match=f"optimizer.generator: {name} cannot train these networks; expected"):
         build_module(config, (2,))
+
+
+@pytest.mark.parametrize(("model", "ignored"), [("dcgan", True), ("vae_gan", True), ("unet", False)])
+def test_a_model_that_ignores_the_sources_of_pairs_is_warned_of(composed, caplog, model, ignored):
+    build_module(resolved(composed("dataset=digits_edges", f"model={model}")), (1, 8, 8), source_shape=(1, 8, 8))
+    assert ("its sources are ignored, as model.generator takes none" in caplog.text) is ignored

@@ -1,0 +1,123 @@
+"""Losses of a user's own that do not return one number: the sentence they end with."""
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+from command_runs import refusal
+
+from gan_lab.cli.train import main
+from gan_lab.errors import ConfigError
+from gan_lab.losses import NonSaturating, Objective
+from gan_lab.runs.folder import RunFolder
+from gan_lab.training.objective_check import check_objective
+
+OWN = """
+from gan_lab.losses import NonSaturating, Penalty, Term
+
+
+class PerSample(NonSaturating):
+    def discriminator(self, real, fake):
+        return fake - real
+
+
+class Number(NonSaturating):
+    def generator(self, real, fake):
+        return 1.0
+
+
+class Detached(NonSaturating):
+    def generator(self, real, fake):
+        return super().generator(real, fake).detach()
+
+
+class Fails(NonSaturating):
+    def generator(self, real, fake):
+        return (real - fake).mean()
+
+
+class OfEach(Penalty):
+    def __call__(self, judge, real, fake):
+        return judge(real)
+
+
+class NoTensor(Term):
+    def __call__(self, step):
+        return 3.0
+"""
+EXPECTED = "expected one number, a scalar tensor, that depends on the logits"
+TINY = ["dataset=ring8", "trainer=debug", "batch_size=16", "evaluation.samples=40", "allowed_targets=[own_losses]"]
+
+
+@pytest.fixture(autouse=True)
+def own(tmp_path, monkeypatch):
+    (tmp_path / "module").mkdir()
+    (tmp_path / "module" / "own_losses.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path / "module")
+    yield
+    sys.modules.pop("own_losses", None)
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("loss.objective._target_=own_losses.PerSample", "loss.objective: PerSample.discriminator returned a tensor "
+         f"[16], of which .mean() makes a scalar: {EXPECTED}"),
+        ("loss.objective._target_=own_losses.Number",
+         f"loss.objective: Number.generator returned a float: {EXPECTED}"),
+        ("loss.objective._target_=own_losses.Detached",
+         f"loss.objective: Detached.generator returned a tensor without a graph: {EXPECTED}"),
+        ("loss.objective._target_=own_losses.Fails",
+         "loss.objective: Fails.generator, given logits [16], fails: TypeError: "),
+    ],
+)  # fmt: skip
+def test_what_is_not_one_number_is_refused(monkeypatch, tmp_path, word, sentence):
+    (tmp_path / "here").mkdir()
+    said = refusal(monkeypatch, tmp_path / "here", main, "gan-lab", *TINY, word)
+    assert said.startswith(f"gan-lab: {sentence}")
+    assert not list((tmp_path / "here").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("+loss.penalties.mine={_target_:own_losses.OfEach}",
+         "loss.penalties.mine: OfEach returned a tensor [16]: expected one number, a scalar tensor"),
+        ("+loss.terms.mine={_target_:own_losses.NoTensor}",
+         "loss.terms.mine: NoTensor returned a float: expected one number, a scalar tensor"),
+    ],
+)  # fmt: skip
+def test_so_is_that_of_a_penalty_or_term_at_its_first_update(monkeypatch, tmp_path, word, sentence):
+    said = refusal(monkeypatch, tmp_path, main, "gan-lab", *TINY, "hydra.run.dir=run", word)
+    assert said == f"gan-lab: {sentence}"
+    assert RunFolder(tmp_path / "run").status()["error"] == sentence
+
+
+class Noisy(NonSaturating, Objective):
+    """Draws from the global random generators, and counts its calls."""
+
+    calls = 0
+
+    def discriminator(self, real, fake):
+        object.__setattr__(self, "calls", self.calls + 1)
+        return super().discriminator(real + torch.rand(()) * np.random.random(), fake)
+
+
+def test_the_trial_changes_nothing_of_the_run():
+    torch.manual_seed(0)
+    np.random.seed(0)
+    expected = torch.rand(()), np.random.random()
+    torch.manual_seed(0)
+    np.random.seed(0)
+    objective = Noisy()
+    check_objective(objective, (4,))
+    assert (torch.rand(()), np.random.random()) == expected
+    assert objective.calls == 0
+
+
+def test_logits_of_two_heads_that_an_objective_of_one_does_not_take():
+    with pytest.raises(
+        ConfigError, match=r"^loss.objective: NonSaturating.discriminator, given logits \[4, 2\], fails"
+    ):
+        check_objective(NonSaturating(), (4, 2))
