@@ -234,7 +234,7 @@ def test_a_run_in_a_folder_and_in_the_file_counts_once(sweep, tmp_path):
     publish([tmp_path / "sweep"], tmp_path / "study")
     found = read([tmp_path / "sweep", tmp_path / "study" / "results.csv"])
     assert (len(found.runs), len(found.skipped)) == (6, 6)
-    assert math.isclose(content(found, None).sections[0].board.rows[0].score, 0.1, rel_tol=1e-9)
+    assert math.isclose(content(found, None).sections[0].board.rows[0].key[1], 0.1, rel_tol=1e-9)
 
 
 def test_seeds_of_one_folder_name_stay_runs_of_their_own(run, tmp_path):
