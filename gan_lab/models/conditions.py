@@ -66,6 +66,16 @@ def conditions_taken(network: nn.Module) -> tuple[str, ...]:
     return tuple(name for name in _CONDITIONS if name in named and getattr(network, f"uses_{name}", True))
 
 
+def tell_of_no_labels(network: nn.Module) -> None:
+    """Mark a network whose labels are optional as one that takes none, for data without labels.
+
+    A network that says itself whether it uses labels, or that needs them, stays as it is.
+    """
+    labels = inspect.signature(network.forward).parameters.get("labels")
+    if labels is not None and labels.default is not labels.empty and not hasattr(network, "uses_labels"):
+        network.uses_labels = False  # type: ignore[assignment]  # mypy knows attributes that are tensors or modules
+
+
 def takes_labels(network: nn.Module) -> bool:
     """Whether the network is given labels."""
     return "labels" in conditions_taken(network)

@@ -15,6 +15,7 @@ from gan_lab.config.targets import check_kind, check_targets
 from gan_lab.datasets import Dataset
 from gan_lab.datasets.of_torch import READING, of_torch, repeatable
 from gan_lab.errors import ConfigError
+from gan_lab.models.conditions import tell_of_no_labels
 from gan_lab.models.packing import packed_shape
 
 _ASKS_NOTHING = {"norm": "none", "attention": False}
@@ -211,6 +212,8 @@ def build_network(
         raise ConfigError(f"{key}: it makes a {type(network).__name__}: expected a torch.nn.Module")
     if not (weights := list(network.parameters())) or any(map(is_lazy, weights)):
         raise ConfigError(f"{key}: {type(network).__name__} has no weights yet: expected layers whose sizes are given")
+    if class_counts is None:
+        tell_of_no_labels(network)
     if given._target_.startswith("gan_lab."):
         # convolutions are faster with the channels last in memory, on processors and GPUs alike
         return network.to(memory_format=torch.channels_last)
