@@ -75,6 +75,13 @@ class Dataset:
         """Number of samples to train on."""
         return len(self.train) if self.chosen is None else len(self.chosen)
 
+    @property
+    def sources_trained_on(self) -> int:
+        """Number of images to translate in training; 0 without sources."""
+        if self.source is None:
+            return 0
+        return len(self.source.train) if self.chosen_source is None else len(self.chosen_source)
+
     def some_trained_on(self, most: int) -> Batch:
         """At most so many of the samples to train on, always the same ones, in random order, as the dataset holds them.
 
@@ -83,7 +90,7 @@ class Dataset:
         """
         order, labels, images = some(self.trained_on, most), one_per_sample(self.train_labels), None
         if (source := self.source) is not None:
-            own = order % (len(source.train) if self.chosen_source is None else len(self.chosen_source))
+            own = order % self.sources_trained_on
             images = source.train[own if self.chosen_source is None else self.chosen_source[own]]
         indices = order if self.chosen is None else self.chosen[order]
         return Batch(self.train[indices], None if labels is None else labels[indices], images)
@@ -98,10 +105,7 @@ class Dataset:
     def _source_record(self) -> dict[str, Any]:
         if (source := self.source) is None:
             return {}
-        counts = {
-            "train": len(source.train) if self.chosen_source is None else len(self.chosen_source),
-            "test": len(source.test),
-        }
+        counts = {"train": self.sources_trained_on, "test": len(source.test)}
         if source.validation is not None:
             counts["validation"] = len(source.validation)
         return {"source": {"paired": source.paired, **counts}}

@@ -163,15 +163,19 @@ def build_dataset(config: DictConfig, **arguments: Any) -> Dataset:
     if selects(config):
         with blame("dataset"):
             dataset = dataset.with_validation(config.dataset.get("validation", _VALIDATION))
+    check_batch(config, dataset.trained_on, "training samples")
+    return dataset
+
+
+def check_batch(config: DictConfig, count: int, kind: str) -> None:
+    """Raise ConfigError if a batch is larger than the number of samples, or of others of a kind, to draw it from."""
     packing, factor = config.model.packing, config.generator_batch_factor
-    if config.batch_size * packing * factor > dataset.trained_on:
+    if config.batch_size * packing * factor > count:
         packs = "" if packing == 1 else f" with model.packing={packing}"
         packs += "" if factor == 1 else f" with generator_batch_factor={factor}"
         raise ConfigError(
-            f"batch_size={config.batch_size}{packs}: the dataset has {dataset.trained_on} training samples, "
-            "and a batch may not be larger"
+            f"batch_size={config.batch_size}{packs}: the dataset has {count} {kind}, and a batch may not be larger"
         )
-    return dataset
 
 
 def build_network(

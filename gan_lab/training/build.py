@@ -43,6 +43,7 @@ from gan_lab.training.compiler import check_compiler
 from gan_lab.training.copies import build_overfitting
 from gan_lab.training.lightning_parts import build_callbacks, build_profiler, build_trackers
 from gan_lab.training.module import build_module
+from gan_lab.training.new_runs import check_new_run
 from gan_lab.training.pictures import build_pictures
 from gan_lab.training.runtime import check_devices
 from gan_lab.training.seat import Seat
@@ -115,6 +116,8 @@ class Training:
         data, source = self.dataset, self.dataset.source
         self.module = build_module(config, data.sample_shape, processes, data.class_counts, data.source_shape)
         check_pairs(type(self.module), source)
+        if start.iteration is None:
+            check_new_run(config, data, self.module)
         self.warm_start = warm_start(config, self.module) if start.iteration is None else None
         if checkpoint is not None:
             check_fits(start.checkpoint, checkpoint, self.module, self.dataset.checksum)

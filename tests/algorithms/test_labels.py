@@ -42,7 +42,8 @@ class LabelledDiscriminator(nn.Module):
 
 
 def labelled(composed, *overrides):
-    config = composed(*SMALL, "evaluation/extractor=pixels", "allowed_targets=[test_labels]", *overrides)
+    words = ["conditional=own", "evaluation/extractor=pixels", "allowed_targets=[test_labels]", *overrides]
+    config = composed(*SMALL, *words)
     for player in ("Generator", "Discriminator"):
         config.model[player.lower()] = {"_target_": f"test_labels.Labelled{player}", "hidden": [16]}
     return config
@@ -71,15 +72,16 @@ def test_every_player_sees_the_labels_of_its_batch_and_evaluation_those_held_out
     assert all(torch.equal(found, labels) for found, labels in zip(training, expected, strict=True))
     looking = [labels for name, in_training, labels in SEEN if name == "generator" and not in_training]
     compared = RealSets.of(data, 100, learns=False).labels  # the evaluation's
-    rows = torch.arange(8).repeat_interleave(8)  # a class in each row of interpolations
-    for labels in (data.test_labels[:4], rows, compared):
+    pictured = torch.tensor([0, 3, 6, 9])  # four samples, of classes spread evenly over ten
+    rows = pictured.repeat(2).repeat_interleave(8)  # eight rows of interpolations, each of one class
+    for labels in (pictured, rows, compared):
         assert any(torch.equal(found, labels) for found in looking)
 
 
 @pytest.mark.parametrize("joint", ["true", "false"])
 def test_labelled_networks_learn(composed, tmp_path, joint):
     config = labelled(composed, "iterations=5", f"joint_batch={joint}")
-    start = build_module(config, (1, 8, 8)).state_dict()
+    start = build_module(config, (1, 8, 8), class_counts=[1] * 10).state_dict()
     end = weights_of(train_in(tmp_path / "run", config))
     assert start.keys() == end.keys()
     assert [key for key in start if key.endswith("weight") and torch.equal(start[key], end[key])] == []

@@ -1,6 +1,7 @@
 """What a person may type wrong: each line, and the exact sentence it ends with; nothing is left behind or touched."""
 
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -52,6 +53,12 @@ def place(tmp_path_factory):
             Path(kind).mkdir()
             for number, image in enumerate(draw.integers(0, 255, (20, 8, 8, 3), dtype=np.uint8)):
                 Image.fromarray(image).save(f"{kind}/{number}.png")
+        Path("mice").mkdir()  # fewer of them
+        for number in range(8):
+            shutil.copy(f"cats/{number}.png", "mice")
+        odd = np.zeros((50, 8, 8), np.uint8)
+        odd[0] = 1  # one of forty to train on, and not of their first ten
+        np.savez("odd.npz", samples=odd)
         np.savez("unnamed.npz", x=np.zeros(3))
         np.savez("nan.npz", samples=np.full((50, 2), np.nan))
         Path("broken.npz").write_text("no")
