@@ -17,7 +17,7 @@ from gan_lab.distributed.collectives import mean_of_each
 from gan_lab.errors import ConfigError
 from gan_lab.losses import GeneratorStep, Judge, Term, first_head
 from gan_lab.models.conditions import Judgement
-from gan_lab.validation import is_whole
+from gan_lab.validation import is_whole, typed
 
 _MOST_KEPT = 100_000
 
@@ -80,7 +80,7 @@ class CycleGAN(GAN):
     ) -> None:
         super().__init__(**settings)
         if not is_whole(history) or not 0 <= history <= _MOST_KEPT:
-            raise ConfigError(f"algorithm.history={history}: expected a whole number from 0 to {_MOST_KEPT}")
+            raise ConfigError(f"algorithm.history={typed(history)}: expected a whole number from 0 to {_MOST_KEPT}")
         if processes > 1 and history:
             raise ConfigError(f"algorithm.history={history}: expected 0 in several processes, which share no history")
         if self.compile_mode is not False:

@@ -11,7 +11,7 @@ from gan_lab.augmentations.disturbance import add_noise, amplify, cut
 from gan_lab.augmentations.draws import Draws
 from gan_lab.augmentations.geometry import move
 from gan_lab.augmentations.probability import Probability
-from gan_lab.validation import is_names
+from gan_lab.validation import is_names, typed
 
 GROUPS = ("blit", "geometry", "colour", "filter", "noise", "cutout")
 """Groups of operations, in the order in which they are applied."""
@@ -56,14 +56,18 @@ class ADA(Augmentation):
     ) -> None:
         super().__init__()
         if not is_names(groups) or not set(groups) <= {*GROUPS} or len(set(groups)) < len(groups):
-            raise ValueError(f"ADA.groups={groups}: expected a list of some of {', '.join(GROUPS)}, each once at most")
+            raise ValueError(
+                f"ADA.groups={typed(groups)}: expected a list of some of {', '.join(GROUPS)}, each once at most"
+            )
         self.groups = tuple(group for group in GROUPS if group in groups)
         self.probability = Probability("ADA", p, schedule, target, speed, every, most, updates)
 
     def check(self, sample_shape: tuple[int, ...]) -> None:
         channels, *sides = sample_shape
         if "colour" in self.groups and channels not in CHANNELS:
-            raise ValueError(f"ADA.groups={list(self.groups)}: expected no colour with samples of {channels} channels")
+            raise ValueError(
+                f"ADA.groups={typed(list(self.groups))}: expected no colour with samples of {channels} channels"
+            )
         if min(sides) < 2:
             raise ValueError(f"ADA: expected samples of at least 2 pixels on either side, not {sides}")
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from gan_lab.augmentations.augmentation import Augmentation, Operation, of_sample
 from gan_lab.augmentations.draws import Draws, each
 from gan_lab.augmentations.moves import mixed, shifted, without_box
-from gan_lab.validation import is_names
+from gan_lab.validation import is_names, typed
 
 _MOVE = 1 / 8  # of a side, at most
 _CUT = 1 / 2  # of a side
@@ -81,9 +81,9 @@ class DiffAugment(Augmentation):
         super().__init__()
         known = ", ".join(POLICIES)
         if not is_names(policy) or not set(policy) <= POLICIES.keys():
-            raise ValueError(f"DiffAugment.policy={policy}: expected a list of some of {known}")
+            raise ValueError(f"DiffAugment.policy={typed(policy)}: expected a list of some of {known}")
         if len(set(policy)) < len(policy):
-            raise ValueError(f"DiffAugment.policy={policy}: expected each of {known} once at most")
+            raise ValueError(f"DiffAugment.policy={typed(policy)}: expected each of {known} once at most")
         self.policy = tuple(name for name in POLICIES if name in policy)
 
     def operations(self) -> Sequence[Operation]:

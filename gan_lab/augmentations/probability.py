@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_lab.distributed.collectives import mean_of_each, process_count
-from gan_lab.validation import check_between, check_choice, check_number, check_positive, is_number
+from gan_lab.validation import check_between, check_choice, check_number, check_positive, is_number, quoted
 
 
 class Probability(nn.Module):
@@ -60,7 +60,7 @@ class Probability(nn.Module):
         super().__init__()
         check_between(f"{name}.most", most, 0, 1)
         if p is not None and not (is_number(p) and 0 <= p <= most):
-            raise ValueError(f"{name}.p={p!r}: expected null or a number from 0 to {name}.most={most}")
+            raise ValueError(f"{name}.p={quoted(p)}: expected null or a number from 0 to {name}.most={most}")
         check_choice(f"{name}.schedule", schedule, ("constant", "cosine"))
         if p is None and schedule != "constant":
             raise ValueError(f"{name}.schedule={schedule}: expected constant, or {name}.p=..., with which it ends")

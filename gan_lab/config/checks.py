@@ -23,7 +23,7 @@ from gan_lab.config.schema import TrainConfig
 from gan_lab.config.targets import check_allowed, check_names
 from gan_lab.config.trainer import check_micro_batch, check_trainer
 from gan_lab.errors import ConfigError
-from gan_lab.validation import is_number
+from gan_lab.validation import is_number, typed
 
 _BLOCKS = (
     "algorithm",
@@ -164,7 +164,7 @@ def check_values(config: DictConfig) -> None:
     for key in (*_BLOCKS, *further):
         block = OmegaConf.select(config, key)
         if not isinstance(block, DictConfig):
-            raise ConfigError(f"{key}={block}: expected a block with a _target_, or an option of its group")
+            raise ConfigError(f"{key}={typed(block)}: expected a block with a _target_, or an option of its group")
         if "_target_" not in block:
             raise ConfigError(f"{key}._target_: missing, expected the full name of a class")
     for player, optimizer in config.optimizer.items():
@@ -265,7 +265,7 @@ def _check_init_players(config: DictConfig) -> None:
         expected = (
             "some of generator, discriminator and encoder" if has_encoder else "[generator], [discriminator] or both"
         )
-        raise ConfigError(f"init_players={list(config.init_players)}: expected {expected}")
+        raise ConfigError(f"init_players={typed(list(config.init_players))}: expected {expected}")
 
 
 def _check_optimizer(key: str, settings: DictConfig) -> None:

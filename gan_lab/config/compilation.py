@@ -4,9 +4,10 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from gan_lab.config.messages import listed, typed
+from gan_lab.config.messages import listed
 from gan_lab.config.schema import NO_AUGMENTATION
 from gan_lab.errors import ConfigError
+from gan_lab.validation import typed
 
 _NONE = {"none": NO_AUGMENTATION["_target_"]}
 _UNTRANSFORMED = _NONE | {"apa": "gan_lab.augmentations.APA"}  # the others choose samples at random

@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from gan_lab.config.leaves import leaves
 from gan_lab.config.targets import check_name, check_target
 from gan_lab.errors import ConfigError
+from gan_lab.validation import typed
 
 _HYDRA = ("gan_lab.sweeps.hydra_callback.Launch", "hydra_plugins", "hydra._internal.core_plugins", "optuna.samplers")
 _INSTANTIATED, _LOGGING = ("callbacks", "launcher", "sweeper"), ("hydra_logging", "job_logging")
@@ -110,7 +111,9 @@ def check_subdir(hydra: DictConfig) -> None:
 def check_record(output_subdir: str | None) -> None:
     """Raise ConfigError unless Hydra is to record what was asked for where gan_lab reads it."""
     if output_subdir != ".hydra":
-        raise ConfigError(f"hydra.output_subdir={output_subdir}: expected .hydra, without which no run can be rebuilt")
+        raise ConfigError(
+            f"hydra.output_subdir={typed(output_subdir)}: expected .hydra, without which no run can be rebuilt"
+        )
 
 
 def _check_typed(written: Any, typed: tuple[str, ...]) -> None:

@@ -21,6 +21,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 from yaml import YAMLError
 
 from gan_lab.errors import ConfigError, Diverged, closest, shown
+from gan_lab.validation import typed
 
 USER_ERRORS = (ConfigError, Diverged, HydraException, OmegaConfBaseException, YAMLError)
 """Errors that a user can cause and reads as one sentence; anything else is a bug and keeps its traceback."""
@@ -53,11 +54,6 @@ def unknown_key(key: str, name: str, allowed: Iterable[str]) -> str:
     return f"{key}: {name} is a group of options, and no key; expected {expected}"
 
 
-def typed(value: Any) -> str:
-    """A value as the command line has it."""
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def listed(values: Iterable[Any]) -> str:
     """Values as the command line has them, the last after an "or"."""
     *others, last = map(typed, values)
@@ -70,7 +66,7 @@ def blame(key: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError) as error:
-        raise ConfigError(f"{key}: {first_line(error)}") from error
+        raise ConfigError(_about(key, error)) from error
     except InstantiationException as error:
         nested = re.search(r"full_key: (\S+)", str(error))
         where = nested[1] if nested else key
@@ -83,7 +79,13 @@ def blame(key: str) -> Iterator[None]:
             where = f"{where}._target_={target[1]}"
         if memory := re.search(r"you tried to allocate (\d+) bytes", str(cause)):
             raise ConfigError(f"{where}: it takes {int(memory[1]):,} bytes of memory, expected fewer") from error
-        raise ConfigError(f"{where}: {first_line(cause)}") from error
+        raise ConfigError(_about(where, cause)) from error
+
+
+def _about(key: str, error: BaseException) -> str:
+    """An error's first line, which may begin with an argument of the object at a key, as in ``held_out=2``."""
+    said = first_line(error)
+    return f"{key}.{said}" if re.match(r"[a-z_]+=", said) else f"{key}: {said}"
 
 
 def first_line(error: BaseException) -> str:
@@ -225,6 +227,7 @@ _OMEGACONFS = (
     (r"^Invalid type assigned: .*Config.*|^Cannot merge DictConfig.*|^Cannot assign \w+ to Dict.*", A_BLOCK),
     (r"^Merge error: \w+ is not a subclass of \w+.*", A_BLOCK),
     (r"^Key '.*' not in '\w+'$", "there is no such key"),
+    (r"^Missing mandatory value: .*", "missing, expected a value"),
     (r".*is not Optional$", "expected a value"),
     (r".*could not be converted to Integer$", "expected a whole number"),
     (r".*could not be converted to Float$", "expected a number"),

@@ -5,9 +5,10 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from gan_lab.config.messages import listed, typed
+from gan_lab.config.messages import listed
 from gan_lab.config.schema import ALGORITHM, NO_AUGMENTATION
 from gan_lab.errors import ConfigError
+from gan_lab.validation import typed
 
 _MODELS = "gan_lab.models."
 _LOSSES = "gan_lab.losses."

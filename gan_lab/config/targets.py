@@ -24,6 +24,7 @@ from hydra._internal.utils import _locate
 from hydra.core.plugins import Plugins
 
 from gan_lab.errors import ConfigError
+from gan_lab.validation import typed
 
 _OURS = ("gan_lab.augmentations", "gan_lab.datasets", "gan_lab.losses", "gan_lab.metrics", "gan_lab.models")
 _TRAINERS = ("pytorch_lightning.Trainer", "pytorch_lightning.trainer.trainer.Trainer")
@@ -108,7 +109,9 @@ def check_allowed(allowed: Sequence[str]) -> None:
     """Raise ConfigError unless each is the name of a package or module."""
     for name in allowed:
         if not re.fullmatch(r"\w+(\.\w+)*", name):
-            raise ConfigError(f"allowed_targets={list(allowed)}: '{name}' is no package; expected such as [my_package]")
+            raise ConfigError(
+                f"allowed_targets={typed(list(allowed))}: '{name}' is no package; expected such as [my_package]"
+            )
 
 
 def let_in(allowed: Sequence[str]) -> None:
@@ -129,7 +132,7 @@ def let_in(allowed: Sequence[str]) -> None:
 def check_name(where: str, name: Any, prefixes: Sequence[str], allowed: Sequence[str]) -> None:
     """Raise ConfigError unless ``name`` is a full name below one of the prefixes or of the allowed packages."""
     if not isinstance(name, str) or not re.fullmatch(r"\w+(\.\w+)+", name):
-        said = " ".join(str(name).split())
+        said = " ".join(typed(name).split())
         raise ConfigError(f"{where}={said}: expected the full name of a class, such as torch.nn.Tanh")
     if not _within(name, (*prefixes, *allowed)):
         raise ConfigError(_refusal(where, name, name.partition(".")[0], allowed))

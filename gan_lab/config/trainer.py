@@ -4,8 +4,9 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from gan_lab.config.messages import listed, typed
+from gan_lab.config.messages import listed
 from gan_lab.errors import ConfigError, closest
+from gan_lab.validation import typed
 
 _VALUES: dict[str, tuple[Any, ...]] = {
     "accelerator": ("auto", "cpu", "gpu", "cuda", "mps"),

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gan_lab.datasets.image_files import SUFFIXES, UnfitImage, described, find_images, read_image
 from gan_lab.errors import ConfigError, shown
+from gan_lab.validation import typed
 
 _FEWEST = 4  # samples: a covariance needs two in each half
 _ARRAYS = ("samples", "images", "arr_0")  # gan-lab's name, the datasets', and np.savez's for an array without one
@@ -33,7 +34,7 @@ def user_path(key: str, path: Any) -> Path:
         raise ConfigError(f"{key}={path!r}: expected a path; it has a NUL character")
     if not isinstance(path, str) or not path:
         raise ConfigError(
-            f"{key}={path}: expected a path, as text, such as {key}=./{'data' if path in (None, '') else path}"
+            f"{key}={typed(path)}: expected a path, as text, such as {key}=./{'data' if path in (None, '') else path}"
         )
     return Path(os.path.expanduser(path))
 

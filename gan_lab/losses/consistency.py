@@ -12,7 +12,7 @@ from gan_lab.losses.judge import Judge, of_each
 from gan_lab.losses.objectives import first_head
 from gan_lab.losses.penalties import Penalty, batch_mean
 from gan_lab.losses.weighted import A_PART
-from gan_lab.validation import check_number, is_whole
+from gan_lab.validation import check_number, is_whole, quoted
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Consistency(Penalty):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not callable(self.transform):
-            said = f"Consistency.transform={self.transform!r}"
+            said = f"Consistency.transform={quoted(self.transform)}"
             raise ValueError(f"{said}: expected a block such as that of gan_lab.augmentations.FlipShift")
 
     @property

@@ -24,6 +24,7 @@ from gan_lab.runs.checkpoints import load_generator, load_player
 from gan_lab.runs.components import build_dataset, keeps_average
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.measuring import build_comparison, build_evaluator, build_extractor, judged
+from gan_lab.validation import typed
 
 log = logging.getLogger(__name__)
 
@@ -184,7 +185,8 @@ def overridden(evaluation: DictConfig, overrides: list[str]) -> DictConfig:
     extractor = config.evaluation.extractor
     if not isinstance(extractor, DictConfig) or "_target_" not in extractor:
         raise ConfigError(
-            f"evaluation.extractor={extractor}: expected a block with a _target_; evaluation/extractor=NAME chooses one"
+            f"evaluation.extractor={typed(extractor)}: expected a block with a _target_; "
+            "evaluation/extractor=NAME chooses one"
         )
     check_ranges(config.evaluation, EvaluationConfig, "evaluation.")
     return config.evaluation

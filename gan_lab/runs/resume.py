@@ -10,9 +10,10 @@ from omegaconf import DictConfig, OmegaConf
 from gan_lab.config.checks import planned_by_length, within_budget
 from gan_lab.config.hashing import config_hash, without_later
 from gan_lab.config.leaves import leaves
-from gan_lab.config.messages import BLOCKS, typed
+from gan_lab.config.messages import BLOCKS
 from gan_lab.errors import CannotGoOn, ConfigError
 from gan_lab.runs.folder import RunFolder
+from gan_lab.validation import typed
 
 CHANGEABLE = (
     "trainer.accelerator",

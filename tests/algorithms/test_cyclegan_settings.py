@@ -44,7 +44,7 @@ HISTORY = "expected a whole number from 0 to 100000"
     [
         ({"history": -1}, f"algorithm.history=-1: {HISTORY}"),
         ({"history": 2.5}, f"algorithm.history=2.5: {HISTORY}"),
-        ({"history": None}, f"algorithm.history=None: {HISTORY}"),
+        ({"history": None}, f"algorithm.history=null: {HISTORY}"),
         ({"history": 100_001}, f"algorithm.history=100001: {HISTORY}"),
         (
             {"history": 5, "processes": 2},

@@ -277,7 +277,7 @@ def test_a_run_begun_without_the_keys_goes_on(composed, tmp_path):
         ({"subset": True}, r"subset=True: expected null or a number"),
         ({"subset": "half"}, r"subset='half': expected null or a number"),
         ({"flip": 1}, r"flip=1: expected true or false"),
-        ({"flip": None}, r"flip=None: expected true or false"),
+        ({"flip": None}, r"flip=null: expected true or false"),
         ({"dequantise": "yes"}, r"dequantise='yes': expected true or false"),
         ({"subset": 0.003}, r"subset=0.003: it leaves none of the 128 training samples of class 0, expected a share"),
     ],

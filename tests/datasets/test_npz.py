@@ -96,7 +96,7 @@ def test_refused_files(tmp_path):
     (tmp_path / "loop.npz").symlink_to(tmp_path / "loop.npz")
     refused(str(tmp_path / "loop.npz"), r"Too many levels of symbolic links")
     refused(2024, r"^dataset.path=2024: expected a path, as text, such as dataset.path=./2024")
-    refused(None, r"^dataset.path=None: expected a path, as text, such as dataset.path=./data$")
+    refused(None, r"^dataset.path=null: expected a path, as text, such as dataset.path=./data$")
     refused("", r"^dataset.path=: expected a path, as text, such as dataset.path=./data$")
     with zipfile.ZipFile(tmp_path / "word.npz", "w") as archive:
         archive.writestr("word/document.xml", "x")

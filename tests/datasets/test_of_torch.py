@@ -265,9 +265,9 @@ def test_keys_go_to_the_class_that_names_them(place):
             "dataset.size: there is no key 'size' in dataset; did you mean 'side'? Allowed: count, side",
         ),
         (["+dataset.count=-1"], "dataset: "),
-        (["dataset.held_out=1"], "dataset: held_out=1: expected a number above 0 and below 1, the share of samples to"),
-        (["dataset.max_samples=1000"], "dataset: max_samples=1000: expected null or a whole number from 2 to 32"),
-        (["dataset.flip=yes"], "dataset: flip='yes': expected true or false"),
+        (["dataset.held_out=1"], "dataset.held_out=1: expected a number above 0 and below 1, the share of samples to"),
+        (["dataset.max_samples=1000"], "dataset.max_samples=1000: expected null or a whole number from 2 to 32"),
+        (["dataset.flip=yes"], "dataset.flip='yes': expected true or false"),
         (["batch_size=33"], "batch_size=33: the dataset has 32 training samples, and a batch may not be larger"),
         (
             ["dataset._target_=torch.nn.Flatten"],

@@ -249,9 +249,9 @@ def test_pairs_need_as_many_real_as_fake_samples_and_averages_do_not():
     ("make", "message"),
     [
         (lambda: LeastSquares(b="abc"), r"LeastSquares.b='abc': expected a finite number"),
-        (lambda: LeastSquares(c=None), r"LeastSquares.c=None: expected a finite number"),
+        (lambda: LeastSquares(c=None), r"LeastSquares.c=null: expected a finite number"),
         (lambda: LeastSquares(a=float("nan")), r"LeastSquares.a=nan: expected a finite number"),
-        (lambda: LeastSquares(scale=True), r"LeastSquares.scale=True: expected a number above 0"),
+        (lambda: LeastSquares(scale=True), r"LeastSquares.scale=true: expected a number above 0"),
         (lambda: NonSaturating(label_smoothing=1.0), r"NonSaturating.label_smoothing=1.0: expected a number from 0"),
         (lambda: Minimax(label_smoothing=-0.1), r"Minimax.label_smoothing=-0.1: expected a number from 0"),
         (

@@ -239,7 +239,7 @@ G, D = SNGANResNetGenerator, SNGANResNetDiscriminator
         (lambda: G(4, (3, 32, 32), attention=20), r"attention=20: expected null or the longer side of the "
          r"map after a block: 8, 16, 32$"),
         (lambda: G(4, (3, 32, 32), attention=4), r"attention=4: .*: 8, 16, 32$"),  # no block is before that map
-        (lambda: D((3, 64, 64), attention=True), r"SNGANResNetDiscriminator.attention=True: .*: 2, 4, 8, 16, 32$"),
+        (lambda: D((3, 64, 64), attention=True), r"SNGANResNetDiscriminator.attention=true: .*: 2, 4, 8, 16, 32$"),
         (lambda: D((3, 32, 64), attention=2), r"attention=2: .*: 4, 8, 16, 32$"),  # of 1x2 pixels
         (lambda: G(4, (3, 32, 32), spectral_norm="on"), "SNGANResNetGenerator.spectral_norm='on': expected true or"),
         (lambda: G(4, (3, 256, 256)), "images of 256x256 pixels: expected a longer side of 32, 48, 64 or 128"),

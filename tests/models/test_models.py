@@ -76,7 +76,7 @@ def test_dcgan_initialisation():
         (lambda: MLPDiscriminator((2,), [4, -1]), "MLPDiscriminator.hidden="),
         (lambda: MLPDiscriminator((2,), 5), "MLPDiscriminator.hidden=5"),
         (lambda: MLPDiscriminator((2,), 2.5), "MLPDiscriminator.hidden=2.5: expected a list of widths"),
-        (lambda: MLPDiscriminator((2,), [4], ["layer"]), r"MLPDiscriminator.norm=\['layer'\]: expected one of none, "),
+        (lambda: MLPDiscriminator((2,), [4], ["layer"]), r"MLPDiscriminator.norm=\[layer\]: expected one of none, "),
         (lambda: MLPDiscriminator((2,), [4], "instance"), "MLPDiscriminator.norm='instance'"),
     ],
 )

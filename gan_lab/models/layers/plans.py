@@ -7,7 +7,7 @@ from torch import nn
 
 from gan_lab.models.layers.attention import MapAttention
 from gan_lab.models.layers.shapes import ANY_SIZE, check_image
-from gan_lab.validation import is_whole
+from gan_lab.validation import is_whole, quoted
 
 
 class Plan(NamedTuple):
@@ -70,7 +70,7 @@ def attention_after(name: str, attention: object, maps: Sequence[Sequence[int]])
         return sides.index(attention)
     allowed = ", ".join(map(str, sorted({side for side in sides if side is not None})))
     raise ValueError(
-        f"{name}.attention={attention!r}: expected null or the longer side of the map after a block: {allowed}"
+        f"{name}.attention={quoted(attention)}: expected null or the longer side of the map after a block: {allowed}"
     )
 
 
