@@ -168,7 +168,7 @@ def _with_quotes(word: str) -> str:
 
 
 def _is_plain(override: Override) -> bool:
-    """Whether an override gives no option but by its plain name, and puts none elsewhere than into keys of gan-lab's."""
+    """Whether an override gives no option but by its plain name, and puts it nowhere but into keys of gan-lab's own."""
     key, package = override.key_or_group, override.package
     if package is not None and package.partition(".")[0] not in _KEYS:
         return False

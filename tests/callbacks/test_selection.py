@@ -166,6 +166,7 @@ def test_what_was_best_by_another_measure_is_dropped(composed, tmp_path):
         train_in(tmp_path / "run", config)
     saved = load_checkpoint(RunFolder(tmp_path / "run").last_checkpoint)
     name = next(key for key in saved["callbacks"] if "Selection" in key)
-    saved["callbacks"][name] |= {"fingerprint": {"extractor": "another"}, "selected": {"value": -1.0, "iteration": 4}}
+    selected = {"metric": "fd_points", "iteration": 4, "value": -1.0, "metrics": {}}
+    saved["callbacks"][name] |= {"fingerprint": {"extractor": "another"}, "selected": selected}
     torch.save(saved, RunFolder(tmp_path / "run").last_checkpoint)
     assert train_in(tmp_path / "run", config, resume=True).result()["selected"]["iteration"] > 5
