@@ -132,16 +132,8 @@ class Training:
         compared = self.evaluator.request
         self.selection = build_selection(request, seen, self.evaluation)
         saved = config.checkpoint
-        self.checkpoints = Checkpoints(
-            request.folder,
-            saved.every,
-            saved.minutes,
-            saved.keep,
-            self.dataset,
-            self.curves,
-            self.stopwatch,
-            from_elsewhere=self.warm_start is not None,
-        )
+        often, warm = (saved.every, saved.minutes, saved.keep), self.warm_start is not None
+        self.checkpoints = Checkpoints(request.folder, *often, self.dataset, self.curves, self.stopwatch, warm)
         self.deadline = Deadline(config.budget.seconds, self.stopwatch)
         of_run = [
             *build_overfitting(config, seen, self.module, compared, self.curves, self.stopwatch),
