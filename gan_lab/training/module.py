@@ -71,11 +71,7 @@ def build_module(
     players = {role: build_player(config, role, one, averages.get(role)) for role, one in networks.items()}
     use_micro_batches(config, players, sample_shape, source_shape)
     warn_of_dangers(config, loss, players["discriminator"])
-    if source_shape is not None and not takes_source(networks["generator"]):
-        log.warning(
-            "gan-lab: warning: dataset: its sources are ignored, as model.generator takes none; expected such as "
-            "model=unet, which translates them"
-        )
+    _warn_of_sources(networks["generator"], source_shape)
     reals = config.n_critic * config.batch_size * config.model.packing
     shapes = {"sample_shape": sample_shape, "source_shape": source_shape}
     of_run = {**shapes, "processes": processes, "reals": reals, "iterations": config.iterations}
@@ -194,6 +190,14 @@ def warn_of_dangers(config: DictConfig, loss: Recipe, discriminator: Player) -> 
         )
     for note in notes(loss.gradient_penalties, discriminator.network):
         log.info("gan-lab: note: %s", note)
+
+
+def _warn_of_sources(generator: torch.nn.Module, source_shape: tuple[int, ...] | None) -> None:
+    if source_shape is not None and not takes_source(generator):
+        log.warning(
+            "gan-lab: warning: dataset: its sources are ignored, as model.generator takes none; expected such as "
+            "model=unet, which translates them"
+        )
 
 
 def build_player(config: DictConfig, name: str, network: torch.nn.Module, average: Decay | None = None) -> Player:
