@@ -44,6 +44,8 @@ def test_the_first_value_that_is_not_finite_is_named(composed, tmp_path, monkeyp
     original = NonSaturating.generator
 
     def generator(self, real, fake):
+        if fake.is_leaf:  # before training the objective is tried with logits of no network
+            return original(self, real, fake)
         calls.append(1)
         return original(self, real, fake) * (float("nan") if len(calls) == 4 else 1.0)
 
