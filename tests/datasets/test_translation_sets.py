@@ -108,8 +108,8 @@ def test_digits_and_mnist(data_root):
 
 
 def test_sides_of_digits_and_mnist():
-    for size in (0, 14, 32, "16", 16.5, None):
-        with pytest.raises(ValueError, match=rf"image_size={size!r}: expected one of 8, 12, 16, 20, 24, 28"):
+    for size, told in ((0, "0"), (14, "14"), (32, "32"), ("16", "'16'"), (16.5, "16.5"), (None, "null")):
+        with pytest.raises(ValueError, match=rf"image_size={told}: expected one of 8, 12, 16, 20, 24, 28"):
             digits_mnist("nowhere", size)
 
 

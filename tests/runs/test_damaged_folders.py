@@ -173,7 +173,7 @@ def test_a_configuration_that_is_none(place, monkeypatch, command, text, sentenc
         ("latent_dim: 1000000000000", "latent_dim=1000000000000: expected a whole number of at most 1000000"),
         ("model: null", "model"),
         ("model: x", ""),  # the words are OmegaConf's
-        ("dataset: null", "dataset=None: expected a block with a _target_"),
+        ("dataset: null", "dataset=null: expected a block with a _target_"),
         ("batch_size: abc", "batch_size"),
         ("evaluation: null", "evaluation"),
     ],

@@ -207,7 +207,7 @@ MLP = ["model=mlp", "model.generator.hidden=[8]", "model.discriminator.hidden=[8
          "are points of 2 numbers; expected none or apa"),
         (["model=mlp_2d", "penalty=cr"], (2,), None, "loss.penalties.cr.transform: FlipShift transforms images, and "
          "the samples are points of 2 numbers; expected another penalty"),
-        ([*MLP, "augmentation=ada"], (2, 8, 8), None, "augmentation: ADA.groups=['blit', 'geometry', 'colour']: "
+        ([*MLP, "augmentation=ada"], (2, 8, 8), None, "augmentation: ADA.groups=[blit,geometry,colour]: "
          "expected no colour with samples of 2 channels"),
         ([*UNET, "augmentation=apa"], (1, 16, 16), (1, 16, 16), "augmentation: expected another than APA, or none, "
          "with Pix2Pix"),
@@ -221,8 +221,8 @@ MLP = ["model=mlp", "model.generator.hidden=[8]", "model.discriminator.hidden=[8
          "with CycleGAN"),
         ([*CYCLEGAN, "penalty=lecam"], (1, 16, 16), (1, 16, 16), "loss.penalties.lecam: expected none with CycleGAN, "
          "whose two domains would share its state"),
-        ([*CYCLEGAN, "augmentation=ada", "term=cycle"], (1, 16, 16), (2, 16, 16), "augmentation: ADA.groups=['blit', "
-         "'geometry', 'colour']: expected no colour with samples of 2 channels"),
+        ([*CYCLEGAN, "augmentation=ada", "term=cycle"], (1, 16, 16), (2, 16, 16), "augmentation: "
+         "ADA.groups=[blit,geometry,colour]: expected no colour with samples of 2 channels"),
         ([*MLP, "penalty=cr", "loss.penalties.cr.transform={_target_:torch.nn.Identity}"], (1, 8, 8), None,
          "loss.penalties.cr.transform: expected a gan_lab.augmentations.Augmentation, not Identity"),
     ],

@@ -137,7 +137,7 @@ def test_schedules_that_are_refused(composed, words, message):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"final_weight": 1.0}, "R1.until=None: expected a whole number of at least 1"),
+        ({"final_weight": 1.0}, "R1.until=null: expected a whole number of at least 1"),
         ({"until": 4}, "R1.until=4: expected null without final_weight"),
         ({"final_weight": -1.0, "until": 4}, "R1.final_weight=-1.0: expected a number of at least 0"),
         ({"final_weight": 1.0, "until": 0}, "R1.until=0: expected a whole number of at least 1"),
