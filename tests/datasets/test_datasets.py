@@ -39,9 +39,8 @@ def test_digits_are_whole_balanced_and_held_out():
      (grid, "side", True), (grid, "spacing", math.nan), (grid, "std", 0)],
 )  # fmt: skip
 def test_a_mixture_takes_positive_numbers(make, name, value):
-    with pytest.raises(
-        ValueError, match=rf"^{name}={'true' if value is True else value!r}: expected a (whole )?number"
-    ):
+    told = "true" if value is True else repr(value)
+    with pytest.raises(ValueError, match=rf"^{name}={told}: expected a (whole )?number"):
         make(**{name: value})
 
 
