@@ -56,8 +56,8 @@ def check_networks(
 ) -> None:
     """Raise ConfigError unless G makes samples of the dataset's shape and D gives the logits the objective takes.
 
-    The objective is tried with the logits of a batch.
-    With packing, D is given packs of samples, and neither network may take labels or sources: a pack has none.
+    With packing, D is given packs of samples, and neither network may take labels or sources: a pack has none. The
+    objective is tried with logits of a whole batch.
     """
     inputs = torch.zeros(2, *packed_shape(shape, packing))
     for name, network, count, given in (

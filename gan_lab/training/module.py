@@ -193,6 +193,7 @@ def warn_of_dangers(config: DictConfig, loss: Recipe, discriminator: Player) -> 
 
 
 def _warn_of_sources(generator: torch.nn.Module, source_shape: tuple[int, ...] | None) -> None:
+    """Log a warning if the dataset has images to translate, and the generator takes none."""
     if source_shape is not None and not takes_source(generator):
         log.warning(
             "gan-lab: warning: dataset: its sources are ignored, as model.generator takes none; expected such as "
