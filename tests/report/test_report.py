@@ -149,6 +149,7 @@ def test_names_with_special_characters_are_escaped_everywhere(tmp_path, run):
     md = (tmp_path / "report" / "report.md").read_text()
     assert "<script" not in md
     assert r"x\_1\|y%" in md
+    assert "### What it cost a run\n\n| group | iterations |" in md
 
 
 def test_a_second_report_replaces_the_first_whole(tmp_path, sweep):
