@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import yaml
 from omegaconf import OmegaConf
@@ -96,7 +96,7 @@ def parse(command: str, schema: type[Arguments], words: Sequence[str]) -> Argume
 class _Words(yaml.SafeLoader):
     """YAML whose numbers stay text, which the fields turn into theirs: to YAML 1.1 is 010 eight and 1:30 ninety."""
 
-    yaml_implicit_resolvers = {
+    yaml_implicit_resolvers: ClassVar = {
         first: [(tag, pattern) for tag, pattern in known if tag.rpartition(":")[2] not in ("int", "float", "timestamp")]
         for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }

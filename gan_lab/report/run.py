@@ -96,8 +96,8 @@ class Gap:
 class Run:
     """One run folder; ``name`` is its path below the folders that the report is on.
 
-    ``state`` is ``done``, ``diverged``, ``failed``, ``interrupted``, ``killed`` (says running, but no process
-    holds it, and nothing has been written for `SILENCE`), ``running`` or ``unreadable``. All texts in it are harmless to show.
+    ``state`` is ``done``, ``diverged``, ``failed``, ``interrupted``, ``killed`` (says running, but no process holds it,
+    and nothing has been written for `SILENCE`), ``running`` or ``unreadable``. All texts in it are harmless to show.
     """
 
     path: Path
