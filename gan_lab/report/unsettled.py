@@ -61,10 +61,10 @@ def seeds_needed(board: Board, one: Row, other: Row) -> float | None:
     """
     ours, theirs = board.losses(one), board.losses(other)
     have = min(len(ours), len(theirs))
+    if have >= FEWEST and board.improvement(one, other).value < 0.5:
+        return math.inf
     if have < FEWEST or significance.mann_whitney(ours, theirs) <= board.pair_level:
         return None
-    if board.improvement(one, other).value < 0.5:
-        return math.inf
     found = max(needed(ours, theirs, board.pair_level), have + 1)
     return -(-found // 10) * 10 if 100 <= found <= MOST else found
 
