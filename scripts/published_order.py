@@ -30,14 +30,20 @@ def distances(results: Path, dataset: str, losses: list[str]) -> NDArray[np.floa
     """The final distance of each loss with each seed, [losses, seeds], of the seeds that all losses have.
 
     Raises:
-        SystemExit: if a loss has not run, or no seed is common to all.
+        SystemExit: if a loss has not run or is several groups, or no seed is common to all.
     """
     with results.open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["state"] == "done"]
+        rows = [row for row in csv.DictReader(file) if row["state"] == "done" and row["option.dataset"] == dataset]
     found: dict[str, dict[str, str]] = {loss: {} for loss in losses}
+    groups: dict[str, set[str]] = {loss: set() for loss in losses}
     for row in rows:
-        if row["option.dataset"] == dataset and row["group"] in found:
-            found[row["group"]][row["seed"]] = row["metric.fd_classifier"]
+        if row["option.loss"] in found:  # a group's name tells whatever else differs
+            found[row["option.loss"]][row["seed"]] = row["metric.fd_classifier"]
+            groups[row["option.loss"]].add(row["group"])
+    if several := next((loss for loss in losses if len(groups[loss]) > 1), None):
+        raise SystemExit(
+            f"{results}: {several} is several groups ({', '.join(sorted(groups[several]))}); expected one a loss"
+        )
     if missing := [loss for loss, values in found.items() if not values]:
         raise SystemExit(
             f"{results}: no finished run on {dataset} of {', '.join(missing)}; expected all of {', '.join(losses)}"

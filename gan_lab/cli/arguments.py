@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import yaml
 from omegaconf import OmegaConf
@@ -12,7 +12,7 @@ from omegaconf.errors import ValidationError
 
 from gan_lab import __version__
 from gan_lab.errors import ConfigError, closest
-from gan_lab.validation import is_whole
+from gan_lab.validation import quoted
 
 Arguments = TypeVar("Arguments")
 
@@ -65,6 +65,10 @@ def parse(command: str, schema: type[Arguments], words: Sequence[str]) -> Argume
     for word in words:
         if "=" not in word:
             raise ConfigError(f"'{word}': expected key=value; keys: {', '.join(names)}")
+    keys = [word.partition("=")[0] for word in words]
+    if twice := next((key for key in names if keys.count(key) > 1), None):
+        values = " and ".join(quoted(word.partition("=")[2]) for word in words if word.startswith(f"{twice}="))
+        raise ConfigError(f"{twice}: expected it once; the line has {values}")
     for key in given.difference(names):
         raise ConfigError(f"{key}: there is no such key; {closest(key, names)}")
     for name in required:
@@ -82,17 +86,26 @@ def parse(command: str, schema: type[Arguments], words: Sequence[str]) -> Argume
             given_value = value if known in texts else _read(value)
             if entries[known].type is bool and not isinstance(given_value, bool):
                 raise ConfigError(f"{name}={value}: expected true or false")
-            one_of_list = known in lists and (is_whole(given_value) or isinstance(given_value, float))
+            one_of_list = known in lists and isinstance(given_value, str) and entries[known].type != list[str]
             arguments[known] = [given_value] if one_of_list else given_value
         except (yaml.YAMLError, ValidationError) as error:
             raise ConfigError(f"{name}={value}: expected {_wanted(entries[known])}") from error
     return OmegaConf.to_object(arguments)  # type: ignore[return-value]
 
 
+class _Words(yaml.SafeLoader):
+    """YAML whose numbers stay text, which the fields turn into theirs: to YAML 1.1 is 010 eight and 1:30 ninety."""
+
+    yaml_implicit_resolvers: ClassVar = {
+        first: [(tag, pattern) for tag, pattern in known if tag.rpartition(":")[2] not in ("int", "float", "timestamp")]
+        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
 def _read(value: str) -> Any:
-    """A value as YAML reads it."""
+    """A value as YAML reads it, but for numbers."""
     try:
-        return yaml.safe_load(value)
+        return yaml.load(value, _Words)
     except (ValueError, AttributeError, LookupError) as error:  # a number of thousands of digits, or a tag: !!int
         raise yaml.YAMLError from error
 

@@ -24,6 +24,7 @@ from gan_lab.runs.sweep_folder import REPLICATES, TUNING, TUNING_RECORD
 from gan_lab.storage.files import BrokenRecord, read_json, write_json
 from gan_lab.sweeps.overrides import named_keys, sweep_overrides, sweep_values
 from gan_lab.sweeps.search import search_of, validated
+from gan_lab.validation import typed
 
 
 @dataclass
@@ -98,8 +99,12 @@ class TunedSweeper(Sweeper):
             for combination, of_trials in zip(combinations, scores, strict=True)
         ]
         if best.count(None) == len(best):
+            measured = sorted(
+                {name for of_trials in scores for of_seeds in of_trials for one in of_seeds for name in one}
+            )
             raise ConfigError(
-                f"protocol=tuned: no trial has a finite value of {metric}, so there is nothing to choose by"
+                f"hydra.sweeper.metric={typed(search.metric)}: no trial has a finite value of {metric}, so there is "
+                f"nothing to choose by; expected one of {', '.join(measured)}, and the same trials count"
             )
         made = {
             _key(combination): {

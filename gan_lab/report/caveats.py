@@ -224,7 +224,12 @@ def _gaps(runs: list[Run]) -> list[str]:
     for run in runs:
         for gap in run.gaps:
             found[gap.sentence].append(f"{run.name} ({gap.amount})" if gap.amount else run.name)
-    return [f"{sentence[0].upper()}{sentence[1:]}: {listed(names)}." for sentence, names in found.items()]
+    return [f"{_capital(sentence)}: {listed(names)}." for sentence, names in found.items()]
+
+
+def _capital(sentence: str) -> str:
+    """The sentence with a capital, unless it begins with the name of a file."""
+    return sentence if "." in sentence.partition(" ")[0] else f"{sentence[0].upper()}{sentence[1:]}"
 
 
 def _labels(board: Board) -> str:

@@ -55,8 +55,10 @@ def _standing(board: Board, leader: Row, others: list[Row], worth: str) -> str:
     margin = _margin(board, leader, second)
     ours, theirs = (len(board.losses(row)) for row in (leader, second))
     fewest = min(ours, theirs)
-    if level := [row.label for row in others if row.is_level(leader)]:
-        ahead = f"{listed([leader.label, *level], 6)} are level, {worth}"
+    if level := [row for row in others if row.is_level(leader)]:
+        means = {number(float(np.mean(row.finals(board.primary)))) for row in (leader, *level)}
+        of_first = "" if len(means) == 1 else f"by the interquartile mean; {leader.label} reaches "
+        ahead = f"{listed([leader.label, *(row.label for row in level)], 6)} are level, {of_first}{worth}"
     else:
         ahead = f"{leader.label} is ahead, {worth}{margin}"
     beaten = [row.label for row in others if row.beaten]

@@ -8,16 +8,16 @@ from gan_lab.report.statistics import Estimate
 
 
 def number(value: float | None) -> str:
-    """Three significant digits; whole numbers stay whole; a dash for None, NaN and infinity."""
+    """Three significant digits, thousands whole; whole numbers stay whole; a dash for None, NaN and infinity."""
     if value is None or not math.isfinite(value):
         return "–"
     if value < 0:
         return f"−{number(-value)}"
     if value == int(value) and abs(value) < 1e15:
         return f"{int(value):,}"
-    if abs(value) >= 1000:
+    if 1000 <= value < 1e9:
         return f"{value:,.0f}"
-    return f"{value:.3g}" if abs(value) >= 1e-4 else f"{value:.1e}"
+    return f"{value:.3g}" if value >= 1e-4 else f"{value:.1e}"
 
 
 def interval(ends: tuple[float, float] | None) -> str:

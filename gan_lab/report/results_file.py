@@ -96,7 +96,7 @@ def read_lines(file: Path) -> list[Line]:
         ConfigError: if the file cannot be read, or holds something that `gan-lab-report publish=` does not write.
     """
     try:
-        return lines_in(file.read_text(encoding="utf-8"), file)
+        return lines_in(file.read_text(encoding="utf-8-sig"), file)  # spreadsheets write a mark before the first letter
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise ConfigError(f"{shown(file)}: it cannot be read as text: {shown(reason)}") from error

@@ -7,7 +7,7 @@ from typing import Any
 from gan_lab.report.statistics import Array
 
 SILENCE = 600.0
-"""Seconds without a written byte after which a run that says it is running counts as killed."""
+"""Seconds without a written byte after which a run that says it is running, and that no process holds, is killed."""
 
 GROUPS = ("loss", "model", "dataset", "protocol")
 """The groups of configuration whose options a run is described by: runs of different options are never pooled."""
@@ -96,8 +96,8 @@ class Gap:
 class Run:
     """One run folder; ``name`` is its path below the folders that the report is on.
 
-    ``state`` is ``done``, ``diverged``, ``failed``, ``interrupted``, ``killed`` (says running, but nothing has been
-    written for `SILENCE`), ``running`` or ``unreadable``. All texts in it are harmless to show.
+    ``state`` is ``done``, ``diverged``, ``failed``, ``interrupted``, ``killed`` (says running, but no process holds it,
+    and nothing has been written for `SILENCE`), ``running`` or ``unreadable``. All texts in it are harmless to show.
     """
 
     path: Path

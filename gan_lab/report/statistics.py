@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, special, stats
+from scipy import optimize, stats
 
 FEWEST = 3
 """Seeds below which no interval is given."""
@@ -267,5 +267,10 @@ def best_of_budget(values: Sequence[float] | Array) -> Array:
     """
     ordered = np.sort(np.asarray(values, dtype=np.float64))
     n = len(ordered)
-    rank = np.arange(1, n + 1)
-    return np.array([special.comb(n - rank, k - 1) @ ordered / special.comb(n, k) for k in rank])
+    k = np.arange(1, n + 1)
+    shares = k / n  # of the subsets of k, those whose lowest is the value of rank i; the counts themselves overflow
+    means = np.zeros(n)
+    for i, value in enumerate(ordered, 1):
+        means += shares * value
+        shares = shares * np.maximum(n - i - k + 1, 0) / max(n - i, 1)
+    return means

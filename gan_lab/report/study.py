@@ -20,7 +20,7 @@ from gan_lab.report.sections import Content, content
 from gan_lab.report.tuning import search_words
 from gan_lab.report.usefulness import TITLES
 from gan_lab.report.values import cell
-from gan_lab.runs.reader import read_overrides
+from gan_lab.runs.reader import read_overrides, read_settings
 from gan_lab.storage.files import BrokenRecord, read_json
 
 RESULTS, PAGE = "results.csv", "README.md"
@@ -178,16 +178,24 @@ def _command(folder: Path, runs: list[Path]) -> str:
     """The command line of a sweep's folder, or of a run's own, without what names folders of a machine."""
     try:
         words = [word for run in runs for word in read_overrides(run / ".hydra" / "overrides.yaml")]
+        options = _config_dir(runs[0] / ".hydra" / "hydra.yaml")
         if runs == [folder]:
-            return _words("gan-lab", words)
+            return _words("gan-lab", [*options, *words])
         asked = read_json(folder / "sweep.json")
         held = [word.partition("=") for word in asked["held"]]
         last = {key: [value] for key, equals, value in held if equals} | asked["swept"]
         given = [f"{key}={','.join(_values(words, key, values))}" for key, values in last.items()]
         bare = [key for key, equals, _ in held if not equals]  # ~logger
-        return _words("gan-lab -m", [*given, *bare, *search_words(asked.get("search") or {})])
+        return _words("gan-lab -m", [*options, *given, *bare, *search_words(asked.get("search") or {})])
     except (BrokenRecord, KeyError, TypeError, AttributeError):  # the record of a stranger
         return ""
+
+
+def _config_dir(file: Path) -> list[str]:
+    """The option that names a folder of one's own configurations: by its name, as where it lies is a machine's."""
+    sources = read_settings(file)["hydra"]["runtime"].get("config_sources", []) if file.is_file() else []
+    own = [one["path"] for one in sources if one.get("provider") == "command-line"]
+    return ["--config-dir", Path(own[0]).name] if own else []
 
 
 def _values(words: list[str], key: str, last: list[str]) -> list[str]:

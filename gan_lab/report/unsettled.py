@@ -56,10 +56,13 @@ def seeds_needed(board: Board, one: Row, other: Row) -> float | None:
     """`needed` for two groups of a board, rounded up to two digits.
 
     None if that cannot be told: with fewer than 3 seeds, or where those at hand would do by the test of the two alone.
-    Then a larger set of groups, or the interval of the mean difference, leaves it open.
+    Then a larger set of groups, or the interval of the mean difference, leaves it open. ``inf`` where the first
+    loses more often than it wins, and leads by the other's lost runs or by a mean: then neither is ever called better.
     """
     ours, theirs = board.losses(one), board.losses(other)
     have = min(len(ours), len(theirs))
+    if have >= FEWEST and board.improvement(one, other).value < 0.5:
+        return math.inf
     if have < FEWEST or significance.mann_whitney(ours, theirs) <= board.pair_level:
         return None
     found = max(needed(ours, theirs, board.pair_level), have + 1)
@@ -91,8 +94,8 @@ def needed(one: Sequence[float], other: Sequence[float], level: float) -> float:
 def power(one: Sequence[float], other: Sequence[float], seeds: int, level: float) -> float:
     """The share of draws of so many seeds from each group that Mann & Whitney's test finds to differ as the runs do.
 
-    The test is exact as far as the report's is, if all runs have values of their own: that one run is drawn twice is no
-    tie. Else it is the normal approximation, corrected for ties and continuity.
+    The test is exact as far as the report's is, if no value is in both groups: that one run is drawn twice is no tie.
+    Else it is the normal approximation, corrected for ties and continuity.
     """
     first, second = np.asarray(one, dtype=np.float64), np.asarray(other, dtype=np.float64)
     below = np.less.outer(first, second) + np.equal.outer(first, second) / 2
@@ -102,7 +105,7 @@ def power(one: Sequence[float], other: Sequence[float], seeds: int, level: float
     theirs = rng.multinomial(seeds, np.full(len(second), 1 / len(second)), _DRAWS)
     wins = ((ours @ below) * theirs).sum(1)
     ahead = np.sign(below.mean() - 0.5) * (wins - seeds**2 / 2)
-    if 2 * seeds <= significance.EXACT and len(values) == len(first) + len(second):
+    if 2 * seeds <= significance.EXACT and not np.isin(first, second).any():
         return float(np.mean(ahead >= significance.fewest_wins(seeds, level) - seeds**2 / 2))
     tied = np.concatenate([ours, theirs], axis=1) @ np.eye(len(values))[places]
     total = 2 * seeds

@@ -95,6 +95,8 @@ def cell(value: Any) -> str:
 
 def value_of(text: str) -> Any:
     """The value in such a cell; a ValueError if it begins like JSON and is none."""
+    if text.lower() in ("true", "false", "null"):  # spreadsheets write TRUE
+        text = text.lower()
     return json.loads(text) if _JSON.fullmatch(text) else text
 
 

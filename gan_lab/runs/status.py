@@ -1,5 +1,6 @@
 """status.json: how a run goes, true whatever happens."""
 
+import os
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -7,12 +8,23 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gan_lab.config.messages import USER_ERRORS, sentence
-from gan_lab.errors import ConfigError, Diverged
+from gan_lab.errors import CannotGoOn, ConfigError, Diverged
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.stop_signals import Stop, signal_of
 from gan_lab.storage.files import concerns, replacing
 
 RUNNING = {"state": "running", "error": None, "ended": None}
+
+
+def at_work(folder: RunFolder) -> bool:
+    """Whether a process of this machine holds the run: one that evaluates many samples writes nothing for long."""
+    if not os.path.isfile(folder.lock_file) or not os.access(folder.lock_file, os.W_OK):
+        return False
+    try:
+        with folder.held():
+            return False
+    except CannotGoOn:
+        return True
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from gan_lab.errors import ConfigError
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.making import make_folder, refuse_full, remove_made
 from gan_lab.storage.files import BrokenRecord, leads_out, read_json, write_json
+from gan_lab.validation import typed
 
 _LOCK = ".sweep.lock"
 _DEEPEST = 4  # folders between a sweep's and those of its runs: tuned sweeps sort them
@@ -46,7 +47,8 @@ class SweepFolder:
             held: the overrides that all runs share.
             swept: the values of each swept key; a sweep may be opened again with more of them.
             runs: the number of runs that makes.
-            search: the settings of the search, if the sweep is tuned; other settings make another sweep.
+            search: the settings of the search, if the sweep is tuned; others make another sweep, but for more seeds to
+                repeat with, and the metric until something is chosen.
 
         Returns:
             The folders that were not there before, innermost first.
@@ -103,8 +105,13 @@ class SweepFolder:
             if (key not in before["swept"] or key not in swept) and set(then).isdisjoint(now):
                 pairs.append(("has", [f"{key}={','.join(then)}"], [f"{key}={','.join(now)}"]))
         for key in before["search"].keys() & search.keys():
+            was, asked = before["search"][key], search[key]
+            if key == "seeds" and isinstance(was, list) and all(seed in asked for seed in was):
+                continue  # what was chosen is repeated with more
+            if key == "metric" and not (self.path / REPLICATES).exists():
+                continue  # nothing is chosen yet
             name = f"hydra.sweeper.{key}"
-            pairs.append(("has", [f"{name}={before['search'][key]}"], [f"{name}={search[key]}"]))
+            pairs.append(("has", [f"{name}={typed(was)}"], [f"{name}={typed(asked)}"]))
         for name, then, now in pairs:
             if sorted(then) != sorted(now):
                 raise ConfigError(

@@ -78,6 +78,15 @@ def test_groups_that_are_level_are_not_told_apart(tmp_path, sweep):
     assert "probability" not in answer
 
 
+def test_groups_whose_interquartile_means_alone_are_level(tmp_path, run):
+    """The mean of the second is 1.7, that of the first 2."""
+    for loss, values in {"lsgan": (2.0, 2.0, 2.0, 2.0, 2.0), "rsgan": (0.5, 2.0, 2.0, 2.0, 2.0)}.items():
+        for seed, value in enumerate(values):
+            run(tmp_path / f"{loss}{seed}", {"loss": loss, "seed": seed}, {"modes": 8.0, "reverse_kl": value}, points=3)
+    answer = answers(page(tmp_path))
+    assert "lsgan and rsgan are level, by the interquartile mean; lsgan reaches Reverse KL (nats) 2 [" in answer
+
+
 def test_a_group_without_a_finished_run_is_no_second(tmp_path, sweep, run):
     sweep(tmp_path, {"lsgan": 0.2}, 4)
     for seed in range(4):

@@ -9,6 +9,7 @@ from pages import answers, board, page, rows
 
 from gan_lab.report.collect import read
 from gan_lab.report.run import SILENCE
+from gan_lab.runs.folder import RunFolder
 
 
 def test_a_killed_run_is_lost_whoever_noticed(tmp_path, sweep, run):
@@ -22,6 +23,17 @@ def test_a_killed_run_is_lost_whoever_noticed(tmp_path, sweep, run):
     row = next(row for row in rows(tmp_path) if row["group"] == "rsgan" and row["ranked_by"] == "True")
     assert (row["finished"], row["lost"], row["unfinished"]) == ("4", "2", "1")
     assert "2 of 7 of rsgan): they failed, diverged or were killed." in text
+
+
+def test_a_silent_run_that_a_process_holds_is_not_lost(tmp_path, run):
+    """As while it evaluates many samples."""
+    folder = RunFolder(run(tmp_path / "silent", {"loss": "lsgan"}, state="running"))
+    for name in ("status.json", "metrics.csv"):
+        os.utime(folder.path / name, (time.time() - 2 * SILENCE,) * 2)
+    with folder.held():
+        (found,) = read([tmp_path]).runs
+        assert (found.state, found.reason) == ("running", "still running: last wrote 20 minutes ago")
+    assert [one.state for one in read([tmp_path]).runs] == ["killed"]
 
 
 def test_no_finished_run_still_makes_a_page_with_the_reasons(tmp_path, run):

@@ -312,7 +312,7 @@ def test_names_that_look_alike_are_two_runs(tmp_path, run):
 
 def test_a_clock_that_tells_nothing_is_told(tmp_path, run):
     run(tmp_path / "a", {"loss": "lsgan"}, clock=False)
-    assert "Times.csv tells no seconds; " in page(tmp_path)
+    assert ">times.csv tells no seconds; " in page(tmp_path)
 
 
 @pytest.mark.parametrize(

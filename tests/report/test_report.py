@@ -16,6 +16,7 @@ from pages import answers, board, page, rows
 from gan_lab.errors import ConfigError
 from gan_lab.report.collect import read
 from gan_lab.report.figures import _draw, figures
+from gan_lab.report.formatting import number
 from gan_lab.report.learning_curves import GroupCurve, group_curves
 from gan_lab.report.render import write_report
 from gan_lab.report.sections import content
@@ -149,6 +150,12 @@ def test_names_with_special_characters_are_escaped_everywhere(tmp_path, run):
     md = (tmp_path / "report" / "report.md").read_text()
     assert "<script" not in md
     assert r"x\_1\|y%" in md
+    assert "### What it cost a run\n\n| group | iterations |" in md
+
+
+def test_numbers_are_short_however_large():
+    values = (1234.5, 3.2e38, -316935824234.5, 64_000_000_000.0, 1e-5, math.inf)
+    assert [number(value) for value in values] == ["1,234", "3.2e+38", "−3.17e+11", "64,000,000,000", "1.0e-05", "–"]
 
 
 def test_a_second_report_replaces_the_first_whole(tmp_path, sweep):

@@ -192,3 +192,10 @@ def test_failure_rate_is_clopper_pearson():
 def test_best_of_budget_is_the_mean_over_all_subsets():
     """By hand: of {1, 2, 4}, one: 7/3; two: (1 + 1 + 2)/3; all: 1."""
     np.testing.assert_allclose(st.best_of_budget([4, 1, 2]), [7 / 3, 4 / 3, 1], rtol=1e-12)
+
+
+def test_best_of_budget_of_many_runs_does_not_overflow():
+    """The lowest of k of the numbers 1 … n has the mean (n + 1)/(k + 1)."""
+    n = 1500
+    expected = (n + 1) / (np.arange(1, n + 1) + 1)
+    np.testing.assert_allclose(st.best_of_budget(range(1, n + 1)), expected, rtol=1e-10)

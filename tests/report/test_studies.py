@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
@@ -150,6 +151,17 @@ def test_the_command_of_a_sweep_that_grew_by_a_line_with_one_loss(run, tmp_path)
     (tmp_path / "sweep" / "sweep.json").write_text(json.dumps(last))
     page, _ = publish([tmp_path / "sweep"], tmp_path / "study")
     assert "\ngan-lab -m loss=wgan,lsgan dataset=ring8 +trainer.x=true seed=0 '~logger'\n" in page.read_text()
+
+
+def test_the_command_names_the_folder_of_ones_own_configurations(run, tmp_path):
+    """By its name alone: where it lies is a machine's."""
+    folder = run(tmp_path / "run", {"loss": "cubic", "seed": 0})
+    hydra = yaml.safe_load((folder / ".hydra" / "hydra.yaml").read_text())
+    sources = [{"path": "gan_lab.conf", "provider": "main"}, {"path": "/home/me/my_conf", "provider": "command-line"}]
+    hydra["hydra"]["runtime"]["config_sources"] = sources
+    (folder / ".hydra" / "hydra.yaml").write_text(yaml.safe_dump(hydra))
+    page, _ = publish([folder], tmp_path / "study")
+    assert "\ngan-lab --config-dir my_conf loss=cubic seed=0\n" in page.read_text()
 
 
 def test_the_command_of_a_tuned_sweep_names_its_search(run, tmp_path):

@@ -83,8 +83,9 @@ def test_the_power_of_runs_that_tie_is_that_of_the_approximation():
 @pytest.mark.parametrize("groups", [2, 12, 18, 35])
 def test_of_groups_without_overlap_the_fewest_seeds_that_can_settle_it_do(groups):
     level = significance.pair_level(groups, 1)
-    found = unsettled.needed([1.0, 2.0, 3.0], [11.0, 12.0, 13.0], level)
-    assert found == significance.fewest_seeds(level)
+    for one in ([1.0, 2.0, 3.0], [1.0, 1.0, 3.0]):  # values that tie within a group change nothing
+        found = unsettled.needed(one, [11.0, 12.0, 13.0], level)
+        assert found == significance.fewest_seeds(level)
 
 
 @pytest.mark.parametrize("level", [0.05, 0.0079, 1e-4])
@@ -121,6 +122,18 @@ def test_no_seeds_are_asked_for_where_those_at_hand_would_do_by_the_test_of_the_
     (section,) = content(read([planted(run, tmp_path, a=ten, b=(2.0, 2.9, 1.3))]), None).sections
     assert "is not settled" in section.answer
     assert "seeds a group" not in section.answer
+    assert [row.open for row in section.rows] == ["", ""]
+
+
+@pytest.mark.parametrize("runs", [5, 9])  # with nine, the test of the two finds the second better
+def test_no_seeds_are_promised_where_the_first_loses_more_often_than_it_wins(run, tmp_path, runs):
+    """It leads, as the other lost a run, and loses to all others: a test of more runs would find the other one."""
+    places = np.arange(runs) / 10
+    planted(run, tmp_path, a=(2 + places).tolist(), b=(1 + places[1:]).tolist())
+    run(tmp_path / "lost", {"loss": "b", "seed": runs}, state="diverged")
+    (section,) = content(read([tmp_path]), None).sections
+    assert f"leads only because b lost 1 of {runs} runs" in section.answer
+    assert "1,000 seeds a group would not settle it between a and b." in section.answer
     assert [row.open for row in section.rows] == ["", ""]
 
 

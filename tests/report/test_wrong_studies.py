@@ -113,3 +113,15 @@ def test_a_wrong_target_earns_one_sentence(run, sweep, tmp_path):
     assert not (tmp_path / "new").exists()
     assert (tmp_path / "file").read_text() == "mine"
     assert [one.name for one in (tmp_path / "thesis").iterdir()] == ["README.md"]
+
+
+def test_a_file_that_a_spreadsheet_saved_is_the_same(published, tmp_path):
+    """With a mark before the first letter, its ends of lines, and TRUE for true."""
+    assert ",false\n" in published
+    saved = "\ufeff" + published.replace(",false\n", ",FALSE\n").replace("\n", "\r\n")
+    file = tmp_path / "results.csv"
+    found = []
+    for text in (published, saved):
+        file.write_bytes(text.encode())
+        found.append(read([file]).runs)
+    assert found[0] == found[1]

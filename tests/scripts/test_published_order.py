@@ -32,11 +32,11 @@ def test_seeds_are_drawn_alike_for_all_losses():
     assert means[:, 0].mean() == pytest.approx(7 / 3, abs=0.2)  # standard error of the draws: 0.03
 
 
-def written(folder: Path, rows: list[str]) -> Path:
+def written(folder: Path, rows: list[str], group: str = "weight 1") -> Path:
+    """A study's file, whose groups are not called like their losses."""
     file = folder / "results.csv"
-    file.write_text(
-        "\n".join(["group,seed,state,metric.fd_classifier,option.dataset", *(f"{row},mnist" for row in rows)])
-    )
+    head = "option.loss,seed,state,metric.fd_classifier,option.dataset,group"
+    file.write_text("\n".join([head, *(f"{row},mnist,{group}" for row in rows)]))
     return file
 
 
@@ -51,6 +51,13 @@ def test_what_cannot_be_compared_is_said(tmp_path, rows):
         SystemExit, match=r"results.csv: no (finished run on mnist of lsgan|seed that all of lsgan, wgan)"
     ):
         MADE["distances"](written(tmp_path, rows), "mnist", ["lsgan", "wgan"])
+
+
+def test_a_loss_of_two_groups_is_refused(tmp_path):
+    file = written(tmp_path, ["wgan,0,done,3"])
+    file.write_text(file.read_text() + "\nwgan,0,done,9,mnist,weight 2\n")
+    with pytest.raises(SystemExit, match=r"wgan is several groups \(weight 1, weight 2\)"):
+        MADE["distances"](file, "mnist", ["wgan"])
 
 
 def test_another_datasets_runs_do_not_count_and_the_command_prints_a_row_a_loss(tmp_path, monkeypatch, capsys):

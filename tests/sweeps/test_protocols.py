@@ -55,16 +55,41 @@ def test_a_tuned_sweep_says_what_it_searched_and_cannot_become_another(monkeypat
     assert "optimizer.generator.lr tag(log, interval(1e-5, 1e-3))" in page
     assert "tuning/" not in page
     before = contents(tmp_path / "sweep")
-    for word, was in (("draw=1", "draw=0"), ("seeds=[0,1]", "seeds=[0]"), ("trials=3", "trials=2")):
+    for word, was in (
+        *(("draw=1", "draw=0"), ("seeds=[1,2]", "seeds=[0]"), ("trials=3", "trials=2")),
+        ("metric=modes", "metric=null"),
+    ):
         sentence = refusal(monkeypatch, tmp_path, main, *line, f"hydra.sweeper.{word}")
         assert sentence == (
             f"gan-lab: hydra.sweep.dir=sweep: the sweep in it has hydra.sweeper.{was}, and this one "
-            f"hydra.sweeper.{word.replace(',', ', ')}; name another folder"
+            f"hydra.sweeper.{word}; name another folder"
         )
     assert contents(tmp_path / "sweep") == before
+    # more seeds: what was chosen is repeated with them, and nothing is made again
+    assert ended(monkeypatch, tmp_path, main, *line, "hydra.sweeper.seeds=[0,1]") == 0
+    runs = {file.parent for file in before if file.name == "result.json"}
+    assert {one: one.joinpath("result.json").read_bytes() for one in runs} == {
+        one: before[one / "result.json"] for one in runs
+    }
+    new = {file.parent.name for file in (tmp_path / "sweep").rglob("result.json")} - {one.name for one in runs}
+    assert new == {"loss=lsgan,seed=1", "loss=wgan_gp,seed=1"}
+    assert "repeated with seeds 0 and 1; these" in (tmp_path / "sweep" / "report" / "report.md").read_text()
     # a replicate is a run of its own, which can go on
     run = "sweep/replicates/loss=lsgan,seed=0"
     assert ended(monkeypatch, tmp_path, main, "gan-lab", f"resume={run}") == 0
+
+
+def test_a_metric_that_no_trial_has_may_be_mended(monkeypatch, tmp_path, capfd):
+    """The trials are made by then, and count."""
+    line = ["gan-lab", "-m", "protocol=tuned", *TINY, "loss=lsgan", "hydra.sweep.dir=sweep"]
+    line += ["hydra.sweeper.trials=1", "hydra.sweeper.seeds=[0]"]
+    said = refusal(monkeypatch, tmp_path, main, *line, "hydra.sweeper.metric=fid")
+    assert said.startswith("gan-lab: hydra.sweeper.metric=fid: no trial has a finite value of fid, so there is nothing")
+    assert ", reverse_kl, and the same trials count" in said
+    trial = next((tmp_path / "sweep" / "tuning").rglob("result.json"))
+    before = trial.stat().st_mtime_ns
+    assert ended(monkeypatch, tmp_path, main, *line, "hydra.sweeper.metric=reverse_kl") == 0
+    assert trial.stat().st_mtime_ns == before
 
 
 def contents(folder):
