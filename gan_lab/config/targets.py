@@ -23,6 +23,7 @@ from typing import Any
 from hydra._internal.utils import _locate
 from hydra.core.plugins import Plugins
 
+from gan_lab.config.messages import first_line, place
 from gan_lab.errors import ConfigError
 from gan_lab.validation import typed
 
@@ -167,8 +168,7 @@ def _located(where: str, name: str) -> Any:
         cause: BaseException = error
         while cause.__cause__ is not None:
             cause = cause.__cause__
-        lines = str(cause).strip().splitlines()
-        raise ConfigError(f"{where}={name}: {lines[0] if lines else type(cause).__name__}") from error
+        raise ConfigError(f"{where}={name}: {first_line(cause)}{place(cause)}") from error
 
 
 def _nearest(word: str, package: str) -> str:
