@@ -18,6 +18,7 @@ from training_runs import SMALL
 
 import gan_lab
 from gan_lab.cli import train
+from gan_lab.cli.summary import how_to_go_on, print_summary
 from gan_lab.errors import Diverged
 from gan_lab.runs.folder import RunFolder
 from gan_lab.storage.pictures import save_picture
@@ -242,6 +243,17 @@ def test_numbers_of_numpy_are_numbers(short):
     assert len(short.sample(np.int64(3), seed=np.int64(1)).values) == 3
     given, plain = (short.sample(3, truncation=bound).values for bound in (np.float32(0.5), 0.5))
     assert torch.equal(given, plain)
+
+
+def test_a_run_with_classes_of_a_program_is_opened_from_python(short, capsys):
+    config, folder = short.config, RunFolder(short.folder)
+    config.allowed_targets = ["__main__", "mine"]
+    opened = f"gan_lab.Run('{short.folder}', allowed_targets=['__main__', 'mine'])"
+    print_summary(short.result, folder, config)
+    said = capsys.readouterr().out
+    assert f"python   {opened}\n" in said
+    assert "gan-lab" not in said
+    assert how_to_go_on(folder, config).endswith(f"; go on with: {opened}.resume()")
 
 
 def test_a_run_that_was_made_longer_shows_its_newest_picture(short, tmp_path):
