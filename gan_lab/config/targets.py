@@ -148,6 +148,8 @@ def check_target(where: str, name: Any, prefixes: Sequence[str], allowed: Sequen
     check_name(where, name, prefixes, allowed)
     found = _located(where, name)
     home = getattr(found, "__module__", None) or ""
+    if home == "__mp_main__":  # the script, in further processes of a run
+        home = "__main__"
     package, _, last = name.rpartition(".")
     published = package in _OURS and last in import_module(package).__all__
     if not inspect.isclass(found) and not (inspect.isroutine(found) and (published or _within(name, allowed))):
