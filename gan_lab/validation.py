@@ -91,4 +91,4 @@ def check_widths(name: str, widths: Sequence[int]) -> None:
 def check_choice(name: str, value: object, allowed: Collection[object]) -> None:
     """Raise unless ``value``, which may be of any kind, is one of ``allowed``; 16.0 is not 16, and 1 not true."""
     if not any(type(value) is type(one) and value == one for one in allowed):
-        raise ValueError(f"{name}={quoted(value)}: expected one of {', '.join(map(str, allowed))}")
+        raise ValueError(f"{name}={quoted(value)}: expected one of {', '.join(map(typed, allowed))}")

@@ -71,8 +71,9 @@ class GAN(Algorithm):
         self.packing = packing
         self.judges_pairs = takes_source(discriminator.network)
         self.augmentation: Augmentation = NoAugmentation()
-        parts = {**loss.penalties, **loss.terms}
-        self.states = nn.ModuleDict({f"{name}_": one.state for name, one in parts.items() if one.state is not None})
+        parts = [("objective", loss.objective.state)]
+        parts += [(f"{name}_", one.state) for name, one in [*loss.penalties.items(), *loss.terms.items()]]
+        self.states = nn.ModuleDict({name: state for name, state in parts if state is not None})
         self.curves: Curves = {}
 
     @property

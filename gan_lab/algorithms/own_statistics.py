@@ -16,6 +16,7 @@ from gan_lab.datasets.batch import Request
 from gan_lab.distributed.batchnorm import GlobalBatchNorm
 from gan_lab.models.conditions import conditions_for
 from gan_lab.models.copies import copied
+from gan_lab.models.latents import drawn_alike
 
 
 @torch.no_grad()
@@ -23,7 +24,7 @@ def with_own_statistics(network: nn.Module, requests: Iterable[Request]) -> nn.M
     """A copy in eval mode whose BatchNorm statistics and spectral norm vectors are of its own weights.
 
     Statistics are the means over all requests. The network itself is returned if it derives nothing from its weights.
-    PyTorch's global random state does not change: dropout, for one, is off.
+    PyTorch's global random state does not change; dropout is off.
 
     Args:
         network: the network, which stays as it is.
@@ -45,7 +46,8 @@ def with_own_statistics(network: nn.Module, requests: Iterable[Request]) -> nn.M
         for module in momenta:
             module.momentum = 1 / number  # the mean over all batches
         asked = request.map(lambda tensor: tensor.to(weight.device))
-        own(asked.latents.to(weight), **conditions_for(own, asked))
+        with drawn_alike(asked.latents):
+            own(asked.latents.to(weight), **conditions_for(own, asked))
     for module, momentum in momenta.items():
         module.momentum = momentum
     return own.eval()

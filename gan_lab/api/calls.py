@@ -15,7 +15,7 @@ from hydra.core.utils import JobRuntime
 from hydra.version import VersionBase
 
 from gan_lab.config.targets import let_in
-from gan_lab.errors import ConfigError, Diverged
+from gan_lab.errors import ConfigError, Diverged, shown
 from gan_lab.runs.stop_signals import exit_behind, signal_of
 from gan_lab.runs.terminal import prepared_environment, told
 from gan_lab.validation import is_whole
@@ -79,10 +79,21 @@ def as_whole(name: str, value: object, low: int, high: int) -> int:
     Raises:
         ConfigError: if it is no whole number, or out of bounds.
     """
-    plain = getattr(value, "item", lambda: value)()
+    plain = as_plain(value)
     if not is_whole(plain) or not low <= plain <= high:
-        raise ConfigError(f"{name}={value}: expected a whole number from {low:,} to {high:,}")
+        raise ConfigError(f"{name}={shown(plain)}: expected a whole number from {low:,} to {high:,}")
     return plain
+
+
+def as_plain(value: Any) -> Any:
+    """Python's own number or list in the place of one of NumPy or PyTorch; anything else as it is."""
+    return getattr(value, "tolist", lambda: value)()
+
+
+def check_direction(value: object) -> None:
+    """Raise ConfigError unless an argument ``back`` is True or False."""
+    if not isinstance(value, bool):
+        raise ConfigError(f"back={shown(value)}: expected True or False")
 
 
 def check_metric(value: object) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from gan_lab.api.calls import as_path, as_whole, called
+from gan_lab.api.calls import as_path, as_plain, as_whole, called, check_direction
 from gan_lab.api.html import of_run
 from gan_lab.api.launch import launch
 from gan_lab.api.tables import Curve, Curves
@@ -184,9 +184,9 @@ class Run:
             import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
             from gan_lab.runs.sample import sample
 
-            listed: Any = getattr(labels, "tolist", lambda: labels)()  # NumPy's and PyTorch's arrays have it
+            listed = as_plain(labels)
             asked = listed if listed is None or isinstance(listed, Sequence) else [listed]
-            return sample(self._records, n, 0, weights, seed, self._allowed, asked, truncation)
+            return sample(self._records, n, 0, weights, seed, self._allowed, asked, as_plain(truncation))
 
     def translate(self, pictures: Any, back: bool = False, seed: int = 0, weights: str = "auto") -> "Tensor":
         """Translations of pictures, as ``gan-lab-translate`` makes them.
@@ -206,8 +206,7 @@ class Run:
         """
         with called(self._allowed):
             seed = as_whole("seed", seed, 0, 2**32 - 1)
-            if not isinstance(back, bool):
-                raise ConfigError(f"back={shown(back)}: expected True or False")
+            check_direction(back)
             import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
             from gan_lab.datasets.folders import Folder
             from gan_lab.runs.translate import Translator, as_pictures, translate_folder
@@ -258,6 +257,7 @@ class Run:
             ConfigError: if it cannot be written so, or there is no checkpoint yet.
         """
         with called(self._allowed):
+            check_direction(back)
             import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
             from gan_lab.runs.export import export
 

@@ -57,6 +57,10 @@ def print_summary(result: dict[str, Any], folder: RunFolder, config: DictConfig)
     console.print(
         f"picture  {shown(path / folder.samples.relative_to(folder.path) / 'final.png')}", highlight=False, markup=False
     )
+    console.print(f"curves   {shlex.join(['tensorboard', '--logdir', shown(path)])}", highlight=False, markup=False)
+    if run := _in_python(folder, str(path), config):
+        console.print(f"python   {run}", highlight=False, markup=False)
+        return
     for name, words in _next_commands(str(path), result, folder, config):
         console.print(f"{name:8} {shlex.join(map(shown, words))}", highlight=False, markup=False)
 
@@ -69,7 +73,6 @@ def _next_commands(
 
     allowed = [f"allowed_targets=[{','.join(config.allowed_targets)}]"] if config.allowed_targets else []
     best = ["weights=best"] if result.get("selected") else []
-    yield "curves", ["tensorboard", "--logdir", path]
     if result["data"].get("source") and asks_for_sources(config):
         yield "samples", ["gan-lab-translate", f"run={path}", "in=FOLDER", "out=FOLDER", *best, *allowed]
     else:
@@ -103,7 +106,18 @@ def how_to_go_on(folder: RunFolder, config: DictConfig) -> str:
     """What a run that was stopped has saved, and the command that goes on with it."""
     saved = folder.saved_iterations()
     done = f"saved at iteration {saved[-1]:,}" if saved else "stopped before there was anything to save"
-    return f"{done}; go on with: {shlex.join(map(shown, _resume(folder, str(folder.path), config)))}"
+    run = _in_python(folder, str(folder.path), config)
+    command = f"{run}.resume()" if run else shlex.join(map(shown, _resume(folder, str(folder.path), config)))
+    return f"{done}; go on with: {command}"
+
+
+def _in_python(folder: RunFolder, path: str, config: DictConfig) -> str | None:
+    """How a program opens a run that names classes of its own; None for a run that the commands can read."""
+    if "__main__" not in config.allowed_targets:
+        return None
+    own = folder.configuration.config_folder()
+    further = [f"config_dir={own!r}"] if own else []
+    return shown(f"gan_lab.Run({', '.join([repr(path), *further, f'allowed_targets={[*config.allowed_targets]}'])})")
 
 
 def samples_and_extractor(fingerprint: dict[str, Any]) -> str:

@@ -180,7 +180,7 @@ def check_values(config: DictConfig) -> None:
     for key, without in _DEPENDENT.items():
         needed, default = without
         if OmegaConf.select(config, needed) is None and (value := OmegaConf.select(config, key)) != default:
-            raise ConfigError(f"{key}={value}: it does nothing without {needed}; expected {needed}=... with it")
+            raise ConfigError(f"{key}={typed(value)}: it does nothing without {needed}; expected {needed}=... with it")
     check_compilation(config)
     if config.on_divergence == "skip_update" and config.trainer.precision == "16-mixed":
         raise ConfigError(
@@ -271,16 +271,17 @@ def _check_init_players(config: DictConfig) -> None:
 def _check_optimizer(key: str, settings: DictConfig) -> None:
     rate = settings.get("lr", 1.0)
     if not is_number(rate) or rate <= 0:
-        raise ConfigError(f"{key}.lr={rate}: expected a number above 0")
+        raise ConfigError(f"{key}.lr={typed(rate)}: expected a number above 0")
     betas = settings.get("betas", [0.5, 0.5])
     if not OmegaConf.is_list(betas) and not isinstance(betas, list):
         betas = [betas]
     if len(betas) != 2 or not all(is_number(beta) and 0 <= beta < 1 for beta in betas):
-        raise ConfigError(f"{key}.betas={settings.betas}: expected two numbers from 0 to below 1, such as [0.5,0.999]")
+        said = typed(settings.betas)
+        raise ConfigError(f"{key}.betas={said}: expected two numbers from 0 to below 1, such as [0.5,0.999]")
     for name in ("alpha", "eps", "momentum", "weight_decay"):
         value = settings.get(name, 0.0)
         if not is_number(value) or value < 0:
-            raise ConfigError(f"{key}.{name}={value}: expected a number of at least 0")
+            raise ConfigError(f"{key}.{name}={typed(value)}: expected a number of at least 0")
     if (alpha := settings.get("alpha", 0.0)) >= 1:
         raise ConfigError(f"{key}.alpha={alpha}: expected a number from 0 to below 1")
 

@@ -2,10 +2,13 @@
 
 import re
 import shlex
+import sysconfig
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -26,6 +29,9 @@ from gan_lab.validation import typed
 USER_ERRORS = (ConfigError, Diverged, HydraException, OmegaConfBaseException, YAMLError)
 """Errors that a user can cause and reads as one sentence; anything else is a bug and keeps its traceback."""
 
+
+_INSTALLED = (*{sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")}, str(files("gan_lab")))
+"""The folders of Python, of installed packages and of gan_lab."""
 
 BLOCKS = {"penalty": "loss.penalties", "term": "loss.terms", "constraint": "loss.constraint", "top_k": "loss.top_k"}
 """Groups whose options are blocks of another name."""
@@ -92,6 +98,21 @@ def first_line(error: BaseException) -> str:
     """The first line of an error's message, or its type if it has none."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
+
+
+def fault(error: BaseException) -> str:
+    """What an error in somebody's code says, its type before it, and where in that code it arose."""
+    return f"{type(error).__name__}: {first_line(error)}{place(error)}"
+
+
+def place(error: BaseException) -> str:
+    """The file and line of the innermost call outside of installed packages, in brackets; nothing if there is none."""
+    calls = [
+        call
+        for call in traceback.extract_tb(error.__traceback__)
+        if not call.filename.startswith((*_INSTALLED, "<")) and call.lineno
+    ]
+    return f" ({Path(calls[-1].filename).name}, line {calls[-1].lineno})" if calls else ""
 
 
 def sentence(error: Exception) -> str:

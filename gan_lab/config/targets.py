@@ -23,6 +23,7 @@ from typing import Any
 from hydra._internal.utils import _locate
 from hydra.core.plugins import Plugins
 
+from gan_lab.config.messages import first_line, place
 from gan_lab.errors import ConfigError
 from gan_lab.validation import typed
 
@@ -147,6 +148,8 @@ def check_target(where: str, name: Any, prefixes: Sequence[str], allowed: Sequen
     check_name(where, name, prefixes, allowed)
     found = _located(where, name)
     home = getattr(found, "__module__", None) or ""
+    if home == "__mp_main__":  # the script, in further processes of a run
+        home = "__main__"
     package, _, last = name.rpartition(".")
     published = package in _OURS and last in import_module(package).__all__
     if not inspect.isclass(found) and not (inspect.isroutine(found) and (published or _within(name, allowed))):
@@ -167,8 +170,7 @@ def _located(where: str, name: str) -> Any:
         cause: BaseException = error
         while cause.__cause__ is not None:
             cause = cause.__cause__
-        lines = str(cause).strip().splitlines()
-        raise ConfigError(f"{where}={name}: {lines[0] if lines else type(cause).__name__}") from error
+        raise ConfigError(f"{where}={name}: {first_line(cause)}{place(cause)}") from error
 
 
 def _nearest(word: str, package: str) -> str:

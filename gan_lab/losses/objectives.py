@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import relu, softplus
 
 from gan_lab.validation import check_number
@@ -32,6 +32,11 @@ class Objective(ABC):
         None where none is, as adding a number to all logits changes neither loss.
         """
         return 0.0
+
+    @property
+    def state(self) -> nn.Module | None:
+        """What it must remember from one update to the next, as buffers, which are saved with the run; or None."""
+        return self if isinstance(self, nn.Module) else None
 
     @abstractmethod
     def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:

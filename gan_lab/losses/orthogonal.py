@@ -16,7 +16,8 @@ class Orthogonal(Term):
 
     W has a row for each output, so an entry of W Wᵀ is the inner product of two filters; their lengths are free. The
     gradient is 2 (W Wᵀ ∘ (1 − I)) W, which the author's code adds to that of the loss; the paper's term has no ½. W is
-    the trained weight, before spectral norm. Embeddings are left out.
+    the trained weight, before spectral norm. Embeddings are left out. Filters of different groups of a convolution see
+    different channels, and are orthogonal as they are.
 
     References:
         Brock, Donahue and Simonyan 2019, Large Scale GAN Training for High Fidelity Natural Image Synthesis (arXiv
@@ -32,8 +33,10 @@ class Orthogonal(Term):
             if isinstance(module, nn.Linear | _ConvNd):
                 for weight in module.parameters():  # one, whose name spectral norm changes, and perhaps a bias
                     if weight.ndim > 1:
-                        outputs = weight.transpose(0, 1) if isinstance(module, _ConvTransposeNd) else weight
-                        filters = outputs.flatten(1)
-                        products = filters @ filters.T
-                        total = total + 0.5 * (products - torch.diag(products.diagonal())).square().sum()
+                        groups = weight.unflatten(0, (getattr(module, "groups", 1), -1))
+                        outputs = groups.transpose(1, 2) if isinstance(module, _ConvTransposeNd) else groups
+                        filters = outputs.flatten(2)
+                        products = filters @ filters.mT
+                        others = products - torch.diag_embed(products.diagonal(dim1=1, dim2=2))
+                        total = total + 0.5 * others.square().sum()
         return total

@@ -10,6 +10,7 @@ from gan_lab.losses.objectives import Objective
 from gan_lab.losses.penalties import Penalty
 from gan_lab.losses.terms import Term
 from gan_lab.losses.top_k import TopK
+from gan_lab.losses.weighted import Weighted
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,12 @@ class Recipe:
         for name, part, kind in parts:
             if not isinstance(part, kind):
                 raise TypeError(f"loss.{name} is a {type(part).__name__}: expected a gan_lab.losses.{kind.__name__}")
+            if isinstance(part, Weighted) and "weight" not in vars(part):
+                what = type(part).__name__
+                raise TypeError(
+                    f"loss.{name}: {what}.__init__ leaves its weight as it was: expected super().__init__(weight=...) "
+                    "in it, or a frozen dataclass without it"
+                )
         for block, named in (("penalties", self.penalties), ("terms", self.terms)):
             if taken := [name for name in named if name in ("generator", "discriminator", "encoder")]:
                 raise ValueError(f"loss.{block}.{taken[0]}: a player's loss is logged under this name; rename it")

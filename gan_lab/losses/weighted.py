@@ -38,7 +38,10 @@ class Weighted(ABC):
 
     def __post_init__(self) -> None:
         check_positive(f"{type(self).__name__}.every", self.every)
+        ours = [kind for kind in type(self).__mro__ if kind.__module__.startswith("gan_lab.")]
         for entry in fields(self):
+            if not any(entry.name in vars(kind).get("__annotations__", {}) for kind in ours):
+                continue  # an option of a user's class, which checks itself
             name, value = f"{type(self).__name__}.{entry.name}", getattr(self, entry.name)
             if entry.metadata.get("part"):  # an object, which checks itself
                 continue

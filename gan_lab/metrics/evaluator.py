@@ -17,6 +17,7 @@ from gan_lab.metrics.real_sets import RealSets
 from gan_lab.metrics.suite import Comparison
 from gan_lab.models.conditions import conditions_for, takes_labels
 from gan_lab.models.cyclegan import Reverse
+from gan_lab.models.latents import drawn_alike
 from gan_lab.storage.cache import cached, code_hash
 
 DEFINITION = 2
@@ -225,8 +226,7 @@ def generate(generator: nn.Module, request: Request) -> Tensor:
     weights = next(generator.parameters())
     was_training = generator.training
     generator.eval()
-    with torch.random.fork_rng([weights.device] if weights.is_cuda else []):
-        samples = torch.cat([_samples(generator, part, weights) for part in request.split(_CHUNK)])
+    samples = torch.cat([_samples(generator, part, weights) for part in request.split(_CHUNK)])
     generator.train(was_training)
     if not samples.isfinite().all():
         raise NotFinite("a generated sample")
@@ -240,4 +240,6 @@ def _samples(generator: nn.Module, request: Request, weights: Tensor) -> Tensor:
         raise ConfigError(
             f"model.generator: it takes {missing[0]}, and the request has none; expected data with {missing[0]}"
         )
-    return generator(asked.latents, **conditions).float().cpu()
+    with drawn_alike(asked.latents):
+        samples: Tensor = generator(asked.latents, **conditions)
+    return samples.float().cpu()

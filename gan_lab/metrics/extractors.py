@@ -11,12 +11,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, relu
 
+from gan_lab.config.messages import first_line, place
 from gan_lab.datasets.dataset import Dataset
 from gan_lab.errors import ConfigError
 from gan_lab.validation import check_positive, check_seed
 
 _OWN_NAMES = ("pixels", "points", "classifier", "random_conv", "whitened_conv", "inception")
 Features = Tensor | tuple[Tensor, Tensor]
+_EXPECTED = "features [B, d] of B samples, or a pair of features and logits"
 
 
 class Extractor(nn.Module):
@@ -156,13 +158,18 @@ class _Plain(Extractor):
 
     def forward(self, samples: Tensor) -> Features:
         try:
-            return self.module(samples)
+            made: Features = self.module(samples)
         except Exception as error:  # of a module that somebody wrote
             kind = f"{samples.dtype} {list(samples.shape)}".removeprefix("torch.")
             raise ConfigError(
                 f"evaluation.extractor: {self.name} cannot take samples as the dataset holds them, {kind}: "
-                f"{(str(error).splitlines() or [type(error).__name__])[0]}"
+                f"{first_line(error)}{place(error)}"
             ) from error
+        parts = made if isinstance(made, tuple) else (made,)
+        if len(parts) > 2 or not all(isinstance(part, Tensor) and part.ndim > 0 for part in parts):
+            found = "one number" if isinstance(made, Tensor) else f"a {type(made).__name__}"
+            raise ConfigError(f"evaluation.extractor: {self.name} gives {found}: expected {_EXPECTED}")
+        return made
 
     def fingerprint(self) -> dict[str, Any]:
         return super().fingerprint() | {"settings": json.dumps(self.settings, sort_keys=True)}

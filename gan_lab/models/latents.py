@@ -1,5 +1,8 @@
 """The prior of the latent, and its truncation."""
 
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,6 +38,21 @@ class Prior:
         if self.kind == "normal":
             return torch.randn(shape, generator=generator, device=generator.device)
         return torch.rand(shape, generator=generator, device=generator.device) * 2 - 1
+
+
+@contextmanager
+def drawn_alike(latents: Tensor) -> Iterator[None]:
+    """Inside, PyTorch's global random numbers follow from the latents ``[B, dim]``; outside they are as they were.
+
+    A user's generator may draw numbers besides. So its samples are a function of what it is asked for.
+    """
+    seed = zlib.crc32(latents.detach().float().cpu().numpy().tobytes())
+    with torch.random.fork_rng([latents.device] if latents.is_cuda else []):
+        torch.default_generator.manual_seed(seed)
+        if latents.is_cuda:
+            with torch.cuda.device(latents.device):
+                torch.cuda.manual_seed(seed)
+        yield
 
 
 def truncated(latents: Tensor, bound: float) -> Tensor:

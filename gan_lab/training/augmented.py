@@ -1,10 +1,15 @@
 """Whether what is done to samples fits the data, the algorithm and the losses."""
 
+import copy
+
+import torch
 from omegaconf import DictConfig
+from pytorch_lightning.utilities.seed import isolate_rng
 
 from gan_lab.algorithms.algorithm import Algorithm
 from gan_lab.augmentations import Augmentation, NoAugmentation
-from gan_lab.config.messages import blame
+from gan_lab.augmentations.draws import Draws
+from gan_lab.config.messages import blame, fault
 from gan_lab.errors import ConfigError
 from gan_lab.losses import Recipe
 
@@ -77,3 +82,24 @@ def _check_images(key: str, transform: Augmentation, shape: tuple[int, ...]) -> 
         raise ConfigError(f"{key}: {name} transforms images, and the samples are {what}; expected {instead}")
     with blame(key):
         transform.check(shape)
+    if not type(transform).__module__.startswith("gan_lab."):
+        _try(key, transform, shape)
+
+
+def _try(key: str, transform: Augmentation, shape: tuple[int, ...]) -> None:
+    """Raise ConfigError unless a user's augmentation gives images of their shape, and gradients pass it.
+
+    A copy is tried, and random numbers that it draws are given back.
+    """
+    images = torch.zeros(2, *shape, requires_grad=True) * 1  # no leaf, which could not be changed in place
+    what = f"{key}: {type(transform).__name__}, given {list(images.shape)},"
+    with isolate_rng(include_cuda=False):
+        try:
+            made = copy.deepcopy(transform)(images, Draws(0))
+        except Exception as error:
+            raise ConfigError(f"{what} fails: {fault(error)}") from error
+    if not isinstance(made, torch.Tensor) or made.shape != images.shape:
+        found = list(made.shape) if isinstance(made, torch.Tensor) else f"a {type(made).__name__}"
+        raise ConfigError(f"{what} gives {found}: expected images of the same shape")
+    if not made.requires_grad:
+        raise ConfigError(f"{what} gives a tensor without a graph: expected one that passes gradients to the images")

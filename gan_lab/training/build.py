@@ -45,7 +45,7 @@ from gan_lab.training.lightning_parts import build_callbacks, build_profiler, bu
 from gan_lab.training.module import build_module
 from gan_lab.training.new_runs import check_new_run
 from gan_lab.training.pictures import build_pictures
-from gan_lab.training.runtime import check_devices
+from gan_lab.training.runtime import check_devices, check_main
 from gan_lab.training.seat import Seat
 from gan_lab.training.selection import build_selection
 from gan_lab.training.warm_start import warm_start
@@ -109,6 +109,7 @@ class Training:
         self.folder = request.folder
         self.config = config = within_budget(request.config)
         check_devices(config.trainer, config.compile, config.batch_size)
+        check_main(config)
         check_compiler(config)
         check_targets(named_targets(OmegaConf.to_container(config)), config.allowed_targets)
         self.dataset = build_dataset(config) if seat is None else seat.common.dataset(config)

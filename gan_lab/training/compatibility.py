@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from gan_lab.algorithms.algorithm import Algorithm
 from gan_lab.algorithms.own_statistics import derives_from_weights
-from gan_lab.config.messages import blame, first_line
+from gan_lab.config.messages import blame, fault
 from gan_lab.datasets.source import Source
 from gan_lab.errors import ConfigError
 from gan_lab.losses import (
@@ -59,6 +59,8 @@ def check_networks(
     With packing, D is given packs of samples, and neither network may take labels or sources: a pack has none. The
     objective is tried with logits of a whole batch.
     """
+    if not {*generator.parameters()}.isdisjoint(discriminator.parameters()):
+        raise ConfigError("model.discriminator: it has weights that model.generator has too; expected its own alone")
     inputs = torch.zeros(2, *packed_shape(shape, packing))
     for name, network, count, given in (
         ("generator", generator, batch_size * packing, torch.zeros(2, latent_dim)),
@@ -112,7 +114,7 @@ def _tried(name: str, network: nn.Module, inputs: Tensor, source_shape: tuple[in
     try:
         given = network.eval()(inputs, **some_conditions(network, 2, source_shape))
     except Exception as error:
-        raise ConfigError(f"{what} fails: {type(error).__name__}: {first_line(error)}") from error
+        raise ConfigError(f"{what} fails: {fault(error)}") from error
     network.train()
     judged = given if isinstance(given, Judgement) else Judgement(given)
     if not isinstance(judged.logits, Tensor):

@@ -214,6 +214,8 @@ def build_player(config: DictConfig, name: str, network: torch.nn.Module, averag
         raise ConfigError(f"{key}: {first_line(error)}") from error
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise ConfigError(f"{key}: it makes a {type(optimizer).__name__}: expected an Optimizer")
+    if "lr" not in getattr(optimizer, "defaults", {}):
+        raise ConfigError(f"{key}: {type(optimizer).__name__} has no learning rate: expected 'lr' among its defaults")
     arguments = inspect.signature(optimizer.step).parameters.values()
     needed = [one for one in arguments if one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD]
     if isinstance(optimizer, torch.optim.SparseAdam) or needed:

@@ -1,6 +1,7 @@
 """The two functions of an objective, tried with logits before training: a user's own may return something else."""
 
 import copy
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,15 +9,19 @@ import torch
 from pytorch_lightning.utilities.seed import isolate_rng
 from torch import Tensor
 
-from gan_lab.config.messages import first_line
+from gan_lab.config.messages import fault
 from gan_lab.errors import ConfigError
 from gan_lab.losses import Objective
+from gan_lab.validation import is_number
+
+log = logging.getLogger(__name__)
 
 
 def check_objective(objective: Objective, shape: Sequence[int]) -> None:
     """Raise ConfigError unless both functions return a scalar tensor that has gradients of the logits.
 
-    A copy is tried, and random numbers that it draws are given back: the run is as if it had not been.
+    A number that they change in the objective, which no checkpoint has, is warned of. A copy is tried, and random
+    numbers that it draws are given back: the run is as if it had not been.
 
     Args:
         objective: the recipe's.
@@ -30,11 +35,17 @@ def check_objective(objective: Objective, shape: Sequence[int]) -> None:
             try:
                 loss = getattr(tried, name)(of_real, fake)
             except Exception as error:
-                said = f"{type(error).__name__}: {first_line(error)}"
-                raise ConfigError(f"{what}, given logits {list(shape)}, fails: {said}") from error
+                raise ConfigError(f"{what}, given logits {list(shape)}, fails: {fault(error)}") from error
         if wrong := _wrong(loss):
             raise ConfigError(
                 f"{what} returned {wrong}: expected one number, a scalar tensor, that depends on the logits"
+            )
+    for name, value in vars(tried).items():
+        if is_number(value) and getattr(objective, name, value) != value:
+            log.warning(
+                "gan-lab: warning: loss.objective: %s changes its attribute %s, which a resumed run begins anew, and "
+                "compile=iteration keeps as it was; expected a buffer of a torch.nn.Module (docs/losses.md)",
+                *(type(objective).__name__, name),
             )
 
 

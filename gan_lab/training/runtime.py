@@ -4,6 +4,7 @@ import ctypes
 import logging
 import os
 import platform
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -119,3 +120,13 @@ def check_devices(trainer: DictConfig, compile_mode: bool | str, batch_size: int
         )
     if batch_size % processes != 0:
         raise ConfigError(f"batch_size={batch_size}: expected a multiple of {processes}, the run's processes")
+
+
+def check_main(config: DictConfig) -> None:
+    """Raise ConfigError for classes of a notebook in several processes: only a file can be imported by the others."""
+    processes = config.trainer.devices * config.trainer.num_nodes
+    if processes > 1 and "__main__" in config.allowed_targets and not hasattr(sys.modules["__main__"], "__file__"):
+        raise ConfigError(
+            f"trainer.devices={config.trainer.devices}: expected 1 with allowed_targets=[__main__] of a notebook, "
+            "whose classes other processes cannot import, or a module with these classes"
+        )

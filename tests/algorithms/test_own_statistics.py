@@ -20,6 +20,27 @@ def requests(count=50, dim=4):
     return Request(latents).split(64)
 
 
+class Noisy(nn.Module):
+    """Adds numbers of its own, in eval mode too."""
+
+    def forward(self, inputs):
+        return inputs + torch.randn_like(inputs)
+
+
+def test_a_network_that_draws_numbers_is_a_function_of_what_it_is_asked_for():
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(4, 3), Noisy(), nn.BatchNorm1d(3))
+    random = torch.get_rng_state()
+    first, second = (with_own_statistics(network, requests(2)) for _ in range(2))
+    one, other = (generate(first, request) for request in requests(2))
+    assert torch.equal(first[2].running_mean, second[2].running_mean)
+    assert torch.equal(generate(second, requests(2)[0]), one)
+    assert torch.equal(torch.get_rng_state(), random)
+    without = nn.Sequential(first[0], first[2])
+    noise, others = (made - generate(without, request) for made, request in zip((one, other), requests(2), strict=True))
+    assert not torch.allclose(noise, others)  # new numbers for other latents
+
+
 @pytest.mark.parametrize("convert", [nn.Identity(), over_all_processes], ids=["batchnorm", "global"])
 def test_batchnorms_statistics_are_the_means_over_all_batches(convert):
     """Of a linear layer's outputs, whose mean and unbiased variance each batch has."""

@@ -9,6 +9,7 @@ import threading
 
 import numpy as np
 import pytest
+import torch
 from command_runs import refusal
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
@@ -17,6 +18,7 @@ from training_runs import SMALL
 
 import gan_lab
 from gan_lab.cli import train
+from gan_lab.cli.summary import how_to_go_on, print_summary
 from gan_lab.errors import Diverged
 from gan_lab.runs.folder import RunFolder
 from gan_lab.storage.pictures import save_picture
@@ -202,6 +204,9 @@ def test_folders_without_runs_are_refused(tmp_path):
 ASKED = [
     (lambda run: run.sample(0), "n=0: expected a whole number from 1"),
     (lambda run: run.sample("many"), "n=many: expected a whole number"),
+    (lambda run: run.sample(np.array([1, 2])), "n=[1, 2]: expected a whole number"),
+    (lambda run: run.sample(torch.ones(2)), "n=[1.0, 1.0]: expected a whole number"),
+    (lambda run: run.sample(2, truncation=np.array([0.5])), "truncation=[0.5]: expected a number above 0"),
     (lambda run: run.sample(2, seed=-1), "seed=-1: expected a whole number from 0"),
     (lambda run: run.sample(2, labels=3), "class=3: the run's generator takes no labels"),
     (lambda run: run.generator("best of all"), "weights=best of all: expected one of"),
@@ -212,6 +217,7 @@ ASKED = [
     (lambda run: run.evaluate("evaluation/extractor=null"), "evaluation/extractor=null: expected the name of one"),
     (lambda run: run.evaluate("evaluation.metrics.x=fd"), "evaluation.metrics.x=fd: there is no such key"),
     (lambda run: run.export(3), "out=3: expected a path"),
+    (lambda run: run.export("net.pt2", back="no"), "back=no: expected True or False"),
     (lambda run: run.resume("resume=other"), "resume=other: expected none"),
     (lambda run: run.resume("++resume=other"), "++resume=other: expected none"),
     (lambda run: run.resume(iterations=0), "iterations=0: expected a whole number of at least 1"),
@@ -235,6 +241,19 @@ def test_wrong_questions_to_a_run(ask, said, short):
 
 def test_numbers_of_numpy_are_numbers(short):
     assert len(short.sample(np.int64(3), seed=np.int64(1)).values) == 3
+    given, plain = (short.sample(3, truncation=bound).values for bound in (np.float32(0.5), 0.5))
+    assert torch.equal(given, plain)
+
+
+def test_a_run_with_classes_of_a_program_is_opened_from_python(short, capsys):
+    config, folder = short.config, RunFolder(short.folder)
+    config.allowed_targets = ["__main__", "mine"]
+    opened = f"gan_lab.Run('{short.folder}', allowed_targets=['__main__', 'mine'])"
+    print_summary(short.result, folder, config)
+    said = capsys.readouterr().out
+    assert f"python   {opened}\n" in said
+    assert "gan-lab" not in said
+    assert how_to_go_on(folder, config).endswith(f"; go on with: {opened}.resume()")
 
 
 def test_a_run_that_was_made_longer_shows_its_newest_picture(short, tmp_path):

@@ -224,7 +224,7 @@ def composed_once():
         ("seed=-1", "seed=-1: expected a whole number of at least 0"),
         ("optimizer.generator.lr=-1", "optimizer.generator.lr=-1: expected a number above 0"),
         ("optimizer.generator.lr=abc", "optimizer.generator.lr=abc: expected a number above 0"),
-        ("optimizer.discriminator.lr=true", "optimizer.discriminator.lr=True: expected a number above 0"),
+        ("optimizer.discriminator.lr=true", "optimizer.discriminator.lr=true: expected a number above 0"),
         ("latent_prior=cauchy", "latent_prior=cauchy: expected one of normal, uniform"),
         ("lr_schedule=step", "lr_schedule=step: expected one of constant, linear, cosine"),
         ("clip_grad.generator=0", "clip_grad.generator=0.0: expected a number above 0"),

@@ -236,3 +236,20 @@ def test_a_class_that_a_module_of_the_users_lacks(monkeypatch, name, said):
     monkeypatch.setitem(sys.modules, "mine", module)
     with pytest.raises(ConfigError, match=f"^loss.objective._target_=mine.{name}: mine has no '{name}'; {said}"):
         check_target("loss.objective._target_", f"mine.{name}", (), ["mine"])
+
+
+def test_a_class_of_a_script_in_a_further_process(monkeypatch):
+    """There multiprocessing imports the script as __mp_main__, which __main__ is then another name of."""
+    module = types.ModuleType("__mp_main__")
+    exec("class Cubic: pass", vars(module))
+    monkeypatch.setitem(sys.modules, "__main__", module)
+    assert check_target("loss.objective._target_", "__main__.Cubic", (), ["__main__"]) is module.Cubic
+    with pytest.raises(ConfigError, match="expected one of gan_lab's"):
+        check_target("loss.objective._target_", "__main__.Cubic", (), ["mine"])
+
+
+def test_a_module_of_the_users_that_fails_is_told_with_its_line(tmp_path, monkeypatch):
+    (tmp_path / "mine_fails.py").write_text("import os\n\nclass Cubic(os.nothing): pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigError, match=r"^loss.objective._target_=mine_fails.Cubic: .+ \(mine_fails.py, line 3\)$"):
+        check_target("loss.objective._target_", "mine_fails.Cubic", (), ["mine_fails"])

@@ -35,6 +35,16 @@ def test_the_filters_of_convolutions():
     assert value_of(convolution).item() == pytest.approx(0, abs=1e-20)
 
 
+@pytest.mark.parametrize("kind", [nn.Conv2d, nn.ConvTranspose2d])
+def test_the_groups_of_a_convolution_are_as_two_convolutions(kind):
+    both = kind(4, 6, 3, groups=2).double()
+    parts = [kind(2, 3, 3).double() for _ in range(2)]
+    with torch.no_grad():
+        for part, weight in zip(parts, both.weight.chunk(2), strict=True):
+            part.weight.copy_(weight)
+    assert value_of(both).item() == pytest.approx(sum(value_of(part).item() for part in parts))
+
+
 def test_its_gradient_is_the_one_that_the_authors_code_adds():
     """2 (W Wᵀ ∘ (1 − I)) W of the trained weight, which spectral norm divides only afterwards."""
     layer = spectral_norm(nn.Linear(5, 3).double())

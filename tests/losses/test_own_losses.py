@@ -1,16 +1,20 @@
-"""Losses of a user's own that do not return one number: the sentence they end with."""
+"""Losses of a user's own: the sentence that a wrong one ends with, and what is kept of one that remembers."""
 
 import sys
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 import torch
 from command_runs import refusal
+from torch import nn
 
+import gan_lab
 from gan_lab.cli.train import main
 from gan_lab.errors import ConfigError
-from gan_lab.losses import NonSaturating, Objective
+from gan_lab.losses import NonSaturating, Objective, Penalty, Recipe
 from gan_lab.runs.folder import RunFolder
+from gan_lab.training.module import build_module
 from gan_lab.training.objective_check import check_objective
 
 OWN = """
@@ -37,6 +41,11 @@ class Fails(NonSaturating):
         return (real - fake).mean()
 
 
+class Raises(NonSaturating):
+    def discriminator(self, real, fake):
+        raise ValueError("no way")
+
+
 class OfEach(Penalty):
     def __call__(self, judge, real, fake):
         return judge(real)
@@ -46,6 +55,7 @@ class NoTensor(Term):
     def __call__(self, step):
         return 3.0
 """
+LINE = 1 + [line.strip() for line in OWN.splitlines()].index('raise ValueError("no way")')
 EXPECTED = "expected one number, a scalar tensor, that depends on the logits"
 TINY = ["dataset=ring8", "trainer=debug", "batch_size=16", "evaluation.samples=40", "allowed_targets=[own_losses]"]
 
@@ -70,6 +80,8 @@ def own(tmp_path, monkeypatch):
          f"loss.objective: Detached.generator returned a tensor without a graph: {EXPECTED}"),
         ("loss.objective._target_=own_losses.Fails",
          "loss.objective: Fails.generator, given logits [16], fails: TypeError: "),
+        ("loss.objective._target_=own_losses.Raises", "loss.objective: Raises.discriminator, given logits [16], fails: "
+         f"ValueError: no way (own_losses.py, line {LINE})"),
     ],
 )  # fmt: skip
 def test_what_is_not_one_number_is_refused(monkeypatch, tmp_path, word, sentence):
@@ -104,7 +116,7 @@ class Noisy(NonSaturating, Objective):
         return super().discriminator(real + torch.rand(()) * np.random.random(), fake)
 
 
-def test_the_trial_changes_nothing_of_the_run():
+def test_the_trial_changes_nothing_of_the_run(caplog):
     torch.manual_seed(0)
     np.random.seed(0)
     expected = torch.rand(()), np.random.random()
@@ -114,6 +126,68 @@ def test_the_trial_changes_nothing_of_the_run():
     check_objective(objective, (4,))
     assert (torch.rand(()), np.random.random()) == expected
     assert objective.calls == 0
+    assert "loss.objective: Noisy changes its attribute calls, which a resumed run begins anew" in caplog.text
+
+
+@dataclass(frozen=True)
+class Shifted(Penalty):
+    """With options of several kinds."""
+
+    shift: float = -1.0
+    where: str = "inside"
+    layers: tuple[int, ...] = (1, 2)
+
+    def __call__(self, judge, real, fake):
+        return judge.real.mean()
+
+
+class Careless(Penalty):
+    def __init__(self, weight):
+        self.given = weight
+
+    __call__ = Shifted.__call__
+
+
+def test_options_of_a_penalty_are_checked_by_its_own_class():
+    assert Shifted(2.0, shift=-3.0, where="outside").shift == -3
+    with pytest.raises(ValueError, match=r"Shifted.weight=-1: expected a number of at least 0"):
+        Shifted(-1)
+
+
+def test_a_weight_that_does_not_arrive():
+    assert Careless(3.0).weight == 10  # the default of its base class
+    with pytest.raises(TypeError, match=r"loss.penalties.mine: Careless.__init__ leaves its weight as it was"):
+        Recipe(NonSaturating(), {"mine": Careless(3.0)})
+
+
+class Remembers(Objective, nn.Module):
+    """Its buffer counts the updates of the discriminator."""
+
+    generator_uses_real = False
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("done", torch.tensor(0.0))
+
+    def discriminator(self, real, fake):
+        self.done += 1
+        return self.done + 0 * real.mean()
+
+    def generator(self, real, fake):
+        return -fake.mean()
+
+
+def test_buffers_of_an_objective_are_saved_with_the_run(tmp_path):
+    words = [*TINY[:-1], "iterations=2", "loss.objective={_target_:test_own_losses.Remembers}"]
+    run = gan_lab.train(*words, folder=tmp_path / "run", allowed_targets=["test_own_losses"])
+    run.resume(iterations=3)
+    assert run.curves()["loss/discriminator"].values.tolist() == [1, 2, 3]
+
+
+def test_a_state_is_kept_beside_a_part_of_the_same_name_without_one(composed):
+    words = ["penalty=lecam", "+loss.terms.lecam={_target_:gan_lab.losses.FeatureMatching}"]
+    module = build_module(composed("dataset=ring8", *words), (2,))
+    assert "states.lecam_.values" in module.state_dict()
 
 
 def test_logits_of_two_heads_that_an_objective_of_one_does_not_take():

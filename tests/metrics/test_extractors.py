@@ -146,6 +146,7 @@ def test_any_module_serves_under_its_own_name():
         "extractor": "two_numbers", "weights": None, "resize": None, "settings": '{"of": 2}',
     }  # fmt: skip
     for features, error, words in [
+        ([0, 0], ConfigError, r"bad gives a list: expected features \[B, d\] of B samples, or a pair"),
         (
             torch.zeros(6, 2, 2),
             ConfigError,

@@ -20,6 +20,7 @@ import math
 import torch
 from torch import nn
 
+from gan_lab.augmentations import Augmentation
 from gan_lab.models import DCGANGenerator, Judgement
 
 
@@ -123,7 +124,47 @@ class Taking(nn.Module):
 
     def forward(self, samples):
         return self.layer(samples.flatten(1))
+
+
+class Wrong(Features):
+    def forward(self, samples):
+        raise ValueError("no way")
+
+
+SHARED = nn.Linear(64, 64)
+
+
+class Drawing(nn.Sequential):
+    def __init__(self, latent_dim):
+        super().__init__(nn.Linear(latent_dim, 64), SHARED, nn.Unflatten(1, (1, 8, 8)))
+
+
+class Judging(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Flatten(), SHARED, nn.Linear(64, 1))
+
+
+class Halved(Augmentation):
+    def operations(self):
+        return [lambda images, draws, channels: images[:, :, ::2]]
+
+
+class Rounded(Augmentation):
+    def operations(self):
+        return [lambda images, draws, channels: images.detach().round()]
+
+
+class Unready(Augmentation):
+    def __init__(self, p=0.5):
+        self.p = p
+
+
+class NoRate(torch.optim.Optimizer):
+    def __init__(self, params):
+        super().__init__(params, {})
 """
+LINE = 1 + [line.strip() for line in OWN.splitlines()].index('raise ValueError("no way")')
+AUGMENTED = "augmentation={_target_:own_nets.%s}"
 D, G = "model.discriminator={_target_:own_nets.%s}", "model.generator={_target_:own_nets.%s}"
 SHORT = [word for word in SMALL if "hidden" not in word and word != "model=mlp"]
 SHORT += ["iterations=3", "evaluation.extractor.steps=20", "allowed_targets=[own_nets]"]
@@ -234,6 +275,16 @@ def test_a_sweep_over_blocks(monkeypatch, tmp_path):
         ([D % "Generator,latent_dim:64"], "model.discriminator: Generator, given [B, 1, 8, 8], fails: "),
         ([D % "Patches", "loss=ragan_attention"],
          "model.discriminator: it gives logits [B, 1, 2, 2], and RelativisticAttention takes [B, 2]"),
+        ([D % "Wrong"],
+         f"model.discriminator: Wrong, given [B, 1, 8, 8], fails: ValueError: no way (own_nets.py, line {LINE})"),
+        ([G % "Drawing", D % "Judging"],
+         "model.discriminator: it has weights that model.generator has too; expected its own alone"),
+        ([AUGMENTED % "Halved"],
+         "augmentation: Halved, given [2, 1, 8, 8], gives [2, 1, 4, 8]: expected images of the same shape"),
+        ([AUGMENTED % "Rounded"], "augmentation: Rounded, given [2, 1, 8, 8], gives a tensor without a graph: "),
+        ([AUGMENTED % "Unready"], "augmentation: Unready, given [2, 1, 8, 8], fails: AttributeError: "),
+        (["optimizer.generator={_target_:own_nets.NoRate,_partial_:true}"],
+         "optimizer.generator: NoRate has no learning rate: expected 'lr' among its defaults"),
         ([G % "OneOnly"], "model.generator: it draws samples [1, 1, 8, 8] of latents [B, …], expected [B, 1, 8, 8]"),
         ([G % "Detached"], "model.generator: Detached, given [B, 100], gives a tensor without a graph: "),
         ([D % "Lazy"], "model.discriminator: Lazy has no weights yet: expected layers whose sizes are given"),
@@ -246,7 +297,7 @@ def test_a_sweep_over_blocks(monkeypatch, tmp_path):
         ([G % "Generator", "model.generator.depth=7"],
          "model.generator.depth: there is no key 'depth' in model.generator; Allowed: _target_; +model.gen"),
         (["stop_early.patience=3"], "stop_early.patience=3: it does nothing without stop_early.metric; "),
-        (["init_strict=false"], "init_strict=False: it does nothing without init_from; expected init_from=... with it"),
+        (["init_strict=false"], "init_strict=false: it does nothing without init_from; expected init_from=... with it"),
         ([D % "Features,out:3"], "model.discriminator: it gives logits [B, 3], and NonSaturating takes [B], [B, 1] "),
         ([D % "Labelled", "conditional=projection"],
          "model.discriminator.conditioning=projection: Labelled has no such argument; expected conditional=own, "),

@@ -1,6 +1,8 @@
 """Combinations that go wrong are said, each in a sentence, and others are not."""
 
 import logging
+import sys
+import types
 
 import pytest
 import torch
@@ -12,7 +14,7 @@ from gan_lab.errors import ConfigError
 from gan_lab.losses import NonSaturating, Recipe
 from gan_lab.training.build import build_module
 from gan_lab.training.compatibility import check_networks
-from gan_lab.training.runtime import check_devices
+from gan_lab.training.runtime import check_devices, check_main
 
 
 def warnings_of(composed, caplog, *overrides):
@@ -131,6 +133,18 @@ def test_more_devices_than_gpus_are_refused_before_anything_is_built(composed, m
     trainer.devices = 3
     with pytest.raises(ConfigError, match=r"trainer.devices=3: expected at most 2, the GPUs of this machine"):
         check_devices(trainer, False, 6)
+
+
+def test_classes_of_a_notebook_are_for_one_process(composed, monkeypatch):
+    config = composed("trainer.devices=2", "allowed_targets=[__main__]")
+    main = types.ModuleType("__main__")
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    with pytest.raises(
+        ConfigError, match=r"^trainer.devices=2: expected 1 with allowed_targets=\[__main__\] of a note"
+    ):
+        check_main(config)
+    main.__file__ = "script.py"
+    check_main(config)
 
 
 def test_a_penalty_beside_minibatch_deviation_is_noted_and_never_refused(composed, caplog):
