@@ -103,9 +103,10 @@ def _check_depth(opened: ImageFile.ImageFile) -> None:
     Its mode then is one of 8 bits, such as RGB, and only the raw mode of the file's parts says what they hold. Of a
     TIFF whose channels lie one after the other it says nothing either, but the file does.
     """
-    tiff = isinstance(opened, TiffImageFile) and opened.mode in _MODES
-    if tiff and (bits := max(opened.tag_v2.get(BITSPERSAMPLE, (1,)))) > 8:
-        raise UnfitImage(f"has {bits} bits a channel, expected 8-bit grey or colour")
+    if isinstance(opened, TiffImageFile) and opened.mode in _MODES:
+        bits = max(opened.tag_v2.get(BITSPERSAMPLE, (1,)))
+        if bits > 8:
+            raise UnfitImage(f"has {bits} bits a channel, expected 8-bit grey or colour")
     for tile in opened.tile if opened.mode in _MODES else ():
         raw = tile.args[0] if isinstance(tile.args, tuple) else tile.args
         if isinstance(raw, str) and ";16" in raw and raw != _SIXTEEN_A_PIXEL:

@@ -383,7 +383,7 @@ def test_mixed_images_are_named_with_a_way_on(tmp_path):
         ({"image_size": 64.0}, r"image_size=64.0: expected null"),
         ({"image_size": "big"}, r"image_size='big': expected null"),
         ({"channels": 4}, r"channels=4: expected null, 1 \(grey\) or 3 \(colour\)"),
-        ({"channels": True}, r"channels=True: expected null"),
+        ({"channels": True}, r"channels=true: expected null"),
         ({"skip_corrupt": "yes"}, r"skip_corrupt='yes': expected true or false"),
         ({"held_out": 0}, r"held_out=0: expected a number above 0 and below 1"),
         ({"held_out": float("nan")}, r"held_out=nan: expected a number above 0"),
