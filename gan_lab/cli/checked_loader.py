@@ -91,11 +91,12 @@ class CheckedLoader(KeptLoader):
         Hydra would add it to the arguments of the option's class. What later options change in the block still counts.
         """
         loaded = super()._load_single_config(*arguments, **keywords)
-        for block in self.blocks:
+        for block in self.blocks if loaded.path != "structured://" else ():  # the schema has types, and no classes
             there = OmegaConf.select(loaded.config, block.key_or_group, throw_on_missing=False)
             if isinstance(there, DictConfig) and "_target_" in there:
                 typed: Any = block.value()
-                hydras = {name: value for name, value in there.items() if str(name).startswith("_")}
+                own = there.items_ex(resolve=False)  # what a file's values refer to lies in others
+                hydras = {name: value for name, value in own if str(name).startswith("_")}
                 OmegaConf.update(loaded.config, block.key_or_group, hydras | typed, merge=False)
         return loaded
 

@@ -12,7 +12,7 @@ from gan_lab.datasets.batch import Batch, one_per_sample
 from gan_lab.datasets.drawing import PLAIN, Drawing
 from gan_lab.datasets.source import Source
 from gan_lab.errors import ConfigError
-from gan_lab.validation import check_null_or_whole, is_number
+from gan_lab.validation import check_null_or_whole, is_number, quoted
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,7 +248,9 @@ def hold_out(share: float, count: int, labels: Tensor | None, key: str = "held_o
         ValueError: if the share is not between 0 and 1, or leaves fewer than two samples in a part.
     """
     if not is_number(share) or not 0 < share < 1:
-        raise ValueError(f"{key}={share!r}: expected a number above 0 and below 1, the share of samples to hold out")
+        raise ValueError(
+            f"{key}={quoted(share)}: expected a number above 0 and below 1, the share of samples to hold out"
+        )
     held_out = round(share * count)
     if not 2 <= held_out <= count - 2:
         raise ValueError(f"{key}={share}: {held_out} of {count} samples are held out: expected 2 or more in each part")

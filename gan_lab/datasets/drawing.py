@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gan_lab.seeds import derive
-from gan_lab.validation import check_flag, is_number
+from gan_lab.validation import check_flag, is_number, quoted
 
 _NOISE = 1 / 128  # bound of the dequantisation noise: about the distance between two levels of 8-bit pixels in [-1, 1]
 _VALUES = 2**16  # of a number of 16 bits
@@ -38,8 +38,8 @@ class Drawing:
     def __post_init__(self) -> None:
         if self.subset is not None and (not is_number(self.subset) or not 0 < self.subset <= 1):
             raise ValueError(
-                f"subset={self.subset!r}: expected null or a number above 0 and at most 1, the share of each class to "
-                "train on"
+                f"subset={quoted(self.subset)}: expected null or a number above 0 and at most 1, the share of each "
+                "class to train on"
             )
         check_flag("flip", self.flip)
         check_flag("dequantise", self.dequantise)

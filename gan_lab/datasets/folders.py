@@ -13,7 +13,7 @@ from torch import Tensor
 from gan_lab.datasets.image_files import SUFFIXES, BrokenImage, UnfitImage, find_images
 from gan_lab.datasets.readers import user_path
 from gan_lab.errors import ConfigError, shown
-from gan_lab.validation import check_flag, check_null_or_whole
+from gan_lab.validation import check_flag, check_null_or_whole, quoted
 
 _SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation"}
 _NAMED = 3  # file names in a message about many files
@@ -130,7 +130,7 @@ def check_reading(image_size: int | None, channels: int | None, skip_corrupt: bo
 def check_channels(name: str, channels: int | None) -> None:
     """Raise ValueError unless ``channels`` is None, 1 or 3."""
     if channels is not None and (type(channels) is not int or channels not in (1, 3)):
-        raise ValueError(f"{name}={channels!r}: expected null, 1 (grey) or 3 (colour)")
+        raise ValueError(f"{name}={quoted(channels)}: expected null, 1 (grey) or 3 (colour)")
 
 
 def resized(image_size: int | None) -> str | None:

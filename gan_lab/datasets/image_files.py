@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps
+from PIL.TiffImagePlugin import BITSPERSAMPLE, TiffImageFile
 
 from gan_lab.errors import ConfigError, shown
 
@@ -99,8 +100,13 @@ def open_image(file: Path) -> Image.Image:
 def _check_depth(opened: ImageFile.ImageFile) -> None:
     """Raise UnfitImage if Pillow would cut the channels of an image, not yet loaded, from 16 bits to 8.
 
-    Its mode then is one of 8 bits, such as RGB, and only the raw mode of the file's parts says what they hold.
+    Its mode then is one of 8 bits, such as RGB, and only the raw mode of the file's parts says what they hold. Of a
+    TIFF whose channels lie one after the other it says nothing either, but the file does.
     """
+    if isinstance(opened, TiffImageFile) and opened.mode in _MODES:
+        bits = max(opened.tag_v2.get(BITSPERSAMPLE, (1,)))
+        if bits > 8:
+            raise UnfitImage(f"has {bits} bits a channel, expected 8-bit grey or colour")
     for tile in opened.tile if opened.mode in _MODES else ():
         raw = tile.args[0] if isinstance(tile.args, tuple) else tile.args
         if isinstance(raw, str) and ";16" in raw and raw != _SIXTEEN_A_PIXEL:

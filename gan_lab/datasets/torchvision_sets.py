@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from gan_lab.datasets.dataset import Dataset, checksum, first
 from gan_lab.datasets.drawing import Drawing
+from gan_lab.datasets.folders import check_channels
 from gan_lab.datasets.image_files import converted
 from gan_lab.datasets.pixel_file import PixelWriter, mapped
 from gan_lab.datasets.published_sets import SOURCES, Split
@@ -88,8 +89,7 @@ def torchvision_set(
     """
     drawing = Drawing(subset, flip, dequantise)
     check_null_or_whole("image_size", image_size, 4, 2048)
-    if channels not in (None, 1, 3) or isinstance(channels, bool):
-        raise ValueError(f"channels={channels!r}: expected null, 1 (grey) or 3 (colour)")
+    check_channels("channels", channels)
     if isinstance(name, str) and name in _OWN:
         raise ConfigError(f"dataset.name={name}: expected dataset={_OWN[name]}, which reads this data set")
     if not isinstance(name, str) or name not in SOURCES:

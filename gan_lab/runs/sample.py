@@ -103,9 +103,8 @@ def _classes(
         return torch.tensor(known)
     if not labels or not all(is_whole(label) and label in known for label in labels):
         gaps = "" if len(known) == len(counts) else ", of which there were samples to train on"
-        raise ConfigError(
-            f"class={_listed(labels)}: expected classes from 0 to {len(counts) - 1}{gaps}, such as 3 or [0,1]"
-        )
+        such = f"such as {known[min(3, len(known) - 1)]} or [{','.join(map(str, known[:2]))}]"
+        raise ConfigError(f"class={_listed(labels)}: expected classes from 0 to {len(counts) - 1}{gaps}, {such}")
     return torch.tensor(labels)
 
 

@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 from pytorch_lightning.utilities.seed import isolate_rng
 
 from gan_lab.algorithms.algorithm import Algorithm
-from gan_lab.augmentations import Augmentation, NoAugmentation
+from gan_lab.augmentations import ADA, Augmentation, NoAugmentation
 from gan_lab.augmentations.draws import Draws
 from gan_lab.config.messages import blame, fault
 from gan_lab.errors import ConfigError
@@ -44,6 +44,7 @@ def check_augmentation(
             if not isinstance(penalty.transforms, Augmentation):
                 what = type(penalty.transforms).__name__
                 raise ConfigError(f"{where}.transform: expected a gan_lab.augmentations.Augmentation, not {what}")
+            _check_transforms(f"{where}.transform", penalty.transforms)
             _check_images(f"{where}.transform", penalty.transforms, sample_shape)
             if algorithm.translates_back and source_shape is not None:
                 _check_images(f"{where}.transform", penalty.transforms, source_shape)
@@ -71,6 +72,18 @@ def _check_translation(
         raise ConfigError(f"augmentation: {name} moves samples with their sources: expected one size, not {sizes}")
     if algorithm.translates_back:
         _check_images("augmentation", augmentation, source_shape)
+
+
+def _check_transforms(key: str, transform: Augmentation) -> None:
+    """Raise ConfigError for a transformation that would leave samples as they are: the penalty would be 0."""
+    name = type(transform).__name__
+    if not transform.changes_samples:
+        expected = "one that changes samples, such as gan_lab.augmentations.FlipShift"
+        raise ConfigError(f"{key}: expected {expected}, not {name}")
+    if isinstance(transform, ADA) and not transform.probability.p:
+        raise ConfigError(
+            f"{key}: {name}'s p begins at 0 and follows only the augmentation of the run; expected a constant p above 0"
+        )
 
 
 def _check_images(key: str, transform: Augmentation, shape: tuple[int, ...]) -> None:

@@ -2,8 +2,9 @@
 
 import inspect
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -37,6 +38,7 @@ from gan_lab.training.compiler import check_parts, records_graph
 from gan_lab.training.micro_batches import check_parts_of_run, use_micro_batches
 from gan_lab.training.schedules import Decay, Schedule
 from gan_lab.training.top_k import check_top_k
+from gan_lab.validation import typed
 
 log = logging.getLogger(__name__)
 
@@ -75,19 +77,21 @@ def build_module(
     reals = config.n_critic * config.batch_size * config.model.packing
     shapes = {"sample_shape": sample_shape, "source_shape": source_shape}
     of_run = {**shapes, "processes": processes, "reals": reals, "iterations": config.iterations}
+    given = {
+        **players,
+        **{name: one for name, one in of_run.items() if name in named_by(kind)},
+        "loss": loss,
+        "prior": latent_prior(config),
+        "noise_seed": derive(config.seed, "noise"),
+        "turns": {role: config.n_critic if role == "discriminator" else config.n_generator for role in players},
+        "joint_batch": _joint_batch(config, networks["discriminator"], sample_shape, source_shape, processes),
+        "packing": config.model.packing,
+        "statistics": statistics_requests(config, class_counts),
+        "compile_mode": config.compile,
+    }
+    _refuse_given(config, "algorithm", given)
     with blame("algorithm"):
-        made: Algorithm = build(config, "algorithm")(
-            **players,
-            **{name: one for name, one in of_run.items() if name in named_by(kind)},
-            loss=loss,
-            prior=latent_prior(config),
-            noise_seed=derive(config.seed, "noise"),
-            turns={role: config.n_critic if role == "discriminator" else config.n_generator for role in players},
-            joint_batch=_joint_batch(config, networks["discriminator"], sample_shape, source_shape, processes),
-            packing=config.model.packing,
-            statistics=statistics_requests(config, class_counts),
-            compile_mode=config.compile,
-        )
+        made: Algorithm = build(config, "algorithm")(**given)
     if kind.augments:
         made.augmentation = augmentation
     return made
@@ -95,14 +99,18 @@ def build_module(
 
 def build_augmentation(config: DictConfig, sample_shape: tuple[int, ...]) -> Augmentation:
     """What is done to samples before the discriminator sees them."""
-    made: Augmentation = build(
-        config,
-        "augmentation",
-        sample_shape=sample_shape,
-        batch_size=config.batch_size * config.model.packing,
-        updates=config.iterations * config.n_critic,
-    )
+    reals = config.batch_size * config.model.packing
+    of_run = {"sample_shape": sample_shape, "batch_size": reals, "updates": config.iterations * config.n_critic}
+    _refuse_given(config, "augmentation", of_run)
+    made: Augmentation = build(config, "augmentation", **of_run)
     return made
+
+
+def _refuse_given(config: DictConfig, key: str, of_run: Mapping[str, Any]) -> None:
+    """Raise ConfigError for an argument in a block that is the run's to give."""
+    for name in of_run:
+        if name in config[key]:
+            raise ConfigError(f"{key}.{name}={typed(config[key][name])}: expected none, as it follows from other keys")
 
 
 def _prepared(

@@ -56,10 +56,10 @@ def check_unlabelled(config: DictConfig, dataset: Dataset, module: Algorithm) ->
     takers = [f"model.{role}" for role, player in module.players.items() if takes_labels(player.network)]
     takers += [f"loss.penalties.{name}" for name, one in loss.penalties.items() if isinstance(one, Classification)]
     takers += [f"loss.terms.{name}" for name, one in loss.terms.items() if isinstance(one, ClassificationTerm)]
-    if takers and dataset.class_counts is None:
-        raise ConfigError(
-            f"{takers[0]}: expected one that takes no labels, as the dataset has no label for each sample"
-        )
+    counts = dataset.class_counts
+    if takers and (counts is None or sum(count > 0 for count in counts) < 2):
+        why = "the dataset has no label for each sample" if counts is None else "all samples are of one class"
+        raise ConfigError(f"{takers[0]}: expected one that takes no labels, as {why}")
     if takers:
         raise ConfigError(f"conditional=none: expected own, or another way, as {takers[0]} takes labels")
 

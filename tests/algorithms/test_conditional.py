@@ -1,6 +1,8 @@
 """The group conditional: which networks are given labels, what refuses, what is measured and drawn."""
 
 import math
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ from gan_lab.datasets.trained_classes import left_out, of_trained_classes
 from gan_lab.errors import ConfigError
 from gan_lab.metrics import signals
 from gan_lab.metrics.frechet import Moments, frechet_distance, frechet_distance_of_few
+from gan_lab.models import MLPGenerator
 from gan_lab.runs.components import build_dataset, classes
 from gan_lab.runs.measuring import build_evaluator, judged
 from gan_lab.runs.sample import sample
@@ -95,6 +98,14 @@ def test_a_run_with_labels_is_measured_drawn_sampled_and_resumed(composed, tmp_p
     assert ended(monkeypatch, tmp_path, sample_main, *line, "class=3") == 0
     said = refusal(monkeypatch, tmp_path, sample_main, *line[:-2], "out=y.png", "class=10")
     assert said == "gan-lab: class=10: expected classes from 0 to 9, such as 3 or [0,1]"
+
+
+def test_the_example_of_classes_is_one_of_the_runs(monkeypatch):
+    sampling = sys.modules[sample.__module__]
+    monkeypatch.setattr(sampling, "load_checkpoint", lambda _: {"class_counts": [3, 0, 4]})
+    said = "class=3: expected classes from 0 to 2, of which there were samples to train on, such as 2 or \\[0,2\\]"
+    with pytest.raises(ConfigError, match=f"^{said}$"):
+        sampling._classes(None, SimpleNamespace(last_checkpoint=None), MLPGenerator(2, (2,), [4], classes=3), [3])
 
 
 def test_metrics_of_classes_against_their_definitions():

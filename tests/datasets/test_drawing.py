@@ -274,7 +274,7 @@ def test_a_run_begun_without_the_keys_goes_on(composed, tmp_path):
         ({"subset": 1.01}, r"subset=1.01: expected null or a number above 0 and at most 1"),
         ({"subset": -0.5}, r"subset=-0.5: expected null or a number"),
         ({"subset": float("nan")}, r"subset=nan: expected null or a number"),
-        ({"subset": True}, r"subset=True: expected null or a number"),
+        ({"subset": True}, r"subset=true: expected null or a number"),
         ({"subset": "half"}, r"subset='half': expected null or a number"),
         ({"flip": 1}, r"flip=1: expected true or false"),
         ({"flip": None}, r"flip=null: expected true or false"),

@@ -315,6 +315,27 @@ def test_pictures_of_16_bits_a_channel_are_refused(tmp_path, kind, channels, mod
         image_folder(str(tmp_path))
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+def test_tiffs_whose_channels_lie_one_after_the_other(tmp_path, bits):
+    """By the specification of TIFF 6.0, uncompressed: of 16 bits, Pillow would take each byte for a pixel."""
+    pixels = PIXELS[0].astype("<u2" if bits == 16 else "u1")
+    planes = [pixels[:, :, channel].tobytes() for channel in range(3)]
+    begins = [8 + len(planes[0]) * channel for channel in range(3)]
+    long = 8 + len(b"".join(planes))  # where numbers lie that are too many for their entry
+    numbers = struct.pack("<3I", *begins) + struct.pack("<3I", *map(len, planes)) + struct.pack("<3H", *[bits] * 3)
+    # width, height, bits, no compression, RGB, begins of the planes, channels, rows, sizes of the planes, planar
+    tags = [(256, 3, 1, 8), (257, 3, 1, 8), (258, 3, 3, long + 24), (259, 3, 1, 1), (262, 3, 1, 2), (273, 4, 3, long)]
+    tags += [(277, 3, 1, 3), (278, 3, 1, 8), (279, 4, 3, long + 12), (284, 3, 1, 2)]
+    entries = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags) + bytes(4)
+    file = tmp_path / "planar.tif"
+    file.write_bytes(b"II*\0" + struct.pack("<I", long + len(numbers)) + b"".join(planes) + numbers + entries)
+    if bits == 8:
+        assert np.array_equal(image_files.read_image(file), PIXELS[0])
+    else:
+        with pytest.raises(image_files.UnfitImage, match=r"^has 16 bits a channel, expected 8-bit grey or colour$"):
+            image_files.read_image(file)
+
+
 def test_bitmaps_of_16_bits_a_pixel_are_read(tmp_path):
     """They have 5, 6 and 5 bits for the channels; the header is that of Microsoft's format, with bit fields."""
     masks = struct.pack("<III", 0xF800, 0x07E0, 0x001F)
@@ -362,7 +383,7 @@ def test_mixed_images_are_named_with_a_way_on(tmp_path):
         ({"image_size": 64.0}, r"image_size=64.0: expected null"),
         ({"image_size": "big"}, r"image_size='big': expected null"),
         ({"channels": 4}, r"channels=4: expected null, 1 \(grey\) or 3 \(colour\)"),
-        ({"channels": True}, r"channels=True: expected null"),
+        ({"channels": True}, r"channels=true: expected null"),
         ({"skip_corrupt": "yes"}, r"skip_corrupt='yes': expected true or false"),
         ({"held_out": 0}, r"held_out=0: expected a number above 0 and below 1"),
         ({"held_out": float("nan")}, r"held_out=nan: expected a number above 0"),

@@ -347,7 +347,7 @@ def as_it_is(folder):
         ),
         (as_it_is, beside, {"source_side": "top"}, r"^source_side='top': expected one of left, right"),
         (as_it_is, both, {"source_channels": 2}, r"^source_channels=2: expected null, 1 \(grey\) or 3 \(colour\)"),
-        (as_it_is, both, {"channels": True}, r"^channels=True: expected null, 1"),
+        (as_it_is, both, {"channels": True}, r"^channels=true: expected null, 1"),
         (as_it_is, apart, {"image_size": 2}, r"^image_size=2: expected null or a whole number from 4 to 2048"),
         (as_it_is, apart, {"source_channels": "grey"}, r"^source_channels='grey': expected null, 1"),
         (as_it_is, both, {"held_out": 0.01}, r"^held_out=0.01: 0 of 40 samples are held out: expected 2 or more"),

@@ -48,6 +48,18 @@ def test_the_two_nearest_in_chunks_of_any_size(pairs, monkeypatch):
     assert nearest_two(real[:7], real).distance.tolist() == [0] * 7
 
 
+def test_large_pictures_are_never_all_in_float64(monkeypatch):
+    """10,000 pictures of 256x256 in colour would take 15 GiB; the wanted numbers are those of all at once."""
+    pictures = torch.randint(256, (20, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    wanted = nearest_two(pictures[:5] // 2, pictures)
+    sizes, double = [], torch.Tensor.double
+    monkeypatch.setattr(memorisation, "_PAIRS", 1000)
+    monkeypatch.setattr(torch.Tensor, "double", lambda self: sizes.append(self.numel()) or double(self))
+    found = nearest_two(pictures[:5] // 2, pictures)
+    assert 0 < max(sizes) <= 1000 < pictures.numel()
+    assert all(torch.equal(one, other) for one, other in zip(found, wanted, strict=True))
+
+
 @pytest.fixture(scope="module")
 def few():
     """100 training digits, and those that nothing has seen."""

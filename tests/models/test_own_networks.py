@@ -5,6 +5,7 @@ import sys
 import pytest
 import torch
 from command_runs import ended, refusal
+from omegaconf import OmegaConf
 from torch import nn
 from training_runs import SMALL, weights_of
 
@@ -254,6 +255,16 @@ def test_a_block_takes_the_place_of_the_block_but_later_options_count(tmp_path):
         *SHORT, "optimizer.generator={_target_:torch.optim.SGD,lr:0.1}", folder=tmp_path / "c"
     ).config
     assert dict(config["optimizer"]["generator"]) == {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.1}
+
+
+@pytest.mark.parametrize("key", ["r1", "cr.transform"])
+def test_a_block_takes_the_place_of_a_penaltys_and_of_a_part_of_one(monkeypatch, tmp_path, capsys, key):
+    """The schema knows no such keys, and r1's own weight refers to a key of another file."""
+    target = "gan_lab.losses.R1" if key == "r1" else "gan_lab.augmentations.Flip"
+    words = ["penalty=[r1,cr]", f"loss.penalties.{key}={{_target_:{target}}}", "--cfg", "job"]
+    assert ended(monkeypatch, tmp_path, main, "gan-lab", *words) == 0
+    composed = OmegaConf.create(capsys.readouterr().out)
+    assert OmegaConf.select(composed, f"loss.penalties.{key}") == {"_target_": target}
 
 
 def test_a_sweep_over_blocks(monkeypatch, tmp_path):

@@ -102,6 +102,19 @@ def test_modulated_convolution_is_a_grouped_one():
     assert torch.allclose(layer(features, styles), grouped.view(6, 4, 8, 8))
 
 
+@pytest.mark.parametrize("up", [False, True])
+def test_modulated_convolution_in_float16_is_that_in_float32(up):
+    """Features of 256, the clamp of the layer before, times scales of thousands are beyond float16's 65504."""
+    torch.manual_seed(0)
+    layer = ModulatedConv2d(4, 16, 16, 3, up=up)
+    features, styles = torch.randn(3, 16, 8, 8).sign() * 256, 1000 * torch.randn(3, 4)
+    wanted = layer(features, styles)
+    with torch.autocast("cpu", torch.float16):
+        found = layer(features, styles)
+    assert found.dtype == torch.float16
+    assert torch.allclose(found.float(), wanted, atol=0.005 * wanted.abs().max().item())
+
+
 def test_modulated_convolution_differentiates_twice():
     layer = ModulatedConv2d(2, 2, 2, 3, up=True).double()
     features, styles = doubles(2, 2, 4, 4).requires_grad_(), doubles(2, 2).requires_grad_()

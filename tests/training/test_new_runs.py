@@ -52,10 +52,10 @@ def own(role: str, name: str) -> list[str]:
     return [f"model.{role}={{_target_:test_new_runs.{name}}}", "allowed_targets=[test_new_runs]"]
 
 
-def unlabelled(folder) -> list[str]:
-    """Words for data without labels."""
+def unlabelled(folder, **labels) -> list[str]:
+    """Words for data without labels, or with these."""
     draw = np.random.default_rng(0)
-    np.savez(folder / "images.npz", samples=draw.integers(0, 255, (60, 8, 8), dtype=np.uint8))
+    np.savez(folder / "images.npz", samples=draw.integers(0, 255, (60, 8, 8), dtype=np.uint8), **labels)
     words = ["evaluation/extractor=pixels", "evaluation.samples=12", "evaluation.kid_subset_size=10", "evaluation.k=2"]
     return ["dataset=npz", f"dataset.path={folder / 'images.npz'}", *words]
 
@@ -81,10 +81,18 @@ def unlabelled(folder) -> list[str]:
             False,
             "model.discriminator: expected one that takes no labels, as the datase",
         ),
+        (
+            "generator",
+            "OptionalLabels",
+            "one class",
+            "model.generator: expected one that takes no labels, as all samples are of one class",
+        ),
     ],
 )
 def test_a_users_network_that_takes_labels(tmp_path, role, name, labelled, sentence):
-    data = ["evaluation/extractor=pixels"] if labelled else unlabelled(tmp_path)
+    data = ["evaluation/extractor=pixels"] if labelled is True else unlabelled(tmp_path)
+    if labelled == "one class":
+        data = unlabelled(tmp_path, labels=np.zeros(60, np.int64))
     small = [word for word in SMALL if not word.startswith((f"model.{role}", "evaluation"))]
     with pytest.raises(ConfigError, match=f"^{sentence}"):
         gan_lab.train(*small, *data, *own(role, name), "iterations=1", folder=tmp_path / "run")

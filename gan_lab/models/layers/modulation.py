@@ -17,6 +17,9 @@ class ModulatedConv2d(nn.Module):
     of the whole batch. That is the same, and unlike a convolution in as many groups as samples it can be exported for
     batches of any size.
 
+    In float16, whose largest number is 65504, scales and weights are normalised first, as in Karras et al. 2020
+    (arXiv 2006.06676, appendix D): each by its largest, and the weights by √(fan_in·k²) too. Demodulation cancels it.
+
     Args:
         style: size of the style.
         fan_in: channels of the input.
@@ -42,9 +45,12 @@ class ModulatedConv2d(nn.Module):
     def forward(self, features: Tensor, style: Tensor) -> Tensor:
         """Features ``[B, fan_in, H, W]`` and styles ``[B, style]`` → ``[B, fan_out, H, W]``, or twice the sides."""
         scales, weight = self.scales(style), self.kernel.weight
+        if self.demodulate and _computes_in_half(features):
+            scales = scales / scales.abs().amax(1, keepdim=True)
+            weight = weight / (weight.abs().amax((1, 2, 3), keepdim=True) * weight[0].numel() ** 0.5)
         scaled = features * scales[:, :, None, None]
         if self.smooth is None:
-            made = self.kernel(scaled)
+            made = functional.conv2d(scaled, weight, padding=self.kernel.padding)
         else:
             made = self.smooth(functional.conv_transpose2d(scaled, weight.transpose(0, 1), stride=2))
         if not self.demodulate:
@@ -53,6 +59,13 @@ class ModulatedConv2d(nn.Module):
             squares = scales.to(weight.dtype).square() @ weight.square().sum((2, 3)).T
             norms = torch.rsqrt(squares + 1e-8)
         return made * norms[:, :, None, None].to(made.dtype)
+
+
+def _computes_in_half(features: Tensor) -> bool:
+    """Whether a convolution of these features is in float16."""
+    device = features.device.type
+    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else features.dtype
+    return dtype == torch.float16
 
 
 class Noise(nn.Module):
