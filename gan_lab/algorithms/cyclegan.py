@@ -123,7 +123,8 @@ class CycleGAN(GAN):
         for side, real, fake in zip(self.sides, self.real(batch), fakes, strict=True):
             of_real, of_fake = self.judged_both(side, real, fake, view)
             loss = self.loss.objective.discriminator(of_real, of_fake)
-            judge = Judge(side.judge, real=of_real, fake=of_fake, augmented=view.to_penalties)
+            half = discriminator.half
+            judge = Judge(side.judge, real=of_real, fake=of_fake, augmented=view.to_penalties, half=half)
             total = total + with_added(
                 loss, self.loss.penalties, weights, self.curves, judge, real, fake, suffix=side.suffix
             )
