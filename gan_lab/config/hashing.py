@@ -9,6 +9,19 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan_lab.config.schema import ALGORITHM, NO_AUGMENTATION
 
+_PENALTIES = (
+    "r1",
+    "r2",
+    "gradient_penalty",
+    "lipschitz_penalty",
+    "dragan",
+    "zero_centered",
+    "cr",
+    "bcr",
+    "lecam",
+)
+"""Names under which ``conf/penalty`` puts penalties."""
+
 # keys that came after runs had been hashed, and the value that means the same as no such key: hashes stay as they were
 _LATER: dict[tuple[str, ...], Any] = {
     ("loss", "terms"): {},
@@ -41,10 +54,7 @@ _LATER: dict[tuple[str, ...], Any] = {
     ("lr_final",): 0.0,
     ("lr_iterations",): None,
     ("beta2_final",): None,
-    ("loss", "penalties", "r1", "final_weight"): None,
-    ("loss", "penalties", "r1", "until"): None,
-    ("loss", "penalties", "r2", "final_weight"): None,
-    ("loss", "penalties", "r2", "until"): None,
+    **{("loss", "penalties", name, key): None for name in _PENALTIES for key in ("final_weight", "until")},
     ("published",): [],
     ("loss", "top_k"): None,
 }
