@@ -3,10 +3,12 @@
 import copy
 import hashlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from gan_lab.config.leaves import leaves
 from gan_lab.config.schema import ALGORITHM, NO_AUGMENTATION
 
 _PENALTIES = (
@@ -84,6 +86,13 @@ def without_later(asked: dict[Any, Any]) -> dict[Any, Any]:
     if run.get("conditional", "none") == "none" and isinstance(generator, dict):
         generator.pop("conditioning", None)  # how it would take labels, which it is not given
     return run
+
+
+def later_keys() -> Iterator[tuple[str, str, Any]]:
+    """Each key that earlier versions lacked, the block that it or its own block came into, and what means no such key."""
+    for path, absent in sorted(_LATER.items(), key=lambda entry: len(entry[0])):
+        for key, value in leaves(absent, ".".join(path)):
+            yield key, ".".join(path[:-1]), value
 
 
 def hash_of(asked: dict[Any, Any]) -> str:
