@@ -89,7 +89,10 @@ def without_later(asked: dict[Any, Any]) -> dict[Any, Any]:
 
 
 def later_keys() -> Iterator[tuple[str, str, Any]]:
-    """Each key that earlier versions lacked, the block that it or its own block came into, and what means no such key."""
+    """Each key that earlier versions lacked, the block that it or its own block came into, and a value.
+
+    The value means the same as no such key.
+    """
     for path, absent in sorted(_LATER.items(), key=lambda entry: len(entry[0])):
         for key, value in leaves(absent, ".".join(path)):
             yield key, ".".join(path[:-1]), value
