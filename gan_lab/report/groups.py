@@ -45,9 +45,9 @@ def with_later_keys(runs: list[Run]) -> list[Run]:
     given = [(dict(run.asked.config), dict(run.asked.exact)) for run in runs]
     for key, block, value in later_keys():
         part = f"{block}._target_"
-        having = {config.get(part) for config, _ in given if key in config}
+        having = {texts.get(part) for config, texts in given if key in config}
         for config, texts in given:
-            if config and key not in config and config.get(part) in having:
+            if config and key not in config and texts.get(part) in having:
                 config[key], texts[key] = value, exact(value)
     return [
         replace(run, asked=replace(run.asked, config=config, exact=texts))

@@ -284,7 +284,9 @@ def test_runs_from_before_a_key_are_of_the_group_of_those_with_what_means_the_sa
     now = r1 | {"loss.penalties.r1.until": None, "ema.half_life": None, "ema.rise": None, "augmentation.p": 0.0}
     for seed, config in enumerate((r1, now, now | {"loss.penalties.r1.until": 5}, {}, {"augmentation.p": 0.0})):
         run(tmp_path / str(seed), {"loss": "lsgan", "seed": seed}, config=config)
-    found = read([tmp_path]).runs
+    run(tmp_path / "odd", {"loss": "lsgan", "seed": 9}, config={**now, "loss.penalties.r1._target_": ["R1"]})
+    *found, odd = read([tmp_path]).runs
+    assert odd.name.endswith("odd")
     keys = ("loss.penalties.r1.until", "ema.half_life", "ema.rise")
     assert [[one.asked.config.get(key, "none") for key in keys] for one in found] == [
         [None, None, None], [None, None, None], [5, None, None], ["none", None, None], ["none", None, None]
