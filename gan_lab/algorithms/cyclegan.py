@@ -123,7 +123,8 @@ class CycleGAN(GAN):
         for side, real, fake in zip(self.sides, self.real(batch), fakes, strict=True):
             of_real, of_fake = self.judged_both(side, real, fake, view)
             loss = self.loss.objective.discriminator(of_real, of_fake)
-            judge = Judge(side.judge, real=of_real, fake=of_fake, augmented=view.to_penalties)
+            half = discriminator.half
+            judge = Judge(side.judge, real=of_real, fake=of_fake, augmented=view.to_penalties, half=half)
             total = total + with_added(
                 loss, self.loss.penalties, weights, self.curves, judge, real, fake, suffix=side.suffix
             )
@@ -155,7 +156,7 @@ class CycleGAN(GAN):
             real, fakes = self.real(batch), list(self.translations(batch))
             loss, view, request = batch.samples.new_zeros(()), self.view("generator"), self.request(batch)
             networks = {name: one.network for name, one in self.players.items()}
-            weights = weights_due(self.loss.terms, generator.updates)
+            weights, others = weights_due(self.loss.terms, generator.updates), self.loss.penalties
             in_each = {name: term for name, term in self.loss.terms.items() if term.looks_at_features}
             for side, real_one, fake in zip(self.sides, real, fakes, strict=True):
                 of_real = None
@@ -164,11 +165,11 @@ class CycleGAN(GAN):
                 loss = loss + self.loss.objective.generator(of_real, self.judged(side, view(fake, Condition())[0]))
                 judge = Judge(side.judge, augmented=view.to_penalties, augmented_alike=view.alike)
                 step = GeneratorStep(Batch(real_one), request, fake, judge, networks)
-                loss = with_added(loss, in_each, weights, self.curves, step, suffix=side.suffix)
+                loss = with_added(loss, in_each, weights, self.curves, step, suffix=side.suffix, others=others)
             of_both = {name: term for name, term in self.loss.terms.items() if name not in in_each}
             judge = Judge(self.sides[0].judge, augmented=view.to_penalties, augmented_alike=view.alike)
             step = GeneratorStep(batch, request, fakes[0], judge, networks, self.compared(real, fakes))
-            loss = with_added(loss, of_both, weights, self.curves, step)
+            loss = with_added(loss, of_both, weights, self.curves, step, others=others)
             generator.descend(loss, self.curves)
         self.curves["loss/generator"] = loss.detach()
 

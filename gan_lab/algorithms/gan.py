@@ -211,6 +211,7 @@ class GAN(Algorithm):
             augmented=view.to_penalties,
             augmented_alike=view.alike,
             micro_batches=discriminator.micro_batches,
+            half=discriminator.half,
             **discriminator.conditions(request),
         )
 

@@ -3,11 +3,26 @@
 import copy
 import hashlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from gan_lab.config.leaves import leaves
 from gan_lab.config.schema import ALGORITHM, NO_AUGMENTATION
+
+_PENALTIES = (
+    "r1",
+    "r2",
+    "gradient_penalty",
+    "lipschitz_penalty",
+    "dragan",
+    "zero_centered",
+    "cr",
+    "bcr",
+    "lecam",
+)
+"""Names under which ``conf/penalty`` puts penalties."""
 
 # keys that came after runs had been hashed, and the value that means the same as no such key: hashes stay as they were
 _LATER: dict[tuple[str, ...], Any] = {
@@ -41,10 +56,7 @@ _LATER: dict[tuple[str, ...], Any] = {
     ("lr_final",): 0.0,
     ("lr_iterations",): None,
     ("beta2_final",): None,
-    ("loss", "penalties", "r1", "final_weight"): None,
-    ("loss", "penalties", "r1", "until"): None,
-    ("loss", "penalties", "r2", "final_weight"): None,
-    ("loss", "penalties", "r2", "until"): None,
+    **{("loss", "penalties", name, key): None for name in _PENALTIES for key in ("final_weight", "until")},
     ("published",): [],
     ("loss", "top_k"): None,
 }
@@ -74,6 +86,16 @@ def without_later(asked: dict[Any, Any]) -> dict[Any, Any]:
     if run.get("conditional", "none") == "none" and isinstance(generator, dict):
         generator.pop("conditioning", None)  # how it would take labels, which it is not given
     return run
+
+
+def later_keys() -> Iterator[tuple[str, str, Any]]:
+    """Each key that earlier versions lacked, the block that it or its own block came into, and a value.
+
+    The value means the same as no such key.
+    """
+    for path, absent in sorted(_LATER.items(), key=lambda entry: len(entry[0])):
+        for key, value in leaves(absent, ".".join(path)):
+            yield key, ".".join(path[:-1]), value
 
 
 def hash_of(asked: dict[Any, Any]) -> str:

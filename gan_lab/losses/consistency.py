@@ -52,8 +52,8 @@ class Consistency(Penalty):
         return value + self.fake * self._of(judge, judge.fake, fake) if self.fake else value
 
     def _of(self, judge: Judge, logits: Tensor | None, samples: Tensor) -> Tensor:
-        own = judge(samples) if logits is None else of_each(first_head(logits), len(samples))
-        return batch_mean((own - judge(self.transform(samples))).square())
+        own = judge.again(samples) if logits is None else of_each(first_head(logits), len(samples))
+        return batch_mean((own - judge.again(self.transform(samples))).square())
 
 
 class Means(nn.Module):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from gan_lab.losses.objectives import first_head
@@ -46,6 +47,7 @@ class Judge:
         augmented_alike: the same by the same random numbers in every call: features are compared with others.
         micro_batches: applies a function of the discriminator to samples, and to what is given beside them by name, a
             part of the batch at a time; None for the whole batch at once.
+        half: the type that this update's logits were computed in, if it is not that of the samples; or None.
     """
 
     discriminator: Callable[..., Any]
@@ -59,6 +61,7 @@ class Judge:
     augmented: Callable[[Tensor, dict[str, Any]], Shown] = as_they_are
     augmented_alike: Callable[[Tensor, dict[str, Any]], Shown] = as_they_are
     micro_batches: Callable[..., Any] | None = None
+    half: torch.dtype | None = None
 
     @property
     def given(self) -> dict[str, Any]:
@@ -97,7 +100,19 @@ class Judge:
         return seen[-1].flatten(1)
 
     def __call__(self, samples: Tensor) -> Tensor:
-        judged = self._passed(self.discriminator, *self.augmented(samples, self.given))
+        return self._logits(self.discriminator, samples)
+
+    def again(self, samples: Tensor) -> Tensor:
+        """Logits to compare with this update's own: in half precision, if those are, whose rounding is then alike."""
+
+        def judged(part: Tensor, **given: Any) -> Any:
+            with torch.autocast(part.device.type, self.half, enabled=self.half is not None):
+                return self.discriminator(part, **given)
+
+        return self._logits(judged, samples).to(samples.dtype)
+
+    def _logits(self, function: Callable[..., Any], samples: Tensor) -> Tensor:
+        judged = self._passed(function, *self.augmented(samples, self.given))
         return of_each(first_head(Judgement.of(judged).logits), len(samples))
 
     def _passed(self, function: Callable[..., Any], samples: Tensor, given: dict[str, Any]) -> Any:

@@ -71,7 +71,7 @@ def _findings(curves: Mapping[str, Curve], floor: Mapping[str, float], t: Thresh
             yield "diverged", rule
     for player in players:
         norms = list(curves[f"weight_norm/{player}"].values())
-        late = norms[len(norms) // 2 - 1 :]
+        late = norms[(len(norms) - 1) // 2 :]
         if max(late) - min(late) <= t.still * max(late):
             rule = f"the {player}'s weight norm stayed the same to {t.still:g} of itself over the second half"
             yield f"{player}_frozen", rule

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gan_lab.errors import shown
-from gan_lab.report.groups import identity, with_known_choices
+from gan_lab.report.groups import identity, with_known_choices, with_later_keys
 from gan_lab.report.reading import read_run
 from gan_lab.report.results_file import read_lines, runs_of, without_folders
 from gan_lab.report.run import Run
@@ -77,7 +77,7 @@ def read(folders: list[Path]) -> Sweep:
                 sweep.searches.append(read_search(path / TUNING_RECORD))
             except BrokenRecord as error:
                 sweep.skipped.append(Skipped(shown((path / TUNING_RECORD).relative_to(base.parent)), shown(error)))
-    sweep.runs = with_known_choices(sorted(sweep.runs, key=lambda run: run.name))
+    sweep.runs = with_known_choices(with_later_keys(sorted(sweep.runs, key=lambda run: run.name)))
     _drop_repetitions(sweep)
     return sweep
 

@@ -141,6 +141,15 @@ def test_curves_have_no_graph():
     assert not any(value.requires_grad for value in game.curves.values())
 
 
+def test_a_penalty_and_a_term_of_one_name_have_a_curve_each():
+    game = game_of(terms={"one": Cycle(), "two": FeatureMatching()}, penalties={"one": R1(), "two": R2()})
+    game.iterate(Draw(batch(), batch()))
+    both = {"loss/one", "loss/two", "loss/one_source", "loss/two_source"}
+    assert {tag for tag in game.curves if "one" in tag or "two" in tag} == both | {
+        "loss/one_generator", "loss/two_generator", "loss/two_generator_source"
+    }  # fmt: skip
+
+
 def test_a_lazy_penalty_counts_the_discriminators_updates():
     game = game_of(penalties={"gradient_penalty": GradientPenalty(every=2)})
     found = []

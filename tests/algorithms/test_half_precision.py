@@ -1,5 +1,6 @@
 """Half precision is the networks' alone: losses, penalties, terms and gradients are those of float32."""
 
+import pytest
 import torch
 from training_runs import SMALL, train_in, weights_of
 
@@ -76,6 +77,16 @@ def test_losses_are_not_computed_in_half_precision(composed, tmp_path, monkeypat
     gradients_of_d(composed, tmp_path / "run", monkeypatch, "bf16-mixed", "lsgan", "Product")
     assert len(seen) == 2
     assert all(one == (False, one[1], torch.float32) for one in seen)
+
+
+@pytest.mark.parametrize("words", [[], ["micro_batch=2"], ["joint_batch=false"]])
+def test_what_does_not_change_is_consistent_in_half_precision(composed, tmp_path, words):
+    """Logits of transformed samples are rounded as those they are compared with: a T that does nothing costs 0."""
+    config = composed(*SMALL, "trainer.precision=bf16-mixed", "iterations=3", "log_every=1", "penalty=[bcr]", *words)
+    config.loss.penalties.bcr.transform = {"_target_": "gan_lab.augmentations.NoAugmentation"}
+    rows = train_in(tmp_path / "run", config).metrics_file.read_text().splitlines()
+    (value,) = [row.split(",")[2] for row in rows if row.startswith("3,loss/bcr,")]
+    assert float(value) == 0
 
 
 class Judged(Term):

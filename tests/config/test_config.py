@@ -120,10 +120,14 @@ def test_one_weight_for_the_penalties_of_any_recipe(composed):
 
 @pytest.mark.parametrize("penalty", [one for one in options("penalty") if one != "none"])
 def test_every_penalty_takes_the_weight_of_all(composed, penalty):
-    assert (
-        composed(f"penalty=[{penalty}]", "penalty_weight=0.3").loss.penalties[penalty.removesuffix("_lazy")].weight
-        == 0.3
-    )
+    """And lets it move; runs of before these keys keep their hash."""
+    config = composed(f"penalty=[{penalty}]", "penalty_weight=0.3")
+    name = penalty.removesuffix("_lazy")
+    now = config_hash(config)
+    before = dict(config.loss.penalties[name])
+    assert (before["weight"], before.pop("final_weight"), before.pop("until")) == (0.3, None, None)
+    config.loss.penalties[name] = before
+    assert config_hash(config) == now
 
 
 @pytest.fixture(scope="module")

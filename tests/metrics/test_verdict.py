@@ -101,6 +101,10 @@ RISEN = dict.fromkeys(range(50, 400, 50), 0.9) | {400: 1.0}  # whose last quarte
         ({"weight_norm__discriminator": {0: 0.0, 50: 101.0}}, "diverged"),
         ({"weight_norm__discriminator": {0: 0.1, 50: 99.0}}, "healthy"),  # weights that began near 0 may grow
         ({"weight_norm__discriminator": {0: 1.0, 50: 2.0, 100: 2.0, 150: 2.0}}, "discriminator_frozen"),
+        (
+            {"weight_norm__discriminator": {0: 1.0, 50: 2.0, 100: 2.0}},
+            "discriminator_frozen",
+        ),  # an odd number
         ({"weight_norm__generator": {0: 2.0, 50: 2.0, 100: 2.0, 150: 2.00001}}, "healthy"),
         ({"weight_norm__generator": {0: 0.0, 50: 0.0}}, "generator_frozen"),
         ({"weight_norm__encoder": {0: 10.0, 50: 11.0, 100: 12.0, 150: 12.5}}, "healthy"),

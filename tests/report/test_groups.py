@@ -276,3 +276,19 @@ def test_what_a_recipe_changes_in_the_networks_is_said(tmp_path, run):
         "Groups differ in their networks as well: model.discriminator.norm is layer in 6 groups and none in "
         "sngan · generator hidden 16 and sngan · generator hidden 8."
     )
+
+
+def test_runs_from_before_a_key_are_of_the_group_of_those_with_what_means_the_same(tmp_path, run):
+    """A sweep may be finished by a later version, which has more keys; another value sets runs apart as ever."""
+    r1 = {"loss.penalties.r1._target_": "gan_lab.losses.R1", "loss.penalties.r1.weight": 10.0}
+    now = r1 | {"loss.penalties.r1.until": None, "ema.half_life": None, "ema.rise": None, "augmentation.p": 0.0}
+    for seed, config in enumerate((r1, now, now | {"loss.penalties.r1.until": 5}, {}, {"augmentation.p": 0.0})):
+        run(tmp_path / str(seed), {"loss": "lsgan", "seed": seed}, config=config)
+    run(tmp_path / "odd", {"loss": "lsgan", "seed": 9}, config={**now, "loss.penalties.r1._target_": ["R1"]})
+    *found, odd = read([tmp_path]).runs
+    assert odd.name.endswith("odd")
+    keys = ("loss.penalties.r1.until", "ema.half_life", "ema.rise")
+    assert [[one.asked.config.get(key, "none") for key in keys] for one in found] == [
+        [None, None, None], [None, None, None], [5, None, None], ["none", None, None], ["none", None, None]
+    ]  # fmt: skip
+    assert all("augmentation._target_" not in one.asked.config for one in found)  # no run has it
