@@ -99,13 +99,7 @@ class TunedSweeper(Sweeper):
             for combination, of_trials in zip(combinations, scores, strict=True)
         ]
         if best.count(None) == len(best):
-            measured = sorted(
-                {name for of_trials in scores for of_seeds in of_trials for one in of_seeds for name in one}
-            )
-            raise ConfigError(
-                f"hydra.sweeper.metric={typed(search.metric)}: no trial has a finite value of {metric}, so there is "
-                f"nothing to choose by; expected one of {', '.join(measured)}, and the same trials count"
-            )
+            raise _nothing_to_choose_by(search.metric, metric, scores)
         made = {
             _key(combination): {
                 "combination": combination,
@@ -219,6 +213,16 @@ def _ranking_metric(scores: list[list[list[dict[str, float]]]]) -> str:
         if found and (metric := primary_metric(list(found))):
             return metric
     raise ConfigError("protocol=tuned: no trial came to an end, so there is nothing to choose from")
+
+
+def _nothing_to_choose_by(asked: str | None, metric: str, scores: list[list[list[dict[str, float]]]]) -> ConfigError:
+    """The refusal of a metric that no trial has."""
+    measured = sorted({name for of_trials in scores for of_seeds in of_trials for one in of_seeds for name in one})
+    expected = f"expected one of {', '.join(measured)}" if measured else "expected trials that end"
+    return ConfigError(
+        f"hydra.sweeper.metric={typed(asked)}: no trial has a finite value of {metric}, so there is nothing to choose "
+        f"by; {expected}, and the same trials count"
+    )
 
 
 def _best(of_trials: list[list[dict[str, float]]], metric: str) -> int | None:

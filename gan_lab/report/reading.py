@@ -24,7 +24,6 @@ from gan_lab.report.run import GROUPS, SILENCE, UNKNOWN, Asked, Curve, Gap, Meas
 from gan_lab.report.usefulness import scores_in
 from gan_lab.report.values import exact, fault, harmless, together
 from gan_lab.runs import reader
-from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.status import at_work
 from gan_lab.storage.files import BrokenRecord, foreign_in
 from gan_lab.validation import is_whole
@@ -181,9 +180,9 @@ def _state(path: Path, status: dict[str, Any]) -> tuple[str, str]:
     """The state of a run whose status could be read, and the reason for it."""
     state, reason = status["state"], _last_line(status["error"])
     if state == "running":
-        written = [file for name in ("status.json", "metrics.csv") if os.path.exists(file := path / name)]
-        quiet = time.time() - max(file.stat().st_mtime for file in written)
-        if quiet <= SILENCE or at_work(RunFolder(path)):
+        files = filter(os.path.exists, (path / "status.json", path / "metrics.csv"))
+        quiet = time.time() - max(map(os.path.getmtime, files))
+        if quiet <= SILENCE or at_work(path):
             return state, f"still running: last wrote {ago(quiet)} ago"
         return "killed", f"says running, but nothing has been written for {ago(quiet)}: it was killed without a word"
     if state in ("diverged", "failed", "interrupted"):

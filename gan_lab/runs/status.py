@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from gan_lab.config.messages import USER_ERRORS, sentence
@@ -16,8 +17,9 @@ from gan_lab.storage.files import concerns, replacing
 RUNNING = {"state": "running", "error": None, "ended": None}
 
 
-def at_work(folder: RunFolder) -> bool:
+def at_work(run: Path) -> bool:
     """Whether a process of this machine holds the run: one that evaluates many samples writes nothing for long."""
+    folder = RunFolder(run)
     if not os.path.isfile(folder.lock_file) or not os.access(folder.lock_file, os.W_OK):
         return False
     try:

@@ -74,9 +74,8 @@ def build_module(
     use_micro_batches(config, players, sample_shape, source_shape)
     warn_of_dangers(config, loss, players["discriminator"])
     _warn_of_sources(networks["generator"], source_shape)
-    reals = config.n_critic * config.batch_size * config.model.packing
-    shapes = {"sample_shape": sample_shape, "source_shape": source_shape}
-    of_run = {**shapes, "processes": processes, "reals": reals, "iterations": config.iterations}
+    of_run = {"sample_shape": sample_shape, "source_shape": source_shape, "processes": processes}
+    of_run |= {"reals": config.n_critic * config.batch_size * config.model.packing, "iterations": config.iterations}
     given = {
         **players,
         **{name: one for name, one in of_run.items() if name in named_by(kind)},
@@ -92,8 +91,7 @@ def build_module(
     _refuse_given(config, "algorithm", given)
     with blame("algorithm"):
         made: Algorithm = build(config, "algorithm")(**given)
-    if kind.augments:
-        made.augmentation = augmentation
+    made.augmentation = augmentation if kind.augments else made.augmentation
     return made
 
 
