@@ -83,7 +83,7 @@ def test_losses_are_not_computed_in_half_precision(composed, tmp_path, monkeypat
 def test_what_does_not_change_is_consistent_in_half_precision(composed, tmp_path, words):
     """Logits of transformed samples are rounded as those they are compared with: a T that does nothing costs 0."""
     config = composed(*SMALL, "trainer.precision=bf16-mixed", "iterations=3", "log_every=1", "penalty=[bcr]", *words)
-    config.loss.penalties.bcr.transform = {"_target_": "gan_lab.augmentations.NoAugmentation"}
+    config.loss.penalties.bcr.transform = {"_target_": "gan_lab.augmentations.Augmentation"}
     rows = train_in(tmp_path / "run", config).metrics_file.read_text().splitlines()
     (value,) = [row.split(",")[2] for row in rows if row.startswith("3,loss/bcr,")]
     assert float(value) == 0

@@ -200,7 +200,7 @@ def test_a_damaged_file_beside_the_configuration_changes_no_group(tmp_path, swee
             (damaged / ".hydra" / file).write_bytes(text.encode(errors="surrogatepass"))
     assert {row.label: {entry.name for entry in row.runs} for row in board(tmp_path).rows} == before
     said = page(tmp_path)
-    assert f"{file.capitalize()} cannot be read; " in said
+    assert f"{file} cannot be read; " in said
     assert "000_loss=lsgan,seed=0 and lost." in said
 
 

@@ -59,7 +59,7 @@ def test_a_published_study_keeps_them(run, tmp_path):
         for folder in (tmp_path / "s" / "report", tmp_path / "report")
     )
     assert ours == theirs
-    assert ours.split("\n| group | iterations")[0].rstrip() in (tmp_path / "study" / "README.md").read_text()
+    assert ours.split("\n### What it cost")[0].rstrip() in (tmp_path / "study" / "README.md").read_text()
     (first, *_) = read([tmp_path / "study" / "results.csv"]).runs
     assert [dict(one.settings)["weights"] for one in first.outcome.usefulness] == ["generator", "ema"]
 
