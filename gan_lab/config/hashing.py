@@ -22,7 +22,7 @@ _PENALTIES = (
     "bcr",
     "lecam",
 )
-"""Names under which ``conf/penalty`` puts penalties."""
+"""Penalties whose files in ``conf/penalty`` did not always have ``final_weight`` and ``until``."""
 
 # keys that came after runs had been hashed, and the value that means the same as no such key: hashes stay as they were
 _LATER: dict[tuple[str, ...], Any] = {
