@@ -32,8 +32,10 @@ def distances(results: Path, dataset: str, losses: list[str]) -> NDArray[np.floa
     Raises:
         SystemExit: if a loss has not run or is several groups, or no seed is common to all.
     """
-    with results.open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["state"] == "done" and row["option.dataset"] == dataset]
+    beside = results.with_name("common.csv")
+    common = {row["column"]: row["value"] for row in _rows(beside)} if beside.exists() else {}
+    every = [common | row for row in _rows(results)]
+    rows = [row for row in every if row["state"] == "done" and row["option.dataset"] == dataset]
     found: dict[str, dict[str, str]] = {loss: {} for loss in losses}
     groups: dict[str, set[str]] = {loss: set() for loss in losses}
     for row in rows:
@@ -52,6 +54,11 @@ def distances(results: Path, dataset: str, losses: list[str]) -> NDArray[np.floa
     if not seeds:
         raise SystemExit(f"{results}: no seed that all of {', '.join(losses)} finished; expected at least one")
     return np.array([[float(found[loss][seed]) for seed in seeds] for loss in losses])
+
+
+def _rows(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="") as text:
+        return list(csv.DictReader(text))
 
 
 def rank_correlation(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDArray[np.float64]:

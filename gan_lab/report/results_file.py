@@ -1,63 +1,50 @@
-"""Runs as a CSV file, ``results.csv`` of a study: a line a run, with everything that the report's tables are made of.
+"""The runs of a study as two CSV files, with everything that the report's tables are made of.
 
-Columns ``group``, ``machine`` and ``command`` are for people; all others are read. An empty cell means that the run has
-no such key. Numbers, lists, null, true and false are JSON. So are texts that would be read as one of these or that a
-spreadsheet would take for a formula; other texts stand as they are. Absolute paths lose their folders: they tell of a
-machine, not of a study.
+``results.csv`` has a line a run, and ``common.csv`` beside it a line for each column in which all runs agree, most
+settings among them. Columns ``group``, ``machine`` and ``command`` are for people; all others are read. An empty cell
+means that the run has no such key. Numbers, lists, null, true and false are JSON. So are texts that would be read as
+one of these or that a spreadsheet would take for a formula; other texts stand as they are. Absolute paths lose their
+folders: they tell of a machine, not of a study.
 """
 
 import csv
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from gan_lab.config.published import fault_of
 from gan_lab.errors import ConfigError, shown
+from gan_lab.report.columns import (
+    BLOCKS,
+    FIRST,
+    LAST,
+    MEASURED,
+    OF_NUMBERS,
+    PEOPLES,
+    REQUIRED,
+    check_complete,
+    check_names,
+    checked,
+    refuse,
+)  # fmt: skip
 from gan_lab.report.run import GROUPS, Asked, Measurement, Outcome, Published, Run
 from gan_lab.report.usefulness import scores_in
-from gan_lab.report.values import cell, exact, fault, harmless, value_of
-from gan_lab.runs.reader import BUDGET, LARGEST, as_number
-from gan_lab.validation import is_number, is_whole
+from gan_lab.report.values import cell, exact, value_of
+from gan_lab.runs.reader import BUDGET, as_number
 
+RESULTS, COMMON = "results.csv", "common.csv"
 Line = dict[str, str]
 """The cells of a run by column; empty ones are left out."""
 Key = tuple[str, str]
 """What a run is known by: the hash of its settings without the seed, and the seed."""
 
-PUBLISHED = ("done", "diverged", "failed", "killed")
-"""States of runs that a study holds: finished or lost. Others may still go on."""
-
-_FIRST = ("settings_hash", "seed", "group", "state", "verdict")
-_LAST = ("run", "command", "reason", "rule", "stopped_early", "iteration", "started", "named", "recorded_hash",
-         "published", "evaluations", "usefulness")  # fmt: skip
-_BLOCKS = ("metric", "budget", "option", "config", "best", "floor", "ceiling", "signal", "sampling", "environment",
-           "fingerprint")  # fmt: skip
-"""Beginnings of the names of further columns, such as ``metric.fd_pixels``."""
-_PEOPLES = ("group", "machine", "command")
-_KINDS: dict[str, Callable[[Any], bool]] = {
-    "settings_hash": lambda value: isinstance(value, str),
-    "seed": lambda value: is_whole(value) and value >= 0,
-    "state": lambda value: value in PUBLISHED,
-    "run": lambda value: isinstance(value, str) and value != "",
-    "verdict": lambda value: isinstance(value, str),
-    "reason": lambda value: isinstance(value, str),
-    "rule": lambda value: isinstance(value, str),
-    "started": lambda value: isinstance(value, str),
-    "recorded_hash": lambda value: isinstance(value, str),
-    "stopped_early": lambda value: isinstance(value, bool),
-    "iteration": lambda value: is_whole(value) and value >= 0,
-    "named": lambda value: isinstance(value, list) and all(isinstance(one, str) for one in value),
-    "published": lambda value: isinstance(value, list) and not any(map(fault_of, value)),
-    "evaluations": lambda value: isinstance(value, list) and all(map(_is_measurement, value)),
-    "usefulness": lambda value: isinstance(value, list) and len(scores_in(value)) == len(value),
-}
-_REQUIRED = ("settings_hash", "seed", "state", "run")
-_MEASURED = ("metrics", "floor", "ceiling", "sampling")
-_OF_NUMBERS = ("metric", "best", "floor", "ceiling", "signal", "sampling")
+_COLUMN, _VALUE = "column", "value"
+_OF_EACH = (*FIRST, "machine", "run")
+_BLOCKS_OF_EACH = ("metric", "budget")
+"""Columns that stand in the line of each run, whether or not the runs agree."""
 
 
 def line_of(run: Run) -> Line:
@@ -90,39 +77,64 @@ def key_of(line: Line) -> Key:
 
 
 def read_lines(file: Path) -> list[Line]:
-    """The lines of a file, each checked.
+    """The lines of a file, each with what the file ``common.csv`` beside it says of all runs, and each checked.
 
     Raises:
-        ConfigError: if the file cannot be read, or holds something that `gan-lab-report publish=` does not write.
+        ConfigError: if a file cannot be read, or holds something that `gan-lab-report publish=` does not write.
     """
+    beside = file.with_name(COMMON)
+    return lines_in(_read(file), file, _common(beside) if beside.exists() else {})
+
+
+def lines_in(text: str, file: Path, common: Line | None = None) -> list[Line]:
+    """`read_lines` of the text of a file; what stands in ``common`` holds for columns that the file does not have."""
+    columns, *rows = _rows(text, file, "it holds no run; expected a line of column names and a line a run")
+    check_names(columns, file)
+    shared = {column: text for column, text in (common or {}).items() if column not in columns}
+    check_complete([*columns, *shared], file)
+    lines: list[Line] = []
+    seen: dict[Key, int] = {}
+    for number, row in enumerate(rows, 2):
+        line = shared | {column: text for column, text in zip(columns, row, strict=True) if text}
+        _run_of(line, file, number)
+        if (first := seen.setdefault(key_of(line), number)) != number:
+            refuse(file, number, f"the settings and the seed of line {first}; expected each run once")
+        lines.append(line)
+    return lines
+
+
+def _common(file: Path) -> Line:
+    """The value of each column that is the same for all runs."""
+    head, *rows = _rows(_read(file), file, "it holds no column; expected a line 'column,value' and a line a column")
+    if head != [_COLUMN, _VALUE]:
+        refuse(file, 1, f"{shown(','.join(head)[:60])!r}; expected '{_COLUMN},{_VALUE}'")
+    check_names([column for column, _ in rows], file)
+    for number, (column, text) in enumerate(rows, 2):
+        if column not in PEOPLES:
+            checked(column, text, file, number)
+    return {column: text for column, text in rows if text}
+
+
+def _read(file: Path) -> str:
     try:
-        return lines_in(file.read_text(encoding="utf-8-sig"), file)  # spreadsheets write a mark before the first letter
+        return file.read_text(encoding="utf-8-sig")  # spreadsheets write a mark before the first letter
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise ConfigError(f"{shown(file)}: it cannot be read as text: {shown(reason)}") from error
 
 
-def lines_in(text: str, file: Path) -> list[Line]:
-    """`read_lines` of the text of a file."""
+def _rows(text: str, file: Path, empty: str) -> list[list[str]]:
+    """The cells of a file: a line of names, and at least one of as many values."""
     try:
-        cells = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except csv.Error as error:
         raise ConfigError(f"{shown(file)}: it cannot be read as CSV: {shown(error)}") from error
-    if len(cells) < 2:
-        raise ConfigError(f"{shown(file)}: it holds no run; expected a line of column names and a line a run")
-    columns = cells[0]
-    _check_columns(file, columns)
-    lines: list[Line] = []
-    seen: dict[Key, int] = {}
-    for number, row in enumerate(cells[1:], 2):
-        if len(row) != len(columns):
-            _refuse(file, number, f"{len(row)} cells; expected {len(columns)}, one for each column")
-        line = {column: text for column, text in zip(columns, row, strict=True) if text}
-        _run_of(line, file, number)
-        if (first := seen.setdefault(key_of(line), number)) != number:
-            _refuse(file, number, f"the settings and the seed of line {first}; expected each run once")
-        lines.append(line)
-    return lines
+    if len(rows) < 2:
+        raise ConfigError(f"{shown(file)}: {empty}")
+    for number, row in enumerate(rows, 1):
+        if len(row) != len(rows[0]):
+            refuse(file, number, f"{len(row)} cells; expected {len(rows[0])}, one for each column")
+    return rows
 
 
 def without_folders(run: Run) -> Run:
@@ -135,91 +147,76 @@ def runs_of(lines: Iterable[Line], file: Path) -> list[Run]:
     return [_run_of(line, file, number) for number, line in enumerate(lines, 2)]
 
 
-def text_of(lines: list[Line]) -> str:
-    """The file's text: what people look for comes first, then settings that differ. Lines are sorted by group."""
-    columns = list(dict.fromkeys([*_FIRST, "machine", *(column for line in lines for column in line)]))
-    differ = {one for one in columns if one.startswith("config.") and len({line.get(one, "") for line in lines}) > 1}
+def common_of(lines: list[Line]) -> Line:
+    """What all runs agree in and that need not stand in the line of each."""
+    first, *others = lines
+    return {
+        column: text
+        for column, text in first.items()
+        if column not in _OF_EACH and column.partition(".")[0] not in _BLOCKS_OF_EACH
+        if all(line.get(column) == text for line in others)
+    }
 
+
+def common_text(common: Line) -> str:
+    """The text of ``common.csv``."""
+    return _csv([_COLUMN, _VALUE], [[column, common[column]] for column in _ordered(common, set())])
+
+
+def text_of(lines: list[Line], common: Line | None = None) -> str:
+    """The text of ``results.csv``, without the columns of ``common``.
+
+    What people look for comes first, then settings that differ. Lines are sorted by group.
+    """
+    there = dict.fromkeys([*FIRST, "machine", *(column for line in lines for column in line)])
+    columns = [column for column in there if column not in (common or {})]
+    differ = {one for one in columns if one.startswith("config.") and len({line.get(one, "") for line in lines}) > 1}
+    ordered = _ordered(columns, differ)
+    by_group = sorted(lines, key=lambda line: (line.get("group", ""), line["settings_hash"], int(line["seed"])))
+    return _csv(ordered, [[line.get(column, "") for column in ordered] for line in by_group])
+
+
+def _ordered(columns: Iterable[str], differ: set[str]) -> list[str]:
     def place(column: str) -> tuple[int, int]:
         block, _, key = column.partition(".")
-        if column in _FIRST:
-            return 0, _FIRST.index(column)
+        if column in FIRST:
+            return 0, FIRST.index(column)
         if column == "machine" or column == "environment.gan_lab":
             return 2, 0
-        if column in _LAST:
-            return 5, _LAST.index(column)
+        if column in LAST:
+            return 5, LAST.index(column)
         order = {"metric": 1, "budget": 1, "option": 4}.get(block, 3 if column in differ else 6)
-        return order, _BLOCKS.index(block) + ((*BUDGET, key).index(key) if block == "budget" else 0)
+        return order, BLOCKS.index(block) + ((*BUDGET, key).index(key) if block == "budget" else 0)
 
-    ordered = sorted(columns, key=place)
+    return sorted(columns, key=place)
+
+
+def _csv(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(ordered)
-    for line in sorted(lines, key=lambda line: (line.get("group", ""), line["settings_hash"], int(line["seed"]))):
-        writer.writerow([line.get(column, "") for column in ordered])
+    csv.writer(buffer, lineterminator="\n").writerows([head, *rows])
     return buffer.getvalue()
-
-
-def _check_columns(file: Path, columns: list[str]) -> None:
-    for column in columns:
-        block, dot, key = column.partition(".")
-        if columns.count(column) > 1:
-            raise ConfigError(f"{shown(file)}: column '{shown(column)}' is there twice; expected each once")
-        if column not in (*_KINDS, *_PEOPLES) and not (dot and key and block in _BLOCKS):
-            blocks = ", ".join(f"{one}.…" for one in _BLOCKS)
-            known = f"{', '.join((*_KINDS, *_PEOPLES))}, {blocks}"
-            raise ConfigError(f"{shown(file)}: there is no column '{shown(column)}'; allowed: {known}")
-    for column in (*_REQUIRED, *(f"option.{group}" for group in GROUPS)):
-        if column not in columns:
-            raise ConfigError(
-                f"{shown(file)}: column '{column}' is missing; expected a file of gan-lab-report publish="
-            )
 
 
 def _run_of(line: Line, file: Path, number: int) -> Run:
     """The run of a line; a ConfigError names the first cell that is wrong."""
-    values: dict[str, Any] = {}
-    for column, text in line.items():
-        if column in _PEOPLES:
-            continue
-        try:
-            values[column] = harmless(value_of(text))
-        except (ValueError, RecursionError) as error:
-            raise ConfigError(
-                _told(file, number, f"{column} is {shown(text[:60])!r}; expected JSON or a text")
-            ) from error
-        if odd := fault(values[column]):
-            _refuse(file, number, f"{shown(column)} is no value of a run: {odd}")
-        if column in _KINDS and not _KINDS[column](values[column]):
-            _refuse(file, number, f"{column} is {shown(text[:60])!r}, which no run has there")
-    for column in _REQUIRED:
+    values = {column: checked(column, text, file, number) for column, text in line.items() if column not in PEOPLES}
+    for column in REQUIRED:
         if column not in values:
-            _refuse(file, number, f"{column} is missing")
+            refuse(file, number, f"{column} is missing")
     done = values["state"] == "done"
-    _check_numbers(values, file, number, done)
+    if done and (missing := [f"budget.{key}" for key in BUDGET if f"budget.{key}" not in values]):
+        refuse(file, number, f"{missing[0]} is missing; expected a number for a run that is done")
+    if done and not any(column.startswith("metric.") for column in values):
+        refuse(file, number, "it holds no metric; expected one at least for a run that is done")
     asked = _asked(values)
     if (found := _settings_hash(asked)) != values["settings_hash"]:
         told = f"settings_hash is {values['settings_hash']}, and that of its settings {found}"
-        _refuse(file, number, f"{told}; expected settings as they were published")
+        refuse(file, number, f"{told}; expected settings as they were published")
     return Run(
         path=file, name=values["run"], state=values["state"], reason=values.get("reason", ""),
         iteration=values.get("iteration", 0), started=values.get("started", ""), asked=asked,
         outcome=_outcome(values) if done else Outcome(),
     )  # fmt: skip
-
-
-def _check_numbers(values: dict[str, Any], file: Path, number: int, done: bool) -> None:
-    for column, value in values.items():
-        block = column.partition(".")[0]
-        good = is_number(value) and abs(value) <= LARGEST
-        if block == "budget":
-            good = good and value >= 0 and (is_whole(value) or column == "budget.train_seconds")
-        if block in (*_OF_NUMBERS, "budget") and not good and (value is not None or block == "budget"):
-            _refuse(file, number, f"{shown(column)} is {shown(value)!r}; expected a number")
-    if done and (missing := [f"budget.{key}" for key in BUDGET if f"budget.{key}" not in values]):
-        _refuse(file, number, f"{missing[0]} is missing; expected a number for a run that is done")
-    if done and not any(column.startswith("metric.") for column in values):
-        _refuse(file, number, "it holds no metric; expected one at least for a run that is done")
 
 
 def _asked(values: dict[str, Any]) -> Asked:
@@ -236,8 +233,8 @@ def _asked(values: dict[str, Any]) -> Asked:
 
 
 def _outcome(values: dict[str, Any]) -> Outcome:
-    numbers = {block: {key: as_number(one) for key, one in _block(values, block).items()} for block in _OF_NUMBERS}
-    own = Measurement(_block(values, "fingerprint"), *(numbers[key] for key in ("metric", *_MEASURED[1:])))
+    numbers = {block: {key: as_number(one) for key, one in _block(values, block).items()} for block in OF_NUMBERS}
+    own = Measurement(_block(values, "fingerprint"), *(numbers[key] for key in ("metric", *MEASURED[1:])))
     return Outcome(
         measurements=[own, *(_from_entry(entry) for entry in values.get("evaluations", ()))],
         best=numbers["best"],
@@ -263,21 +260,9 @@ def _settings_hash(asked: Asked) -> str:
 
 
 def _as_entry(one: Measurement) -> dict[str, Any]:
-    return {"fingerprint": one.fingerprint} | {key: getattr(one, key) for key in _MEASURED}
-
-
-def _is_measurement(entry: Any) -> bool:
-    return isinstance(entry, dict) and all(isinstance(entry.get(key), dict) for key in ("fingerprint", *_MEASURED))
+    return {"fingerprint": one.fingerprint} | {key: getattr(one, key) for key in MEASURED}
 
 
 def _from_entry(entry: dict[str, Any]) -> Measurement:
-    numbers = [{key: as_number(one) for key, one in entry[block].items()} for block in _MEASURED]
+    numbers = [{key: as_number(one) for key, one in entry[block].items()} for block in MEASURED]
     return Measurement(entry["fingerprint"], *numbers)
-
-
-def _told(file: Path, number: int, problem: str) -> str:
-    return f"{shown(file)}: line {number}: {problem}"
-
-
-def _refuse(file: Path, number: int, problem: str) -> NoReturn:
-    raise ConfigError(_told(file, number, problem))

@@ -1,4 +1,4 @@
-"""Publishes a study: ``results.csv``, a line a run, and ``README.md``, which is made of that file alone."""
+"""Publishes a study: its runs in ``results.csv`` and ``common.csv``, and ``README.md``, made of these alone."""
 
 import re
 import shlex
@@ -11,11 +11,24 @@ from gan_lab.errors import ConfigError, shown
 from gan_lab.report import boards as building
 from gan_lab.report.canvas import encode
 from gan_lab.report.collect import Sweep, read, unlike
+from gan_lab.report.columns import PUBLISHED
 from gan_lab.report.formatting import listed
 from gan_lab.report.groups import with_known_choices
 from gan_lab.report.leaderboard import BUDGET
 from gan_lab.report.render import ACROSS, drawings, put, readable, template
-from gan_lab.report.results_file import PUBLISHED, Line, key_of, line_of, lines_in, read_lines, runs_of, text_of
+from gan_lab.report.results_file import (
+    COMMON,
+    RESULTS,
+    Line,
+    common_of,
+    common_text,
+    key_of,
+    line_of,
+    lines_in,
+    read_lines,
+    runs_of,
+    text_of,
+)  # fmt: skip
 from gan_lab.report.sections import Content, content
 from gan_lab.report.tuning import search_words
 from gan_lab.report.usefulness import TITLES
@@ -23,7 +36,7 @@ from gan_lab.report.values import cell
 from gan_lab.runs.reader import read_overrides, read_settings
 from gan_lab.storage.files import BrokenRecord, read_json
 
-RESULTS, PAGE = "results.csv", "README.md"
+PAGE = "README.md"
 LARGEST_FIGURE = 300 * 1024
 """Bytes of a figure, which lies in a repository; a larger drawing is written as pixels."""
 
@@ -82,12 +95,16 @@ def publish(folders: Sequence[str | Path], target: str | Path, *, metric: str | 
         if command := commands.get(key_of(line), "") or made[run.path]:
             line["command"] = cell(command)
         lines[key_of(line)] = _chosen(lines.get(key_of(line)), line, counts, told)
-    text = text_of(_named(list(lines.values()), file, metric))
-    page, drawn = _made(lines_in(text, file), file, before, metric)
+    whole = text_of(_named(list(lines.values()), file, metric))
+    published = lines_in(whole, file)
+    page, drawn = _made(published, file, before, metric)
+    common = common_of(published)
     try:
         for name, data in drawn.items():
             put(home / name, data)
-        put(file, text.encode())
+        put(file, whole.encode())  # all of it, so that no value is missing if this is stopped before the next two
+        put(home / COMMON, common_text(common).encode())
+        put(file, text_of(published, common).encode())
         put(home / PAGE, page.encode())
         for name in {*_LINK.findall(before)} - {*drawn}:
             (home / name).unlink(missing_ok=True)
@@ -97,7 +114,7 @@ def publish(folders: Sequence[str | Path], target: str | Path, *, metric: str | 
 
 
 def page_of(file: Path) -> str:
-    """The page of a study, made anew of its results.csv; from the page beside it come its owner's words alone."""
+    """The page of a study, made anew of its runs; from the page beside it come its owner's words alone."""
     before = _page_before(file.parent, shown(file))
     return _made(read_lines(file), file, before, _metric(before))[0]
 
@@ -108,7 +125,7 @@ def _page_before(home: Path, told: str) -> str:
         raise ConfigError(f"{told}: it is a file; name a folder")
     if any((home / name).exists() for name in ("sweep.json", "status.json")):
         raise ConfigError(f"{told}: it is the folder of a sweep or a run; expected one for the study")
-    for path in (home, home / PAGE, home / RESULTS):
+    for path in (home, home / PAGE, home / RESULTS, home / COMMON):
         if path.is_symlink():
             raise ConfigError(f"{told}: {shown(path.name)} is a link; expected a study's own folder and files")
     page = home / PAGE

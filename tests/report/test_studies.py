@@ -1,10 +1,11 @@
-"""A study's results.csv says what its runs' folders say, and its page is made of that file alone."""
+"""A study's CSV files say what its runs' folders say, and its page is made of them alone."""
 
 import csv
 import json
 import math
 import re
 import shlex
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from omegaconf import OmegaConf
 from gan_lab.errors import ConfigError
 from gan_lab.report.collect import read
 from gan_lab.report.render import write_report
+from gan_lab.report.results_file import read_lines
 from gan_lab.report.sections import content
 from gan_lab.report.study import page_of, publish
 from gan_lab.report.tables import table_csv, table_tex
@@ -72,7 +74,7 @@ def test_the_file_gives_every_table_that_the_folders_give(everything, tmp_path):
     assert write_report([page.parent / "results.csv"], out=tmp_path / "report").is_file()
 
 
-def test_the_page_is_made_of_the_file_alone(everything, tmp_path):
+def test_the_page_is_made_of_the_files_alone(everything, tmp_path):
     page, _ = publish([everything], tmp_path / "study")
     assert page_of(tmp_path / "study" / "results.csv") == page.read_text()
     cells = list(csv.DictReader((tmp_path / "study" / "results.csv").open()))
@@ -85,8 +87,8 @@ def test_the_page_is_made_of_the_file_alone(everything, tmp_path):
 def test_every_published_page_is_that_of_its_file():
     for file in STUDIES.glob("*/results.csv"):
         assert page_of(file) == (file.parent / "README.md").read_text(), file.parent.name
-        for figure in file.parent.glob("*.*g"):
-            assert figure.stat().st_size <= 300 * 1024, figure.name
+        for one in file.parent.iterdir():
+            assert one.stat().st_size <= 300 * 1024, one
 
 
 def decimals(text):
@@ -187,7 +189,7 @@ def test_a_run_that_is_there(run, tmp_path):
 
     def again(name, **options):
         _, counts = publish([run(tmp_path / name, words, **options)], study)
-        (line,) = csv.DictReader((study / "results.csv").open())
+        (line,) = read_lines(study / "results.csv")
         return (counts.new, counts.replaced, counts.kept), line
 
     assert again("killed", state="failed", error="power cut")[0] == (1, 0, 0)
@@ -203,6 +205,52 @@ def test_a_run_that_is_there(run, tmp_path):
     }.items():
         with pytest.raises(ConfigError, match=r"settings [0-9a-f]{16} and seed 3 had .* and has .*: remove its line"):
             again(name, **options)
+
+
+def test_what_all_runs_have_in_common_stands_once(run, tmp_path):
+    """Until a run comes that has another value. A key that one run alone has is not common either."""
+    study = tmp_path / "study"
+
+    def of_all(name, **options):
+        publish([run(tmp_path / name, {"loss": "wgan", "seed": len(name)}, **options)], study)
+        columns = next(csv.reader((study / "results.csv").open()))
+        shared = {row["column"]: row["value"] for row in csv.DictReader((study / "common.csv").open())}
+        assert not shared.keys() & {*columns}
+        assert {"seed", "state", "verdict", "metric.reverse_kl", "budget.iterations", "run", "machine"} <= {*columns}
+        return {key: shared.get(key) for key in ("config.batch_size", "option.loss", "config.lr_schedule")}
+
+    assert of_all("a") == {"config.batch_size": "64", "option.loss": "wgan", "config.lr_schedule": None}
+    assert of_all("bb", config={"batch_size": 32})["config.batch_size"] is None
+    assert of_all("ccc", config={"batch_size": 64, "lr_schedule": "cosine"})["config.lr_schedule"] is None
+    sizes = [line.get("config.batch_size") for line in read_lines(study / "results.csv")]
+    schedules = [line.get("config.lr_schedule") for line in read_lines(study / "results.csv")]
+    assert (sorted(sizes), schedules.count("cosine")) == (["32", "64", "64"], 1)
+
+
+def test_a_study_stays_whole_wherever_writing_it_stops(sweep, tmp_path, monkeypatch):
+    """After each of its files: what was published before is never lost, nor is what comes in once it is written."""
+    sweep(tmp_path / "one", {"wgan": 0.1}, seeds=2)
+    sweep(tmp_path / "two", {"wgan": 0.1}, seeds=3, config={"batch_size": 32})
+    told = []
+    for stop in (0, 1, 2, 3, 9):  # after 9 files, that is not at all
+        study = tmp_path / f"stopped{stop}"
+        file = publish([tmp_path / "one"], study)[0].parent / "results.csv"
+        before = read_lines(file)
+        written = iter(range(9))
+
+        def put(path, data, stop=stop, written=written):
+            if next(written) == stop:
+                raise InterruptedError
+            path.write_bytes(data)
+
+        with monkeypatch.context() as patch:
+            patch.setattr("gan_lab.report.study.encode", lambda *_: bytes(400 * 1024))  # no figure is small enough
+            patch.setattr("gan_lab.report.study.put", put)
+            with nullcontext() if stop == 9 else pytest.raises(ConfigError, match="it cannot be written"):
+                publish([tmp_path / "two"], study)
+        told.append(read_lines(file))
+    assert told == [before, *[told[-1]] * 4]
+    assert len(told[-1]) == len(before) + 3
 
 
 def test_unfinished_runs_are_left_out(run, sweep, tmp_path):

@@ -66,9 +66,9 @@ def test_a_published_study_keeps_them(run, tmp_path):
 
 def test_scores_in_a_file_that_are_none_are_refused(run, tmp_path):
     run(tmp_path / "s", {"seed": 0}, result={"usefulness": [entry()]})
-    file = publish([tmp_path / "s"], tmp_path / "study")[0].parent / "results.csv"
+    file = publish([tmp_path / "s"], tmp_path / "study")[0].parent / "common.csv"
     file.write_text(file.read_text().replace('""fake"": 0.7', '""fake"": 7'))
-    with pytest.raises(ConfigError, match=r"line 2: usefulness is .*, which no run has there"):
+    with pytest.raises(ConfigError, match=r"common.csv: line \d+: usefulness is .*, which no run has there"):
         read([file])
 
 

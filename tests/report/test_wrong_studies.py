@@ -2,21 +2,28 @@
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 
 from gan_lab.errors import ConfigError
 from gan_lab.report.collect import read
+from gan_lab.report.results_file import read_lines, text_of
 from gan_lab.report.study import publish
 
 
 @pytest.fixture(scope="module")
-def published(sweep, tmp_path_factory):
-    """The text of a results.csv of two runs."""
+def published(small):
+    """The text of a results.csv of two runs that needs no common.csv, as the first studies had it."""
+    return text_of(read_lines(small / "results.csv"))
+
+
+@pytest.fixture(scope="module")
+def small(sweep, tmp_path_factory):
+    """The folder of the study of these runs."""
     folder = tmp_path_factory.mktemp("study")
     sweep(folder / "sweep", {"wgan": 0.1}, seeds=2)
-    publish([folder / "sweep"], folder / "study")
-    return (folder / "study" / "results.csv").read_text()
+    return publish([folder / "sweep"], folder / "study")[0].parent
 
 
 def changed(text, column, value):
@@ -50,8 +57,11 @@ WHOLE = {
         lambda text: text.replace("group", "gruop", 1),
         "there is no column 'gruop'; allowed: setting",
     ),
-    "no seed column": (lambda text: without(text, "seed"), "column 'seed' is missing; expected a file of gan-lab-re"),
-    "no loss": (lambda text: without(text, "option.loss"), "column 'option.loss' is missing; expected a file of "),
+    "no seed column": (
+        lambda text: without(text, "seed"),
+        "column 'seed' is missing; expected the files",
+    ),
+    "no loss": (lambda text: without(text, "option.loss"), "column 'option.loss' is missing; expected the files"),
 }
 CELLS = {
     ("seed", "-1"): "seed is '-1', which no run has there",
@@ -88,6 +98,48 @@ def test_a_wrong_file_earns_one_sentence(published, sweep, tmp_path, case):
         assert "\n" not in str(caught.value)
     assert [one.name for one in file.parent.iterdir()] == ["results.csv"]
     assert file.read_bytes() == before
+
+
+COMMON = {
+    "empty": (lambda text: "", "it holds no column; expected a line 'column,value' and a line a column"),
+    "not text": (lambda text: b"\xff\xfe\x00", "it cannot be read as text: "),
+    "open quote": (lambda text: text + '"', "it cannot be read as CSV: "),
+    "other head": (lambda text: text.replace("column,", "key,", 1), "line 1: 'key,value'; expected 'column,value'"),
+    "long line": (lambda text: text.replace(",64", ",64,65", 1), "line {}: 3 cells; expected 2, one for each column"),
+    "same column": (
+        lambda text: text + "option.loss,wgan\n",
+        "column 'option.loss' is there twice; expected each once",
+    ),
+    "unknown column": (lambda text: text + "gruop,1\n", "there is no column 'gruop'; allowed: setting"),
+    "no JSON": (lambda text: text.replace(",64", ",[64", 1), "line {}: config.batch_size is '[64'; expected JSON or "),
+}
+
+
+@pytest.mark.parametrize("case", COMMON)
+def test_a_wrong_file_of_common_columns_earns_one_sentence(small, tmp_path, case):
+    change, sentence = COMMON[case]
+    text = (small / "common.csv").read_text()
+    wrong = change(text)
+    (tmp_path / "results.csv").write_bytes((small / "results.csv").read_bytes())
+    (tmp_path / "common.csv").write_bytes(wrong if isinstance(wrong, bytes) else wrong.encode())
+    place = text[: text.index("config.batch_size,64")].count("\n") + 1
+    with pytest.raises(ConfigError) as caught:
+        read([tmp_path / "results.csv"])
+    assert str(caught.value).startswith(f"{tmp_path / 'common.csv'}: {sentence.format(place)}")
+    assert "\n" not in str(caught.value)
+
+
+def test_what_lies_without_its_common_columns_or_beside_those_of_others(published, small, tmp_path):
+    """Without them it is refused. Those of another study do not change a file that has each column."""
+    file = tmp_path / "results.csv"
+    file.write_bytes((small / "results.csv").read_bytes())
+    with pytest.raises(ConfigError, match=r"column 'option.loss' is missing; expected .* common.csv"):
+        read([file])
+    (tmp_path / "common.csv").write_text((small / "common.csv").read_text().replace(",64", ",65"))
+    with pytest.raises(ConfigError, match=r"line 2: settings_hash is \w+, and that of its settings \w+; expected"):
+        read([file])
+    file.write_text(published)
+    assert read([file]).runs == [replace(run, path=file) for run in read([small / "results.csv"]).runs]
 
 
 def test_a_wrong_target_earns_one_sentence(run, sweep, tmp_path):

@@ -33,10 +33,11 @@ def test_seeds_are_drawn_alike_for_all_losses():
 
 
 def written(folder: Path, rows: list[str], group: str = "weight 1") -> Path:
-    """A study's file, whose groups are not called like their losses."""
+    """A study's files, whose groups are not called like their losses and whose runs have one dataset."""
     file = folder / "results.csv"
-    head = "option.loss,seed,state,metric.fd_classifier,option.dataset,group"
-    file.write_text("\n".join([head, *(f"{row},mnist,{group}" for row in rows)]))
+    head = "option.loss,seed,state,metric.fd_classifier,group"
+    file.write_text("\n".join([head, *(f"{row},{group}" for row in rows)]))
+    (folder / "common.csv").write_text("column,value\noption.dataset,mnist\n")
     return file
 
 
@@ -55,7 +56,7 @@ def test_what_cannot_be_compared_is_said(tmp_path, rows):
 
 def test_a_loss_of_two_groups_is_refused(tmp_path):
     file = written(tmp_path, ["wgan,0,done,3"])
-    file.write_text(file.read_text() + "\nwgan,0,done,9,mnist,weight 2\n")
+    file.write_text(file.read_text() + "\nwgan,0,done,9,weight 2\n")
     with pytest.raises(SystemExit, match=r"wgan is several groups \(weight 1, weight 2\)"):
         MADE["distances"](file, "mnist", ["wgan"])
 
