@@ -129,7 +129,8 @@ def _named_groups(axes: Axes, members: dict[str, list[Run]], apart: dict[str, se
     """The axes with the values and names of groups.
 
     A name tells an axis only where groups of the same loss differ on it, or where a user named it: that `r3gan` has R1
-    follows from its name, though `rsgan` is there with and without.
+    follows from its name, though `rsgan` is there with and without. Of what is no axis it tells a class that a user put
+    in the place of an option's own, such as another generator under `model=dcgan`.
     """
     of_loss: dict[str, list[str]] = defaultdict(list)
     for place, group in members.items():
@@ -140,6 +141,7 @@ def _named_groups(axes: Axes, members: dict[str, list[Run]], apart: dict[str, se
         for place in alike:
             named = {word for run in members[place] for word in run.asked.named}
             keys = [key for key in axes.keys if not changeable(key) or key in apart[place]]
+            keys += [key for key in axes.along if key in named and key.endswith("._target_")]
             axes._parts[place] = {
                 key: _named(key, axes.values[place][key][0], axes.keys)
                 for key in keys
