@@ -131,6 +131,9 @@ def test_a_study_grows_and_keeps_its_owners_words(sweep, tmp_path):
     _, counts = publish(both, study)
     assert counts.kept == 9
     assert {file.name: file.read_bytes() for file in study.iterdir()} == before
+    page.write_text(text.replace(" metric=fd_points -->", " -->"))
+    publish(both, study)
+    assert "## ring8: ranking by Reverse KL" in page.read_text()
 
 
 def test_the_command_of_a_sweep_that_grew_by_a_second_line(run, tmp_path):
