@@ -3,12 +3,14 @@
 import numpy as np
 from matplotlib.axes import Axes as Panel
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from gan_lab.report.canvas import canvas, colour, legend, line_style, reference, scale, short, styled, upright
 from gan_lab.report.formatting import number
 from gan_lab.report.leaderboard import Board, Row
 
 _DECADES = 20.0  # the ratio of numbers from which on their axis is logarithmic
+_CLOSEST = 1 / 12  # of a linear axis: the least distance of two ticks
 
 Line = list[tuple[float, Row]]
 """Numbers in order, each with the group that has it."""
@@ -47,14 +49,7 @@ def axis_figure(board: Board, keys: list[str]) -> Figure | None:
         figure, (panel,) = canvas(3.4)
         for index, (label, points) in enumerate(drawn.items()):
             _draw(panel, board, index, label, points)
-        numbers = sorted(value for points in drawn.values() for value, _ in points)
-        positive = [value for value in numbers if value > 0]
-        if numbers[0] >= 0 and positive and positive[-1] >= _DECADES * positive[0]:
-            spread = {"linthresh": positive[0]} if numbers[0] == 0 else {}
-            panel.set_xscale("symlog" if spread else "log", **spread)
-            marked = sorted(set(numbers))[:: max(1, len(set(numbers)) // 8)]
-            panel.set_xticks(marked, [number(value) for value in marked])
-            panel.set_xticks([], minor=True)
+        _mark(panel, sorted({value for points in drawn.values() for value, _ in points}))
         finals = [v for points in drawn.values() for _, row in points for v in row.finals(board.primary)]
         scale(panel, "y", finals)
         reference(panel, board, "h")
@@ -62,6 +57,21 @@ def axis_figure(board: Board, keys: list[str]) -> Figure | None:
         panel.set_ylabel(upright(board.title, f"({board.direction})"))
         legend(figure, panel)
         return figure
+
+
+def _mark(panel: Panel, numbers: list[float]) -> None:
+    """The scale of swept numbers, in order, with ticks at them, unless their labels would touch."""
+    positive = [value for value in numbers if value > 0]
+    logarithmic = numbers[0] >= 0 and bool(positive) and positive[-1] >= _DECADES * positive[0]
+    if logarithmic:
+        spread = {"linthresh": positive[0]} if numbers[0] == 0 else {}
+        panel.set_xscale("symlog" if spread else "log", **spread)
+    elif min(np.diff(numbers), default=0.0) < _CLOSEST * (numbers[-1] - numbers[0]):
+        panel.xaxis.set_major_locator(MaxNLocator(8, integer=all(value.is_integer() for value in numbers)))
+        return
+    marked = numbers[:: max(1, len(numbers) // 8)]
+    panel.set_xticks(marked, [number(value) for value in marked])
+    panel.set_xticks([], minor=True)
 
 
 def _draw(panel: Panel, board: Board, index: int, label: str, points: Line) -> None:

@@ -4,6 +4,7 @@ import io
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from statistics import median
 from textwrap import wrap
 from typing import Any
 
@@ -11,8 +12,10 @@ import matplotlib
 from matplotlib.axes import Axes as Panel
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from gan_lab.metric_names import floor_of
+from gan_lab.report.formatting import number
 from gan_lab.report.leaderboard import Board
 
 # Okabe & Ito's colours without black and yellow, which vanish on a dark and on a light page
@@ -23,6 +26,13 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 INK, FAINT, GRID, PAPER = "#1c2127", "#69727d", "#e1e5ea", "#fdfdfe"
 WIDTH = 6.4  # inches, for every figure
 TOGETHER = 6  # groups drawn into one panel; more get a panel each
+
+
+class Numbers(LogFormatter):
+    """Labels the ticks of a logarithmic axis that matplotlib labels, with numbers as the tables have them."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return number(x) if super().__call__(x, pos) else ""
 
 
 def colour(index: int) -> str:
@@ -82,12 +92,14 @@ def canvas(height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, list
 
 
 def scale(panel: Panel, which: str, values: list[float], also: Sequence[float] = ()) -> None:
-    """Limits from the values; logarithmic if they span more than a factor of 30.
+    """Limits from the values; logarithmic if they span more than a factor of 30, or if outliers would squeeze the rest.
 
-    ``also``, such as the ends of intervals, widens the limits by at most a factor of three.
+    That is if half of the values lie in the lowest tenth of a span of more than a factor of 5. ``also``, such as the
+    ends of intervals, widens the limits by at most a factor of three.
     """
     low, high = min(values), max(values)
-    logarithmic = low > 0 and high > 30 * low
+    squeezed = high > 5 * low and median(values) < low + (high - low) / 10
+    logarithmic = low > 0 and (high > 30 * low or squeezed)
     if logarithmic:
         reach = high / low
         low, high = max(low / reach, min([low, *(v for v in also if v > 0)])), min(high * reach, max([high, *also]))
@@ -101,6 +113,10 @@ def scale(panel: Panel, which: str, values: list[float], also: Sequence[float] =
         room = 0.12 * (high - low) or 0.1 * abs(high) or 1.0
         ends = (low - room, high + room)
     panel.set(**{f"{which}scale": "log" if logarithmic else "linear", f"{which}lim": ends})
+    if logarithmic and ends[1] < 100 * ends[0]:  # powers of ten alone would be one tick or two
+        axis = panel.xaxis if which == "x" else panel.yaxis
+        axis.set_major_formatter(Numbers(minor_thresholds=(2, 0.5)))
+        axis.set_minor_formatter(Numbers(minor_thresholds=(2, 0.5)))
 
 
 def reference(panel: Panel, board: Board, way: str) -> None:
@@ -110,7 +126,11 @@ def reference(panel: Panel, board: Board, way: str) -> None:
         return
     low, high = panel.get_xlim() if way == "v" else panel.get_ylim()
     logarithmic = (panel.get_xscale() if way == "v" else panel.get_yscale()) == "log"
-    if not logarithmic and low - (high - low) <= floor <= high + (high - low):
+    if logarithmic and low / (high / low) <= floor <= high * (high / low):
+        room = (high / low) ** 0.05
+        low, high = min(low, floor / room), max(high, floor * room)
+        _ = panel.set_xlim(low, high) if way == "v" else panel.set_ylim(low, high)
+    elif not logarithmic and low - (high - low) <= floor <= high + (high - low):
         low, high = min(low, floor - 0.05 * (high - low)), max(high, floor + 0.05 * (high - low))
         _ = panel.set_xlim(low, high) if way == "v" else panel.set_ylim(low, high)
     if not low <= floor <= high:

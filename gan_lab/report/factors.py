@@ -126,13 +126,34 @@ def find(runs: list[Run], places: Places, apart: dict[str, set[str]], leading: t
 
 
 def _named_groups(axes: Axes, members: dict[str, list[Run]], apart: dict[str, set[str]]) -> Axes:
-    """The axes with the values and names of groups."""
+    """The axes with the values and names of groups.
+
+    A name tells an axis only where groups of the same loss differ on it, or where a user named it: that `r3gan` has R1
+    follows from its name, though `rsgan` is there with and without. Of what is no axis it tells a class that a user put
+    in the place of an option's own, such as another generator under `model=dcgan`.
+    """
+    of_loss: dict[str, list[str]] = defaultdict(list)
     for place, group in members.items():
         axes.values[place] = {key: _values(group, key) for key in (*axes.keys, *axes.along)}
-        own = [key for key in axes.keys if not changeable(key) or key in apart[place]]
-        axes._parts[place] = {key: _named(key, axes.values[place][key][0], axes.keys) for key in own}
+        of_loss[axes.settings(place, "loss") if "loss" in axes.keys else ""].append(place)
+    for alike in of_loss.values():
+        varied = {key for key in axes.keys if len({axes.settings(place, key) for place in alike}) > 1}
+        for place in alike:
+            named = {word for run in members[place] for word in run.asked.named}
+            keys = [key for key in axes.keys if not changeable(key) or key in apart[place]]
+            keys += [key for key in axes.along if key in named and key.endswith("._target_")]
+            axes._parts[place] = {
+                key: _named(key, axes.values[place][key][0], axes.keys)
+                for key in keys
+                if key in {"loss", *varied, *named} or _within(key, named - {*GROUPS})
+            }
     axes.labels = _labels(axes, {place: group[0].asked.choices["loss"] for place, group in members.items()})
     return axes
+
+
+def _within(key: str, words: set[str]) -> bool:
+    """Whether one of the words names a key, or a block that it is in."""
+    return any(key == word or key.startswith(f"{word}.") for word in words)
 
 
 def _candidates(runs: list[Run], places: Places, apart: dict[str, set[str]]) -> tuple[list[str], list[str]]:
@@ -141,7 +162,7 @@ def _candidates(runs: list[Run], places: Places, apart: dict[str, set[str]]) -> 
     keys = [key for key in _keys(runs) if not changeable(key) or key in may_differ]
     keys = [key for key in keys if len({run.asked.exact.get(key) for run in runs}) > 1]
     words = {word for run in runs for word in run.asked.named}
-    named = [key for key in keys if any(key == word or key.startswith(f"{word}.") for word in words)]
+    named = [key for key in keys if _within(key, words)]
     groups = [group for group in _OTHER_GROUPS if _follows(runs, places, group)]
     given = [group for group in groups if group in words]
     first = [group for group in GROUPS if group in words]
@@ -187,7 +208,10 @@ def _named(key: str, value: Any, keys: list[str]) -> str:
         short = key
     if value is ABSENT:
         return f"{_NO}{short}"
-    return f"{short} {_shown(value).rpartition('.')[2] if key.endswith('_target_') else _shown(value)}"
+    if not key.endswith("_target_"):
+        return f"{short} {_shown(value)}"
+    name = _shown(value).rpartition(".")[2]
+    return name if name.lower() == short.replace(" ", "").lower() else f"{short} {name}"  # `R1`, not `r1 R1`
 
 
 def _short_key(key: str) -> str:

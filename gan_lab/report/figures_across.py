@@ -2,11 +2,9 @@
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
 
 from gan_lab.report.across_datasets import Across
-from gan_lab.report.canvas import FAINT, MARKERS, PAPER, canvas, colour, legend, line_style, short, styled
-from gan_lab.report.formatting import number
+from gan_lab.report.canvas import FAINT, MARKERS, PAPER, Numbers, canvas, colour, legend, line_style, short, styled
 
 CAPTIONS = {
     "ranks": "The mean rank (marker), the rank on each dataset (circles, in the table's order), and the ranks that the "
@@ -18,13 +16,6 @@ CAPTIONS = {
 }
 _BARS = 60  # the most groups in the ranks' figure
 _LINES = 6  # the most groups in one figure of profiles
-
-
-class _Numbers(LogFormatter):
-    """Labels the ticks of a logarithmic axis that matplotlib labels, with numbers as the tables have them."""
-
-    def __call__(self, x: float, pos: int | None = None) -> str:
-        return number(x) if super().__call__(x, pos) else ""
 
 
 def figures_across(across: Across) -> dict[str, Figure]:
@@ -69,8 +60,8 @@ def _profiles(across: Across) -> Figure:
             panel.fill_between(profile.x, profile.low, profile.high, color=look["color"], alpha=0.09, lw=0, step="post")
             panel.step(profile.x, profile.share, **look, lw=1.7, where="post", label=group.label, markevery=every)
         panel.set_xscale("log")
-        panel.xaxis.set_major_formatter(_Numbers())
-        panel.xaxis.set_minor_formatter(_Numbers())
+        panel.xaxis.set_major_formatter(Numbers())
+        panel.xaxis.set_minor_formatter(Numbers())
         panel.axvline(1, color=FAINT, lw=1.1, dashes=(4, 3), zorder=1)
         panel.set_xlim(float(np.min(across.profiles[0].x)), float(np.max(across.profiles[0].x)))
         panel.set_ylim(-0.03, 1.03)

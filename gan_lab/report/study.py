@@ -2,7 +2,6 @@
 
 import re
 import shlex
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from gan_lab.report import boards as building
 from gan_lab.report.canvas import encode
 from gan_lab.report.collect import Sweep, read, unlike
 from gan_lab.report.columns import PUBLISHED
+from gan_lab.report.commands import commands_of
 from gan_lab.report.formatting import listed
 from gan_lab.report.groups import with_known_choices
 from gan_lab.report.leaderboard import BUDGET
@@ -30,11 +30,8 @@ from gan_lab.report.results_file import (
     text_of,
 )  # fmt: skip
 from gan_lab.report.sections import Content, content
-from gan_lab.report.tuning import search_words
 from gan_lab.report.usefulness import TITLES
 from gan_lab.report.values import cell
-from gan_lab.runs.reader import read_overrides, read_settings
-from gan_lab.storage.files import BrokenRecord, read_json
 
 PAGE = "README.md"
 LARGEST_FIGURE = 300 * 1024
@@ -45,7 +42,6 @@ _OWN = {"question": "*Write here what the study asks.*", "limits": "*Write here 
 # curves and pictures lie in run folders, which a study does not hold
 _FIGURE = re.compile(r"(?:\d+_)?(?:ranking|axis(?:_\d+)?|ranks|profiles)")
 _LINK = re.compile(rf"\]\(({_FIGURE.pattern}\.(?:svg|png))\)")
-_OF_A_MACHINE = re.compile(r"hydra\.(run|sweep)\.dir=|dataset\.root=")
 _COMMANDS = 12  # on a page; all are in the file
 
 
@@ -89,7 +85,7 @@ def publish(folders: Sequence[str | Path], target: str | Path, *, metric: str | 
     lines = {key_of(line): line for line in (read_lines(file) if file.exists() else [])}
     commands = {key_of(line): line.get("command", "") for path in paths if path.is_file() for line in read_lines(path)}
     counts = Counts(left_out=len(sweep.runs) - len(fresh))
-    made = _commands([run.path for run in fresh])
+    made = commands_of([run.path for run in fresh])
     for run in fresh:
         line = line_of(run)
         if command := commands.get(key_of(line), "") or made[run.path]:
@@ -179,53 +175,6 @@ def _covers(command: str, other: str) -> bool:
 
 def _pairs(command: str) -> list[tuple[str, str, str]]:
     return [word.partition("=") for word in shlex.split(command)]
-
-
-def _commands(runs: list[Path]) -> dict[Path, str]:
-    """For each run the command line that made it, or its whole sweep."""
-    together: dict[Path, list[Path]] = defaultdict(list)
-    for run in runs:  # tuned sweeps sort their runs into folders
-        above = (folder for folder in list(run.parents)[:4] if (folder / "sweep.json").is_file())
-        together[next(above, run)].append(run)
-    commands = {folder: _command(folder, mine) for folder, mine in together.items()}
-    return {run: commands[folder] for folder, mine in together.items() for run in mine}
-
-
-def _command(folder: Path, runs: list[Path]) -> str:
-    """The command line of a sweep's folder, or of a run's own, without what names folders of a machine."""
-    try:
-        words = [word for run in runs for word in read_overrides(run / ".hydra" / "overrides.yaml")]
-        options = _config_dir(runs[0] / ".hydra" / "hydra.yaml")
-        if runs == [folder]:
-            return _words("gan-lab", [*options, *words])
-        asked = read_json(folder / "sweep.json")
-        held = [word.partition("=") for word in asked["held"]]
-        last = {key: [value] for key, equals, value in held if equals} | asked["swept"]
-        given = [f"{key}={','.join(_values(words, key, values))}" for key, values in last.items()]
-        bare = [key for key, equals, _ in held if not equals]  # ~logger
-        return _words("gan-lab -m", [*options, *given, *bare, *search_words(asked.get("search") or {})])
-    except (BrokenRecord, KeyError, TypeError, AttributeError):  # the record of a stranger
-        return ""
-
-
-def _config_dir(file: Path) -> list[str]:
-    """The option that names a folder of one's own configurations: by its name, as where it lies is a machine's."""
-    sources = read_settings(file)["hydra"]["runtime"].get("config_sources", []) if file.is_file() else []
-    own = [one["path"] for one in sources if one.get("provider") == "command-line"]
-    return ["--config-dir", Path(own[0]).name] if own else []
-
-
-def _values(words: list[str], key: str, last: list[str]) -> list[str]:
-    """What the runs have of a key: a sweep grows line by line, and its record knows the ``last``."""
-    found = {word.partition("=")[2] for word in words if word.startswith(f"{key}=")} or {*last}
-    if found and all(value.isdecimal() for value in found):
-        return sorted(found, key=int)
-    return [value for value in last if value in found] + sorted(found - {*last})
-
-
-def _words(command: str, words: list[str]) -> str:
-    kept = [shlex.quote(shown(word)) for word in words if not _OF_A_MACHINE.match(word)]
-    return " ".join([command, *kept])
 
 
 def _named(lines: list[Line], file: Path, metric: str | None) -> list[Line]:

@@ -182,17 +182,15 @@ def warn_of_dangers(config: DictConfig, loss: Recipe, discriminator: Player) -> 
                 "and training has %d; expected more iterations, or a smaller start",
                 *(name, penalty.begins, updates),
             )
-    if config.penalty_weight is not None and not loss.penalties:
-        log.warning(
-            "gan-lab: warning: penalty_weight=%s: it does nothing, as the recipe has no penalty; expected one with it, "
-            "such as penalty=r1, or null",
-            config.penalty_weight,
-        )
     if config.iterations <= config.lr_warmup:  # no error: a run may become longer, and trainer=debug makes few
         log.warning(
             "gan-lab: warning: lr_warmup=%d: the learning rates stay below their full value, as training has %d "
             "iterations; expected more iterations, or a shorter warm-up",
             *(config.lr_warmup, config.iterations),
+        )
+    if config.penalty_weight is not None and not loss.penalties:  # a sweep has one weight for all losses: no warning
+        log.info(
+            "gan-lab: note: penalty_weight=%s changes nothing, as the recipe has no penalty", config.penalty_weight
         )
     for note in notes(loss.gradient_penalties, discriminator.network):
         log.info("gan-lab: note: %s", note)

@@ -11,6 +11,7 @@ from pages import board, page
 from gan_lab.report import statistics
 from gan_lab.report.axis_figure import axis_figure, lines
 from gan_lab.report.collect import read
+from gan_lab.report.figures import figures
 from gan_lab.report.figures_across import figures_across
 from gan_lab.report.sample_pictures import best_to_worst
 from gan_lab.report.sections import content
@@ -140,6 +141,43 @@ def test_weights_of_several_penalties_share_a_figure(run, tmp_path):
     assert figure.axes[0].get_xscale() == "symlog"
     assert figure.axes[0].get_xlabel() == "weight"
     assert figure.axes[0].lines[0].get_ydata().tolist() == pytest.approx([0.11, 0.21, 1.11], abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("swept", "ticks"),
+    [
+        ((1, 2, 4), [1, 2, 4]),
+        ((1, 2, 3, 40), [1, 2, 3, 40]),
+        ((16, 17, 18, 60), None),
+        ((0.5, 0.6, 0.9), [0.5, 0.6, 0.9]),
+    ],
+)
+def test_ticks_are_at_the_swept_numbers(run, tmp_path, swept, ticks):
+    """Unless their labels would touch; whole numbers never have one between them."""
+    for number in swept:
+        run(tmp_path / str(number), {"loss": "wgan", "model.packing": number}, points=3)
+    found = board(tmp_path)
+    panel = axis_figure(found, found.axes.numeric()[0]).axes[0]
+    if ticks:
+        assert panel.get_xticks().tolist() == ticks
+    else:
+        assert 3 < len(panel.get_xticks()) < 12
+        assert all(tick.is_integer() for tick in panel.get_xticks().tolist())
+
+
+def test_an_outlier_does_not_squeeze_the_ranking(run, tmp_path):
+    """Ten distances from 2 to 3 and one of 38, not thirty times the least; real data at 0.7 stay in sight."""
+    for seed in range(10):
+        run(tmp_path / f"a{seed}", {"loss": "a", "seed": seed}, {"fd_conv": 2 + seed / 10}, points=3,
+            result={"floor": {"fd_conv": 0.7}})  # fmt: skip
+    run(tmp_path / "b", {"loss": "b"}, {"fd_conv": 38.0}, points=3, result={"floor": {"fd_conv": 0.7}})
+    panel = figures(board(tmp_path))["ranking"].axes[0]
+    FigureCanvasAgg(panel.figure).draw()
+    low, high = panel.get_xlim()
+    assert panel.get_xscale() == "log"
+    assert 0.3 < low < 0.7 < 38 < high < 80
+    told = [one.get_text() for one in (*panel.get_xticklabels(), *panel.get_xticklabels(minor=True))]
+    assert {"1", "2", "10", "40"} <= set(told)
 
 
 def test_best_median_and_worst_seed(sweep, tmp_path):

@@ -130,6 +130,29 @@ def test_two_further_axes_are_told_in_full(tmp_path, run):
     }
 
 
+def test_what_a_loss_brings_is_told_only_of_groups_that_share_it(tmp_path, run):
+    """`r3gan` brings R1, as `penalty=[r1]` does beside `rsgan`; what a user named beside a loss stays told."""
+    r1 = {"loss.penalties.r1._target_": "gan_lab.losses.R1", "optimizer.generator.lr": 0.1}
+    run(tmp_path / "r3gan", {"loss": "r3gan"}, config=r1)
+    run(tmp_path / "lsgan", {"loss": "lsgan", "optimizer.generator.lr": 0.1})
+    run(tmp_path / "plain", {"loss": "rsgan"}, config={"optimizer.generator.lr": 0.2})
+    run(tmp_path / "with", {"loss": "rsgan", "penalty": "[r1]"}, config=r1 | {"optimizer.generator.lr": 0.2})
+    assert labels(tmp_path)["ring8"] == {"r3gan", "lsgan", "rsgan", "rsgan · R1"}
+    run(tmp_path / "rate", {"loss": "rsgan"}, config={"optimizer.generator.lr": 0.1})
+    found = labels(tmp_path)["ring8"]
+    assert found >= {"r3gan", "lsgan · generator lr 0.1", "rsgan · generator lr 0.1", "rsgan · generator lr 0.2"}
+    assert len(found) == 5
+
+
+def test_a_network_of_ones_own_is_told_beside_the_model_whose_place_it_takes(tmp_path, run):
+    for model, generator in (("mlp_2d", "gan_lab.models.MLP"), ("dcgan", "gan_lab.models.DCGAN")):
+        run(tmp_path / model, {"loss": "lsgan", "model": model}, config={"model.generator._target_": generator})
+    assert labels(tmp_path)["ring8"] == {"mlp_2d", "dcgan"}
+    (tmp_path / "dcgan").rename(tmp_path.parent / "dcgan_before")
+    run(tmp_path / "own", {"loss": "lsgan", "model": "dcgan", "model.generator._target_": "my.Net"})
+    assert labels(tmp_path)["ring8"] == {"mlp_2d", "dcgan · model generator Net"}
+
+
 def test_of_more_axes_only_what_is_rare_is_told(tmp_path, run):
     usual = {"loss": "lsgan", "batch_size": 64, "n_critic": 1, "ema_decay": None, "latent_dim": 2}
     changes = [{}, {"batch_size": 32}, {"n_critic": 5}, {"ema_decay": 0.9}, {"latent_dim": 8, "n_critic": 5}]

@@ -133,17 +133,30 @@ def test_a_study_grows_and_keeps_its_owners_words(sweep, tmp_path):
     _, counts = publish(both, study)
     assert counts.kept == 9
     assert {file.name: file.read_bytes() for file in study.iterdir()} == before
+    page.write_text(text.replace(" metric=fd_points -->", " -->"))
+    publish(both, study)
+    assert "## ring8: ranking by Reverse KL" in page.read_text()
 
 
 def test_the_command_of_a_sweep_that_grew_by_a_second_line(run, tmp_path):
-    """sweep.json knows the last line; that a run of loss=hinge was asked for and did not end is not told."""
-    for loss, seeds in {"wgan": range(9, 11), "lsgan": range(9, 10)}.items():
+    """sweep.json knows the last line; that a run of loss=hinge was asked for and did not end is not told.
+
+    What is no product of losses and seeds is told by several lines. Hydra writes a run's `true` as `True`.
+    """
+    for loss, seeds in {"wgan": range(9, 11), "lsgan": range(9, 11), "rsgan": range(3)}.items():
         for seed in seeds:
-            run(tmp_path / "sweep" / f"{loss}{seed}", {"loss": loss, "seed": seed})
-    last = {"held": ["dataset=ring8"], "swept": {"loss": ["wgan", "hinge"], "seed": ["10"]}}
+            run(tmp_path / "sweep" / f"{loss}{seed}", {"loss": loss, "seed": seed, "x": True, "y": seed > 9})
+    swept = {"loss": ["wgan", "hinge"], "seed": ["10"], "y": ["true"]}
+    last = {"held": ["dataset=ring8", "x=true"], "swept": swept}
     (tmp_path / "sweep" / "sweep.json").write_text(json.dumps(last))
     page, _ = publish([tmp_path / "sweep"], tmp_path / "study")
-    assert "\ngan-lab -m dataset=ring8 loss=wgan,lsgan seed=9,10\n" in page.read_text()
+    lines = [line for line in page.read_text().splitlines() if line.startswith("gan-lab ")]
+    held = "gan-lab -m dataset=ring8 x=true"
+    assert lines == [
+        f"{held} loss=rsgan seed=0,1,2 y=false",
+        f"{held} loss=wgan,lsgan seed=10 y=true",
+        f"{held} loss=wgan,lsgan seed=9 y=false",
+    ]
 
 
 def test_the_command_of_a_sweep_that_grew_by_a_line_with_one_loss(run, tmp_path):
