@@ -29,7 +29,7 @@ from gan_lab.report.columns import (
     check_names,
     checked,
     refuse,
-)  # fmt: skip
+)
 from gan_lab.report.run import GROUPS, Asked, Measurement, Outcome, Published, Run
 from gan_lab.report.usefulness import scores_in
 from gan_lab.report.values import cell, exact, value_of

@@ -28,7 +28,7 @@ from gan_lab.report.results_file import (
     read_lines,
     runs_of,
     text_of,
-)  # fmt: skip
+)
 from gan_lab.report.sections import Content, content
 from gan_lab.report.usefulness import TITLES
 from gan_lab.report.values import cell
