@@ -182,11 +182,14 @@ def warn_of_dangers(config: DictConfig, loss: Recipe, discriminator: Player) -> 
                 "and training has %d; expected more iterations, or a smaller start",
                 *(name, penalty.begins, updates),
             )
-    if config.penalty_weight is not None and not loss.penalties:
+    weight = config.penalty_weight
+    if weight is not None and not any(one.weight == weight for one in loss.penalties.values()):
+        why, expected = "the recipe has no penalty", "one with it, such as penalty=r1"
+        if loss.penalties:
+            why = f"the weight of loss.penalties.{next(iter(loss.penalties))} does not follow it"
+            expected = "weight: ${or:${penalty_weight},1} in its block"
         log.warning(
-            "gan-lab: warning: penalty_weight=%s: it does nothing, as the recipe has no penalty; expected one with it, "
-            "such as penalty=r1, or null",
-            config.penalty_weight,
+            "gan-lab: warning: penalty_weight=%s: it does nothing, as %s; expected %s, or null", weight, why, expected
         )
     if config.iterations <= config.lr_warmup:  # no error: a run may become longer, and trainer=debug makes few
         log.warning(
