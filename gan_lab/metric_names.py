@@ -116,6 +116,14 @@ def feature_metric(kind: str, extractor: str) -> str:
     return f"{kind}_{extractor}"
 
 
+def can_be_of(name: str, extractor: str) -> bool:
+    """Whether a metric looks at an extractor's features, or at none."""
+    kind, own = _split(name)
+    if kind in ("fid", "inception_score"):
+        return extractor == "inception"
+    return own in ("", extractor) or name == "memorisation_pixels"
+
+
 def higher_is_better(name: str) -> bool:
     """Whether a higher value of the metric is better.
 

@@ -6,6 +6,7 @@ import pytest
 
 from gan_lab.metric_names import (
     bounds,
+    can_be_of,
     fooled_kinds,
     higher_is_better,
     in_order,
@@ -79,3 +80,10 @@ def test_which_metrics_cannot_be_trusted_depends_on_their_features():
         "whitened_conv": ["precision_whitened_conv"],
         "random_conv": ["back_precision_random_conv"],
     }
+
+
+def test_which_extractor_a_metric_is_of():
+    """docs/evaluation.md: names end in the extractor's, but for FID and the inception score, which are Inception's."""
+    assert all(can_be_of(name, "points") for name in ("fd_points", "modes", "memorisation_pixels", "back_fd_points"))
+    assert not any(can_be_of(name, "points") for name in ("fid", "fd_classifier", "fd_pixels", "inception_score"))
+    assert can_be_of("fid", "inception")

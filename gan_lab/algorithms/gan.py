@@ -78,7 +78,8 @@ class GAN(Algorithm):
 
     @property
     def generator_uses_real(self) -> bool:
-        return self.loss.objective.generator_uses_real or any(term.uses_real for term in self.loss.terms.values())
+        terms = self.loss.terms.values()
+        return self.loss.objective.generator_uses_real or any(term.uses_real and term.counts for term in terms)
 
     @property
     def generator_terms(self) -> Mapping[str, Term]:

@@ -31,8 +31,12 @@ class Loss(NamedTuple):
 
 
 def weights_due(parts: Mapping[str, Weighted], updates: int) -> dict[str, float]:
-    """The factors of those penalties or terms that are due after so many updates of the player, by name."""
-    return {name: one.weight_at(updates) * one.every for name, one in parts.items() if one.due(updates)}
+    """The factors of those penalties or terms that are due after so many updates of the player, by name.
+
+    One whose weight is 0 is not computed: 0 times a value that is not finite would be NaN.
+    """
+    due = {name: one.weight_at(updates) * one.every for name, one in parts.items() if one.due(updates)}
+    return {name: weight for name, weight in due.items() if weight != 0}
 
 
 def with_added(
@@ -43,6 +47,7 @@ def with_added(
     *arguments: Any,
     suffix: str = "",
     others: Collection[str] = (),
+    player: str = "generator",
 ) -> Tensor:
     """The loss with every penalty or term that is due added, times its weight; the curves show it unweighted.
 
@@ -53,7 +58,8 @@ def with_added(
         curves: get the values.
         arguments: of the penalties or terms.
         suffix: of their curves' names.
-        others: the names of the other player's parts; the curve of a part that shares one ends in ``_generator``.
+        others: the names of the discriminator's parts; the curve of a part that shares one ends in the player's name.
+        player: whose loss it is, if not the discriminator's.
 
     Raises:
         ConfigError: for a part of a user's own that returns something else than one number.
@@ -63,7 +69,7 @@ def with_added(
             value = part(*arguments)
             _check_value(f"loss.{'penalties' if isinstance(part, Penalty) else 'terms'}.{name}", part, value, loss)
             loss = loss + weights[name] * value
-            whose = "_generator" if name in others else ""
+            whose = f"_{player}" if name in others else ""
             curves[f"loss/{name}{whose}{suffix}"] = value.detach()
     return loss
 

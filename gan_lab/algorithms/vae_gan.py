@@ -83,7 +83,8 @@ class VAEGAN(GAN):
         pairs = {"reconstruction": lambda: [(made, batch.samples)], "posterior": lambda: [(mean, log_variance)]}
         step = replace(super().step(batch, request, made, judge), compares=pairs)
         parts: Curves = {}
-        loss = with_added(made.new_zeros(()), self.terms_of("posterior"), weights, parts, step)
+        terms, others = self.terms_of("posterior"), self.loss.penalties
+        loss = with_added(made.new_zeros(()), terms, weights, parts, step, others=others, player="encoder")
         for term in self.terms_of("reconstruction").values():
             assert isinstance(term, Comparison)
             ((found, wanted),) = term.pairs(step)

@@ -182,6 +182,8 @@ def check_values(config: DictConfig) -> None:
         if OmegaConf.select(config, needed) is None and (value := OmegaConf.select(config, key)) != default:
             raise ConfigError(f"{key}={typed(value)}: it does nothing without {needed}; expected {needed}=... with it")
     check_compilation(config)
+    if not isinstance(config.joint_batch, bool | None):
+        raise ConfigError(f"joint_batch={typed(config.joint_batch)}: expected null, true or false")
     if config.on_divergence == "skip_update" and config.trainer.precision == "16-mixed":
         raise ConfigError(
             "on_divergence=skip_update: expected stop with trainer.precision=16-mixed, which skips by itself"
@@ -269,6 +271,8 @@ def _check_init_players(config: DictConfig) -> None:
 
 
 def _check_optimizer(key: str, settings: DictConfig) -> None:
+    if "params" in settings:
+        raise ConfigError(f"{key}.params: expected none, as the network gives its weights")
     rate = settings.get("lr", 1.0)
     if not is_number(rate) or rate <= 0:
         raise ConfigError(f"{key}.lr={typed(rate)}: expected a number above 0")

@@ -91,6 +91,8 @@ def blame(key: str) -> Iterator[None]:
 def _about(key: str, error: BaseException) -> str:
     """An error's first line, which may begin with an argument of the object at a key, as in ``held_out=2``."""
     said = first_line(error)
+    if said.startswith(f"{key}."):
+        return said
     return f"{key}.{said}" if re.match(r"[a-z_]+=", said) else f"{key}: {said}"
 
 

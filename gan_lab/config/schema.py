@@ -171,7 +171,7 @@ class TrainConfig:
     ema: AverageConfig = field(default_factory=AverageConfig)
     generator_batch_factor: int = _at_least(1, 1024, default=1)  # configurations of earlier versions lack it
     allow_batchnorm_penalty: bool = MISSING
-    joint_batch: bool | None = None
+    joint_batch: Any = None  # OmegaConf would take any number for a bool, such as a size
     compile: Any = False
     matmul_precision: str = _one_of("highest", "high", "medium", default=MISSING)
     threads: int | None = _at_least(1, 1024, default=None)

@@ -74,6 +74,9 @@ def _parts(config: DictConfig) -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
         yield from _of_loss(f"penalties.{name}", block, _PENALTIES)
         if block["_target_"] == _CLASSIFIES:  # without it the weights of the classifier have no gradient
             yield f"loss.penalties.{name}.every", block.get("every", 1), (1,)
+            for key in ("weight", "final_weight"):
+                if block.get(key) == 0:
+                    yield f"loss.penalties.{name}.{key}", 0, ("a number above 0",)
     for name, block in loss.terms.items():
         yield from _of_loss(f"terms.{name}", block, _TERMS)
     if loss.constraint is not None:

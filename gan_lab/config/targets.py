@@ -18,6 +18,7 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from hydra._internal.utils import _locate
@@ -122,12 +123,18 @@ def let_in(allowed: Sequence[str]) -> None:
     directory could provide. Hydra's plugins are imported first, so that none is taken from the directory.
 
     Raises:
-        ConfigError: unless each is the name of a package or module.
+        ConfigError: unless each is the name of a package or module, whose outermost package is there.
     """
     check_allowed(allowed)
     Plugins.instance()
     if allowed and os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
+    for package in (name.partition(".")[0] for name in allowed):
+        if package not in sys.modules and find_spec(package) is None:
+            raise ConfigError(
+                f"allowed_targets={typed(list(allowed))}: there is no package or module {package} that Python can "
+                "import; expected one in the working directory or installed"
+            )
 
 
 def check_name(where: str, name: Any, prefixes: Sequence[str], allowed: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """A recipe's mathematics: an objective, any number of penalties and terms, at most one constraint."""
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -51,6 +52,8 @@ class Recipe:
         for name, part, kind in parts:
             if not isinstance(part, kind):
                 raise TypeError(f"loss.{name} is a {type(part).__name__}: expected a gan_lab.losses.{kind.__name__}")
+            if isinstance(part, Weighted):
+                _check_call(f"loss.{name}", part, kind)
             if isinstance(part, Weighted) and "weight" not in vars(part):
                 what = type(part).__name__
                 raise TypeError(
@@ -69,3 +72,15 @@ class Recipe:
             )
         if not isinstance(self.top_k, TopK | None):
             raise TypeError(f"loss.top_k is a {type(self.top_k).__name__}: expected a gan_lab.losses.TopK or null")
+
+
+def _check_call(key: str, part: Weighted, kind: type) -> None:
+    """Raise TypeError unless a part can be called as its base class says: a user's own may take something else."""
+    asked = [name for name in inspect.signature(kind.__call__).parameters if name != "self"]
+    taken = inspect.signature(type(part).__call__)
+    try:
+        taken.bind(part, *asked)
+    except TypeError:
+        what = f"{type(part).__name__}.__call__"
+        expected = f"expected (self, {', '.join(asked)})"
+        raise TypeError(f"{key}: {what} takes ({', '.join(taken.parameters)}): {expected}") from None

@@ -13,6 +13,7 @@ from gan_lab.datasets.dataset import derived
 from gan_lab.datasets.source import Source
 from gan_lab.datasets.trained_classes import left_out, of_trained_classes
 from gan_lab.errors import ConfigError
+from gan_lab.metric_names import can_be_of, feature_metric
 from gan_lab.metrics import Classifier, Comparison, Evaluator, Extractor, Measures, RealSets, as_extractor
 from gan_lab.metrics.memorisation import LEAST_SAMPLES
 from gan_lab.models.conditions import takes_source
@@ -114,6 +115,17 @@ def _of_classes(extractor: Extractor, metrics: Sequence[str], pairs: bool) -> li
     wanted = ["class_accuracy"] if isinstance(extractor, Classifier) else []
     wanted += ["intra_fd"] if pairs else []
     return [name for name in wanted if name not in metrics]
+
+
+def check_metric(config: DictConfig, metric: str) -> None:
+    """Raise ConfigError for a metric to choose trials by of the features of another extractor than the run's."""
+    extractor = check_arguments(config, "evaluation.extractor")
+    name = getattr(extractor, "name", None)  # a user's own module has none
+    if name is not None and not can_be_of(metric, name):
+        raise ConfigError(
+            f"hydra.sweeper.metric={metric}: it is not measured with evaluation/extractor={name}; expected a metric of "
+            f"that, such as {feature_metric('fd', name)}"
+        )
 
 
 def build_extractor(evaluation: DictConfig, allowed: Sequence[str]) -> Extractor:

@@ -1,5 +1,6 @@
 """A sweep is checked before its first run: what no run of it could do refuses all of it."""
 
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ def check_jobs(config: DictConfig, overrides: list[Override], search: Search | N
                 check_stackable(checked[-1])
         except InterpolationResolutionError as error:
             raise ConfigError(sentence(error)) from error
-    _try_in_child(checked)
+    _try_in_child(checked, search.metric if search else None)
 
 
 def _different(jobs: list[list[str]]) -> list[list[str]]:
@@ -67,16 +68,20 @@ def _different(jobs: list[list[str]]) -> list[list[str]]:
     return [words for words in jobs if seed(words) == seed(jobs[0]) or words is first_with[seed(words)]]
 
 
-def _try_in_child(configs: list[DictConfig]) -> None:
+def _try_in_child(configs: list[DictConfig], metric: str | None) -> None:
     """Try the parts of configurations in a process that has torch; this one, which only starts runs, never needs it.
 
+    Args:
+        configs: of the runs.
+        metric: what a search chooses by, if it says.
+
     Raises:
-        ConfigError: for the first that cannot be made.
+        ConfigError: for the first that cannot be made, or that cannot have the metric.
         RuntimeError: if the process ends without a word, as a user's module may.
     """
     context = forkserver()
     heard, told = context.Pipe(duplex=False)
-    child = context.Process(target=_try, args=([OmegaConf.to_container(one) for one in configs], told))
+    child = context.Process(target=_try, args=([OmegaConf.to_container(one) for one in configs], metric, told))
     child.start()
     told.close()
     try:
@@ -89,16 +94,20 @@ def _try_in_child(configs: list[DictConfig]) -> None:
         raise ConfigError(wrong)
 
 
-def _try(configs: list[Any], told: Connection) -> None:
+def _try(configs: list[Any], metric: str | None, told: Connection) -> None:
     import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
     from gan_lab.config.targets import let_in
     from gan_lab.runs.components import try_parts
+    from gan_lab.runs.measuring import check_metric
 
     wrong = ""
     try:
         for one in map(DictConfig, configs):
             let_in(one.allowed_targets)
             try_parts(one)
+            if metric is not None:
+                check_metric(one, metric)
     except USER_ERRORS as error:
         wrong = sentence(error)
-    told.send(wrong)
+    with suppress(BrokenPipeError):  # of a sweep that was killed meanwhile
+        told.send(wrong)

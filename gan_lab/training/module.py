@@ -182,16 +182,21 @@ def warn_of_dangers(config: DictConfig, loss: Recipe, discriminator: Player) -> 
                 "and training has %d; expected more iterations, or a smaller start",
                 *(name, penalty.begins, updates),
             )
+    weight = config.penalty_weight
+    if weight is not None and loss.penalties and not any(one.weight == weight for one in loss.penalties.values()):
+        log.warning(
+            "gan-lab: warning: penalty_weight=%s: it does nothing, as the weight of loss.penalties.%s does not follow it; "
+            "expected weight: ${or:${penalty_weight},1} in its block, or null",
+            *(weight, next(iter(loss.penalties))),
+        )
     if config.iterations <= config.lr_warmup:  # no error: a run may become longer, and trainer=debug makes few
         log.warning(
             "gan-lab: warning: lr_warmup=%d: the learning rates stay below their full value, as training has %d "
             "iterations; expected more iterations, or a shorter warm-up",
             *(config.lr_warmup, config.iterations),
         )
-    if config.penalty_weight is not None and not loss.penalties:  # a sweep has one weight for all losses: no warning
-        log.info(
-            "gan-lab: note: penalty_weight=%s changes nothing, as the recipe has no penalty", config.penalty_weight
-        )
+    if weight is not None and not loss.penalties:  # a sweep has one weight for all losses: no warning
+        log.info("gan-lab: note: penalty_weight=%s changes nothing, as the recipe has no penalty", weight)
     for note in notes(loss.gradient_penalties, discriminator.network):
         log.info("gan-lab: note: %s", note)
 

@@ -88,6 +88,15 @@ def test_the_encoder_descends_kl_and_the_reconstructions_times_their_numbers_ove
     assert game.curves["loss/kl"].item() == pytest.approx(kl.item(), rel=1e-9)
 
 
+def test_a_penalty_and_a_term_of_one_name_have_curves_of_their_own():
+    """`kl` in the encoder's loss, and `mse` in the generator's (docs/run_folder.md)."""
+    game = game_of(LeastSquares(), {"mse": MSE(), "kl": KL()}, {"mse": R1(), "kl": R1()})
+    game.iterate(Draw(batch(), batch()))
+    names = {"loss/mse", "loss/mse_generator", "loss/kl", "loss/kl_encoder"}
+    assert names <= game.curves.keys()
+    assert game.curves["loss/kl"] == game.curves["loss/mse"]  # both R1
+
+
 def test_curves_have_no_graph_and_a_batch_may_be_one_sample():
     game = game_of(LeastSquares(), {"mse": MSE(), "kl": KL()})
     game.iterate(Draw(batch(count=1), batch(count=1)))

@@ -54,6 +54,11 @@ class OfEach(Penalty):
 class NoTensor(Term):
     def __call__(self, step):
         return 3.0
+
+
+class Misfit(Penalty):
+    def __call__(self, judge, real):
+        return judge(real).mean()
 """
 LINE = 1 + [line.strip() for line in OWN.splitlines()].index('raise ValueError("no way")')
 EXPECTED = "expected one number, a scalar tensor, that depends on the logits"
@@ -82,6 +87,8 @@ def own(tmp_path, monkeypatch):
          "loss.objective: Fails.generator, given logits [16], fails: TypeError: "),
         ("loss.objective._target_=own_losses.Raises", "loss.objective: Raises.discriminator, given logits [16], fails: "
          f"ValueError: no way (own_losses.py, line {LINE})"),
+        ("+loss.penalties.mine={_target_:own_losses.Misfit}",
+         "loss.penalties.mine: Misfit.__call__ takes (self, judge, real): expected (self, judge, real, fake)"),
     ],
 )  # fmt: skip
 def test_what_is_not_one_number_is_refused(monkeypatch, tmp_path, word, sentence):

@@ -103,6 +103,27 @@ def test_a_lazy_term_comes_every_so_often_with_as_many_times_its_weight():
     assert torch.allclose(without[1] - weights[1], 3 * 0.05 * gradient, atol=1e-6)
 
 
+@dataclass(frozen=True)
+class Never(Term):
+    def __call__(self, step):
+        return step.fake.mean() * float("inf")
+
+
+def test_a_term_of_weight_0_is_not_computed_and_looks_at_no_real_samples():
+    game, weights, curves = play(Never(weight=0.0))
+    assert weights[1].isfinite().all()
+    assert "loss/made_up" not in curves[0]
+    assert not game.generator_uses_real
+    assert Never(weight=0.0).uses_real
+
+
+def test_a_weight_that_falls_to_0_ends_the_term():
+    """Half a cosine from 1 to 0 in two updates of the generator; so does a run that goes on after them."""
+    game, _, curves = play(Energy(1.0, final_weight=0.0, until=2), iterations=4)
+    assert ["loss/made_up" in point for point in curves] == [True, True, False, False]
+    assert game.generator_uses_real
+
+
 def test_a_term_is_handed_what_the_update_has():
     from gan_lab.losses import Relativistic
 

@@ -1,10 +1,12 @@
 """A sweep is checked whole before its first run."""
 
+from multiprocessing import Pipe
+
 import pytest
 from command_runs import refusal
 
 from gan_lab.cli.train import main
-from gan_lab.sweeps.checks import _different
+from gan_lab.sweeps.checks import _different, _try
 
 LINE = ["gan-lab", "-m", "dataset=ring8", "trainer=debug", "hydra.sweep.dir=sweep"]
 
@@ -42,3 +44,11 @@ def test_a_tuned_sweep_looks_at_its_trials(monkeypatch, tmp_path):
     line = ["gan-lab", "-m", "dataset=ring8", "protocol=tuned", "loss=lsgan", "hydra.sweep.dir=sweep", space]
     assert refusal(monkeypatch, tmp_path, main, *line).startswith("gan-lab: optimizer.generator.lr=-1.")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_killed_sweep_leaves_no_traceback_of_its_checks():
+    """Its end of the pipe is closed by then."""
+    heard, told = Pipe(duplex=False)
+    heard.close()
+    _try([], None, told)
+    told.close()

@@ -26,6 +26,8 @@ OTHERS = "with hydra/launcher=vectorized, or another launcher"
         (["+trainer.detect_anomaly=true"], "trainer.detect_anomaly=true: it cannot be stacked; expected null or false"),
         (["conditional=auxiliary", "loss.penalties.classification.every=2", "dataset=digits", "loss=non_saturating",
           "model=mlp"], "loss.penalties.classification.every=2: it cannot be stacked; expected 1 "),
+        (["conditional=auxiliary", "loss.penalties.classification.weight=0", "dataset=digits", "loss=non_saturating",
+          "model=mlp"], "loss.penalties.classification.weight=0: it cannot be stacked; expected a number above 0 "),
         (["on_divergence=skip_update"], f"on_divergence=skip_update: it cannot be stacked; expected stop {OTHERS}"),
         (["checkpoint.minutes=1"], f"checkpoint.minutes=1.0: it cannot be stacked; expected null {OTHERS}"),
         (["callbacks=lr_monitor"], f"callbacks=lr_monitor: it cannot be stacked; expected none {OTHERS}"),

@@ -55,6 +55,14 @@ def test_settings_that_change_nothing(composed, caplog):
             build_module(composed("loss=lsgan", "penalty_weight=5", *penalty), (1, 8, 8))
         assert ("note: penalty_weight=5.0 changes nothing, as the recipe has no penalty" in caplog.text) == told
         assert warnings_of(composed, caplog, "loss=lsgan", "penalty_weight=5", *penalty) == []
+    own = "+loss.penalties.mine={_target_:gan_lab.losses.R1}"
+    (sentence,) = warnings_of(composed, caplog, "loss=lsgan", own, "penalty_weight=5")
+    assert sentence.endswith(
+        "the weight of loss.penalties.mine does not follow it; expected weight: ${or:${penalty_weight},1} in its "
+        "block, or null"
+    )
+    own = own.replace("R1", "R1,weight:'${or:${penalty_weight},1}'")
+    assert warnings_of(composed, caplog, "loss=lsgan", own, "penalty_weight=5") == []
     (sentence,) = warnings_of(composed, caplog, "lr_warmup=100", "iterations=100")
     assert sentence.endswith(
         "lr_warmup=100: the learning rates stay below their full value, as training has 100 iterations; expected more "
