@@ -17,6 +17,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # processes that tests start ne
 os.environ.setdefault("GAN_LAB_CACHE", str(Path(__file__).parent.parent / ".pytest_cache" / "gan_lab"))
 
 import pytest
+import quick_copies
 from command_runs import ended, forked, printed
 from configurations import composed_of
 from hydra._internal import defaults_list
@@ -33,6 +34,8 @@ def _choices_where_used(overrides: object, entries: list, self_added: bool) -> o
 
 
 defaults_list._create_interpolation_map = _choices_where_used
+
+quick_copies.use()
 
 # Lightning, which no line above imports, reads those of all packages for every trainer
 metadata.entry_points = cache(metadata.entry_points)
