@@ -14,9 +14,11 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported anywhere
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # processes that tests start need not compile gan_lab again
+os.environ["TORCHINDUCTOR_VEC_ISA_OK"] = "0"  # else a compiler is tried with a dozen kinds of instructions first
 os.environ.setdefault("GAN_LAB_CACHE", str(Path(__file__).parent.parent / ".pytest_cache" / "gan_lab"))
 
 import pytest
+import quick_copies
 from command_runs import ended, forked, printed
 from configurations import composed_of
 from hydra._internal import defaults_list
@@ -33,6 +35,8 @@ def _choices_where_used(overrides: object, entries: list, self_added: bool) -> o
 
 
 defaults_list._create_interpolation_map = _choices_where_used
+
+quick_copies.use()
 
 # Lightning, which no line above imports, reads those of all packages for every trainer
 metadata.entry_points = cache(metadata.entry_points)

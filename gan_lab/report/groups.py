@@ -13,12 +13,16 @@ from gan_lab.runs.resume import CHANGEABLE
 Places = dict[str, str]
 """By a run's name, the name of its place: runs of one place make a group. Runs without a configuration have none."""
 
+_CHANGEABLE = tuple(f"{block}." for block in CHANGEABLE)
+
 
 def with_known_choices(runs: list[Run]) -> list[Run]:
     """The runs, with options of groups that are recorded nowhere taken from runs of the same configuration.
 
     Runs that are not done tell their options in hydra.yaml alone, which may be damaged.
     """
+    if not any(run.known and run.asked.choices[group] == UNKNOWN for run in runs for group in GROUPS):
+        return runs
     of_config = _options(runs, lambda run, _: _configuration(run))
     of_block = _options(runs, lambda run, group: _configuration(run, f"{group}."))
     made = []
@@ -74,7 +78,7 @@ def identity(run: Run) -> str:
 
 def changeable(key: str) -> bool:
     """Whether a key does not change what is trained."""
-    return any(key == block or key.startswith(f"{block}.") for block in CHANGEABLE)
+    return f"{key}.".startswith(_CHANGEABLE)
 
 
 def places(runs: Iterable[Run]) -> tuple[Places, dict[str, set[str]]]:

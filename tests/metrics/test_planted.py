@@ -83,7 +83,7 @@ def test_pixels(source):
 @pytest.mark.long
 def test_the_classifier(source):
     dataset, count, subset = source
-    classifier = Classifier(steps=2000 if count == 500 else 1600)
+    classifier = Classifier(steps=2000 if count == 500 else 1000)
     found = scores_of(dataset, count, classifier, ALL, subset)
     assert 0.95 <= classifier.accuracy < 1
     floor = found["none"]

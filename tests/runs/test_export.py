@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 import onnx
@@ -83,8 +84,15 @@ def run_of(path, *overrides, shape, counts=None, change=lambda generator: None, 
     return folder
 
 
+@cache
+def loaded(file):
+    """A program, and the texts that lie beside it."""
+    texts = {"gan_lab": "", "config": ""}
+    return torch.export.load(file, extra_files=texts), texts
+
+
 def drawn_by_torch(file, *inputs):
-    return torch.export.load(file).module()(*inputs)
+    return loaded(file)[0].module()(*inputs)
 
 
 def drawn_by_onnx(file, *inputs):
@@ -96,9 +104,7 @@ def drawn_by_onnx(file, *inputs):
 
 def texts_of(file) -> dict[str, str]:
     if file.suffix == ".pt2":
-        texts = {"gan_lab": "", "config": ""}
-        torch.export.load(file, extra_files=texts)
-        return texts
+        return loaded(file)[1]
     if file.suffix == ".onnx":
         return {one.key: one.value for one in onnx.load(file).metadata_props}
     with safe_open(file, "pt") as opened:

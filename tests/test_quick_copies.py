@@ -1,0 +1,33 @@
+"""Tests copy configurations by a way of their own (quick_copies.py): it makes what OmegaConf's makes."""
+
+import pickle
+
+import pytest
+from configurations import composed_of
+from omegaconf import OmegaConf
+from quick_copies import copied
+
+from gan_lab.config.schema import TrainConfig
+
+
+def described(node):
+    """All that a node remembers, and all below it; whether each knows its parent."""
+    own = {key: value for key, value in vars(node).items() if key not in ("_content", "_parent", "_flags_cache")}
+    own["_metadata"] = repr(own["_metadata"])  # as it is now
+    below = vars(node).get("_content")
+    below = dict(enumerate(below)) if isinstance(below, list) else below
+    if isinstance(below, dict):
+        below = {key: (one._get_parent() is node, described(one)) for key, one in below.items()}
+    return type(node), own, below
+
+
+@pytest.mark.parametrize("of", ["composed", "typed"])
+def test_a_copy_is_all_that_was_copied_and_apart_from_it(of):
+    config = composed_of("loss=wgan_gp", "dataset=ring8") if of == "composed" else OmegaConf.structured(TrainConfig)
+    OmegaConf.set_readonly(config.model, True)
+    before, one = described(config), copied(config, None)
+    assert described(one) == before == described(pickle.loads(pickle.dumps(config)))
+    OmegaConf.set_readonly(one.model, False)
+    one.seed, one.evaluation.metrics = 7, ["fd"]
+    assert described(config) == before
+    assert copied(config.model, config)._get_parent() is config
