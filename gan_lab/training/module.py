@@ -185,8 +185,8 @@ def warn_of_dangers(config: DictConfig, loss: Recipe, discriminator: Player) -> 
     weight = config.penalty_weight
     if weight is not None and loss.penalties and not any(one.weight == weight for one in loss.penalties.values()):
         log.warning(
-            "gan-lab: warning: penalty_weight=%s: it does nothing, as the weight of loss.penalties.%s does not follow it; "
-            "expected weight: ${or:${penalty_weight},1} in its block, or null",
+            "gan-lab: warning: penalty_weight=%s: it does nothing, as the weight of loss.penalties.%s does not follow "
+            "it; expected weight: ${or:${penalty_weight},1} in its block, or null",
             *(weight, next(iter(loss.penalties))),
         )
     if config.iterations <= config.lr_warmup:  # no error: a run may become longer, and trainer=debug makes few
