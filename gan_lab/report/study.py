@@ -91,22 +91,26 @@ def publish(folders: Sequence[str | Path], target: str | Path, *, metric: str | 
         if command := commands.get(key_of(line), "") or made[run.path]:
             line["command"] = cell(command)
         lines[key_of(line)] = _chosen(lines.get(key_of(line)), line, counts, told)
-    whole = text_of(_named(list(lines.values()), file, metric))
-    published = lines_in(whole, file)
-    page, drawn = _made(published, file, before, metric)
-    common = common_of(published)
+    named = _named(list(lines.values()), file, metric)
+    page, drawn = _made(lines_in(text_of(named), file), file, before, metric)
     try:
         for name, data in drawn.items():
             put(home / name, data)
-        put(file, whole.encode())  # all of it, so that no value is missing if this is stopped before the next two
-        put(home / COMMON, common_text(common).encode())
-        put(file, text_of(published, common).encode())
+        _put_runs(home, named)
         put(home / PAGE, page.encode())
         for name in {*_LINK.findall(before)} - {*drawn}:
             (home / name).unlink(missing_ok=True)
     except OSError as error:
         raise ConfigError(f"{told}: it cannot be written: {error.strerror or error}") from error
     return home / PAGE, counts
+
+
+def _put_runs(home: Path, lines: list[Line]) -> None:
+    """Write the two files of runs. The first has every column until the second is there: no value is ever missing."""
+    common = common_of(lines)
+    put(home / RESULTS, text_of(lines).encode())
+    put(home / COMMON, common_text(common).encode())
+    put(home / RESULTS, text_of(lines, common).encode())
 
 
 def page_of(file: Path) -> str:
