@@ -114,6 +114,13 @@ def check_guided(config: DictConfig) -> None:
         )
 
 
+def draw_alike(sweeper: DictConfig) -> None:
+    """Give Optuna's sampler a seed if it has none: only the same trials again can go on with those in the folder."""
+    sampler = sweeper.get("sampler")
+    if sampler is not None and sampler.get("seed", 0) is None:
+        sampler.seed = 0
+
+
 def validated(result: dict[str, Any] | None) -> dict[str, float]:
     """The metrics of validation samples that a run ended with; none of a lost one."""
     found = (result or {}).get("validation")
