@@ -151,11 +151,12 @@ def test_a_numeric_axis_becomes_a_line(tmp_path, run):
 
 
 def test_copies_are_no_further_seeds(tmp_path, run):
-    for name in ("a", "b"):
-        run(tmp_path / name, {"loss": "lsgan", "seed": 0})
+    again = {"fingerprint": {"extractor": "classifier"}, "metrics": {"fd_classifier": 3.0}, "floor": {}, "ceiling": {}}
+    for name, evaluations in (("a", []), ("b", [again]), ("c", [])):
+        run(tmp_path / name, {"loss": "lsgan", "seed": 0}, result={"evaluations": evaluations})
     found = read([tmp_path])
-    assert len(found.runs) == 1
-    assert "same configuration and seed" in found.skipped[0].reason
+    assert [one.name for one in found.runs] == ["b"], "what was measured of a copy is not left out"
+    assert found.skipped[0].reason == "the same configuration and seed as b, which is a copy; done"
 
 
 def test_a_precision_that_rests_on_a_handful_of_real_samples_is_told(tmp_path, run):
