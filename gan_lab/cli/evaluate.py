@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
+
 from gan_lab.cli.arguments import folders_and_rest, parse, with_equals
+from gan_lab.config.hashing import hash_of
 from gan_lab.config.messages import sentence
 from gan_lab.config.targets import let_in
 from gan_lab.errors import ConfigError, shown
@@ -87,21 +90,19 @@ def _evaluate() -> None:
 
     if not runs:
         _print(evaluate_files(Path(arguments.real), Path(arguments.fake), overrides, arguments.allowed_targets))
-    lost, found = 0, []
+    lost, found = 0, {}
     for run in runs:
         try:
             RunFolder.existing(run.path)
-            found.append(_measured(run, arguments, overrides))
-            _print(found[-1])
+            found[run] = _measured(run, arguments, overrides)
+            _print(found[run])
         except ConfigError as error:
             if len(runs) == 1:
                 raise
             print(f"gan-lab: {shown(run.path)}: {sentence(error)}", file=sys.stderr)
             lost += 1
     if arguments.cas and len(found) > 1:
-        from gan_lab.report.usefulness import over_runs
-
-        _print(over_runs(found))
+        _print_means(found, arguments.allowed_targets)
     if lost:
         raise ConfigError(f"{lost} of {len(runs)} runs could not be measured")
 
@@ -143,6 +144,18 @@ def _measured(run: RunFolder, arguments: EvaluateArguments, overrides: list[str]
     from gan_lab.runs.evaluate import evaluate_run
 
     return evaluate_run(run, arguments.weights, overrides, arguments.allowed_targets)
+
+
+def _print_means(found: dict[RunFolder, dict[str, Any]], allowed_targets: list[str]) -> None:
+    """Print the means of scores over runs, if these differ in their seeds alone."""
+    from gan_lab.report.usefulness import over_runs
+
+    settings = [OmegaConf.to_container(run.configuration.read(allowed_targets)) for run in found]
+    if len({hash_of({**one, "seed": None}) for one in settings if isinstance(one, dict)}) == 1:
+        _print(over_runs(list(found.values())))
+    else:
+        told = "no means, as the runs differ in more than their seeds; gan-lab-report FOLDER has those of each group"
+        print(f"gan-lab: {told}", file=sys.stderr)
 
 
 def _print(evaluation: dict[str, Any]) -> None:

@@ -50,7 +50,7 @@ from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.making import make_new_folder
 from gan_lab.runs.request import RunRequest
 from gan_lab.runs.resume import is_done
-from gan_lab.runs.stop_signals import ended_by_interrupt
+from gan_lab.runs.stop_signals import ended_by_interrupt, signal_of
 from gan_lab.runs.terminal import harmless_output, one_sentence, unimportant_output
 from gan_lab.sweeps.hydra_callback import unbegun_sweep_taken_back
 from gan_lab.sweeps.search import refuse_untuned
@@ -144,7 +144,7 @@ def make_run(request: RunRequest) -> float:
     try:
         value = execute(request)
     except SystemExit as stop:
-        if isinstance(stop.code, int) and stop.code > 128:
+        if signal_of(stop.code) is not None:
             print(f"gan-lab: {how_to_go_on(folder, request.config)}", file=sys.stderr)
         raise
     print_summary(folder.result(), folder, request.config)

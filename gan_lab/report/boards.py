@@ -39,7 +39,7 @@ def boards(runs: list[Run], metric: str | None) -> list[Board]:
             fingerprint = json.dumps(measurement.fingerprint, sort_keys=True, default=str)
             names = json.dumps(sorted(measurement.metrics))
             cells[run.dataset, fingerprint, names].append(Measured(run, measurement, number > 0))
-    tried = [_board(dataset, members, places, metric) for (dataset, _, _), members in cells.items()]
+    tried = [_board(dataset, members, places, metric) for dataset, members in _together(cells, metric)]
     made = [board for board in tried if board is not None]
     made.sort(key=lambda board: (board.dataset, board.again, -sum(len(row.runs) for row in board.rows)))
     _place_unfinished(made, runs, places)
@@ -62,11 +62,36 @@ def _check(metric: str | None, available: set[str]) -> None:
         raise ConfigError(f"metric={metric}: whether more of it is better is not known, so nothing is ranked by it")
 
 
+def _together(
+    cells: dict[tuple[str, str, str], list[Measured]], metric: str | None
+) -> list[tuple[str, list[Measured]]]:
+    """The measurements of each board, with its dataset: of one fingerprint, and ranked by one metric.
+
+    Some runs may have further metrics, as those with labels do. Two measurements of a run are never on one board.
+    """
+    found: dict[tuple[str, str, str | None], list[list[Measured]]] = defaultdict(list)
+    for (dataset, fingerprint, _), members in cells.items():
+        homes = found[dataset, fingerprint, _primary(members, metric)]
+        runs = {one.run.name for one in members}
+        home = next((home for home in homes if runs.isdisjoint(one.run.name for one in home)), None)
+        if home is None:
+            homes.append([*members])
+        else:
+            home += members
+    return [(dataset, members) for (dataset, _, _), homes in found.items() for members in homes]
+
+
+def _primary(members: list[Measured], metric: str | None) -> str | None:
+    """What measurements of the same metrics are ranked by."""
+    names = list(members[0].measurement.metrics)
+    return metric if metric in names else primary_metric(names)
+
+
 def _board(dataset: str, members: list[Measured], places: groups.Places, metric: str | None) -> Board | None:
     """The board of some measurements; None without metrics of a known direction."""
     first = members[0].measurement
-    names = list(first.metrics)
-    primary = metric if metric in names else primary_metric(names)
+    names = list(dict.fromkeys(name for one in members for name in one.measurement.metrics))
+    primary = _primary(members, metric)
     if primary is None:
         return None
     again = all(one.later for one in members)

@@ -150,7 +150,9 @@ def _lost(board: Board) -> list[str]:
     if blank := [f"{count} of {row.label}" for row in board.rows if (count := board.valueless(row))]:
         sentences.append(f"Runs finished without a value of {board.primary} ({listed(blank)}): they count as lost.")
     for name in board.others:
-        counts = {row.label: len(row.finished) - len(row.values[name]) for row in board.rows}
+        # groups without labels have none of their metrics, which the table shows
+        having = [row for row in board.rows if row.values[name]]
+        counts = {row.label: len(row.finished) - len(row.values[name]) for row in having}
         if blank := [f"{count} of {label}" for label, count in counts.items() if count]:
             sentences.append(f"Runs finished without a value of {name} ({listed(blank)}): its means go without them.")
     short = {row.label: (len(row.best), len(row.finished)) for row in board.rows}

@@ -134,13 +134,22 @@ def _is_report(folder: Path) -> bool:
 
 
 def _drop_repetitions(sweep: Sweep) -> None:
-    """Keep one of several runs of the same configuration, the newest that is done: copies are not further seeds."""
+    """Keep one of several runs of the same configuration, the newest that is done: copies are not further seeds.
+
+    Of copies that one is kept which was measured most often.
+    """
     kept: dict[str, Run] = {}
-    for run in sorted(sweep.runs, key=lambda run: (run.done, run.started)):
+    for run in sorted(sweep.runs, key=lambda run: (run.done, run.started, _measured(run))):
         kept[identity(run)] = run
     for run in sweep.runs:
         winner = kept[identity(run)]
         if winner is not run:
-            reason = f"the same configuration and seed as {winner.name}, which is {'newer' if run.done else 'done'}"
+            why = "a copy" if winner.started == run.started else "newer" if run.done else "done"
+            reason = f"the same configuration and seed as {winner.name}, which is {why}"
             sweep.skipped.append(Skipped(run.name, f"{reason if winner.done else 'as ' + winner.name}; {run.state}"))
     sweep.runs = [run for run in sweep.runs if kept[identity(run)] is run]
+
+
+def _measured(run: Run) -> int:
+    """How many evaluations a run has."""
+    return len(run.outcome.measurements) + len(run.outcome.usefulness)

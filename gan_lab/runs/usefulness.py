@@ -12,6 +12,7 @@ from gan_lab.runs.checkpoints import load_generator
 from gan_lab.runs.components import build_dataset, keeps_average
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.latents import fixed_request
+from gan_lab.runs.measuring import judged
 from gan_lab.runs.recording import record
 
 _SMALLEST = 4  # pixels a side that the classifier takes
@@ -42,7 +43,7 @@ def usefulness_of(run: RunFolder, weights: str, steps: int, allowed_targets: Seq
             "another way"
         )
     config = run.configuration.read(allowed_targets)
-    dataset = build_dataset(config, download=False)
+    dataset = judged(config, build_dataset(config, download=False), generator)
     labels, held_out = one_per_sample(dataset.train_labels), one_per_sample(dataset.test_labels)
     if labels is None or held_out is None or dataset.train.ndim != 4 or min(dataset.sample_shape[1:]) < _SMALLEST:
         raise ConfigError(

@@ -23,7 +23,7 @@ from gan_lab.runs.sweep_folder import SweepFolder
 from gan_lab.runs.terminal import exit_with
 from gan_lab.sweeps.checks import check_jobs
 from gan_lab.sweeps.overrides import named_keys, planned, quoted, sweep_overrides, sweep_values
-from gan_lab.sweeps.search import check_guided, refuse_untuned, search_of
+from gan_lab.sweeps.search import check_guided, draw_alike, refuse_untuned, search_of
 
 
 class Launch(Callback):
@@ -130,6 +130,7 @@ def _open_sweep(config: DictConfig, overrides: list[Override]) -> None:
         path, above = make_new_folder(path, "hydra.sweep.dir")
     with flag_override(config, "readonly", False):
         config.hydra.sweep.dir = str(path)
+        draw_alike(config.hydra.sweeper)
         # Hydra composes jobs from these overrides: no file that one of them reads can name another folder
         config.hydra.overrides.hydra.append(quoted("hydra.sweep.dir", str(path)))
     sweep = SweepFolder(config.hydra.sweep.dir)

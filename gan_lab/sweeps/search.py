@@ -114,6 +114,13 @@ def check_guided(config: DictConfig) -> None:
         )
 
 
+def draw_alike(sweeper: DictConfig) -> None:
+    """Give Optuna's sampler a seed if it has none: only the same trials again can go on with those in the folder."""
+    sampler = sweeper.get("sampler")
+    if sampler is not None and sampler.get("seed", 0) is None:
+        sampler.seed = 0
+
+
 def validated(result: dict[str, Any] | None) -> dict[str, float]:
     """The metrics of validation samples that a run ended with; none of a lost one."""
     found = (result or {}).get("validation")
@@ -124,16 +131,16 @@ def validated(result: dict[str, Any] | None) -> dict[str, float]:
 def objective(result: dict[str, Any]) -> float:
     """What a search minimises: the metric of validation samples that a report ranks by, negated if more is better.
 
-    NaN if the run has no number for it.
+    Infinite if the run has no number for it: Optuna takes no NaN.
     """
     if not (found := validated(result)):
-        return math.nan
+        return math.inf
     import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
     from gan_lab.report.leaderboard import primary_metric  # SciPy would slow every start of the command
 
     metric = primary_metric(list(result["metrics"]))
     if metric is None or metric not in found:
-        return math.nan
+        return math.inf
     return -found[metric] if higher_is_better(metric) else found[metric]
 
 

@@ -1,6 +1,7 @@
 """A run of a sweep, or several as one program, in a process of its own: if it is killed, the sweep goes on."""
 
 import logging.config
+import math
 import os
 import signal
 import sys
@@ -56,7 +57,7 @@ def make_job(config: DictConfig) -> float:
     """The run of one of Hydra's jobs: it is looked at, made, and recorded.
 
     Returns:
-        What a search minimises (`gan_lab.sweeps.search.objective`), or NaN if the run has no such value.
+        What a search minimises (`gan_lab.sweeps.search.objective`); a run that was lost is the worst, infinite.
 
     Raises:
         ConfigError: if the folder holds a run of another configuration.
@@ -99,18 +100,18 @@ def prepared(config: DictConfig, stacked: bool = False) -> Job:
 
 
 def concluded(job: Job) -> float:
-    """Print what became of a job; returns what a search minimises, or NaN if the run has no such value."""
+    """Print what became of a job; returns what a search minimises, as `make_job`."""
     if job.left:
-        return float("nan")
+        return math.inf
     folder = job.folder
     try:
         with unimportant_output():
             state = folder.status()["state"]
-            value = objective(folder.result()) if state == "done" else float("nan")
+            value = objective(folder.result()) if state == "done" else math.inf
             print(f"gan-lab: {shown(folder.path.name)}: {state} ({job.sweep.update()})", flush=True)
     except CannotGoOn as error:  # a record is damaged
         _say_left(folder, job.sweep, error)
-        return float("nan")
+        return math.inf
     return value
 
 

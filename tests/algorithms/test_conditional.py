@@ -26,6 +26,7 @@ from gan_lab.models import MLPGenerator
 from gan_lab.runs.components import build_dataset, classes
 from gan_lab.runs.measuring import build_evaluator, judged
 from gan_lab.runs.sample import sample
+from gan_lab.runs.usefulness import usefulness_of
 from gan_lab.training.build import build_module
 from gan_lab.training.module import averaging
 from gan_lab.training.pictures import pictured_classes
@@ -233,6 +234,9 @@ def test_a_run_is_not_asked_for_classes_without_training_samples(composed, tmp_p
     assert result["fingerprint"]["samples"] <= len(data.test) - count
     assert result["fingerprint"]["data"] != data.checksum
     assert all(math.isfinite(value) for value in result["metrics"].values())
+    (folder.path / ".hydra").mkdir()
+    OmegaConf.save(config, folder.path / ".hydra" / "config.yaml")
+    assert usefulness_of(folder, "auto", 2)["held_out_samples"] == len(data.test) - count
 
 
 def test_a_run_without_labels_is_compared_with_all_held_out_samples(composed, tmp_path, caplog):

@@ -5,11 +5,14 @@ import signal
 from contextlib import suppress
 
 import pytest
+from omegaconf import DictConfig
 from training_runs import OFTEN, SMALL, differences, train_in
 
 from gan_lab.algorithms.gan import GAN
 from gan_lab.callbacks import Curves
+from gan_lab.cli import train
 from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.request import RunRequest
 from gan_lab.runs.status import recorded
 from gan_lab.runs.stop_signals import ended_by_interrupt
 
@@ -58,11 +61,18 @@ def test_a_second_interrupt_stops_at_once(composed, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("code", [3, 255])
-def test_a_class_that_ends_the_program_is_a_failure(tmp_path, code):
+def test_a_class_that_ends_the_program_is_a_failure(tmp_path, monkeypatch, capsys, code):
     run = RunFolder(tmp_path)
-    with suppress(SystemExit), recorded(run, "0"):
-        raise SystemExit(code)
+
+    def execute(request):
+        with recorded(run, "0"):
+            raise SystemExit(code)
+
+    monkeypatch.setattr(train, "execute", execute)
+    with suppress(SystemExit):
+        train.make_run(RunRequest(DictConfig({}), run, {}))
     assert (run.status()["state"], run.status()["error"]) == ("failed", f"exited with status {code}")
+    assert capsys.readouterr().err == ""  # it was not stopped, and would not go on
 
 
 def test_a_signal_before_training_is_recorded(composed, tmp_path, monkeypatch):

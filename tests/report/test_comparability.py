@@ -35,10 +35,27 @@ def test_mixed_fingerprints_are_refused_in_one_table_with_the_reason(tmp_path, r
 
 def test_different_metrics_are_refused_in_one_table(tmp_path, run):
     run(tmp_path / "a", {"loss": "lsgan"}, {"fd_points": 1.0})
-    run(tmp_path / "b", {"loss": "rsgan"}, {"fd_points": 1.0, "kid_points": 2.0})
-    assert "because the set of metrics differs: fd_points in lsgan; fd_points and kid_points in rsgan." in page(
-        tmp_path
-    )
+    run(tmp_path / "b", {"loss": "rsgan"}, {"kid_points": 2.0})
+    assert "because the set of metrics differs: fd_points in lsgan; kid_points in rsgan." in page(tmp_path)
+
+
+def test_runs_with_labels_stand_beside_those_without_and_have_further_metrics(tmp_path, run):
+    """What ``gan-lab -m conditional=none,projection`` makes: two metrics are of labels alone."""
+    of_labels = {"class_accuracy_points": 0.9, "intra_fd_points": 3.0}
+    for conditional, level in (("none", 2.0), ("projection", 1.0)):
+        for seed in range(4):
+            metrics = {"fd_points": level + seed / 10} | (of_labels if conditional == "projection" else {})
+            run(tmp_path / f"{conditional}{seed}", {"conditional": conditional, "seed": seed}, metrics)
+    text = page(tmp_path)
+    assert "Not comparable" not in text
+    assert "without a value" not in text
+    assert "is better" in answers(text)
+    told = {(row["group"], row["metric"]): row["mean"] for row in rows(tmp_path) if row["table"] == "1"}
+    assert float(told["conditional projection", "intra_fd_points"]) == 3.0
+    assert told.get(("conditional none", "intra_fd_points"), "") == ""
+    text = page(tmp_path, metric="intra_fd_points")
+    assert "without a value of intra_fd_points" not in text, "runs without labels have not lost it"
+    assert len({row["table"] for row in rows(tmp_path)}) == 2
 
 
 def test_a_later_evaluation_of_one_fingerprint_makes_a_table(tmp_path, run):
@@ -134,11 +151,12 @@ def test_a_numeric_axis_becomes_a_line(tmp_path, run):
 
 
 def test_copies_are_no_further_seeds(tmp_path, run):
-    for name in ("a", "b"):
-        run(tmp_path / name, {"loss": "lsgan", "seed": 0})
+    again = {"fingerprint": {"extractor": "classifier"}, "metrics": {"fd_classifier": 3.0}, "floor": {}, "ceiling": {}}
+    for name, evaluations in (("a", []), ("b", [again]), ("c", [])):
+        run(tmp_path / name, {"loss": "lsgan", "seed": 0}, result={"evaluations": evaluations})
     found = read([tmp_path])
-    assert len(found.runs) == 1
-    assert "same configuration and seed" in found.skipped[0].reason
+    assert [one.name for one in found.runs] == ["b"], "what was measured of a copy is not left out"
+    assert found.skipped[0].reason == "the same configuration and seed as b, which is a copy; done"
 
 
 def test_a_precision_that_rests_on_a_handful_of_real_samples_is_told(tmp_path, run):

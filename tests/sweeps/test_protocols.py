@@ -15,6 +15,7 @@ from gan_lab.hydra_plugin.tuned_sweeper import TunedSweeper, _recorded, _result_
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.sweep_folder import SweepFolder
 from gan_lab.sweeps.search import Search, objective, validated
+from gan_lab.sweeps.worker import Job, concluded
 
 TINY = ["dataset=ring8", "trainer=cpu", "threads=1", "iterations=12", "evaluation.every=12", "evaluation.samples=100"]
 TINY += ["pictures.samples=4", "log_every=12"]
@@ -187,13 +188,23 @@ def test_a_trial_whose_result_cannot_be_read_or_has_no_validation_is_lost(tmp_pa
     [
         ({"modes": 1.0}, {"modes": 3.0}, -3.0),  # more modes are better
         ({"fd_points": 5.0, "modes": 1.0, "reverse_kl": 0.1}, {"fd_points": 7.0, "modes": 3.0, "reverse_kl": 0.4}, 0.4),
-        ({"fd_points": 5.0, "modes": 1.0, "reverse_kl": 0.1}, {"fd_points": 7.0, "reverse_kl": None}, math.nan),
-        ({"fd_points": 5.0}, None, math.nan),  # the test part never chooses
+        ({"fd_points": 5.0, "modes": 1.0, "reverse_kl": 0.1}, {"fd_points": 7.0, "reverse_kl": None}, math.inf),
+        ({"fd_points": 5.0}, None, math.inf),  # the test part never chooses
     ],
 )
 def test_a_guided_search_minimises_the_ranking_metric_of_validation_samples(metrics, validation, minimised):
     result = {"metrics": metrics} | ({} if validation is None else {"validation": {"metrics": validation}})
-    assert objective(result) == pytest.approx(minimised, nan_ok=True)
+    assert objective(result) == minimised
+
+
+def test_a_guided_search_takes_a_lost_run_for_the_worst(tmp_path):
+    """A NaN, which Optuna refuses, ended the search."""
+    run, sweep = RunFolder(tmp_path / "lr=1"), SweepFolder(tmp_path)
+    sweep.open([], {"lr": ["1"]}, 1, {})
+    run.path.mkdir()
+    run.update_status(state="diverged", error="planted")
+    assert concluded(Job(run, sweep, None, None)) == math.inf
+    assert concluded(Job(run, sweep, None, None, left=True)) == math.inf
 
 
 def test_a_guided_search_without_validation_samples_or_for_a_maximum_is_refused(monkeypatch, tmp_path):
