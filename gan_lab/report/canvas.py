@@ -126,8 +126,8 @@ def reference(panel: Panel, board: Board, way: str) -> None:
         return
     low, high = panel.get_xlim() if way == "v" else panel.get_ylim()
     logarithmic = (panel.get_xscale() if way == "v" else panel.get_yscale()) == "log"
-    if logarithmic and low / (high / low) <= floor <= high * (high / low):
-        room = (high / low) ** 0.05
+    if logarithmic and low / (reach := (high / low) ** 0.5) <= floor <= high * reach:
+        room = reach**0.1
         low, high = min(low, floor / room), max(high, floor * room)
         _ = panel.set_xlim(low, high) if way == "v" else panel.set_ylim(low, high)
     elif not logarithmic and low - (high - low) <= floor <= high + (high - low):

@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from gan_lab.report.across_datasets import Across
 from gan_lab.report.canvas import FAINT, MARKERS, PAPER, Numbers, canvas, colour, legend, line_style, short, styled
@@ -44,6 +45,7 @@ def _ranks(across: Across) -> Figure:
         panel.set_yticks(range(len(shown)), [short(group.label, 34) for group in shown])
         panel.set_ylim(len(shown) - 0.4, -0.6)
         panel.set_xlim(0.5, len(across.groups) + 0.5)
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.grid(axis="y", visible=False)
         panel.tick_params(axis="y", length=0)
         panel.set_xlabel("rank (1 is best)")
