@@ -153,9 +153,11 @@ def metric_label(board: Board) -> str:
 
 
 def upright(*lines: str) -> str:
-    """A vertical axis' label, in lines that a panel of 3.4 inches holds."""
+    """A label, in lines that the vertical axis of a panel of 3.4 inches holds, or the margin beside one."""
     return "\n".join(part for line in lines for part in wrap(short(line, 60), 34))
 
 
 def short(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    """The text, cut in its middle: names of groups often differ in their ends alone, such as a penalty's weight."""
+    end = (most - 1) // 2
+    return text if len(text) <= most else f"{text[: most - 1 - end].rstrip()}…{text[-end:].lstrip()}"

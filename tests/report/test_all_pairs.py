@@ -177,6 +177,18 @@ def test_ticks_are_at_the_swept_numbers(run, tmp_path, swept, ticks):
         assert all(tick.is_integer() for tick in panel.get_xticks().tolist())
 
 
+def test_names_that_differ_in_their_ends_stay_apart_in_figures(run, tmp_path):
+    """With seven groups each has a panel of its own, with room for 24 letters."""
+    for number in range(7):
+        run(tmp_path / str(number), {"loss": "wgan", "loss.penalties.lipschitz_penalty.some_weight": number + 0.5},
+            points=3)  # fmt: skip
+    drawn = figures(board(tmp_path))
+    names = [label.get_text().replace("\n", " ") for label in drawn["ranking"].axes[0].get_yticklabels()]
+    assert sorted(names) == [f"lipschitz penalty some weight {number}.5" for number in range(7)]
+    titles = {panel.get_title(loc="left") for panel in drawn["curves_iterations"].axes if panel.get_visible()}
+    assert titles == {f"lipschitz pe…weight {number}.5" for number in range(7)}
+
+
 def test_an_outlier_does_not_squeeze_the_ranking(run, tmp_path):
     """Ten distances from 2 to 3 and one of 38, not thirty times the least; real data at 0.7 stay in sight."""
     for seed in range(10):
