@@ -81,6 +81,8 @@ def _draw(panel: Panel, board: Board, index: int, label: str, points: Line) -> N
     if any(e.interval for e in estimates):
         ends = [e.interval or (e.value, e.value) for e in estimates]
         panel.fill_between(x, *np.array(ends).T, color=colour(index), alpha=0.18, lw=0)
+        if len(points) == 1:  # a band has no width
+            panel.vlines(x, *np.array(ends).T, color=colour(index), alpha=0.4, lw=4)
     for value, row in points:
         seeds = row.finals(board.primary)
         panel.plot([value] * len(seeds), seeds, "o", ms=3, color=colour(index), alpha=0.45, mew=0)

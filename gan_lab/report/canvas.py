@@ -126,8 +126,8 @@ def reference(panel: Panel, board: Board, way: str) -> None:
         return
     low, high = panel.get_xlim() if way == "v" else panel.get_ylim()
     logarithmic = (panel.get_xscale() if way == "v" else panel.get_yscale()) == "log"
-    if logarithmic and low / (high / low) <= floor <= high * (high / low):
-        room = (high / low) ** 0.05
+    if logarithmic and low / (reach := (high / low) ** 0.5) <= floor <= high * reach:
+        room = reach**0.1
         low, high = min(low, floor / room), max(high, floor * room)
         _ = panel.set_xlim(low, high) if way == "v" else panel.set_ylim(low, high)
     elif not logarithmic and low - (high - low) <= floor <= high + (high - low):
@@ -153,9 +153,11 @@ def metric_label(board: Board) -> str:
 
 
 def upright(*lines: str) -> str:
-    """A vertical axis' label, in lines that a panel of 3.4 inches holds."""
+    """A label, in lines that the vertical axis of a panel of 3.4 inches holds, or the margin beside one."""
     return "\n".join(part for line in lines for part in wrap(short(line, 60), 34))
 
 
 def short(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    """The text, cut in its middle: names of groups often differ in their ends alone, such as a penalty's weight."""
+    end = (most - 1) // 2
+    return text if len(text) <= most else f"{text[: most - 1 - end].rstrip()}…{text[-end:].lstrip()}"

@@ -45,7 +45,8 @@ def _unhealthy(leader: Row) -> str:
     found = Counter(run.verdict for run in leader.finished if run.verdict not in _FINE)
     if 2 * found.total() <= len(leader.runs):
         return ""
-    verdicts = [f"{count} were judged {verdict.replace('_', ' ')}" for verdict, count in found.most_common()]
+    parts = [(count, "was" if count == 1 else "were", verdict) for verdict, count in found.most_common()]
+    verdicts = [f"{count} {were} judged {verdict.replace('_', ' ')}" for count, were, verdict in parts]
     told = f"of {len(leader.runs)} runs of {leader.label} {listed(verdicts)}"
     return f"Beware: {told}; being first does not make them good."
 

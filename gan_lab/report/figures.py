@@ -92,7 +92,7 @@ def _ranking(board: Board) -> Figure:
             panel.plot(values, [place] * len(values), "o", ms=5, mfc=PAPER, mec=shade, mew=1)
             panel.plot([estimate.value], [place], MARKERS[row.colour % len(MARKERS)], ms=8.5, color=shade, mec=PAPER)
         reference(panel, board, "v")
-        panel.set_yticks(range(len(rows)), [short(row.label, 34) for row in rows])
+        panel.set_yticks(range(len(rows)), [upright(row.label) for row in rows])
         panel.set_ylim(len(rows) - 0.4, -0.6)
         panel.grid(axis="y", visible=False)
         panel.tick_params(axis="y", length=0)

@@ -2,9 +2,10 @@
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from gan_lab.report.across_datasets import Across
-from gan_lab.report.canvas import FAINT, MARKERS, PAPER, Numbers, canvas, colour, legend, line_style, short, styled
+from gan_lab.report.canvas import FAINT, MARKERS, PAPER, Numbers, canvas, colour, legend, line_style, styled, upright
 
 CAPTIONS = {
     "ranks": "The mean rank (marker), the rank on each dataset (circles, in the table's order), and the ranks that the "
@@ -41,9 +42,10 @@ def _ranks(across: Across) -> Figure:
                 panel.plot([rank], [height], "o", ms=3.5, mfc=PAPER, mec=shade, mew=1)
             marker = MARKERS[group.row.colour % len(MARKERS)]
             panel.plot([group.mean_rank], [place], marker, ms=8.5, color=shade, mec=PAPER)
-        panel.set_yticks(range(len(shown)), [short(group.label, 34) for group in shown])
+        panel.set_yticks(range(len(shown)), [upright(group.label) for group in shown])
         panel.set_ylim(len(shown) - 0.4, -0.6)
         panel.set_xlim(0.5, len(across.groups) + 0.5)
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.grid(axis="y", visible=False)
         panel.tick_params(axis="y", length=0)
         panel.set_xlabel("rank (1 is best)")

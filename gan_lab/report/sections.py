@@ -21,8 +21,11 @@ from gan_lab.report.sample_pictures import best_to_worst, of_one_seed
 from gan_lab.report.time_to_quality import TimeToQuality, time_to_quality
 from gan_lab.report.unsettled import MOST, seeds_needed
 from gan_lab.report.usefulness import Useful, useful
+from gan_lab.report.values import ABSENT
 
 _MATRIX = 24  # groups in the tables that have a column for each group; the ranking has all
+
+_COLUMNS = 8  # axes up to which each has a column
 
 Cells = list[tuple[Row, list[Cell]]]
 """A row of cells for each group."""
@@ -61,7 +64,7 @@ class Section:
     answer: str
     rows: list[Ranked]
     axes: list[str]
-    """The keys that vary among the groups."""
+    """The columns of `settings`: the keys that vary among the groups, or of many one for all."""
     settings: list[tuple[Row, list[str]]]
     """Each group's value of every axis."""
     references: list[tuple[str, list[str]]]
@@ -145,15 +148,15 @@ def _section(board: Board, place: int, boards: list[Board], quality: float | Non
         heading += f" · table {mine.index(board) + 1} of {len(mine)}"
     if board.again:
         heading += " · evaluated again"
-    first = board.ranked[:_MATRIX]
+    first, few = board.ranked[:_MATRIX], len(_axes(board)) <= _COLUMNS
     return Section(
         board=board,
         slug=f"{place}_" if len(boards) > 1 else "",
         heading=heading,
         answer=answer(board),
         rows=[_ranked(board, row, rank) for rank, row in enumerate(board.rows, 1)],
-        axes=(axes := _axes(board)),
-        settings=[(row, [board.axes.settings(row.place, key) for key in axes]) for row in board.rows],
+        axes=_axes(board) if few else ["settings"],
+        settings=[(row, _settings(board, row, few)) for row in board.rows],
         references=[
             (name, [number(values.get(metric)) for metric in (board.primary, *board.others)])
             for name, values in (*_floors(board), ("perfect sampler", board.ceiling))
@@ -182,6 +185,14 @@ def _axes(board: Board) -> list[str]:
     """The axes of the board's comparison, and what was named beside them, on which its own groups differ."""
     axes, places = board.axes, [row.place for row in board.rows]
     return [key for key in (*axes.keys, *axes.along) if len({axes.settings(place, key) for place in places}) > 1]
+
+
+def _settings(board: Board, row: Row, few: bool) -> list[str]:
+    """The group's value of each axis; of many axes a list of those that it has, as a table of them would be empty."""
+    told = {key: board.axes.settings(row.place, key) for key in _axes(board)}
+    return (
+        list(told.values()) if few else ["; ".join(f"{key} {value}" for key, value in told.items() if value != ABSENT)]
+    )
 
 
 def _ranked(board: Board, row: Row, rank: int) -> Ranked:

@@ -69,6 +69,7 @@ def test_ranks_over_datasets_with_what_claims_leave_open(two_datasets, tmp_path)
         FigureCanvasAgg(figure).draw()
     bars = [line.get_xdata() for line in drawn["ranks"].axes[0].lines if line.get_linewidth() == 4]
     assert [list(bar) for bar in bars] == [[1.5, 2.0], [2.0, 2.0], [2.0, 2.5]]
+    assert all(tick.is_integer() for tick in drawn["ranks"].axes[0].get_xticks().tolist())
     text = page(two_datasets)
     assert text.count("<img") >= 6
     study, _ = publish([two_datasets], tmp_path / "study")
@@ -155,14 +156,37 @@ def test_weights_of_several_penalties_share_a_figure(run, tmp_path):
 def test_ticks_are_at_the_swept_numbers(run, tmp_path, swept, ticks):
     """Unless their labels would touch; whole numbers never have one between them."""
     for number in swept:
-        run(tmp_path / str(number), {"loss": "wgan", "model.packing": number}, points=3)
+        run(
+            tmp_path / str(number),
+            {"loss": "wgan", "model.packing": number},
+            {"modes": 8.0, "reverse_kl": 0.5},
+            points=3,
+        )
+    for seed in range(3):  # a loss with one number has no band, but an interval
+        run(tmp_path / f"alone{seed}", {"loss": "a", "seed": seed, "model.packing": swept[0]},
+            {"modes": 8.0, "reverse_kl": 0.1 + seed / 10}, points=3)  # fmt: skip
     found = board(tmp_path)
     panel = axis_figure(found, found.axes.numeric()[0]).axes[0]
+    (upright,) = [one for drawn in panel.collections for one in getattr(drawn, "get_segments", list)()]
+    assert upright[:, 0].tolist() == [swept[0], swept[0]]
+    assert upright[:, 1].tolist() == pytest.approx([0, 0.2 + 0.4302653 / 3**0.5], abs=1e-5)  # Student's t, cut at 0
     if ticks:
         assert panel.get_xticks().tolist() == ticks
     else:
         assert 3 < len(panel.get_xticks()) < 12
         assert all(tick.is_integer() for tick in panel.get_xticks().tolist())
+
+
+def test_names_that_differ_in_their_ends_stay_apart_in_figures(run, tmp_path):
+    """With seven groups each has a panel of its own, with room for 24 letters."""
+    for number in range(7):
+        run(tmp_path / str(number), {"loss": "wgan", "loss.penalties.lipschitz_penalty.some_weight": number + 0.5},
+            points=3)  # fmt: skip
+    drawn = figures(board(tmp_path))
+    names = [label.get_text().replace("\n", " ") for label in drawn["ranking"].axes[0].get_yticklabels()]
+    assert sorted(names) == [f"lipschitz penalty some weight {number}.5" for number in range(7)]
+    titles = {panel.get_title(loc="left") for panel in drawn["curves_iterations"].axes if panel.get_visible()}
+    assert titles == {f"lipschitz pe…weight {number}.5" for number in range(7)}
 
 
 def test_an_outlier_does_not_squeeze_the_ranking(run, tmp_path):

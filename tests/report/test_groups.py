@@ -174,6 +174,18 @@ def test_of_more_axes_only_what_is_rare_is_told(tmp_path, run):
     assert settings["lsgan · batch size 32"] == "batch_size=32; ema_decay=null; latent_dim=2; n_critic=1"
 
 
+def test_many_settings_that_differ_are_listed_for_each_group(tmp_path, run):
+    """A column each would be a wide table of absent keys: a recipe's own keys are in no other recipe."""
+    for loss in "abcdefghi":
+        run(tmp_path / loss, {"loss": loss, f"loss.penalties.{loss}.weight": 10}, points=3)
+    page(tmp_path)
+    md = (tmp_path / "report" / "report.md").read_text()
+    assert "| group | settings |" in md
+    listed = "| c | loss c; loss.objective.\\_target\\_ gan\\_lab.losses.c; loss.penalties.c.weight 10 |"
+    assert listed in md
+    assert "(absent)" not in md.partition("### Settings that differ")[2].partition("### What it cost")[0]
+
+
 def test_long_names_are_cut_and_numbered(tmp_path, run):
     for place, size in enumerate(([128] * 20, [128] * 19 + [64])):
         run(tmp_path / str(place), {"loss": "lsgan", "model.generator.hidden": size})
