@@ -14,7 +14,7 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported anywhere
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # processes that tests start need not compile gan_lab again
-os.environ["TORCHINDUCTOR_VEC_ISA_OK"] = "0"  # else a compiler is tried with a dozen kinds of instructions first
+os.environ["TORCHINDUCTOR_VEC_ISA_OK"] = "1"  # what the processor says it can; else a compiler is tried first
 os.environ.setdefault("GAN_LAB_CACHE", str(Path(__file__).parent.parent / ".pytest_cache" / "gan_lab"))
 
 import pytest
