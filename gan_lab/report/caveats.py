@@ -6,8 +6,9 @@ from typing import Any
 
 from gan_lab.metric_names import not_to_be_trusted, title, unfounded_precision, untrusted
 from gan_lab.report.formatting import listed, number
+from gan_lab.report.groups import changeable
 from gan_lab.report.leaderboard import BUDGET, Board, Row, one_mode
-from gan_lab.report.run import Run
+from gan_lab.report.run import UNKNOWN, Run
 from gan_lab.report.statistics import FEWEST
 from gan_lab.report.values import ABSENT, written
 
@@ -23,6 +24,7 @@ def warnings(boards: list[Board], runs: list[Run]) -> list[str]:
             of_board = (
                 *_budgets(board),
                 *_networks(board),
+                *_training(board),
                 *_stopped(board),
                 *_seeds(board),
                 *_repeated(board),
@@ -80,15 +82,46 @@ def _networks(board: Board) -> list[str]:
     parts = []
     for rows in of_model.values():
         keys = {key for row in rows for key in row.runs[0].asked.config if key.startswith("model.")}
-        for key in sorted(keys - {*board.axes.keys, *board.axes.along}):
-            labels: dict[str, list[str]] = defaultdict(list)
-            for row in rows:
-                value = row.runs[0].asked.config.get(key, ABSENT)
-                labels[ABSENT if value is ABSENT else written(value)].append(row.label)
-            if len(labels) > 1:
-                told = [f"{value} in {_some(groups)}" for value, groups in sorted(labels.items())]
-                parts.append(f"{key} is {listed(told)}")
+        parts += [part for key in sorted(keys - _shown(board)) if (part := _differing(rows, key))]
     return [f"Groups differ in their networks as well: {'; '.join(parts)}."] if parts else []
+
+
+def _training(board: Board) -> list[str]:
+    """What recipes change in the training: it follows from the loss, so that no table shows it either.
+
+    Optimizers are told by their options, if these say all that differs in them.
+    """
+    asked = {row.label: row.runs[0].asked for row in board.rows}
+    keys = {key for one in asked.values() for key in one.config if not changeable(key)} - _shown(board)
+    keys = {key for key in keys if not key.startswith(("loss.", "model.", "dataset.", "evaluation."))}
+    parts = {key: part for key in sorted(keys) if (part := _differing(board.rows, key))}
+    settings: dict[str, set[tuple[str, ...]]] = defaultdict(set)
+    optimizers = [key for key in parts if key.startswith("optimizer.")]
+    for one in asked.values():
+        settings[one.choices.get("optimizer", UNKNOWN)].add(tuple(one.exact.get(key, ABSENT) for key in optimizers))
+    if optimizers and all(len(found) == 1 for found in settings.values()):
+        told = {label: one.choices.get("optimizer", UNKNOWN) for label, one in asked.items()}
+        parts = {"optimizer": _told("optimizer", told)} | {k: part for k, part in parts.items() if k not in optimizers}
+    return [f"Groups differ in their training as well: {'; '.join(parts.values())}."] if parts else []
+
+
+def _shown(board: Board) -> set[str]:
+    """The keys that the table of settings has."""
+    return {*board.axes.keys, *board.axes.along}
+
+
+def _differing(rows: list[Row], key: str) -> str:
+    """Which groups have which value of a key; empty if all have the same."""
+    values = {row.label: row.runs[0].asked.config.get(key, ABSENT) for row in rows}
+    told = {label: ABSENT if value is ABSENT else written(value) for label, value in values.items()}
+    return _told(key, told) if len({*told.values()}) > 1 else ""
+
+
+def _told(key: str, values: dict[str, str]) -> str:
+    labels: dict[str, list[str]] = defaultdict(list)
+    for label, value in values.items():
+        labels[value].append(label)
+    return f"{key} is {listed([f'{value} in {_some(groups)}' for value, groups in sorted(labels.items())])}"
 
 
 def _some(labels: list[str]) -> str:

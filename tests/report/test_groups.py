@@ -313,6 +313,26 @@ def test_what_a_recipe_changes_in_the_networks_is_said(tmp_path, run):
     )
 
 
+@pytest.mark.parametrize(
+    ("rates", "told"),
+    [
+        ((1, 1, 2), "optimizer is adam in lsgan and minimax and rmsprop in wgan; n_critic is {}"),
+        ((1, 3, 2), "n_critic is {}; optimizer.generator.lr is 1 in lsgan, 2 in wgan and 3 in minimax"),
+    ],
+)
+def test_what_a_recipe_changes_in_the_training_is_said(tmp_path, run, rates, told):
+    """Its optimizer by the option's name, unless runs of one option differ; no key that changes no training."""
+    options = {"lsgan": "adam", "minimax": "adam", "wgan": "rmsprop"}
+    for loss, rate in zip(options, rates, strict=True):
+        config = {"optimizer.generator.lr": rate, "n_critic": 5 if loss == "wgan" else 1, "log_every": rate}
+        run(tmp_path / loss, {"loss": loss}, config=config)
+    sweep = read([tmp_path])
+    for run_ in sweep.runs:
+        run_.asked.choices["optimizer"] = options[run_.asked.choices["loss"]]
+    (said,) = [line for line in content(sweep, None).warnings if "n_critic" in line]
+    assert said == f"Groups differ in their training as well: {told.format('1 in lsgan and minimax and 5 in wgan')}."
+
+
 def test_runs_from_before_a_key_are_of_the_group_of_those_with_what_means_the_same(tmp_path, run):
     """A sweep may be finished by a later version, which has more keys; another value sets runs apart as ever."""
     r1 = {"loss.penalties.r1._target_": "gan_lab.losses.R1", "loss.penalties.r1.weight": 10.0}
