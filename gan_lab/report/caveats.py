@@ -79,7 +79,8 @@ def _networks(board: Board) -> list[str]:
     of_model: dict[str, list[Row]] = defaultdict(list)
     for row in board.rows:
         of_model[row.runs[0].asked.choices["model"]].append(row)
-    parts = []
+    model = {row.label: row.runs[0].asked.choices["model"] for row in board.rows}
+    parts = [_told("model", model)] if len(of_model) > 1 and "model" not in board.axes.keys else []
     for rows in of_model.values():
         keys = {key for row in rows for key in row.runs[0].asked.config if key.startswith("model.")}
         parts += [part for key in sorted(keys - _shown(board)) if (part := _differing(rows, key))]
@@ -93,7 +94,8 @@ def _training(board: Board) -> list[str]:
     """
     asked = {row.label: row.runs[0].asked for row in board.rows}
     keys = {key for one in asked.values() for key in one.config if not changeable(key)} - _shown(board)
-    keys = {key for key in keys if not key.startswith(("loss.", "model.", "dataset.", "evaluation."))}
+    told_of = ("loss.", "model.", "evaluation.", *(f"{group}." for group in _shown(board)))
+    keys = {key for key in keys if not key.startswith(told_of)}
     parts = {key: part for key in sorted(keys) if (part := _differing(board.rows, key))}
     settings: dict[str, set[tuple[str, ...]]] = defaultdict(set)
     optimizers = [key for key in parts if key.startswith("optimizer.")]
@@ -122,6 +124,12 @@ def _told(key: str, values: dict[str, str]) -> str:
     for label, value in values.items():
         labels[value].append(label)
     return f"{key} is {listed([f'{value} in {_some(groups)}' for value, groups in sorted(labels.items())])}"
+
+
+def _measured(run: Run, board: Board, name: str) -> bool:
+    """Whether a run was measured by a metric in the board's way, with whatever result."""
+    mine = [one for one in run.outcome.measurements if one.fingerprint == board.fingerprint]
+    return any(name in one.metrics for one in mine)
 
 
 def _some(labels: list[str]) -> str:
@@ -183,8 +191,8 @@ def _lost(board: Board) -> list[str]:
     if blank := [f"{count} of {row.label}" for row in board.rows if (count := board.valueless(row))]:
         sentences.append(f"Runs finished without a value of {board.primary} ({listed(blank)}): they count as lost.")
     for name in board.others:
-        # groups without labels have none of their metrics, which the table shows
-        having = [row for row in board.rows if row.values[name]]
+        # runs without labels were not measured by the metrics of labels, which the table shows
+        having = [row for row in board.rows if any(_measured(run, board, name) for run in row.finished)]
         counts = {row.label: len(row.finished) - len(row.values[name]) for row in having}
         if blank := [f"{count} of {label}" for label, count in counts.items() if count]:
             sentences.append(f"Runs finished without a value of {name} ({listed(blank)}): its means go without them.")

@@ -23,6 +23,8 @@ BLOCKS = ("metric", "budget", "option", "config", "best", "floor", "ceiling", "s
 OF_NUMBERS = ("metric", "best", "floor", "ceiling", "signal", "sampling")
 """Blocks of numbers, each of which may be null."""
 MEASURED = ("metrics", "floor", "ceiling", "sampling")
+HASH = "common_hash"
+"""The column that ties a ``results.csv`` to its ``common.csv``; a file without it has every column itself."""
 PEOPLES = ("group", "machine", "command")
 """Columns that are for people, and not read."""
 
@@ -52,7 +54,7 @@ def check_names(columns: Sequence[str], file: Path) -> None:
         block, dot, key = column.partition(".")
         if columns.count(column) > 1:
             raise ConfigError(f"{shown(file)}: column '{shown(column)}' is there twice; expected each once")
-        if column not in (*_KINDS, *PEOPLES) and not (dot and key and block in BLOCKS):
+        if column not in (*_KINDS, *PEOPLES, HASH) and not (dot and key and block in BLOCKS):
             blocks = ", ".join(f"{one}.…" for one in BLOCKS)
             known = f"{', '.join((*_KINDS, *PEOPLES))}, {blocks}"
             raise ConfigError(f"{shown(file)}: there is no column '{shown(column)}'; allowed: {known}")

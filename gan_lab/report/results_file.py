@@ -20,6 +20,7 @@ from gan_lab.errors import ConfigError, shown
 from gan_lab.report.columns import (
     BLOCKS,
     FIRST,
+    HASH,
     LAST,
     MEASURED,
     OF_NUMBERS,
@@ -82,20 +83,22 @@ def read_lines(file: Path) -> list[Line]:
     Raises:
         ConfigError: if a file cannot be read, or holds something that `gan-lab-report publish=` does not write.
     """
-    beside = file.with_name(COMMON)
-    return lines_in(_read(file), file, _common(beside) if beside.exists() else {})
+    return lines_in(_read(file), file)
 
 
-def lines_in(text: str, file: Path, common: Line | None = None) -> list[Line]:
-    """`read_lines` of the text of a file; what stands in ``common`` holds for columns that the file does not have."""
+def lines_in(text: str, file: Path) -> list[Line]:
+    """`read_lines` of the text of a file."""
     columns, *rows = _rows(text, file, "it holds no run; expected a line of column names and a line a run")
     check_names(columns, file)
-    shared = {column: text for column, text in (common or {}).items() if column not in columns}
+    common = _common(file.with_name(COMMON)) if HASH in columns else {}
+    shared = {column: text for column, text in common.items() if column not in columns}
     check_complete([*columns, *shared], file)
     lines: list[Line] = []
     seen: dict[Key, int] = {}
     for number, row in enumerate(rows, 2):
         line = shared | {column: text for column, text in zip(columns, row, strict=True) if text}
+        if HASH in columns and (named := line.pop(HASH, "")) != (found := _hash(common)):
+            refuse(file, number, f"{HASH} is {shown(named)!r}; expected {found}, that of {COMMON} beside it")
         _run_of(line, file, number)
         if (first := seen.setdefault(key_of(line), number)) != number:
             refuse(file, number, f"the settings and the seed of line {first}; expected each run once")
@@ -112,7 +115,13 @@ def _common(file: Path) -> Line:
     for number, (column, text) in enumerate(rows, 2):
         if column not in PEOPLES:
             checked(column, text, file, number)
-    return {column: text for column, text in rows if text}
+    return dict(rows)
+
+
+def _hash(common: Line) -> str:
+    """A hash of what all runs have in common, the same however a spreadsheet writes it."""
+    values = sorted((column, exact(value_of(text))) for column, text in common.items())
+    return f"c{hashlib.sha256(json.dumps(values).encode()).hexdigest()[:8]}"  # no cell that reads as a number
 
 
 def _read(file: Path) -> str:
@@ -168,6 +177,8 @@ def text_of(lines: list[Line], common: Line | None = None) -> str:
 
     What people look for comes first, then settings that differ. Lines are sorted by group.
     """
+    if common:
+        lines = [line | {HASH: _hash(common)} for line in lines]
     there = dict.fromkeys([*FIRST, "machine", *(column for line in lines for column in line)])
     columns = [column for column in there if column not in (common or {})]
     differ = {one for one in columns if one.startswith("config.") and len({line.get(one, "") for line in lines}) > 1}
@@ -183,6 +194,8 @@ def _ordered(columns: Iterable[str], differ: set[str]) -> list[str]:
             return 0, FIRST.index(column)
         if column == "machine" or column == "environment.gan_lab":
             return 2, 0
+        if column == HASH:
+            return 7, 0
         if column in LAST:
             return 5, LAST.index(column)
         order = {"metric": 1, "budget": 1, "option": 4}.get(block, 3 if column in differ else 6)

@@ -31,7 +31,7 @@ from gan_lab.report.results_file import (
 )
 from gan_lab.report.sections import Content, content
 from gan_lab.report.usefulness import TITLES
-from gan_lab.report.values import cell
+from gan_lab.report.values import cell, value_of
 
 PAGE = "README.md"
 LARGEST_FIGURE = 300 * 1024
@@ -106,7 +106,7 @@ def publish(folders: Sequence[str | Path], target: str | Path, *, metric: str | 
 
 
 def _put_runs(home: Path, lines: list[Line]) -> None:
-    """Write the two files of runs. The first has every column until the second is there: no value is ever missing."""
+    """Write the two files of runs. The first has every column until the second is there, so it is always whole."""
     common = common_of(lines)
     put(home / RESULTS, text_of(lines).encode())
     put(home / COMMON, common_text(common).encode())
@@ -128,6 +128,8 @@ def _page_before(home: Path, told: str) -> str:
     for path in (home, home / PAGE, home / RESULTS, home / COMMON):
         if path.is_symlink():
             raise ConfigError(f"{told}: {shown(path.name)} is a link; expected a study's own folder and files")
+    if (home / COMMON).exists() and not (home / RESULTS).exists():
+        raise ConfigError(f"{told}: {COMMON} is there without {RESULTS}; name another folder")
     page = home / PAGE
     if not page.exists():
         return ""
@@ -185,7 +187,7 @@ def _named(lines: list[Line], file: Path, metric: str | None) -> list[Line]:
     """The lines with a name of its own for each run, and with the names of groups that they have among all of them."""
     taken: set[str] = set()
     for line in lines:
-        line["run"] = unlike(line["run"], taken)
+        line["run"] = cell(unlike(value_of(line["run"]), taken))
     boards = building.boards(_sweep(lines, file).runs, metric)
     labels = {run.name: row.label for board in boards for row in board.rows for run in row.runs}
     for line, run in zip(lines, runs_of(lines, file), strict=True):

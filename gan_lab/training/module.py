@@ -18,7 +18,7 @@ from gan_lab.config.arguments import named_by
 from gan_lab.config.messages import blame, first_line
 from gan_lab.distributed.batchnorm import over_all_processes
 from gan_lab.errors import ConfigError
-from gan_lab.losses import Recipe
+from gan_lab.losses import Classification, Recipe
 from gan_lab.models.conditions import takes_source
 from gan_lab.models.packing import packed_shape
 from gan_lab.runs.components import build, build_network, check_arguments, keeps_average
@@ -183,11 +183,12 @@ def warn_of_dangers(config: DictConfig, loss: Recipe, discriminator: Player) -> 
                 *(name, penalty.begins, updates),
             )
     weight = config.penalty_weight
-    if weight is not None and loss.penalties and not any(one.weight == weight for one in loss.penalties.values()):
+    penalties = {name: one for name, one in loss.penalties.items() if not isinstance(one, Classification)}
+    if weight is not None and penalties and not any(one.weight == weight for one in penalties.values()):
         log.warning(
             "gan-lab: warning: penalty_weight=%s: it does nothing, as the weight of loss.penalties.%s does not follow "
             "it; expected weight: ${or:${penalty_weight},1} in its block, or null",
-            *(weight, next(iter(loss.penalties))),
+            *(weight, next(iter(penalties))),
         )
     if config.iterations <= config.lr_warmup:  # no error: a run may become longer, and trainer=debug makes few
         log.warning(
@@ -195,7 +196,7 @@ def warn_of_dangers(config: DictConfig, loss: Recipe, discriminator: Player) -> 
             "iterations; expected more iterations, or a shorter warm-up",
             *(config.lr_warmup, config.iterations),
         )
-    if weight is not None and not loss.penalties:  # a sweep has one weight for all losses: no warning
+    if weight is not None and not penalties:  # a sweep has one weight for all losses: no warning
         log.info("gan-lab: note: penalty_weight=%s changes nothing, as the recipe has no penalty", weight)
     for note in notes(loss.gradient_penalties, discriminator.network):
         log.info("gan-lab: note: %s", note)

@@ -313,6 +313,19 @@ def test_what_a_recipe_changes_in_the_networks_is_said(tmp_path, run):
     )
 
 
+def test_a_model_and_data_that_a_recipe_brings_are_said(tmp_path, run):
+    """They follow from the loss, as in an experiment's file: no name tells them."""
+    for loss, count in {"lsgan": 100, "r3gan": 50}.items():
+        run(tmp_path / loss, {"loss": loss}, config={"dataset.max_samples": count})
+    sweep = read([tmp_path])
+    for one in sweep.runs:
+        one.asked.choices["model"] = "r3gan" if one.asked.choices["loss"] == "r3gan" else "dcgan"
+    assert [line for line in content(sweep, None).warnings if line.startswith("Groups differ")] == [
+        "Groups differ in their networks as well: model is dcgan in lsgan and r3gan in r3gan.",
+        "Groups differ in their training as well: dataset.max_samples is 100 in lsgan and 50 in r3gan.",
+    ]
+
+
 @pytest.mark.parametrize(
     ("rates", "told"),
     [

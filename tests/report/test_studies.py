@@ -313,10 +313,11 @@ def test_a_run_in_a_folder_and_in_the_file_counts_once(sweep, tmp_path):
 def test_seeds_of_one_folder_name_stay_runs_of_their_own(run, tmp_path):
     study = tmp_path / "study"
     for loss, seed in (("lsgan", 0), ("lsgan", 1), ("hinge", 0), ("hinge", 1)):
-        run(tmp_path / f"{loss}{seed}" / "run", {"loss": loss, "seed": seed}, {"fd_points": 0.1 + seed})
+        name = "run" if loss == "lsgan" else "7"
+        run(tmp_path / f"{loss}{seed}" / name, {"loss": loss, "seed": seed}, {"fd_points": 0.1 + seed})
         page, _ = publish([tmp_path / f"{loss}{seed}"], study)
-    lines = list(csv.DictReader((study / "results.csv").open()))
-    assert sorted(line["run"] for line in lines) == ["run", "run (2)", "run (3)", "run (4)"]
+    names = [one.name for one in read([study / "results.csv"]).runs]
+    assert sorted(names) == ["7", "7 (2)", "run", "run (2)"]
     assert "count as lost" not in page.read_text()
 
 

@@ -69,7 +69,7 @@ def test_scores_in_a_file_that_are_none_are_refused(run, tmp_path):
     file = publish([tmp_path / "s"], tmp_path / "study")[0].parent / "common.csv"
     file.write_text(file.read_text().replace('""fake"": 0.7', '""fake"": 7'))
     with pytest.raises(ConfigError, match=r"common.csv: line \d+: usefulness is .*, which no run has there"):
-        read([file])
+        read([file.with_name("results.csv")])
 
 
 @pytest.mark.parametrize(

@@ -129,17 +129,25 @@ def test_a_wrong_file_of_common_columns_earns_one_sentence(small, tmp_path, case
     assert "\n" not in str(caught.value)
 
 
-def test_what_lies_without_its_common_columns_or_beside_those_of_others(published, small, tmp_path):
-    """Without them it is refused. Those of another study do not change a file that has each column."""
-    file = tmp_path / "results.csv"
+def test_a_file_takes_the_common_columns_of_its_own_study_alone(published, small, tmp_path):
+    """Without them, or with others, it is refused. A file that has each column looks at no other."""
+    file, common = tmp_path / "results.csv", (small / "common.csv").read_text()
     file.write_bytes((small / "results.csv").read_bytes())
-    with pytest.raises(ConfigError, match=r"column 'option.loss' is missing; expected .* common.csv"):
+    with pytest.raises(ConfigError, match=r"common.csv: it cannot be read as text: "):
         read([file])
-    (tmp_path / "common.csv").write_text((small / "common.csv").read_text().replace(",64", ",65"))
-    with pytest.raises(ConfigError, match=r"line 2: settings_hash is \w+, and that of its settings \w+; expected"):
-        read([file])
+    for other in (
+        common.replace("fingerprint.samples,2500", "fingerprint.samples,99"),
+        common.rsplit("\n", 2)[0] + "\n",
+    ):
+        (tmp_path / "common.csv").write_text(other)
+        with pytest.raises(ConfigError, match=r"line 2: common_hash is 'c\w{8}'; expected c\w{8}, that of common.csv"):
+            read([file])
     file.write_text(published)
-    assert read([file]).runs == [replace(run, path=file) for run in read([small / "results.csv"]).runs]
+    whole = [replace(run, path=file) for run in read([small / "results.csv"]).runs]
+    assert read([file]).runs == whole
+    (tmp_path / "common.csv").write_text(common.replace("\n", "\r\n").replace(",false", ",FALSE"))
+    file.write_bytes((small / "results.csv").read_bytes())
+    assert read([file]).runs == whole
 
 
 def test_a_wrong_target_earns_one_sentence(run, sweep, tmp_path):
@@ -147,11 +155,14 @@ def test_a_wrong_target_earns_one_sentence(run, sweep, tmp_path):
     (tmp_path / "file").write_text("mine")
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "README.md").write_text("# My thesis\n")
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "common.csv").write_text("name,phone\n")
     (tmp_path / "link").symlink_to(tmp_path / "thesis")
     run(tmp_path / "open" / "one", {"loss": "wgan"}, state="interrupted")
     cases = [
         ("sweep", "file", None, "it is a file; name a folder"),
         ("sweep", "thesis", None, "README.md was not made by publish=; move it, or name another folder"),
+        ("sweep", "tables", None, "common.csv is there without results.csv; name another folder"),
         ("sweep", "link", None, "link is a link; expected a study's own folder and files"),
         ("open", "new", None, f"no run in {tmp_path}/open is finished or lost"),
         ("sweep", "file/below", None, "it cannot be written: Not a directory"),
