@@ -22,7 +22,7 @@ from gan_lab.report.leaderboard import BUDGET
 from gan_lab.report.sample_pictures import embedded
 from gan_lab.report.sections import Content, content, with_direction
 from gan_lab.report.tables import table_csv, table_tex
-from gan_lab.report.target import MARK, remove_old_figures, target_of
+from gan_lab.report.target import MARK, begin, remove_old_figures, target_of
 from gan_lab.report.usefulness import TITLES
 from gan_lab.storage.files import replacing
 from gan_lab.validation import is_number
@@ -100,6 +100,7 @@ def readable(folders: Sequence[str | Path]) -> list[Path]:
 
 
 def _write(target: Path, said: Content, drawn: list[Drawn], sweep: Sweep) -> Path:
+    begin(target)
     images = _save_figures(target / "figures", said, drawn)
     names = [image["file"] for of_section in images.values() for image in of_section]
     remove_old_figures(target, [f"{name}.{kind}" for name in names for kind in ("svg", "png")])

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from gan_lab.errors import ConfigError, shown
 from gan_lab.report.reading import foreign_to
@@ -37,9 +38,17 @@ def target_of(folders: list[Path], out: str | Path | None) -> Path:
     if (target / "figures").is_symlink():
         raise ConfigError(f"{named}: figures: a link: expected a report's own folder; name another one")
     page = target / "index.html"
-    if not page.is_file() or MARK not in page.read_text(errors="replace"):
+    begun = not page.exists() and _listed(target) is not None  # a report that was killed before its page
+    if not begun and (not page.is_file() or MARK not in page.read_text(errors="replace")):
         raise ConfigError(f"{named}: the folder holds something else than a report; name another folder")
     return target
+
+
+def begin(target: Path) -> None:
+    """Make a new report's folder one that a later report may write to, even if this one does not get to its page."""
+    target.mkdir(parents=True, exist_ok=True)
+    if not (target / _LIST).exists():
+        write_json(target / _LIST, {"figures": []})
 
 
 def remove_old_figures(target: Path, kept: Iterable[str]) -> None:
@@ -47,14 +56,19 @@ def remove_old_figures(target: Path, kept: Iterable[str]) -> None:
 
     Only files that its own list names are removed: others in the folder are somebody's.
     """
-    try:
-        listed = read_json(target / _LIST).get("figures")
-    except BrokenRecord:  # the first report, or one of a version without a list
-        listed = None
     names = sorted(kept)
-    for name in listed if isinstance(listed, list) else []:
+    for name in _listed(target) or []:
         if isinstance(name, str) and _FIGURE.fullmatch(name) and name not in names:
             file = target / "figures" / name
             if file.is_file() and not file.is_symlink():
                 file.unlink()
     write_json(target / _LIST, {"figures": names})
+
+
+def _listed(target: Path) -> list[Any] | None:
+    """The figures that a report says are its own; None for the first one, and for that of a version without a list."""
+    try:
+        listed = read_json(target / _LIST).get("figures")
+    except BrokenRecord:
+        return None
+    return listed if isinstance(listed, list) else None

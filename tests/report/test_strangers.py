@@ -218,6 +218,21 @@ def test_a_typed_folder_may_be_a_link(tmp_path, sweep):
     write_report([tmp_path / "sweep"], out=tmp_path / "out")
 
 
+def test_a_report_that_was_killed_does_not_stand_in_the_way_of_the_next(tmp_path, sweep, monkeypatch):
+    """As at the end of a sweep that was interrupted there and goes on."""
+    sweep(tmp_path, {"lsgan": 0.5, "rsgan": 0.2}, 2)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("gan_lab.report.render.remove_old_figures", killed)
+        with pytest.raises(KeyboardInterrupt):
+            write_report([tmp_path])
+    assert not (tmp_path / "report" / "index.html").exists()
+    assert write_report([tmp_path]).is_file()
+
+
 def test_a_pipe_in_the_folder_of_the_report(tmp_path, sweep):
     sweep(tmp_path, {"lsgan": 0.5}, 1)
     write_report([tmp_path])
