@@ -1,10 +1,11 @@
 """The runs of a study as two CSV files, with everything that the report's tables are made of.
 
 ``results.csv`` has a line a run, and ``common.csv`` beside it a line for each column in which all runs agree, most
-settings among them. Columns ``group``, ``machine`` and ``command`` are for people; all others are read. An empty cell
-means that the run has no such key. Numbers, lists, null, true and false are JSON. So are texts that would be read as
-one of these or that a spreadsheet would take for a formula; other texts stand as they are. Absolute paths lose their
-folders: they tell of a machine, not of a study.
+settings among them. Column ``common_hash`` of the first ties it to the second; without it a file has every column
+itself. Columns ``group``, ``machine`` and ``command`` are for people; all others are read. An empty cell means that the
+run has no such key. Numbers, lists, null, true and false are JSON. So are texts that would be read as one of these or
+that a spreadsheet would take for a formula; other texts stand as they are. Absolute paths lose their folders: they tell
+of a machine, not of a study.
 """
 
 import csv
