@@ -65,9 +65,9 @@ class Progressive(GAN):
     """A GAN whose networks grow.
 
     The phase follows from the iteration, so that a run that goes on grows on where it stopped. While a size fades in,
-    real images are blended as the generator's are; with augmentation they are always as sharp as the generator's. The optimizers forget their averages at each new size. Gradient
-    penalties are of pictures of the full size: with small pictures, of which a pixel is many, a unit norm allows a
-    steeper discriminator than the paper's, by the ratio of the sides.
+    real images are blended as the generator's are; with augmentation they are always as sharp as these. The optimizers
+    forget their averages at each new size. Gradient penalties are of pictures of the full size: with small pictures, of
+    which a pixel is many, a unit norm allows a steeper discriminator than the paper's, by the ratio of the sides.
 
     Args:
         growth: thousand real images until the full size has faded in, in equal phases; 0 begins with the full size,
