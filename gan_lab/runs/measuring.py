@@ -119,8 +119,9 @@ def _of_classes(extractor: Extractor, metrics: Sequence[str], pairs: bool) -> li
 
 def check_metric(config: DictConfig, metric: str, key: str) -> None:
     """Raise ConfigError for a metric to choose by, at a key, of the features of another extractor than the run's."""
-    extractor = check_arguments(config, "evaluation.extractor")
-    name = getattr(extractor, "name", None)  # a user's own module has none
+    made = check_arguments(config, "evaluation.extractor")
+    # a user's own module is called after its class once it is made, whatever name it has
+    name = getattr(made, "name", None) if isinstance(made, type) and issubclass(made, Extractor) else None
     if name is not None and not can_be_of(metric, name):
         raise ConfigError(
             f"{key}={metric}: it is not measured with evaluation/extractor={name}; expected a metric of that, such as "
