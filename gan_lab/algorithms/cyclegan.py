@@ -15,7 +15,7 @@ from gan_lab.algorithms.view import View
 from gan_lab.datasets.batch import Batch, Condition
 from gan_lab.distributed.collectives import mean_of_each
 from gan_lab.errors import ConfigError
-from gan_lab.losses import GeneratorStep, Judge, Term, first_head
+from gan_lab.losses import GeneratorStep, Judge, Recipe, Term, first_head
 from gan_lab.models.conditions import Judgement
 from gan_lab.validation import is_whole, typed
 
@@ -95,6 +95,7 @@ class CycleGAN(GAN):
             for name, suffix in (("sample", ""), ("source", "_source"))
         )
         _check_identity(self.loss.terms, sample_shape, source_shape)
+        _check_states(self.loss)
         self.histories = nn.ModuleDict(
             {"sample": History(history, sample_shape), "source": History(history, source_shape)}
         )
@@ -218,3 +219,18 @@ def _check_identity(terms: Mapping[str, Term], sample_shape: tuple[int, ...], so
         if term.compared == "identity" and sample_shape != source_shape:
             channels = f"samples have {sample_shape[0]} channels and sources {source_shape[0]}"
             raise ConfigError(f"loss.terms.{name}: expected none, such as term=[cycle], as {channels}")
+
+
+def _check_states(loss: Recipe) -> None:
+    """Raise ConfigError for a part that remembers something and is computed in each of the two domains."""
+    parts = [
+        ("objective", loss.objective.state),
+        *((f"penalties.{name}", one.state) for name, one in loss.penalties.items()),
+    ]
+    parts += [(f"terms.{name}", one.state) for name, one in loss.terms.items() if one.looks_at_features]
+    for name, state in parts:
+        if state is not None:
+            expected = "one without a state" if name == "objective" else "none"
+            raise ConfigError(
+                f"loss.{name}: expected {expected} with CycleGAN, whose two domains would share its state"
+            )

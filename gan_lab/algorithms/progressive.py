@@ -13,7 +13,7 @@ from gan_lab.algorithms.gan import GAN
 from gan_lab.algorithms.player import Curves
 from gan_lab.datasets.batch import Batch, Draw
 from gan_lab.errors import ConfigError, shown
-from gan_lab.models.progressive import Growing, faded
+from gan_lab.models.progressive import Growing, averaged, faded, repeated
 from gan_lab.validation import is_number
 
 log = logging.getLogger(__name__)
@@ -65,9 +65,9 @@ class Progressive(GAN):
     """A GAN whose networks grow.
 
     The phase follows from the iteration, so that a run that goes on grows on where it stopped. While a size fades in,
-    real images are blended as the generator's are. The optimizers forget their averages at each new size. Gradient
-    penalties are of pictures of the full size: with small pictures, of which a pixel is many, a unit norm allows a
-    steeper discriminator than the paper's, by the ratio of the sides.
+    real images are blended as the generator's are; with augmentation they are always as sharp as these. The optimizers
+    forget their averages at each new size. Gradient penalties are of pictures of the full size: with small pictures, of
+    which a pixel is many, a unit norm allows a steeper discriminator than the paper's, by the ratio of the sides.
 
     Args:
         growth: thousand real images until the full size has faded in, in equal phases; 0 begins with the full size,
@@ -161,7 +161,17 @@ class Progressive(GAN):
         return replace(batch, samples=self.as_trained_on(batch.samples))
 
     def as_trained_on(self, samples: Tensor) -> Tensor:
-        """Images as sharp as the generator's; a batch may have none for an update that does without."""
+        """Images as sharp as the generator's; a batch may have none for an update that does without.
+
+        In a stable phase the discriminator's own averages make them so, unless they are moved before by less than one
+        of its pixels: sharper pictures would still vary more.
+        """
         network = self.players["generator"].network
         assert isinstance(network, Growing)
-        return faded(samples, network.now, network.alpha) if network.fades and samples.ndim == 4 else samples
+        if samples.ndim != 4:
+            return samples
+        if network.fades:
+            return faded(samples, network.now, network.alpha)
+        if self.augmentation.changes_samples:
+            return repeated(averaged(samples, network.now), network.full_side)
+        return samples

@@ -203,13 +203,14 @@ def _check_schedules(config: DictConfig) -> None:
             raise ConfigError(f"ema.{name}={ema[name]}: expected null without ema.half_life, which it shortens")
     if ema.ramp is not None and ema.rise is not None:
         raise ConfigError(f"ema.rise={ema.rise}: expected null with ema.ramp={ema.ramp}")
-    for key, absent in (("lr_final", 0), ("lr_iterations", None), ("beta2_final", None)):
+    for key, absent in (("lr_hold", 0), ("lr_final", 0), ("lr_iterations", None), ("beta2_final", None)):
         if config.lr_schedule == "constant" and config[key] != absent:
             raise ConfigError(
                 f"{key}={config[key]}: it does nothing with lr_schedule=constant; expected lr_schedule=cosine or linear"
             )
-    if config.lr_iterations is not None and config.lr_iterations <= config.lr_warmup:
-        raise ConfigError(f"lr_iterations={config.lr_iterations}: expected more than lr_warmup={config.lr_warmup}")
+    if config.lr_iterations is not None and config.lr_iterations <= config.lr_warmup + config.lr_hold:
+        before = f"lr_warmup={config.lr_warmup}" + (f" and lr_hold={config.lr_hold}" if config.lr_hold else "")
+        raise ConfigError(f"lr_iterations={config.lr_iterations}: expected more than {before}")
 
 
 def check_ranges(config: DictConfig, schema: type, prefix: str = "") -> None:

@@ -53,6 +53,7 @@ _LATER: dict[tuple[str, ...], Any] = {
     ("model", "generator", "attention"): None,
     ("model", "discriminator", "attention"): None,
     ("model", "generator", "spectral_norm"): False,
+    ("lr_hold",): 0,
     ("lr_final",): 0.0,
     ("lr_iterations",): None,
     ("beta2_final",): None,

@@ -163,7 +163,8 @@ class TrainConfig:
     latent_prior: str = _one_of("normal", "uniform", default=MISSING)
     lr_schedule: str = _one_of("constant", "linear", "cosine", default=MISSING)
     lr_warmup: int = _at_least(0, default=MISSING)
-    lr_final: float = _at_least(0, 1, default=0.0)  # configurations of earlier versions lack it, and the next two
+    lr_hold: int = _at_least(0, 10**12, default=0)  # configurations of earlier versions lack it, and the next three
+    lr_final: float = _at_least(0, 1, default=0.0)
     lr_iterations: int | None = _at_least(1, 10**12, default=None)
     beta2_final: float | None = _at_least(0, default=None)
     clip_grad: ClipGradConfig = field(default_factory=ClipGradConfig)

@@ -77,10 +77,9 @@ class Recipe:
 def _check_call(key: str, part: Weighted, kind: type) -> None:
     """Raise TypeError unless a part can be called as its base class says: a user's own may take something else."""
     asked = [name for name in inspect.signature(kind.__call__).parameters if name != "self"]
-    taken = inspect.signature(type(part).__call__)
     try:
-        taken.bind(part, *asked)
+        inspect.signature(part.__call__).bind(*asked)  # of the part: it may be a static method
     except TypeError:
-        what = f"{type(part).__name__}.__call__"
+        what, taken = f"{type(part).__name__}.__call__", inspect.signature(type(part).__call__)
         expected = f"expected (self, {', '.join(asked)})"
         raise TypeError(f"{key}: {what} takes ({', '.join(taken.parameters)}): {expected}") from None

@@ -117,15 +117,23 @@ def _of_classes(extractor: Extractor, metrics: Sequence[str], pairs: bool) -> li
     return [name for name in wanted if name not in metrics]
 
 
-def check_metric(config: DictConfig, metric: str) -> None:
-    """Raise ConfigError for a metric to choose trials by of the features of another extractor than the run's."""
-    extractor = check_arguments(config, "evaluation.extractor")
-    name = getattr(extractor, "name", None)  # a user's own module has none
+def check_metric(config: DictConfig, metric: str, key: str) -> None:
+    """Raise ConfigError for a metric to choose by, at a key, of the features of another extractor than the run's."""
+    made = check_arguments(config, "evaluation.extractor")
+    # a user's own module is called after its class once it is made, whatever name it has
+    name = getattr(made, "name", None) if isinstance(made, type) and issubclass(made, Extractor) else None
     if name is not None and not can_be_of(metric, name):
         raise ConfigError(
-            f"hydra.sweeper.metric={metric}: it is not measured with evaluation/extractor={name}; expected a metric of "
-            f"that, such as {feature_metric('fd', name)}"
+            f"{key}={metric}: it is not measured with evaluation/extractor={name}; expected a metric of that, such as "
+            f"{feature_metric('fd', name)}"
         )
+
+
+def check_selecting(config: DictConfig) -> None:
+    """The same for what a run selects by; before its extractor learns, and its floors are measured."""
+    for key in ("checkpoint.best", "stop_early.metric"):
+        if (metric := OmegaConf.select(config, key)) is not None:
+            check_metric(config, metric, key)
 
 
 def build_extractor(evaluation: DictConfig, allowed: Sequence[str]) -> Extractor:

@@ -98,15 +98,16 @@ def _try(configs: list[Any], metric: str | None, told: Connection) -> None:
     import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
     from gan_lab.config.targets import let_in
     from gan_lab.runs.components import try_parts
-    from gan_lab.runs.measuring import check_metric
+    from gan_lab.runs.measuring import check_metric, check_selecting
 
     wrong = ""
     try:
         for one in map(DictConfig, configs):
             let_in(one.allowed_targets)
             try_parts(one)
+            check_selecting(one)
             if metric is not None:
-                check_metric(one, metric)
+                check_metric(one, metric, "hydra.sweeper.metric")
     except USER_ERRORS as error:
         wrong = sentence(error)
     with suppress(BrokenPipeError):  # of a sweep that was killed meanwhile

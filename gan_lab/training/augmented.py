@@ -48,10 +48,6 @@ def check_augmentation(
             _check_images(f"{where}.transform", penalty.transforms, sample_shape)
             if algorithm.translates_back and source_shape is not None:
                 _check_images(f"{where}.transform", penalty.transforms, source_shape)
-        if penalty.state is not None and algorithm.translates_back:
-            raise ConfigError(
-                f"{where}: expected none with {algorithm.__name__}, whose two domains would share its state"
-            )
 
 
 def _check_translation(

@@ -34,7 +34,7 @@ from gan_lab.distributed.strategy import SharedBatch
 from gan_lab.runs.checkpoint_checks import check_callbacks, check_fits
 from gan_lab.runs.components import build, build_dataset
 from gan_lab.runs.folder import RunFolder
-from gan_lab.runs.measuring import build_evaluator, judged
+from gan_lab.runs.measuring import build_evaluator, check_selecting, judged
 from gan_lab.runs.request import RunRequest
 from gan_lab.runs.resume import Start
 from gan_lab.runs.stop_signals import Stop
@@ -112,6 +112,7 @@ class Training:
         check_main(config)
         check_compiler(config)
         check_targets(named_targets(OmegaConf.to_container(config)), config.allowed_targets)
+        check_selecting(config)
         self.dataset = build_dataset(config) if seat is None else seat.common.dataset(config)
         processes = config.trainer.devices * config.trainer.num_nodes
         data, source = self.dataset, self.dataset.source

@@ -196,6 +196,12 @@ def warn_of_dangers(config: DictConfig, loss: Recipe, discriminator: Player) -> 
             "iterations; expected more iterations, or a shorter warm-up",
             *(config.lr_warmup, config.iterations),
         )
+    elif config.lr_hold and config.iterations <= config.lr_warmup + config.lr_hold:
+        log.warning(
+            "gan-lab: warning: lr_hold=%d: the learning rates do not decay, as training has %d iterations; expected "
+            "more iterations, or a smaller number",
+            *(config.lr_hold, config.iterations),
+        )
     if weight is not None and not penalties:  # a sweep has one weight for all losses: no warning
         log.info("gan-lab: note: penalty_weight=%s changes nothing, as the recipe has no penalty", weight)
     for note in notes(loss.gradient_penalties, discriminator.network):
@@ -216,7 +222,7 @@ def build_player(config: DictConfig, name: str, network: torch.nn.Module, averag
     key = f"optimizer.{name}"
     make_optimizer = build(config, key)
     until = config.iterations if config.lr_iterations is None else config.lr_iterations
-    schedule = Schedule(config.lr_schedule, config.lr_warmup, until, config.lr_final)
+    schedule = Schedule(config.lr_schedule, config.lr_warmup, until, config.lr_final, config.lr_hold)
     try:
         with blame(key):
             optimizer = make_optimizer(network.parameters())

@@ -14,19 +14,21 @@ DECAYS = tuple(_DECAYS)
 
 @dataclass(frozen=True)
 class Schedule:
-    """A factor on a learning rate: a linear warm-up from near zero to 1, then a decay that ends at ``final``.
+    """A factor on a learning rate: a linear warm-up from near zero to 1, a while at 1, a decay that ends at ``final``.
 
     Args:
         decay: constant, linear or cosine (Loshchilov and Hutter 2017, arXiv 1608.03983, without restarts).
         warmup: iterations of warm-up; iteration i of it runs at (i + 1) / (warmup + 1) of the rate.
         iterations: when the decay ends; from then on the factor stays.
         final: the factor then; a constant one stays 1.
+        hold: iterations after the warm-up until the decay begins.
     """
 
     decay: str
     warmup: int
     iterations: int
     final: float = 0.0
+    hold: int = 0
 
     def __call__(self, iteration: int) -> float:
         if iteration < self.warmup:
@@ -35,12 +37,13 @@ class Schedule:
         return left if self.final == 0 else self.final + (1.0 - self.final) * left
 
     def between(self, first: float, last: float, iteration: int) -> float:
-        """A value that moves from ``first`` to ``last`` as the factor decays; during warm-up it is ``first``."""
+        """A value that moves from ``first`` to ``last`` as the factor decays; before that it is ``first``."""
         return last + (first - last) * self._left(iteration)
 
     def _left(self, iteration: int) -> float:
         """How much of the decay is still to come, from 1 to 0."""
-        progress = (iteration - self.warmup) / max(self.iterations - self.warmup, 1)
+        begin = self.warmup + self.hold
+        progress = (iteration - begin) / max(self.iterations - begin, 1)
         return _DECAYS[self.decay](min(max(progress, 0.0), 1.0))
 
 

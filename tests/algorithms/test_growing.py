@@ -100,8 +100,22 @@ def test_real_pictures_are_as_sharp_as_generated_ones(composed):
     assert torch.equal(stable, pictures)
     assert torch.equal(last, pictures)
     assert empty.shape == (8, 0)
-    smaller = torch.nn.functional.avg_pool2d(pictures, 2).repeat_interleave(2, 2).repeat_interleave(2, 3)
-    assert torch.allclose(fading, (pictures + smaller) / 2, atol=1e-6)
+    assert torch.allclose(fading, (pictures + blocks(pictures, 2)) / 2, atol=1e-6)
+
+
+def blocks(pictures, size):
+    """Pictures whose blocks of so many pixels a side are of one colour, the mean."""
+    means = torch.nn.functional.avg_pool2d(pictures, size)
+    return means.repeat_interleave(size, 2).repeat_interleave(size, 3)
+
+
+def test_an_augmentation_moves_real_pictures_that_are_as_coarse_as_generated_ones(composed):
+    """Moved by less than a block, a sharper picture would have other means of blocks than any that is generated."""
+    module = build_module(resolved_of(composed, *GROWING, "iterations=80", "augmentation=diffaugment"), (1, 16, 16))
+    pictures = torch.randn(8, 1, 16, 16)
+    for done, size in ((0, 4), (25, 2), (79, 1)):
+        module.grow(done)
+        assert torch.allclose(module.as_trained_on(pictures), blocks(pictures, size), atol=1e-6)
 
 
 def test_compiled_forms_are_renewed_in_each_phase(composed, monkeypatch):

@@ -9,11 +9,12 @@ from training_runs import SMALL, checkpoint, differences, killed, train_in, uneq
 from gan_lab.callbacks import Evaluation
 from gan_lab.config.checks import check
 from gan_lab.datasets import digits, ring
+from gan_lab.errors import ConfigError
 from gan_lab.runs.checkpoints import load_checkpoint, load_generator
 from gan_lab.runs.components import build_dataset
 from gan_lab.runs.evaluate import evaluate_run
 from gan_lab.runs.folder import RunFolder
-from gan_lab.runs.measuring import build_evaluator
+from gan_lab.runs.measuring import build_evaluator, check_selecting
 from gan_lab.runs.request import RunRequest
 from gan_lab.runs.resume import is_done
 from gan_lab.runs.sample import sample
@@ -170,3 +171,19 @@ def test_what_was_best_by_another_measure_is_dropped(composed, tmp_path):
     saved["callbacks"][name] |= {"fingerprint": {"extractor": "another"}, "selected": selected}
     torch.save(saved, RunFolder(tmp_path / "run").last_checkpoint)
     assert train_in(tmp_path / "run", config, resume=True).result()["selected"]["iteration"] > 5
+
+
+class Heights(torch.nn.Flatten):
+    """An extractor of a user's own, which metrics call after its class, whatever name it has."""
+
+    name = "something"
+
+
+def test_a_metric_of_another_extractor_is_refused_before_anything_is_measured(composed):
+    config = composed("checkpoint.best=fd_heights", "stop_early.metric=fd_classifier")
+    check_selecting(composed("checkpoint.best=fd_classifier", "stop_early.metric=class_kl"))
+    with pytest.raises(ConfigError, match=r"^checkpoint.best=fd_heights: .* expected .* such as fd_classifier$"):
+        check_selecting(config)
+    config.evaluation.extractor = {"_target_": "test_selection.Heights"}
+    config.allowed_targets = ["test_selection"]
+    check_selecting(config)

@@ -148,6 +148,16 @@ class Shifted(Penalty):
         return judge.real.mean()
 
 
+class Static(Shifted):
+    @staticmethod
+    def __call__(judge, real, fake):
+        return judge.real.mean()
+
+
+def test_a_penalty_may_be_a_static_method():
+    assert Recipe(NonSaturating(), {"mine": Static()}).penalties["mine"].weight == 10
+
+
 class Careless(Penalty):
     def __init__(self, weight):
         self.given = weight

@@ -96,9 +96,10 @@ def test_a_spectrally_normed_discriminator_is_lipschitz_as_shipped():
 
 
 def test_spectral_norm_reaches_every_kind_of_layer_with_weights():
-    net = nn.Sequential(nn.Linear(2, 2), nn.Conv1d(2, 2, 1), nn.Conv2d(2, 2, 1), nn.Conv3d(2, 2, 1), nn.LeakyReLU())
+    convolutions = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d)
+    net = nn.Sequential(nn.Linear(2, 2), *(kind(2, 2, 1) for kind in convolutions), nn.LeakyReLU())
     SpectralNorm().attach(net)
-    assert [hasattr(layer, "parametrizations") for layer in net] == [True, True, True, True, False]
+    assert [hasattr(layer, "parametrizations") for layer in net] == [*[True] * 5, False]
 
 
 def test_default_bound_of_the_paper():

@@ -218,7 +218,7 @@ def test_spectral_norm_of_weights_that_begin_at_zero_is_refused(composed):
 def test_runs_from_before_the_new_keys_keep_their_hash(composed):
     words = ["model=sngan_resnet", "penalty=[r1,r2]", "ema.half_life=3"]
     now, before = (OmegaConf.to_container(composed(*words), resolve=True) for _ in range(2))
-    for key in ("lr_final", "lr_iterations", "beta2_final"):
+    for key in ("lr_hold", "lr_final", "lr_iterations", "beta2_final"):
         del before[key]
     for name in ("r1", "r2"):
         del before["loss"]["penalties"][name]["final_weight"], before["loss"]["penalties"][name]["until"]

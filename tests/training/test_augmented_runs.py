@@ -14,7 +14,7 @@ from gan_lab.augmentations.draws import Draws
 from gan_lab.config.checks import resolved
 from gan_lab.datasets import Batch, Draw
 from gan_lab.errors import ConfigError
-from gan_lab.losses import Judge, LeCam
+from gan_lab.losses import FeatureMatching, Judge, LeCam, NonSaturating
 from gan_lab.training.build import build_module
 
 TINY = [*SMALL, "evaluation/extractor=pixels", "log_every=2"]
@@ -198,6 +198,18 @@ CYCLEGAN = ["model=cyclegan", "model.generator.channels=8", "model.discriminator
 MLP = ["model=mlp", "model.generator.hidden=[8]", "model.discriminator.hidden=[8]"]
 
 
+class Mine(FeatureMatching):
+    """Of features, so that it is computed in both domains, and with a state."""
+
+    @property
+    def state(self):
+        return torch.nn.Identity()
+
+
+class Counts(NonSaturating):
+    state = Mine.state
+
+
 @pytest.mark.parametrize(
     ("words", "shape", "source", "message"),
     [
@@ -221,6 +233,12 @@ MLP = ["model=mlp", "model.generator.hidden=[8]", "model.discriminator.hidden=[8
          "with CycleGAN"),
         ([*CYCLEGAN, "penalty=lecam"], (1, 16, 16), (1, 16, 16), "loss.penalties.lecam: expected none with CycleGAN, "
          "whose two domains would share its state"),
+        ([*CYCLEGAN, "allowed_targets=[test_augmented_runs]", "+loss.terms.mine={_target_:test_augmented_runs.Mine}"],
+         (1, 16, 16), (1, 16, 16), "loss.terms.mine: expected none with CycleGAN, whose two domains would share its "
+         "state"),
+        ([*CYCLEGAN, "allowed_targets=[test_augmented_runs]", "loss.objective={_target_:test_augmented_runs.Counts}"],
+         (1, 16, 16), (1, 16, 16), "loss.objective: expected one without a state with CycleGAN, whose two domains "
+         "would share its state"),
         ([*CYCLEGAN, "augmentation=ada", "term=cycle"], (1, 16, 16), (2, 16, 16), "augmentation: "
          "ADA.groups=[blit,geometry,colour]: expected no colour with samples of 2 channels"),
         ([*MLP, "penalty=cr", "loss.penalties.cr.transform={_target_:torch.nn.Identity}"], (1, 8, 8), None,

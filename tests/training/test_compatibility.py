@@ -69,6 +69,10 @@ def test_settings_that_change_nothing(composed, caplog):
         "iterations, or a shorter warm-up"
     )
     assert warnings_of(composed, caplog, "lr_warmup=100", "iterations=101") == []
+    held = ["lr_schedule=linear", "lr_warmup=40", "lr_hold=60"]
+    (sentence,) = warnings_of(composed, caplog, *held, "iterations=100")
+    assert "lr_hold=60: the learning rates do not decay, as training has 100 iterations" in sentence
+    assert warnings_of(composed, caplog, *held, "iterations=101") == []
 
 
 def test_a_penalty_that_begins_after_the_last_update(composed, caplog):

@@ -30,6 +30,15 @@ def test_factors(decay, warmup, expected):
     assert {i: schedule(i) for i in expected} == pytest.approx(expected, abs=1e-12)
 
 
+def test_the_rates_of_cyclegan():
+    """As they are for the first half of training, then linearly to 0 (Zhu et al. 2017, appendix 7.1)."""
+    schedule = Schedule("linear", 0, 200, hold=100)
+    assert [schedule(i) for i in (0, 100, 125, 150, 199, 200)] == pytest.approx([1, 1, 0.75, 0.5, 0.01, 0])
+    warm = Schedule("cosine", 10, 30, 0.5, hold=10)
+    assert [warm(i) for i in (9, 10, 20, 25, 30)] == pytest.approx([10 / 11, 1, 1, 0.75, 0.5])
+    assert [warm.between(0.9, 0.99, i) for i in (5, 20, 30)] == pytest.approx([0.9, 0.9, 0.99])
+
+
 def test_a_warmup_longer_than_training():
     assert Schedule("linear", 10, 5)(4) == pytest.approx(5 / 11)
 
