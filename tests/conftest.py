@@ -21,20 +21,9 @@ import pytest
 import quick_copies
 from command_runs import ended, forked, printed
 from configurations import composed_of
-from hydra._internal import defaults_list
 from omegaconf import DictConfig
 
 from gan_lab.runs.folder import RunFolder
-
-_choices = defaults_list._create_interpolation_map
-
-
-def _choices_where_used(overrides: object, entries: list, self_added: bool) -> object:
-    """What Hydra makes of every list of defaults, for those that it looks into: it is a twentieth of all tests."""
-    return _choices(overrides, entries, self_added) if any(one.is_interpolation() for one in entries) else None
-
-
-defaults_list._create_interpolation_map = _choices_where_used
 
 quick_copies.use()
 
