@@ -98,7 +98,7 @@ class _Repository(CachingConfigRepository):
 
 
 class _Merged(ResultDefault):
-    """What stands for the first files of a list: Hydra's and ``train.yaml``, which nearly all configurations begin with."""
+    """Stands for the first files of a list, up to ``train.yaml``: nearly all configurations begin with these."""
 
     def __init__(self, key: Hashable) -> None:
         super().__init__()
