@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Generator, Iterator
 from functools import cache
 from importlib import metadata
+from multiprocessing.forkserver import ForkServer
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported anywhere
@@ -23,9 +24,23 @@ from command_runs import ended, forked, printed
 from configurations import composed_of
 from omegaconf import DictConfig
 
+from gan_lab.distributed.forkserver import PRELOADED
 from gan_lab.runs.folder import RunFolder
 
 quick_copies.use()
+
+PRELOADED.append("preloaded")
+_start = ForkServer.ensure_running
+
+
+def _started_with_path(server: ForkServer) -> None:
+    """Starts the server with this folder on its path, where `preloaded` is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+        _start(server)
+
+
+ForkServer.ensure_running = _started_with_path
 
 # Lightning, which no line above imports, reads those of all packages for every trainer
 metadata.entry_points = cache(metadata.entry_points)
