@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Generator, Iterator
 from functools import cache
 from importlib import metadata
+from multiprocessing.forkserver import ForkServer
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported anywhere
@@ -21,22 +22,25 @@ import pytest
 import quick_copies
 from command_runs import ended, forked, printed
 from configurations import composed_of
-from hydra._internal import defaults_list
 from omegaconf import DictConfig
 
+from gan_lab.distributed.forkserver import PRELOADED
 from gan_lab.runs.folder import RunFolder
 
-_choices = defaults_list._create_interpolation_map
-
-
-def _choices_where_used(overrides: object, entries: list, self_added: bool) -> object:
-    """What Hydra makes of every list of defaults, for those that it looks into: it is a twentieth of all tests."""
-    return _choices(overrides, entries, self_added) if any(one.is_interpolation() for one in entries) else None
-
-
-defaults_list._create_interpolation_map = _choices_where_used
-
 quick_copies.use()
+
+PRELOADED.append("preloaded")
+_start = ForkServer.ensure_running
+
+
+def _started_with_path(server: ForkServer) -> None:
+    """Starts the server with this folder on its path, where `preloaded` is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+        _start(server)
+
+
+ForkServer.ensure_running = _started_with_path
 
 # Lightning, which no line above imports, reads those of all packages for every trainer
 metadata.entry_points = cache(metadata.entry_points)

@@ -148,8 +148,9 @@ def composed_and_checked(overrides: list[str]) -> DictConfig:
 
 
 def values_of(sweep: Override) -> list[str]:
-    """The values of a swept key; of an interval, its lower end."""
-    return list(sweep.sweep_string_iterator()) if sweep.is_discrete_sweep() else [str(sweep.value().start)]
+    """The values of a swept key; of an interval, its lower end, and of seeds, first and last."""
+    values = list(sweep.sweep_string_iterator()) if sweep.is_discrete_sweep() else [str(sweep.value().start)]
+    return values[:: max(len(values) - 1, 1)] if sweep.get_key_element() == "seed" else values
 
 
 def runs_of(words: tuple[str, ...], folder: Path) -> Iterator[list[str]]:

@@ -5,7 +5,7 @@ import pickle
 import pytest
 from configurations import composed_of
 from omegaconf import OmegaConf
-from quick_copies import copied
+from quick_copies import copied, tell_parent
 
 from gan_lab.config.schema import TrainConfig
 
@@ -31,3 +31,14 @@ def test_a_copy_is_all_that_was_copied_and_apart_from_it(of):
     one.seed, one.evaluation.metrics = 7, ["fd"]
     assert described(config) == before
     assert copied(config.model, config)._get_parent() is config
+
+
+def test_all_that_is_merged_knows_its_parent_and_what_is_read_only():
+    config, other = OmegaConf.create({"a": {"b": [{"c": 1}]}}), OmegaConf.create({"b": [{"c": 1}]})
+    assert not OmegaConf.is_readonly(config.a.b[0])  # it remembers this
+    OmegaConf.set_readonly(other, True)
+    vars(other)["_content"] = vars(config.a)["_content"]
+    vars(config)["_content"]["a"] = other
+    tell_parent(config)
+    assert config.a.b[0]._get_parent()._get_parent()._get_parent() is config
+    assert OmegaConf.is_readonly(config.a.b[0])

@@ -97,6 +97,14 @@ class _Repository(CachingConfigRepository):
         return None, None
 
 
+class _Merged(ResultDefault):
+    """Stands for the first files of a list, up to ``train.yaml``: nearly all configurations begin with these."""
+
+    def __init__(self, key: Hashable) -> None:
+        super().__init__()
+        self.key = key
+
+
 class KeptLoader(ConfigLoaderImpl):
     """Hydra's loader, for which files of packages are read and merged once."""
 
@@ -120,9 +128,18 @@ class KeptLoader(ConfigLoaderImpl):
         if key in _MERGED:
             kept: DictConfig = _unpickled(_MERGED[key])
             return kept
-        merged = super()._compose_config_from_defaults_list(defaults, repo)
+        head = 1 + next((place for place, one in enumerate(defaults) if one.primary), -1)
+        if key[:head] not in _MERGED:
+            _MERGED[key[:head]] = _pickled(super()._compose_config_from_defaults_list(defaults[:head], repo))
+        merged = super()._compose_config_from_defaults_list([_Merged(key[:head]), *defaults[head:]], repo)
         _MERGED[key] = _pickled(merged)
         return merged
+
+    def _load_single_config(self, default: ResultDefault, repo: IConfigRepository) -> ConfigResult:
+        """As Hydra's."""
+        if isinstance(default, _Merged):
+            return ConfigResult("", "", _unpickled(_MERGED[default.key]), header={})
+        return super()._load_single_config(default, repo)
 
     def changes_files(self) -> bool:
         """Whether `_load_single_config` makes something else of a file than Hydra's does."""

@@ -15,12 +15,14 @@ from omegaconf import OmegaConf
 from safetensors import safe_open
 from safetensors.torch import load_file
 from torch.nn.utils import parametrizations
+from torch.onnx._internal.exporter._registration import ONNXRegistry
 
 from gan_lab.cli.export import main
 from gan_lab.config.checks import check
 from gan_lab.datasets.dataset import to_pixels
 from gan_lab.errors import ConfigError
 from gan_lab.runs import checkpoints
+from gan_lab.runs import export as exporting
 from gan_lab.runs.components import build_network
 from gan_lab.runs.export import export
 from gan_lab.runs.folder import RunFolder
@@ -111,9 +113,28 @@ def texts_of(file) -> dict[str, str]:
         return opened.metadata()
 
 
+@pytest.fixture(autouse=True, scope="module")
+def operators_made_once():
+    """PyTorch makes its list of ONNX operators anew for every model, which takes an eighth of an export."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(cache(ONNXRegistry.from_torchlib)))
+        yield
+
+
 def check_draws(folder, wanted, *inputs, weights="auto"):
-    """Raise unless program and model draw these samples: rounding moves a pixel by one level, a point by 1e-5."""
-    files = [export(folder, folder.path / f"g.{form}", weights) for form in FORMS]
+    """Raise unless program and model draw these samples: rounding moves a pixel by one level, a point by 1e-5.
+
+    The model is made of the program that the other file holds; `test_the_code_of_the_page_runs` traces for each.
+    """
+    programs = []
+
+    def traced_once(*given, trace=exporting._program):
+        programs.extend([] if programs else [trace(*given)])
+        return programs[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exporting, "_program", traced_once)
+        files = [export(folder, folder.path / f"g.{form}", weights) for form in FORMS]
     for drawn, file in ((drawn_by_torch, files[0]), (drawn_by_onnx, files[1])):
         found = to_pixels(drawn(file, *inputs))
         assert found.dtype == wanted.dtype
