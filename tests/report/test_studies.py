@@ -275,6 +275,22 @@ def test_a_study_stays_whole_wherever_writing_it_stops(sweep, tmp_path, monkeypa
     assert len(told[-1]) == len(before) + 3
 
 
+def test_a_large_figure_is_of_pixels_and_a_small_one_is_drawn_once(sweep, tmp_path, monkeypatch):
+    drawn = []
+    for limit, kinds in ((400 * 1024, ["svg", "png"]), (10, ["svg"])):
+        drawn.clear()
+        sizes = {"svg": limit, "png": 10}
+        monkeypatch.setattr(
+            "gan_lab.report.study.encode", lambda _, kind, sizes=sizes: (drawn.append(kind), bytes(sizes[kind]))[1]
+        )
+        page, _ = publish(
+            sweep(tmp_path / f"{limit}", {"wgan": 0.1, "lsgan": 0.4}, seeds=2), tmp_path / f"study{limit}"
+        )
+        assert drawn[: len(kinds)] == kinds
+        assert {*drawn} == {*kinds}
+        assert {file.suffix[1:] for file in page.parent.iterdir()} - {"csv", "md"} == {kinds[-1]}
+
+
 def test_unfinished_runs_are_left_out(run, sweep, tmp_path):
     sweep(tmp_path / "sweep", {"wgan": 0.1}, seeds=2)
     run(tmp_path / "sweep" / "open", {"loss": "wgan", "seed": 5}, state="interrupted")
