@@ -1,6 +1,7 @@
 """The columns of a study's files, and what may stand in a cell of each."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -73,10 +74,10 @@ def check_complete(columns: Sequence[str], file: Path) -> None:
 def checked(column: str, text: str, file: Path, number: int) -> Any:
     """The value in a cell of a line; a ConfigError if no run has it there."""
     try:
-        value = harmless(value_of(text))
+        value, odd = _read(text)
     except (ValueError, RecursionError) as error:
         raise ConfigError(_told(file, number, f"{column} is {shown(text[:60])!r}; expected JSON or a text")) from error
-    if odd := fault(value):
+    if odd:
         refuse(file, number, f"{shown(column)} is no value of a run: {odd}")
     if column in _KINDS and not _KINDS[column](value):
         refuse(file, number, f"{column} is {shown(text[:60])!r}, which no run has there")
@@ -87,6 +88,13 @@ def checked(column: str, text: str, file: Path, number: int) -> Any:
     if block in (*OF_NUMBERS, "budget") and not good and (value is not None or block == "budget"):
         refuse(file, number, f"{shown(column)} is {shown(value)!r}; expected a number")
     return value
+
+
+@lru_cache(maxsize=10_000)  # most cells of a column are equal
+def _read(text: str) -> tuple[Any, str]:
+    """The value of a cell, and why no run has it."""
+    value = harmless(value_of(text))
+    return value, fault(value)
 
 
 def refuse(file: Path, number: int, problem: str) -> NoReturn:

@@ -93,13 +93,14 @@ def lines_in(text: str, file: Path) -> list[Line]:
     check_names(columns, file)
     common = _common(file.with_name(COMMON)) if HASH in columns else {}
     shared = {column: text for column, text in common.items() if column not in columns}
+    expected = _hash(common)
     check_complete([*columns, *shared], file)
     lines: list[Line] = []
     seen: dict[Key, int] = {}
     for number, row in enumerate(rows, 2):
         line = shared | {column: text for column, text in zip(columns, row, strict=True) if text}
-        if HASH in columns and (named := line.pop(HASH, "")) != (found := _hash(common)):
-            refuse(file, number, f"{HASH} is {shown(named)!r}; expected {found}, that of {COMMON} beside it")
+        if HASH in columns and (named := line.pop(HASH, "")) != expected:
+            refuse(file, number, f"{HASH} is {shown(named)!r}; expected {expected}, that of {COMMON} beside it")
         _run_of(line, file, number)
         if (first := seen.setdefault(key_of(line), number)) != number:
             refuse(file, number, f"the settings and the seed of line {first}; expected each run once")
@@ -234,11 +235,12 @@ def _run_of(line: Line, file: Path, number: int) -> Run:
 
 
 def _asked(values: dict[str, Any]) -> Asked:
-    config = {"seed": values["seed"]} | _block(values, "config")
+    blocks = _blocks(values)
+    config = {"seed": values["seed"]} | blocks["config"]
     return Asked(
         config=config,
         exact={key: exact(value) for key, value in config.items()},
-        choices=dict.fromkeys(GROUPS, "unknown") | {key: str(one) for key, one in _block(values, "option").items()},
+        choices=dict.fromkeys(GROUPS, "unknown") | {key: str(one) for key, one in blocks["option"].items()},
         named=frozenset(values.get("named", ())),
         seed=values["seed"],
         recorded_hash=values.get("recorded_hash", ""),
@@ -247,14 +249,15 @@ def _asked(values: dict[str, Any]) -> Asked:
 
 
 def _outcome(values: dict[str, Any]) -> Outcome:
-    numbers = {block: {key: as_number(one) for key, one in _block(values, block).items()} for block in OF_NUMBERS}
-    own = Measurement(_block(values, "fingerprint"), *(numbers[key] for key in ("metric", *MEASURED[1:])))
+    blocks = _blocks(values)
+    numbers = {block: {key: as_number(one) for key, one in blocks[block].items()} for block in OF_NUMBERS}
+    own = Measurement(blocks["fingerprint"], *(numbers[key] for key in ("metric", *MEASURED[1:])))
     return Outcome(
         measurements=[own, *(_from_entry(entry) for entry in values.get("evaluations", ()))],
         best=numbers["best"],
-        budget=_block(values, "budget"),
+        budget=blocks["budget"],
         signals=numbers["signal"],
-        environment=_block(values, "environment"),
+        environment=blocks["environment"],
         verdict=values.get("verdict", "not judged"),
         rule=values.get("rule", ""),
         stopped_early=values.get("stopped_early", False),
@@ -262,8 +265,13 @@ def _outcome(values: dict[str, Any]) -> Outcome:
     )
 
 
-def _block(values: dict[str, Any], block: str) -> dict[str, Any]:
-    return {column.partition(".")[2]: one for column, one in values.items() if column.startswith(f"{block}.")}
+def _blocks(values: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    blocks: dict[str, dict[str, Any]] = {block: {} for block in BLOCKS}
+    for column, one in values.items():
+        block, dot, key = column.partition(".")
+        if dot:
+            blocks[block][key] = one
+    return blocks
 
 
 def _settings_hash(asked: Asked) -> str:

@@ -10,7 +10,7 @@ both.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -116,6 +116,11 @@ def mean_interval(*strata: Sequence[float] | Array, level: float = 0.95) -> tupl
     Returns:
         Lower and upper end, or None if a stratum has fewer than 3 values.
     """
+    return _mean_interval(tuple(tuple(map(float, stratum)) for stratum in strata), level)
+
+
+@lru_cache(maxsize=10_000)  # tables and figures ask for the same means again
+def _mean_interval(strata: tuple[tuple[float, ...], ...], level: float) -> tuple[float, float] | None:
     arrays = [np.asarray(stratum, dtype=np.float64) for stratum in strata]
     if min(len(values) for values in arrays) < FEWEST:
         return None

@@ -209,10 +209,11 @@ def _made(lines: list[Line], file: Path, before: str, metric: str | None) -> tup
     images: dict[str, list[dict[str, str]]] = {ACROSS: [], **{section.slug: [] for section in said.sections}}
     drawn: dict[str, bytes] = {}
     for name, place, caption, figure in drawings(said):
-        tried = ((kind, encode(figure, kind)) for kind in ("svg", "png") if _FIGURE.fullmatch(name))
-        for kind, data in [one for one in tried if len(one[1]) <= LARGEST_FIGURE][:1]:
-            drawn[f"{name}.{kind}"] = data
-            images[place].append({"file": f"{name}.{kind}", "caption": caption})
+        for kind in ("svg", "png") if _FIGURE.fullmatch(name) else ():
+            if len(data := encode(figure, kind)) <= LARGEST_FIGURE:
+                drawn[f"{name}.{kind}"] = data
+                images[place].append({"file": f"{name}.{kind}", "caption": caption})
+                break
     return _page(said, sweep, lines, before, metric, images), drawn
 
 

@@ -20,6 +20,7 @@ _READ_AS_OTHER = re.compile(
 _JSON = re.compile(
     r"(\d[\d_]*\.?\d*|\.\d+)(e[-+]?\d+)?|inf|infinity|nan|null|true|false|[\[{'\"=+\-@\s].*|", re.I | re.S
 )
+_EXACT = json.JSONEncoder(sort_keys=True, default=repr)
 _FOLDERS = re.compile(r"(?<![\w.…/])/(?:[^\s/'\",:;()]+/)+")
 
 
@@ -52,7 +53,7 @@ def _within(value: Any) -> list[Any]:
 
 def exact(value: Any) -> str:
     """A text that is equal for equal values alone: nothing is rounded. 10 and 10.0 are equal, 1 and true are not."""
-    return json.dumps(_whole(value), sort_keys=True, default=repr)
+    return _EXACT.encode(_whole(value))
 
 
 def _whole(value: Any) -> Any:

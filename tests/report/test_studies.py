@@ -30,6 +30,13 @@ LATER = {
 }
 
 
+@pytest.fixture(autouse=True)
+def quick_figures(request, monkeypatch):
+    """Pages tell a figure's kind, which depends on its size; what is in it is looked at where a test says so."""
+    if not request.node.get_closest_marker("figures"):
+        monkeypatch.setattr("gan_lab.report.study.encode", lambda *_: b"<svg></svg>")
+
+
 @pytest.fixture
 def everything(run, sweep, tmp_path):
     """Two datasets, an axis of numbers, lost runs, a value that is none, a later evaluation, verdicts, odd texts."""
@@ -74,6 +81,7 @@ def test_the_file_gives_every_table_that_the_folders_give(everything, tmp_path):
     assert write_report([page.parent / "results.csv"], out=tmp_path / "report").is_file()
 
 
+@pytest.mark.figures
 def test_the_page_is_made_of_the_files_alone(everything, tmp_path):
     page, _ = publish([everything], tmp_path / "study")
     assert page_of(tmp_path / "study" / "results.csv") == page.read_text()
@@ -84,6 +92,7 @@ def test_the_page_is_made_of_the_files_alone(everything, tmp_path):
     assert ours["group"].startswith("wgan")
 
 
+@pytest.mark.figures
 def test_every_published_page_is_that_of_its_file():
     for file in STUDIES.glob("*/results.csv"):
         assert page_of(file) == (file.parent / "README.md").read_text(), file.parent.name
@@ -266,6 +275,22 @@ def test_a_study_stays_whole_wherever_writing_it_stops(sweep, tmp_path, monkeypa
     assert len(told[-1]) == len(before) + 3
 
 
+def test_a_large_figure_is_of_pixels_and_a_small_one_is_drawn_once(sweep, tmp_path, monkeypatch):
+    drawn = []
+    for limit, kinds in ((400 * 1024, ["svg", "png"]), (10, ["svg"])):
+        drawn.clear()
+        sizes = {"svg": limit, "png": 10}
+        monkeypatch.setattr(
+            "gan_lab.report.study.encode", lambda _, kind, sizes=sizes: (drawn.append(kind), bytes(sizes[kind]))[1]
+        )
+        page, _ = publish(
+            sweep(tmp_path / f"{limit}", {"wgan": 0.1, "lsgan": 0.4}, seeds=2), tmp_path / f"study{limit}"
+        )
+        assert drawn[: len(kinds)] == kinds
+        assert {*drawn} == {*kinds}
+        assert {file.suffix[1:] for file in page.parent.iterdir()} - {"csv", "md"} == {kinds[-1]}
+
+
 def test_unfinished_runs_are_left_out(run, sweep, tmp_path):
     sweep(tmp_path / "sweep", {"wgan": 0.1}, seeds=2)
     run(tmp_path / "sweep" / "open", {"loss": "wgan", "seed": 5}, state="interrupted")
@@ -273,6 +298,7 @@ def test_unfinished_runs_are_left_out(run, sweep, tmp_path):
     assert (counts.new, counts.left_out) == (2, 1)
 
 
+@pytest.mark.figures
 def test_what_tells_of_a_machine_is_left_out(everything, tmp_path):
     page, _ = publish([everything], tmp_path / "study")
     for file in page.parent.iterdir():
