@@ -41,8 +41,8 @@ OVERRIDES = [
     "pictures.every=50",
     "pictures.samples=9",
     "evaluation.every=90",
-    "evaluation.samples=200",
-    "evaluation.kid_subset_size=100",
+    "evaluation.samples=100",
+    "evaluation.kid_subset_size=50",
     "trainer=cpu",
     "threads=1",
 ]

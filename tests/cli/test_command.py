@@ -17,7 +17,7 @@ from gan_lab.cli.sample import main as sample_main
 from gan_lab.cli.train import main as gan_lab_main
 from gan_lab.runs.folder import RunFolder
 
-TINY = ["trainer=debug", "evaluation.samples=50", "evaluation.kid_subset_size=20", "pictures.samples=9"]
+TINY = ["trainer=debug", "evaluation.samples=100", "evaluation.kid_subset_size=50", "pictures.samples=9"]
 
 
 def files_in(folder):
