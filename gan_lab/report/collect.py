@@ -5,11 +5,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gan_lab.errors import shown
-from gan_lab.report.groups import identity, with_known_choices, with_later_keys
+from gan_lab.report.groups import identity, with_known_choices
 from gan_lab.report.reading import read_run
 from gan_lab.report.results_file import read_lines, runs_of, without_folders
 from gan_lab.report.run import Run
 from gan_lab.report.tuning import Searched, read_search
+from gan_lab.report.versions import with_later_keys
 from gan_lab.runs.sweep_folder import REPLICATES, TUNING, TUNING_RECORD
 from gan_lab.storage.files import BrokenRecord
 

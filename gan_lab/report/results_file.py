@@ -35,6 +35,7 @@ from gan_lab.report.columns import (
 from gan_lab.report.run import GROUPS, Asked, Measurement, Outcome, Published, Run
 from gan_lab.report.usefulness import scores_in
 from gan_lab.report.values import cell, exact, value_of
+from gan_lab.report.versions import settings_of
 from gan_lab.runs.reader import BUDGET, as_number
 
 RESULTS, COMMON = "results.csv", "common.csv"
@@ -100,7 +101,9 @@ def lines_in(text: str, file: Path) -> list[Line]:
         line = shared | {column: text for column, text in zip(columns, row, strict=True) if text}
         if HASH in columns and (named := line.pop(HASH, "")) != (found := _hash(common)):
             refuse(file, number, f"{HASH} is {shown(named)!r}; expected {found}, that of {COMMON} beside it")
-        _run_of(line, file, number)
+        line["settings_hash"] = cell(
+            _settings_hash(_run_of(line, file, number).asked)
+        )  # earlier versions wrote another
         if (first := seen.setdefault(key_of(line), number)) != number:
             refuse(file, number, f"the settings and the seed of line {first}; expected each run once")
         lines.append(line)
@@ -223,7 +226,9 @@ def _run_of(line: Line, file: Path, number: int) -> Run:
     if done and not any(column.startswith("metric.") for column in values):
         refuse(file, number, "it holds no metric; expected one at least for a run that is done")
     asked = _asked(values)
-    if (found := _settings_hash(asked)) != values["settings_hash"]:
+    found = _settings_hash(asked)
+    earlier = _hash_of(asked, sorted(item for item in asked.exact.items() if item[0] != "seed"))
+    if values["settings_hash"] not in (found, earlier):
         told = f"settings_hash is {values['settings_hash']}, and that of its settings {found}"
         refuse(file, number, f"{told}; expected settings as they were published")
     return Run(
@@ -267,8 +272,11 @@ def _block(values: dict[str, Any], block: str) -> dict[str, Any]:
 
 
 def _settings_hash(asked: Asked) -> str:
-    """A hash of all settings but the seed: equal for the runs of a group alone."""
-    settings = sorted(item for item in asked.exact.items() if item[0] != "seed")
+    """A hash of all settings but the seed: equal for the runs of a group alone, whichever versions made them."""
+    return _hash_of(asked, settings_of(asked))
+
+
+def _hash_of(asked: Asked, settings: list[tuple[str, str]]) -> str:
     text = json.dumps([[asked.choices[group] for group in GROUPS], asked.recorded_hash, *settings])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -32,6 +32,7 @@ from gan_lab.report.results_file import (
 from gan_lab.report.sections import Content, content
 from gan_lab.report.usefulness import TITLES
 from gan_lab.report.values import cell, value_of
+from gan_lab.report.versions import lacking, with_later_keys
 
 PAGE = "README.md"
 LARGEST_FIGURE = 300 * 1024
@@ -42,6 +43,7 @@ _OWN = {"question": "*Write here what the study asks.*", "limits": "*Write here 
 # curves and pictures lie in run folders, which a study does not hold
 _FIGURE = re.compile(r"(?:\d+_)?(?:ranking|axis(?:_\d+)?|ranks|profiles)")
 _LINK = re.compile(rf"\]\(({_FIGURE.pattern}\.(?:svg|png))\)")
+_CONFIG = "config."
 _COMMANDS = 12  # on a page; all are in the file
 
 
@@ -91,7 +93,7 @@ def publish(folders: Sequence[str | Path], target: str | Path, *, metric: str | 
         if command := commands.get(key_of(line), "") or made[run.path]:
             line["command"] = cell(command)
         lines[key_of(line)] = _chosen(lines.get(key_of(line)), line, counts, told)
-    named = _named(list(lines.values()), file, metric)
+    named = _named(_with_later_keys(list(lines.values())), file, metric)
     page, drawn = _made(lines_in(text_of(named), file), file, before, metric)
     try:
         for name, data in drawn.items():
@@ -153,7 +155,8 @@ def _chosen(there: Line | None, line: Line, counts: Counts, told: str) -> Line:
         counts.new += 1
         return line
     finished = there["state"] == "done"
-    compared = {*there, *line} - {"group", "command", "run"}
+    # one run has the same settings, whatever keys a version writes
+    compared = [key for key in {*there, *line} - {"group", "command", "run"} if not key.startswith(_CONFIG)]
     differ = sorted(key for key in compared if there.get(key) != line.get(key))
     if not differ or (finished and line["state"] in ("failed", "killed")):
         counts.kept += 1
@@ -183,6 +186,16 @@ def _pairs(command: str) -> list[tuple[str, str, str]]:
     return [word.partition("=") for word in shlex.split(command)]
 
 
+def _with_later_keys(lines: list[Line]) -> list[Line]:
+    """The lines, where those of earlier versions lack settings that others have with what means the same as none."""
+    given = [[(column, text) for column, text in line.items() if column.startswith(_CONFIG)] for line in lines]
+    added = lacking([{column[len(_CONFIG) :]: value_of(text) for column, text in cells} for cells in given])
+    return [
+        line | {f"{_CONFIG}{key}": cell(value) for key, value in more.items()}
+        for line, more in zip(lines, added, strict=True)
+    ]
+
+
 def _named(lines: list[Line], file: Path, metric: str | None) -> list[Line]:
     """The lines with a name of its own for each run, and with the names of groups that they have among all of them."""
     taken: set[str] = set()
@@ -199,7 +212,7 @@ def _named(lines: list[Line], file: Path, metric: str | None) -> list[Line]:
 
 def _sweep(lines: list[Line], file: Path) -> Sweep:
     runs = sorted(runs_of(lines, file), key=lambda run: run.name)
-    return Sweep([file.parent], with_known_choices(runs))
+    return Sweep([file.parent], with_known_choices(with_later_keys(runs)))
 
 
 def _made(lines: list[Line], file: Path, before: str, metric: str | None) -> tuple[str, dict[str, bytes]]:
