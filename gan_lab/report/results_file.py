@@ -91,6 +91,8 @@ def read_lines(file: Path) -> list[Line]:
 def lines_in(text: str, file: Path) -> list[Line]:
     """`read_lines` of the text of a file."""
     columns, *rows = _rows(text, file, "it holds no run; expected a line of column names and a line a run")
+    if columns == [_COLUMN, _VALUE]:
+        raise ConfigError(f"{shown(file)}: it holds what all runs of a study have in common; name {RESULTS} beside it")
     check_names(columns, file)
     common = _common(file.with_name(COMMON)) if HASH in columns else {}
     shared = {column: text for column, text in common.items() if column not in columns}
@@ -117,9 +119,9 @@ def _common(file: Path) -> Line:
         refuse(file, 1, f"{shown(','.join(head)[:60])!r}; expected '{_COLUMN},{_VALUE}'")
     check_names([column for column, _ in rows], file)
     for number, (column, text) in enumerate(rows, 2):
-        if column not in PEOPLES:
+        if text and column not in PEOPLES:
             checked(column, text, file, number)
-    return dict(rows)
+    return {column: text for column, text in rows if text}
 
 
 def _hash(common: Line) -> str:
@@ -137,11 +139,13 @@ def _read(file: Path) -> str:
 
 
 def _rows(text: str, file: Path, empty: str) -> list[list[str]]:
-    """The cells of a file: a line of names, and at least one of as many values."""
+    """The cells of a file: a line of names, and at least one of as many values. Empty lines at the end are none."""
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except csv.Error as error:
         raise ConfigError(f"{shown(file)}: it cannot be read as CSV: {shown(error)}") from error
+    while rows and not any(rows[-1]):
+        rows.pop()
     if len(rows) < 2:
         raise ConfigError(f"{shown(file)}: {empty}")
     for number, row in enumerate(rows, 1):

@@ -71,7 +71,7 @@ def publish(folders: Sequence[str | Path], target: str | Path, *, metric: str | 
 
     Raises:
         ConfigError: if a folder is missing, no run is finished or lost, the target holds something else than a study,
-            a run that is there finished with another result, or no run has the metric.
+            a run that is there, or in two of the folders, finished with another result, or no run has the metric.
     """
     home, told = Path(target), f"publish={shown(target)}"
     if not str(target):
@@ -83,6 +83,9 @@ def publish(folders: Sequence[str | Path], target: str | Path, *, metric: str | 
     fresh = [run for run in sweep.runs if run.known and run.state in PUBLISHED]
     if not fresh:
         raise ConfigError(f"{told}: no run in {listed([shown(path) for path in paths])} is finished or lost")
+    if odd := next((one for one in sweep.skipped if one.contradicts), None):
+        reason = odd.reason.removesuffix("; done")
+        raise ConfigError(f"{told}: {odd.path}: {reason}; expected the same result of the same run: name one of them")
     file = home / RESULTS
     lines = {key_of(line): line for line in (read_lines(file) if file.exists() else [])}
     commands = {key_of(line): line.get("command", "") for path in paths if path.is_file() for line in read_lines(path)}

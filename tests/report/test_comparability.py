@@ -1,12 +1,15 @@
 """Which runs make a group, and which groups may stand in one table."""
 
 import json
+import re
 
 import pytest
 from pages import answers, board, page, rows
 
+from gan_lab.errors import ConfigError
 from gan_lab.report import factors
 from gan_lab.report.collect import read
+from gan_lab.report.study import publish
 
 
 def test_two_runs_of_one_seed_both_count_and_are_told(tmp_path, run):
@@ -157,6 +160,27 @@ def test_copies_are_no_further_seeds(tmp_path, run):
     found = read([tmp_path])
     assert [one.name for one in found.runs] == ["b"], "what was measured of a copy is not left out"
     assert found.skipped[0].reason == "the same configuration and seed as b, which is a copy; done"
+
+
+def test_copies_with_another_result_are_told_and_not_published(tmp_path, run):
+    """Out of folders and out of files: which of the two is right is not known here."""
+    for name, distance, month in (("a", 0.5, 1), ("b", 0.7, 2)):
+        metrics = {"fd_points": distance, "reverse_kl": 0.1}
+        folder = run(tmp_path / name / "run", {"loss": "lsgan"}, metrics)
+        status = json.loads((folder / "status.json").read_text())
+        (folder / "status.json").write_text(json.dumps(status | {"started": f"2026-0{month}-01T00:00:00+00:00"}))
+        publish([tmp_path / name], tmp_path / f"study_{name}")
+    said = "the same configuration and seed as {}, which is newer, and whose fd_points is 0.7, not 0.5"
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for places, kept in (
+        (folders, "b/run"),
+        ([tmp_path / f"study_{name}/results.csv" for name in "ab"], "study_b/run"),
+    ):
+        found = read(places)
+        assert ([one.name for one in found.runs], found.skipped[0].reason) == ([kept], f"{said.format(kept)}; done")
+        with pytest.raises(ConfigError, match=re.escape(said.format(kept))):
+            publish(places, tmp_path / "both")
+    assert not (tmp_path / "both").exists()
 
 
 def test_a_precision_that_rests_on_a_handful_of_real_samples_is_told(tmp_path, run):

@@ -41,9 +41,7 @@ def test_a_study_of_an_earlier_version_takes_in_todays_runs(run, tmp_path):
     assert "config.micro_batch" not in theirs
     swept = ("augmentation", "seed")
     words = [word for word in shlex.split(theirs["command"])[2:] if word.partition("=")[0] not in swept]
-    config = OmegaConf.to_container(
-        composed_of(*words, "augmentation=none", "evaluation.kid_subset_size=250"), resolve=True
-    )
+    config = composed_of(*words, "augmentation=none", "evaluation.kid_subset_size=250")
     choices = {"loss": "non_saturating", "dataset": "digits", "model": "dcgan", "seed": 0}
     folder = run(tmp_path / "run", choices, state="failed", config=OmegaConf.to_container(config, resolve=True))
     (ours,) = read([folder]).runs
