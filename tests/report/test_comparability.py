@@ -4,10 +4,14 @@ import json
 import re
 
 import pytest
+from omegaconf import OmegaConf
 from pages import answers, board, page, rows
 
+from gan_lab.config.checks import resolved
+from gan_lab.config.hashing import config_hash
 from gan_lab.errors import ConfigError
 from gan_lab.report import factors
+from gan_lab.report.boards import boards
 from gan_lab.report.collect import read
 from gan_lab.report.study import publish
 
@@ -160,6 +164,33 @@ def test_copies_are_no_further_seeds(tmp_path, run):
     found = read([tmp_path])
     assert [one.name for one in found.runs] == ["b"], "what was measured of a copy is not left out"
     assert found.skipped[0].reason == "the same configuration and seed as b, which is a copy; done"
+
+
+def test_the_window_of_ssim_parts_no_runs_that_measure_none(tmp_path, run):
+    """Of earlier versions SSIM had another window, and none in the fingerprint."""
+    ssim = {"fd_pixels": 1.0, "reconstruction_ssim": 0.5}
+    for name, metrics, window in (("vae", ssim, 7), ("plain", {"fd_pixels": 2.0}, None), ("earlier", ssim, None)):
+        fingerprint = {"extractor": "pixels", "samples": 99} | ({"ssim_window": window} if window else {})
+        run(tmp_path / name, {"loss": "lsgan", "batch_size": len(name)}, metrics, fingerprint=fingerprint)
+    found = boards(read([tmp_path]).runs, None)
+    assert [sorted(one.name for row in board.rows for one in row.runs) for board in found] == [
+        ["plain", "vae"],
+        ["earlier"],
+    ]
+
+
+def test_an_encoder_with_the_generators_optimizer(tmp_path, run):
+    """Its record says null; its run, whose hash is beside it, has the generator's."""
+    optimizers = {"generator": {"_target_": "torch.optim.Adam", "lr": 0.1}, "encoder": {"_target_": None, "lr": 0.2}}
+    folder = run(tmp_path / "run", {"loss": "lsgan"}, config={"optimizer": optimizers})
+    ran = config_hash(resolved(OmegaConf.load(folder / ".hydra" / "config.yaml")))
+    (folder / "result.json").write_text(
+        json.dumps(json.loads((folder / "result.json").read_text()) | {"config_hash": ran})
+    )
+    (found,) = read([tmp_path]).runs
+    assert (found.state, found.reason) == ("done", "")
+    assert found.asked.config["optimizer.encoder._target_"] == "torch.optim.Adam"
+    assert found.asked.config["optimizer.encoder.lr"] == 0.2
 
 
 def test_copies_with_another_result_are_told_and_not_published(tmp_path, run):
