@@ -13,12 +13,13 @@ from gan_lab.datasets.dataset import derived
 from gan_lab.datasets.source import Source
 from gan_lab.datasets.trained_classes import left_out, of_trained_classes
 from gan_lab.errors import ConfigError
-from gan_lab.metric_names import can_be_of, feature_metric
+from gan_lab.metric_names import can_be_of, feature_metric, measured_by
 from gan_lab.metrics import Classifier, Comparison, Evaluator, Extractor, Measures, RealSets, as_extractor
 from gan_lab.metrics.memorisation import LEAST_SAMPLES
 from gan_lab.models.conditions import takes_source
 from gan_lab.runs.components import build, check_arguments
 from gan_lab.runs.latents import fixed_request
+from gan_lab.validation import typed
 
 log = logging.getLogger(__name__)
 
@@ -118,13 +119,19 @@ def _of_classes(extractor: Extractor, metrics: Sequence[str], pairs: bool) -> li
 
 
 def check_metric(config: DictConfig, metric: str) -> None:
-    """Raise ConfigError for a metric to choose trials by of the features of another extractor than the run's."""
+    """Raise ConfigError for a metric to choose trials by that the run does not measure, or not in these features."""
     extractor = check_arguments(config, "evaluation.extractor")
     name = getattr(extractor, "name", None)  # a user's own module has none
     if name is not None and not can_be_of(metric, name):
         raise ConfigError(
             f"hydra.sweeper.metric={metric}: it is not measured with evaluation/extractor={name}; expected a metric of "
             f"that, such as {feature_metric('fd', name)}"
+        )
+    entry, measured = measured_by(metric), [*config.evaluation.metrics]
+    if entry is not None and entry not in measured:
+        raise ConfigError(
+            f"hydra.sweeper.metric={metric}: it is not measured with evaluation.metrics={typed(measured)}; expected a "
+            "metric of these"
         )
 
 
