@@ -141,20 +141,32 @@ def _is_report(folder: Path) -> bool:
 def _drop_repetitions(sweep: Sweep) -> None:
     """Keep one of several runs of the same configuration, the newest that is done: copies are not further seeds.
 
-    Of copies that one is kept which was measured most often.
+    It gets what was measured of its copies alone, which may have been evaluated again elsewhere.
     """
     kept: dict[str, Run] = {}
     for run in sorted(sweep.runs, key=lambda run: (run.done, run.started, _measured(run))):
         kept[identity(run)] = run
+    whole = dict(kept)
     for run in sweep.runs:
-        winner = kept[identity(run)]
-        if winner is not run:
+        known = identity(run)
+        if (winner := kept[known]) is not run:
             other = _other_result(run, winner)
             why = "a copy" if winner.started == run.started else "newer" if run.done else "done"
-            why = f"which is {why}{other and ', and '}{other}" if why != "a copy" or not other else other
+            why = other if other and why == "a copy" else f"which is {why}{other and ', and '}{other}"
             told = f"the same configuration and seed as {winner.name}, {why}" if winner.done else f"as {winner.name}"
             sweep.skipped.append(Skipped(run.name, f"{told}; {run.state}", bool(other)))
-    sweep.runs = [run for run in sweep.runs if kept[identity(run)] is run]
+            whole[known] = whole[known] if other or not run.done else _with_measurements(whole[known], run)
+    sweep.runs = [whole[identity(run)] for run in sweep.runs if kept[identity(run)] is run]
+
+
+def _with_measurements(kept: Run, copy: Run) -> Run:
+    """The run that is kept, with what was measured of a copy of it alone."""
+    ours, theirs = kept.outcome, copy.outcome
+    known = [exact(one.fingerprint) for one in ours.measurements]
+    scored = [one.settings for one in ours.usefulness]
+    measurements = [*ours.measurements, *(one for one in theirs.measurements if exact(one.fingerprint) not in known)]
+    usefulness = [*ours.usefulness, *(one for one in theirs.usefulness if one.settings not in scored)]
+    return replace(kept, outcome=replace(ours, measurements=measurements, usefulness=usefulness))
 
 
 def _other_result(run: Run, kept: Run) -> str:

@@ -5,12 +5,13 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gan_lab.errors import ConfigError, shown
 from gan_lab.report import boards as building
 from gan_lab.report.canvas import encode
 from gan_lab.report.collect import Sweep, read, unlike
-from gan_lab.report.columns import PUBLISHED
+from gan_lab.report.columns import MEASURED, PUBLISHED
 from gan_lab.report.commands import commands_of
 from gan_lab.report.formatting import listed
 from gan_lab.report.groups import with_known_choices
@@ -31,7 +32,7 @@ from gan_lab.report.results_file import (
 )
 from gan_lab.report.sections import Content, content
 from gan_lab.report.usefulness import TITLES
-from gan_lab.report.values import cell, value_of
+from gan_lab.report.values import cell, exact, together, value_of
 from gan_lab.report.versions import lacking, with_later_keys
 
 PAGE = "README.md"
@@ -158,6 +159,8 @@ def _chosen(there: Line | None, line: Line, counts: Counts, told: str) -> Line:
         counts.new += 1
         return line
     finished = there["state"] == "done"
+    if finished and line["state"] == "done":
+        line = line | _measured_before(there, line)
     # one run has the same settings, whatever keys a version writes
     compared = [key for key in {*there, *line} - {"group", "command", "run"} if not key.startswith(_CONFIG)]
     differ = sorted(key for key in compared if there.get(key) != line.get(key))
@@ -177,6 +180,19 @@ def _chosen(there: Line | None, line: Line, counts: Counts, told: str) -> Line:
         )
     counts.replaced += 1
     return {"command": there["command"], **line} if "command" in there else line
+
+
+def _measured_before(there: Line, line: Line) -> Line:
+    """What was measured of a finished run besides its own metrics, before and now; of the same the newer values."""
+    kept = {column: text for column, text in there.items() if column.startswith("sampling.") and column not in line}
+    for column, values in (("evaluations", MEASURED), ("usefulness", ("cas",))):
+        found: dict[str, dict[str, Any]] = {}
+        for entry in [one for each in (there, line) if column in each for one in value_of(each[column])]:
+            settings = exact({key: value for key, value in entry.items() if key not in values})
+            found[settings] = together(found.get(settings, {}), entry)
+        if found:
+            kept[column] = cell([*found.values()])
+    return kept
 
 
 def _covers(command: str, other: str) -> bool:

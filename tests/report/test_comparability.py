@@ -159,10 +159,12 @@ def test_a_numeric_axis_becomes_a_line(tmp_path, run):
 
 def test_copies_are_no_further_seeds(tmp_path, run):
     again = {"fingerprint": {"extractor": "classifier"}, "metrics": {"fd_classifier": 3.0}, "floor": {}, "ceiling": {}}
-    for name, evaluations in (("a", []), ("b", [again]), ("c", [])):
+    twice = [again, again | {"fingerprint": {"extractor": "classifier", "samples": 9}}]
+    for name, evaluations in (("a", twice[:1]), ("b", twice), ("c", []), ("d", [again | {"fingerprint": {}}])):
         run(tmp_path / name, {"loss": "lsgan", "seed": 0}, result={"evaluations": evaluations})
     found = read([tmp_path])
-    assert [one.name for one in found.runs] == ["b"], "what was measured of a copy is not left out"
+    assert [one.name for one in found.runs] == ["b"]
+    assert len(found.runs[0].outcome.measurements) == 4, "what was measured of a copy is not left out"
     assert found.skipped[0].reason == "the same configuration and seed as b, which is a copy; done"
 
 
