@@ -35,7 +35,8 @@ def lacking(configs: Sequence[Config]) -> list[Config]:
     for key, part, value in _LATER:
         having = {exact(config.get(part)) for config in whole if key in config}
         for config in whole:
-            if config and key not in config and exact(config.get(part)) in having:
+            there = any(one == key or one.startswith(f"{key}.") for one in config)  # null, or a block in its place
+            if config and not there and exact(config.get(part)) in having:
                 config[key] = value
     without_labels = [config for config in whole if config and _unlabelled(config)]
     ways = {exact(config.get(_GENERATOR)): config[_LABELS] for config in without_labels if _LABELS in config}
