@@ -27,6 +27,16 @@ _KINDS = {
 }
 _SHARES = ("precision", "recall", "coverage", "high_quality", "class_accuracy", "memorisation", "l1", "ssim")
 """Those that are at most 1."""
+_MEASURES = {
+    "fd": ("fid", "fd"),
+    "kid": ("kid",),
+    "prdc": ("precision", "recall", "density", "coverage"),
+    "score": ("score", "inception_score"),
+    "classes": ("classes", "class_kl"),
+    "modes": ("modes", "high_quality", "reverse_kl"),
+    "memorisation": ("memorisation",),
+}
+"""By an entry of ``evaluation.metrics``, the kinds that it measures. Labels and pairs bring others with them."""
 _PREFIXES = {
     "reconstruction": "of reconstructions",
     "back_cycle": "of what was back and there",
@@ -170,6 +180,13 @@ def floor_of(name: str) -> str:
     copies, for each picture, of what belongs to the training picture nearest to it.
     """
     return FLOORS[_kind(name) in ("l1", "psnr", "ssim")]
+
+
+def measured_by(name: str) -> str | None:
+    """The entry of ``evaluation.metrics`` that a metric takes; None for one that labels or pairs bring with them."""
+    if _parts(name)[0]:
+        return None
+    return next((entry for entry, kinds in _MEASURES.items() if _kind(name) in kinds), None)
 
 
 def known(name: str) -> bool:

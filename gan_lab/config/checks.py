@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf, flag_override
 
 import gan_lab.config.resolvers  # noqa: F401  # conf/ uses them
 from gan_lab.config.compilation import check_compilation
+from gan_lab.config.encoder import complete_encoder
 from gan_lab.config.leaves import leaves, named_targets
 from gan_lab.config.lightning_parts import check_installed, check_lightning_parts
 from gan_lab.config.messages import A_BLOCK, unknown_key
@@ -70,17 +71,10 @@ def resolved(config: DictConfig) -> DictConfig:
     for where, value in leaves(values, into_lists=True):
         if isinstance(value, str) and "${" in value:
             raise ConfigError(f"{where}={value}: expected a value without ${{")
-    _complete_encoder(values.get("optimizer"))
+    complete_encoder(values)
     result = OmegaConf.create(values)
     assert isinstance(result, DictConfig)
     return result
-
-
-def _complete_encoder(optimizers: Any) -> None:
-    encoder = optimizers.get("encoder") if isinstance(optimizers, dict) else None
-    if isinstance(encoder, dict) and isinstance(optimizers["generator"], dict) and encoder.get("_target_", "") is None:
-        own = {name: value for name, value in encoder.items() if name != "_target_"}
-        optimizers["encoder"] = {**optimizers["generator"], **own}
 
 
 def check(config: DictConfig) -> DictConfig:

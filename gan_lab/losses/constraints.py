@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.nn.modules.conv import _ConvNd
 from torch.nn.utils.parametrizations import spectral_norm
 
 from gan_lab.models.layers.equalised import factor_in_use
@@ -62,5 +61,7 @@ class SpectralNorm(Constraint):
     @staticmethod
     def layers(discriminator: nn.Module) -> list[tuple[str, nn.Module]]:
         """The layers whose weights are divided, with their names."""
-        weighted = nn.Linear | _ConvNd | nn.Embedding  # convolutions of every kind, transposed ones too
+        convolutions = nn.Conv1d | nn.Conv2d | nn.Conv3d
+        transposed = nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d
+        weighted = nn.Linear | nn.Embedding | convolutions | transposed
         return [(name, module) for name, module in discriminator.named_modules() if isinstance(module, weighted)]

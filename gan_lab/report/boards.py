@@ -3,7 +3,7 @@
 import json
 import math
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from gan_lab.metric_names import known
 from gan_lab.report import factors, groups, significance, statistics
 from gan_lab.report.leaderboard import Board, Row, primary_metric
 from gan_lab.report.run import Measurement, Run
+
+_WINDOW = "ssim_window"
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ def boards(runs: list[Run], metric: str | None) -> list[Board]:
         ConfigError: if no run has the metric asked for, or its direction is not known.
     """
     _check(metric, {name for run in runs for entry in run.outcome.measurements for name in entry.metrics})
+    runs = _with_windows(runs)
     places, apart = groups.places(runs)
     cells: dict[tuple[str, str, str], list[Measured]] = defaultdict(list)
     for run in runs:
@@ -51,6 +54,26 @@ def boards(runs: list[Run], metric: str | None) -> list[Board]:
         board.rows.sort(key=lambda row: row.key)
     _settle(made)
     return made
+
+
+def _with_windows(runs: list[Run]) -> list[Run]:
+    """The runs, where what measures no SSIM has the window of those that do in its fingerprint: it depends on none."""
+
+    def rest(run: Run, one: Measurement) -> str:
+        others = {key: value for key, value in one.fingerprint.items() if key != _WINDOW}
+        return json.dumps([run.dataset, others], sort_keys=True, default=str)
+
+    def of(run: Run, one: Measurement) -> Measurement:
+        if any("ssim" in name for name in one.metrics) or rest(run, one) not in windows:
+            return one
+        return replace(one, fingerprint=one.fingerprint | {_WINDOW: windows[rest(run, one)]})
+
+    measured = [(run, one) for run in runs for one in run.outcome.measurements]
+    windows = {rest(run, one): one.fingerprint[_WINDOW] for run, one in measured if _WINDOW in one.fingerprint}
+    return [
+        replace(run, outcome=replace(run.outcome, measurements=[of(run, one) for one in run.outcome.measurements]))
+        for run in runs
+    ]
 
 
 def _check(metric: str | None, available: set[str]) -> None:

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gan_lab.errors import shown
-from gan_lab.report.groups import identity, with_known_choices, with_later_keys
+from gan_lab.report.groups import identity, with_known_choices
 from gan_lab.report.reading import read_run
 from gan_lab.report.results_file import read_lines, runs_of, without_folders
 from gan_lab.report.run import Run
 from gan_lab.report.tuning import Searched, read_search
+from gan_lab.report.values import exact
+from gan_lab.report.versions import with_later_keys
 from gan_lab.runs.sweep_folder import REPLICATES, TUNING, TUNING_RECORD
 from gan_lab.storage.files import BrokenRecord
 
@@ -24,6 +26,8 @@ class Skipped:
 
     path: str
     reason: str
+    contradicts: bool = False
+    """Whether it is a finished run that another one of the same configuration and seed gives another result than."""
 
 
 @dataclass
@@ -62,8 +66,9 @@ def read(folders: list[Path]) -> Sweep:
     seen: set[Path] = set()
     names: set[str] = set()
     for file in [folder for folder in folders if folder.is_file()]:
+        place = "" if (home := file.resolve().parent) == base else f"{shown(home.relative_to(base))}/"
         runs = runs_of(read_lines(file), file)
-        sweep.runs += [replace(run, name=unlike(run.name, names)) for run in runs]
+        sweep.runs += [replace(run, name=unlike(f"{place}{run.name}", names)) for run in runs]
     published = bool(sweep.runs)
     for folder in [folder for folder in folders if not folder.is_file()]:
         found = _walk(folder.resolve())
@@ -136,18 +141,41 @@ def _is_report(folder: Path) -> bool:
 def _drop_repetitions(sweep: Sweep) -> None:
     """Keep one of several runs of the same configuration, the newest that is done: copies are not further seeds.
 
-    Of copies that one is kept which was measured most often.
+    It gets what was measured of its copies alone, which may have been evaluated again elsewhere.
     """
     kept: dict[str, Run] = {}
     for run in sorted(sweep.runs, key=lambda run: (run.done, run.started, _measured(run))):
         kept[identity(run)] = run
+    whole = dict(kept)
     for run in sweep.runs:
-        winner = kept[identity(run)]
-        if winner is not run:
+        known = identity(run)
+        if (winner := kept[known]) is not run:
+            other = _other_result(run, winner)
             why = "a copy" if winner.started == run.started else "newer" if run.done else "done"
-            reason = f"the same configuration and seed as {winner.name}, which is {why}"
-            sweep.skipped.append(Skipped(run.name, f"{reason if winner.done else 'as ' + winner.name}; {run.state}"))
-    sweep.runs = [run for run in sweep.runs if kept[identity(run)] is run]
+            why = other if other and why == "a copy" else f"which is {why}{other and ', and '}{other}"
+            told = f"the same configuration and seed as {winner.name}, {why}" if winner.done else f"as {winner.name}"
+            sweep.skipped.append(Skipped(run.name, f"{told}; {run.state}", bool(other)))
+            whole[known] = whole[known] if other or not run.done else _with_measurements(whole[known], run)
+    sweep.runs = [whole[identity(run)] for run in sweep.runs if kept[identity(run)] is run]
+
+
+def _with_measurements(kept: Run, copy: Run) -> Run:
+    """The run that is kept, with what was measured of a copy of it alone."""
+    ours, theirs = kept.outcome, copy.outcome
+    known = [exact(one.fingerprint) for one in ours.measurements]
+    scored = [one.settings for one in ours.usefulness]
+    measurements = [*ours.measurements, *(one for one in theirs.measurements if exact(one.fingerprint) not in known)]
+    usefulness = [*ours.usefulness, *(one for one in theirs.usefulness if one.settings not in scored)]
+    return replace(kept, outcome=replace(ours, measurements=measurements, usefulness=usefulness))
+
+
+def _other_result(run: Run, kept: Run) -> str:
+    """What tells the finished run that is kept from another one; empty for nothing."""
+    if not (run.done and kept.done):
+        return ""
+    mine, theirs = (one.outcome.measurements[0].metrics for one in (run, kept))
+    differ = (name for name in (*mine, *theirs) if exact(mine.get(name)) != exact(theirs.get(name)))
+    return next((f"whose {name} is {theirs.get(name)}, not {mine.get(name)}" for name in differ), "")
 
 
 def _measured(run: Run) -> int:

@@ -5,9 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from gan_lab.config.hashing import later_keys
 from gan_lab.report.run import GROUPS, UNKNOWN, Gap, Run
-from gan_lab.report.values import exact
 from gan_lab.runs.resume import CHANGEABLE
 
 Places = dict[str, str]
@@ -39,24 +37,6 @@ def with_known_choices(runs: list[Run]) -> list[Run]:
             gaps += (Gap("the options of some groups are recorded nowhere", ", ".join(unknown)),)
         made.append(replace(run, asked=asked, gaps=gaps))
     return made
-
-
-def with_later_keys(runs: list[Run]) -> list[Run]:
-    """The runs, where those of earlier versions lack keys that others have with what means the same as no such key.
-
-    Of a part's keys only runs with the same part have them.
-    """
-    given = [(dict(run.asked.config), dict(run.asked.exact)) for run in runs]
-    for key, block, value in later_keys():
-        part = f"{block}._target_"
-        having = {texts.get(part) for config, texts in given if key in config}
-        for config, texts in given:
-            if config and key not in config and texts.get(part) in having:
-                config[key], texts[key] = value, exact(value)
-    return [
-        replace(run, asked=replace(run.asked, config=config, exact=texts))
-        for run, (config, texts) in zip(runs, given, strict=True)
-    ]
 
 
 def _options(runs: list[Run], key: Callable[[Run, str], str]) -> dict[tuple[str, str], set[str]]:

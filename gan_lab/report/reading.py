@@ -119,7 +119,7 @@ def _record(read: Callable[[Path], T], file: Path) -> tuple[T | None, str]:
 
 def _settings(hydra: Path, gaps: list[Gap]) -> tuple[_Settings, str]:
     """The settings in a run's `.hydra`, and why the configuration cannot be read, or an empty string."""
-    config, problem = _record(reader.read_settings, hydra / "config.yaml")
+    config, problem = _record(reader.read_config, hydra / "config.yaml")
     if not config:
         missing = not os.path.lexists(hydra / "config.yaml")
         said = "is missing" if missing else f"cannot be read as a configuration: {problem or 'it is empty'}"

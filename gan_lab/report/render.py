@@ -19,6 +19,7 @@ from gan_lab.report.figures_across import CAPTIONS as OF_DATASETS
 from gan_lab.report.figures_across import figures_across
 from gan_lab.report.formatting import estimate, number, percent, plain
 from gan_lab.report.leaderboard import BUDGET
+from gan_lab.report.results_file import RESULTS
 from gan_lab.report.sample_pictures import embedded
 from gan_lab.report.sections import Content, content, with_direction
 from gan_lab.report.tables import table_csv, table_tex
@@ -76,7 +77,8 @@ def write_report(
     target = target_of(paths, out)
     sweep = read(paths)
     if not sweep.runs:
-        raise ConfigError(f"{', '.join(map(shown, paths))}: no run in it (a run folder has a status.json)")
+        study = next((f"; name its {RESULTS}" for path in paths if (path / RESULTS).is_file()), "")
+        raise ConfigError(f"{', '.join(map(shown, paths))}: no run in it (a run folder has a status.json){study}")
     if quality is not None and not is_number(quality):
         raise ConfigError(f"quality={quality}: expected a finite number")
     said = content(sweep, metric, quality)

@@ -35,6 +35,7 @@ from gan_lab.report.columns import (
 from gan_lab.report.run import GROUPS, Asked, Measurement, Outcome, Published, Run
 from gan_lab.report.usefulness import scores_in
 from gan_lab.report.values import cell, exact, value_of
+from gan_lab.report.versions import settings_of
 from gan_lab.runs.reader import BUDGET, as_number
 
 RESULTS, COMMON = "results.csv", "common.csv"
@@ -90,6 +91,8 @@ def read_lines(file: Path) -> list[Line]:
 def lines_in(text: str, file: Path) -> list[Line]:
     """`read_lines` of the text of a file."""
     columns, *rows = _rows(text, file, "it holds no run; expected a line of column names and a line a run")
+    if columns == [_COLUMN, _VALUE]:
+        raise ConfigError(f"{shown(file)}: it holds what all runs of a study have in common; name {RESULTS} beside it")
     check_names(columns, file)
     common = _common(file.with_name(COMMON)) if HASH in columns else {}
     shared = {column: text for column, text in common.items() if column not in columns}
@@ -101,7 +104,8 @@ def lines_in(text: str, file: Path) -> list[Line]:
         line = shared | {column: text for column, text in zip(columns, row, strict=True) if text}
         if HASH in columns and (named := line.pop(HASH, "")) != expected:
             refuse(file, number, f"{HASH} is {shown(named)!r}; expected {expected}, that of {COMMON} beside it")
-        _run_of(line, file, number)
+        # earlier versions wrote another hash
+        line["settings_hash"] = cell(_settings_hash(_run_of(line, file, number).asked))
         if (first := seen.setdefault(key_of(line), number)) != number:
             refuse(file, number, f"the settings and the seed of line {first}; expected each run once")
         lines.append(line)
@@ -115,9 +119,9 @@ def _common(file: Path) -> Line:
         refuse(file, 1, f"{shown(','.join(head)[:60])!r}; expected '{_COLUMN},{_VALUE}'")
     check_names([column for column, _ in rows], file)
     for number, (column, text) in enumerate(rows, 2):
-        if column not in PEOPLES:
+        if text and column not in PEOPLES:
             checked(column, text, file, number)
-    return dict(rows)
+    return {column: text for column, text in rows if text}
 
 
 def _hash(common: Line) -> str:
@@ -135,11 +139,13 @@ def _read(file: Path) -> str:
 
 
 def _rows(text: str, file: Path, empty: str) -> list[list[str]]:
-    """The cells of a file: a line of names, and at least one of as many values."""
+    """The cells of a file: a line of names, and at least one of as many values. Empty lines at the end are none."""
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except csv.Error as error:
         raise ConfigError(f"{shown(file)}: it cannot be read as CSV: {shown(error)}") from error
+    while rows and not any(rows[-1]):
+        rows.pop()
     if len(rows) < 2:
         raise ConfigError(f"{shown(file)}: {empty}")
     for number, row in enumerate(rows, 1):
@@ -224,7 +230,9 @@ def _run_of(line: Line, file: Path, number: int) -> Run:
     if done and not any(column.startswith("metric.") for column in values):
         refuse(file, number, "it holds no metric; expected one at least for a run that is done")
     asked = _asked(values)
-    if (found := _settings_hash(asked)) != values["settings_hash"]:
+    found = _settings_hash(asked)
+    earlier = _hash_of(asked, sorted(item for item in asked.exact.items() if item[0] != "seed"))
+    if values["settings_hash"] not in (found, earlier):
         told = f"settings_hash is {values['settings_hash']}, and that of its settings {found}"
         refuse(file, number, f"{told}; expected settings as they were published")
     return Run(
@@ -275,8 +283,11 @@ def _blocks(values: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _settings_hash(asked: Asked) -> str:
-    """A hash of all settings but the seed: equal for the runs of a group alone."""
-    settings = sorted(item for item in asked.exact.items() if item[0] != "seed")
+    """A hash of all settings but the seed: equal for the runs of a group alone, whichever versions made them."""
+    return _hash_of(asked, settings_of(asked))
+
+
+def _hash_of(asked: Asked, settings: list[tuple[str, str]]) -> str:
     text = json.dumps([[asked.choices[group] for group in GROUPS], asked.recorded_hash, *settings])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

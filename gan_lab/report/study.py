@@ -5,12 +5,13 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gan_lab.errors import ConfigError, shown
 from gan_lab.report import boards as building
 from gan_lab.report.canvas import encode
 from gan_lab.report.collect import Sweep, read, unlike
-from gan_lab.report.columns import PUBLISHED
+from gan_lab.report.columns import MEASURED, PUBLISHED
 from gan_lab.report.commands import commands_of
 from gan_lab.report.formatting import listed
 from gan_lab.report.groups import with_known_choices
@@ -31,7 +32,8 @@ from gan_lab.report.results_file import (
 )
 from gan_lab.report.sections import Content, content
 from gan_lab.report.usefulness import TITLES
-from gan_lab.report.values import cell, value_of
+from gan_lab.report.values import cell, exact, together, value_of
+from gan_lab.report.versions import lacking, with_later_keys
 
 PAGE = "README.md"
 LARGEST_FIGURE = 300 * 1024
@@ -42,6 +44,7 @@ _OWN = {"question": "*Write here what the study asks.*", "limits": "*Write here 
 # curves and pictures lie in run folders, which a study does not hold
 _FIGURE = re.compile(r"(?:\d+_)?(?:ranking|axis(?:_\d+)?|ranks|profiles)")
 _LINK = re.compile(rf"\]\(({_FIGURE.pattern}\.(?:svg|png))\)")
+_CONFIG = "config."
 _COMMANDS = 12  # on a page; all are in the file
 
 
@@ -69,7 +72,7 @@ def publish(folders: Sequence[str | Path], target: str | Path, *, metric: str | 
 
     Raises:
         ConfigError: if a folder is missing, no run is finished or lost, the target holds something else than a study,
-            a run that is there finished with another result, or no run has the metric.
+            a run that is there, or in two of the folders, finished with another result, or no run has the metric.
     """
     home, told = Path(target), f"publish={shown(target)}"
     if not str(target):
@@ -81,6 +84,9 @@ def publish(folders: Sequence[str | Path], target: str | Path, *, metric: str | 
     fresh = [run for run in sweep.runs if run.known and run.state in PUBLISHED]
     if not fresh:
         raise ConfigError(f"{told}: no run in {listed([shown(path) for path in paths])} is finished or lost")
+    if odd := next((one for one in sweep.skipped if one.contradicts), None):
+        reason = odd.reason.removesuffix("; done")
+        raise ConfigError(f"{told}: {odd.path}: {reason}; expected the same result of the same run: name one of them")
     file = home / RESULTS
     lines = {key_of(line): line for line in (read_lines(file) if file.exists() else [])}
     commands = {key_of(line): line.get("command", "") for path in paths if path.is_file() for line in read_lines(path)}
@@ -91,7 +97,7 @@ def publish(folders: Sequence[str | Path], target: str | Path, *, metric: str | 
         if command := commands.get(key_of(line), "") or made[run.path]:
             line["command"] = cell(command)
         lines[key_of(line)] = _chosen(lines.get(key_of(line)), line, counts, told)
-    named = _named(list(lines.values()), file, metric)
+    named = _named(_with_later_keys(list(lines.values())), file, metric)
     page, drawn = _made(lines_in(text_of(named), file), file, before, metric)
     try:
         for name, data in drawn.items():
@@ -153,7 +159,10 @@ def _chosen(there: Line | None, line: Line, counts: Counts, told: str) -> Line:
         counts.new += 1
         return line
     finished = there["state"] == "done"
-    compared = {*there, *line} - {"group", "command", "run"}
+    if finished and line["state"] == "done":
+        line = line | _measured_before(there, line)
+    # one run has the same settings, whatever keys a version writes
+    compared = [key for key in {*there, *line} - {"group", "command", "run"} if not key.startswith(_CONFIG)]
     differ = sorted(key for key in compared if there.get(key) != line.get(key))
     if not differ or (finished and line["state"] in ("failed", "killed")):
         counts.kept += 1
@@ -173,6 +182,19 @@ def _chosen(there: Line | None, line: Line, counts: Counts, told: str) -> Line:
     return {"command": there["command"], **line} if "command" in there else line
 
 
+def _measured_before(there: Line, line: Line) -> Line:
+    """What was measured of a finished run besides its own metrics, before and now; of the same the newer values."""
+    kept = {column: text for column, text in there.items() if column.startswith("sampling.") and column not in line}
+    for column, values in (("evaluations", MEASURED), ("usefulness", ("cas",))):
+        found: dict[str, dict[str, Any]] = {}
+        for entry in [one for each in (there, line) if column in each for one in value_of(each[column])]:
+            settings = exact({key: value for key, value in entry.items() if key not in values})
+            found[settings] = together(found.get(settings, {}), entry)
+        if found:
+            kept[column] = cell([*found.values()])
+    return kept
+
+
 def _covers(command: str, other: str) -> bool:
     """Whether a command line makes all runs that another makes, as its words tell."""
     given, wanted = ({key: set(values.split(",")) for key, _, values in _pairs(line)} for line in (command, other))
@@ -181,6 +203,16 @@ def _covers(command: str, other: str) -> bool:
 
 def _pairs(command: str) -> list[tuple[str, str, str]]:
     return [word.partition("=") for word in shlex.split(command)]
+
+
+def _with_later_keys(lines: list[Line]) -> list[Line]:
+    """The lines, where those of earlier versions lack settings that others have with what means the same as none."""
+    given = [[(column, text) for column, text in line.items() if column.startswith(_CONFIG)] for line in lines]
+    added = lacking([{column[len(_CONFIG) :]: value_of(text) for column, text in cells} for cells in given])
+    return [
+        line | {f"{_CONFIG}{key}": cell(value) for key, value in more.items()}
+        for line, more in zip(lines, added, strict=True)
+    ]
 
 
 def _named(lines: list[Line], file: Path, metric: str | None) -> list[Line]:
@@ -199,7 +231,7 @@ def _named(lines: list[Line], file: Path, metric: str | None) -> list[Line]:
 
 def _sweep(lines: list[Line], file: Path) -> Sweep:
     runs = sorted(runs_of(lines, file), key=lambda run: run.name)
-    return Sweep([file.parent], with_known_choices(runs))
+    return Sweep([file.parent], with_known_choices(with_later_keys(runs)))
 
 
 def _made(lines: list[Line], file: Path, before: str, metric: str | None) -> tuple[str, dict[str, bytes]]:

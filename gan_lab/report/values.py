@@ -113,6 +113,6 @@ def _without_folders(value: Any) -> Any:
 
 def together(older: dict[str, Any], newer: dict[str, Any]) -> dict[str, Any]:
     """Two evaluations with one fingerprint, which may have measured different metrics."""
-    parts = ("metrics", "floor", "ceiling")
+    parts = ("metrics", "floor", "ceiling", "sampling")
     both = [key for key in parts if isinstance(older.get(key), dict) and isinstance(newer.get(key), dict)]
     return {**older, **newer, **{key: {**older[key], **newer[key]} for key in both}}

@@ -13,12 +13,13 @@ from gan_lab.datasets.dataset import derived
 from gan_lab.datasets.source import Source
 from gan_lab.datasets.trained_classes import left_out, of_trained_classes
 from gan_lab.errors import ConfigError
-from gan_lab.metric_names import can_be_of, feature_metric
+from gan_lab.metric_names import can_be_of, feature_metric, measured_by
 from gan_lab.metrics import Classifier, Comparison, Evaluator, Extractor, Measures, RealSets, as_extractor
 from gan_lab.metrics.memorisation import LEAST_SAMPLES
 from gan_lab.models.conditions import takes_source
 from gan_lab.runs.components import build, check_arguments
 from gan_lab.runs.latents import fixed_request
+from gan_lab.validation import typed
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +119,7 @@ def _of_classes(extractor: Extractor, metrics: Sequence[str], pairs: bool) -> li
 
 
 def check_metric(config: DictConfig, metric: str, key: str) -> None:
-    """Raise ConfigError for a metric to choose by, at a key, of the features of another extractor than the run's."""
+    """Raise ConfigError for a metric to choose by, at a key, that the run does not measure, or not in these features."""
     made = check_arguments(config, "evaluation.extractor")
     # a user's own module is called after its class once it is made, whatever name it has
     name = getattr(made, "name", None) if isinstance(made, type) and issubclass(made, Extractor) else None
@@ -126,6 +127,12 @@ def check_metric(config: DictConfig, metric: str, key: str) -> None:
         raise ConfigError(
             f"{key}={metric}: it is not measured with evaluation/extractor={name}; expected a metric of that, such as "
             f"{feature_metric('fd', name)}"
+        )
+    entry, measured = measured_by(metric), [*config.evaluation.metrics]
+    if entry is not None and entry not in measured:
+        raise ConfigError(
+            f"{key}={metric}: it is not measured with evaluation.metrics={typed(measured)}; expected a "
+            "metric of these"
         )
 
 

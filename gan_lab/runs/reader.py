@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gan_lab.config.encoder import complete_encoder
 from gan_lab.storage.files import BrokenRecord, read_json, read_yaml
 from gan_lab.validation import is_number
 
@@ -99,6 +100,13 @@ def read_settings(file: Path) -> dict[str, Any]:
     if not isinstance(settings, dict):
         raise BrokenRecord(f"{file}: it is a {type(settings).__name__}: expected a mapping of keys")
     return settings
+
+
+def read_config(file: Path) -> dict[str, Any]:
+    """The configuration in a run's ``.hydra/config.yaml``, with what checking it adds."""
+    config = read_settings(file)
+    complete_encoder(config)
+    return config
 
 
 def read_overrides(file: Path) -> list[str]:

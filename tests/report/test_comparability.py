@@ -1,12 +1,19 @@
 """Which runs make a group, and which groups may stand in one table."""
 
 import json
+import re
 
 import pytest
+from omegaconf import OmegaConf
 from pages import answers, board, page, rows
 
+from gan_lab.config.checks import resolved
+from gan_lab.config.hashing import config_hash
+from gan_lab.errors import ConfigError
 from gan_lab.report import factors
+from gan_lab.report.boards import boards
 from gan_lab.report.collect import read
+from gan_lab.report.study import publish
 
 
 def test_two_runs_of_one_seed_both_count_and_are_told(tmp_path, run):
@@ -152,11 +159,61 @@ def test_a_numeric_axis_becomes_a_line(tmp_path, run):
 
 def test_copies_are_no_further_seeds(tmp_path, run):
     again = {"fingerprint": {"extractor": "classifier"}, "metrics": {"fd_classifier": 3.0}, "floor": {}, "ceiling": {}}
-    for name, evaluations in (("a", []), ("b", [again]), ("c", [])):
+    twice = [again, again | {"fingerprint": {"extractor": "classifier", "samples": 9}}]
+    for name, evaluations in (("a", twice[:1]), ("b", twice), ("c", []), ("d", [again | {"fingerprint": {}}])):
         run(tmp_path / name, {"loss": "lsgan", "seed": 0}, result={"evaluations": evaluations})
     found = read([tmp_path])
-    assert [one.name for one in found.runs] == ["b"], "what was measured of a copy is not left out"
+    assert [one.name for one in found.runs] == ["b"]
+    assert len(found.runs[0].outcome.measurements) == 4, "what was measured of a copy is not left out"
     assert found.skipped[0].reason == "the same configuration and seed as b, which is a copy; done"
+
+
+def test_the_window_of_ssim_parts_no_runs_that_measure_none(tmp_path, run):
+    """Of earlier versions SSIM had another window, and none in the fingerprint."""
+    ssim = {"fd_pixels": 1.0, "reconstruction_ssim": 0.5}
+    for name, metrics, window in (("vae", ssim, 7), ("plain", {"fd_pixels": 2.0}, None), ("earlier", ssim, None)):
+        fingerprint = {"extractor": "pixels", "samples": 99} | ({"ssim_window": window} if window else {})
+        run(tmp_path / name, {"loss": "lsgan", "batch_size": len(name)}, metrics, fingerprint=fingerprint)
+    found = boards(read([tmp_path]).runs, None)
+    assert [sorted(one.name for row in board.rows for one in row.runs) for board in found] == [
+        ["plain", "vae"],
+        ["earlier"],
+    ]
+
+
+def test_an_encoder_with_the_generators_optimizer(tmp_path, run):
+    """Its record says null; its run, whose hash is beside it, has the generator's."""
+    optimizers = {"generator": {"_target_": "torch.optim.Adam", "lr": 0.1}, "encoder": {"_target_": None, "lr": 0.2}}
+    folder = run(tmp_path / "run", {"loss": "lsgan"}, config={"optimizer": optimizers})
+    ran = config_hash(resolved(OmegaConf.load(folder / ".hydra" / "config.yaml")))
+    (folder / "result.json").write_text(
+        json.dumps(json.loads((folder / "result.json").read_text()) | {"config_hash": ran})
+    )
+    (found,) = read([tmp_path]).runs
+    assert (found.state, found.reason) == ("done", "")
+    assert found.asked.config["optimizer.encoder._target_"] == "torch.optim.Adam"
+    assert found.asked.config["optimizer.encoder.lr"] == 0.2
+
+
+def test_copies_with_another_result_are_told_and_not_published(tmp_path, run):
+    """Out of folders and out of files: which of the two is right is not known here."""
+    for name, distance, month in (("a", 0.5, 1), ("b", 0.7, 2)):
+        metrics = {"fd_points": distance, "reverse_kl": 0.1}
+        folder = run(tmp_path / name / "run", {"loss": "lsgan"}, metrics)
+        status = json.loads((folder / "status.json").read_text())
+        (folder / "status.json").write_text(json.dumps(status | {"started": f"2026-0{month}-01T00:00:00+00:00"}))
+        publish([tmp_path / name], tmp_path / f"study_{name}")
+    said = "the same configuration and seed as {}, which is newer, and whose fd_points is 0.7, not 0.5"
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for places, kept in (
+        (folders, "b/run"),
+        ([tmp_path / f"study_{name}/results.csv" for name in "ab"], "study_b/run"),
+    ):
+        found = read(places)
+        assert ([one.name for one in found.runs], found.skipped[0].reason) == ([kept], f"{said.format(kept)}; done")
+        with pytest.raises(ConfigError, match=re.escape(said.format(kept))):
+            publish(places, tmp_path / "both")
+    assert not (tmp_path / "both").exists()
 
 
 def test_a_precision_that_rests_on_a_handful_of_real_samples_is_told(tmp_path, run):

@@ -360,3 +360,9 @@ def test_runs_from_before_a_key_are_of_the_group_of_those_with_what_means_the_sa
         [None, None, None], [None, None, None], [5, None, None], ["none", None, None], ["none", None, None]
     ]  # fmt: skip
     assert all("augmentation._target_" not in one.asked.config for one in found)  # no run has it
+
+
+def test_a_block_is_not_null_as_well(tmp_path, run):
+    run(tmp_path / "plain", {"loss": "lsgan"}, config={"model.encoder": None})
+    run(tmp_path / "encoder", {"loss": "lsgan"}, config={"model.encoder._target_": "E"})
+    assert [one.asked.config.get("model.encoder", "none") for one in read([tmp_path]).runs] == ["none", None]

@@ -60,6 +60,7 @@ def test_help(report):
         (["nowhere"], "nowhere: there is no such folder"),
         (["file"], "file: not a folder"),
         (["empty"], "empty: no run in it (a run folder has a status.json)"),
+        (["study"], "study: no run in it (a run folder has a status.json); name its results.csv"),
         (["s", "metric=fdd_points"], "metric=fdd_points: no run has this metric; did you mean 'fd_points'? Allowed: "),
         (["s", "metrics=fd_points"], "metrics: there is no such key; did you mean 'metric'? Allowed: metric, out"),
         (["s", "out=file"], "out=file: it is a file; name a folder"),
@@ -75,6 +76,8 @@ def test_wrong_inputs_earn_one_sentence(report, sweep, tmp_path, words, sentence
         sweep(tmp_path / name, {"lsgan": 0.5}, 1)
     (tmp_path / "file").write_text("x")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "results.csv").write_text("seed\n0\n")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.tex").write_text("years of work")
     status, _, said = report(*words)

@@ -221,6 +221,10 @@ def test_a_run_that_is_there(run, tmp_path):
     counts, line = again("evaluated", result={"evaluations": [LATER]})
     assert counts == (0, 1, 0)
     assert '"fd_points": 0.7' in line["evaluations"]
+    other = LATER | {"fingerprint": {"extractor": "points", "samples": 77}}
+    counts, line = again("evaluated elsewhere", result={"evaluations": [other]})
+    assert [one["fingerprint"]["samples"] for one in json.loads(line["evaluations"])] == [99, 77]
+    assert again("not evaluated") == ((0, 0, 1), line)
     for name, options in {
         "other": {"metrics": {"fd_points": 0.6, "reverse_kl": 0.1}},
         "nan": {"state": "diverged"},

@@ -50,6 +50,10 @@ WHOLE = {
     "header alone": (lambda text: text.splitlines()[0] + "\n", "it holds no run; "),
     "not text": (lambda text: b"\xff\xfe\x00", "it cannot be read as text: "),
     "open quote": (lambda text: text + '"', "it cannot be read as CSV: "),
+    "the other file": (
+        lambda text: "column,value\noption.loss,wgan\n",
+        "it holds what all runs of a study have in common; name results.csv beside it",
+    ),
     "short line": (lambda text: text + "a,b\n", "line 4: 2 cells; expected "),
     "same run": (lambda text: text + text.splitlines()[-1] + "\n", "line 4: the settings and the seed of line 3; "),
     "same column": (lambda text: text.replace("group", "seed", 1), "column 'seed' is there twice; expected each once"),
@@ -145,8 +149,8 @@ def test_a_file_takes_the_common_columns_of_its_own_study_alone(published, small
     file.write_text(published)
     whole = [replace(run, path=file) for run in read([small / "results.csv"]).runs]
     assert read([file]).runs == whole
-    (tmp_path / "common.csv").write_text(common.replace("\n", "\r\n").replace(",false", ",FALSE"))
-    file.write_bytes((small / "results.csv").read_bytes())
+    (tmp_path / "common.csv").write_text(common.replace("\n", "\r\n").replace(",false", ",FALSE") + "config.x,\r\n\r\n")
+    file.write_bytes((small / "results.csv").read_bytes() + b"\n")
     assert read([file]).runs == whole
 
 
