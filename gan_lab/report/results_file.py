@@ -104,8 +104,7 @@ def lines_in(text: str, file: Path) -> list[Line]:
         line = shared | {column: text for column, text in zip(columns, row, strict=True) if text}
         if HASH in columns and (named := line.pop(HASH, "")) != expected:
             refuse(file, number, f"{HASH} is {shown(named)!r}; expected {expected}, that of {COMMON} beside it")
-        # earlier versions wrote another hash
-        line["settings_hash"] = cell(_settings_hash(_run_of(line, file, number).asked))
+        line["settings_hash"] = cell(_settings_hash(_run_of(line, file, number).asked))  # not that of earlier versions
         if (first := seen.setdefault(key_of(line), number)) != number:
             refuse(file, number, f"the settings and the seed of line {first}; expected each run once")
         lines.append(line)
