@@ -162,11 +162,13 @@ def _drop_repetitions(sweep: Sweep) -> None:
 def _with_measurements(kept: Run, copy: Run) -> Run:
     """The run that is kept, with what was measured of a copy of it alone."""
     ours, theirs = kept.outcome, copy.outcome
-    known = [exact(one.fingerprint) for one in ours.measurements]
     scored = [one.settings for one in ours.usefulness]
-    measurements = [*ours.measurements, *(one for one in theirs.measurements if exact(one.fingerprint) not in known)]
     usefulness = [*ours.usefulness, *(one for one in theirs.usefulness if one.settings not in scored)]
-    return replace(kept, outcome=replace(ours, measurements=measurements, usefulness=usefulness))
+    found = {exact(one.fingerprint): one for one in ours.measurements}
+    for one in theirs.measurements:
+        known = exact(one.fingerprint)
+        found[known] = one.with_newer(found[known]) if known in found else one
+    return replace(kept, outcome=replace(ours, measurements=[*found.values()], usefulness=usefulness))
 
 
 def _other_result(run: Run, kept: Run) -> str:

@@ -1,6 +1,6 @@
 """One run folder, as the report sees it: what was asked for, how it went, what came of it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,16 @@ class Measurement:
     ceiling: dict[str, float]
     sampling: dict[str, float] = field(default_factory=dict)
     """The standard deviation of metrics over sets of latents, where that was measured."""
+
+    def with_newer(self, other: "Measurement") -> "Measurement":
+        """This and another one of the same fingerprint, whose values count."""
+        return replace(
+            other,
+            metrics=self.metrics | other.metrics,
+            floor=self.floor | other.floor,
+            ceiling=self.ceiling | other.ceiling,
+            sampling=self.sampling | other.sampling,
+        )
 
 
 @dataclass(frozen=True)

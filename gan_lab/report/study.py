@@ -86,7 +86,7 @@ def publish(folders: Sequence[str | Path], target: str | Path, *, metric: str | 
         raise ConfigError(f"{told}: no run in {listed([shown(path) for path in paths])} is finished or lost")
     if odd := next((one for one in sweep.skipped if one.contradicts), None):
         reason = odd.reason.removesuffix("; done")
-        raise ConfigError(f"{told}: {odd.path}: {reason}; expected the same result of the same run: name one of them")
+        raise ConfigError(f"{told}: {odd.path}: {reason}; expected the same result of the same run: leave one out")
     file = home / RESULTS
     lines = {key_of(line): line for line in (read_lines(file) if file.exists() else [])}
     commands = {key_of(line): line.get("command", "") for path in paths if path.is_file() for line in read_lines(path)}

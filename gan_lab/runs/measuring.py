@@ -121,8 +121,8 @@ def _of_classes(extractor: Extractor, metrics: Sequence[str], pairs: bool) -> li
 def check_metric(config: DictConfig, metric: str, key: str) -> None:
     """Raise ConfigError for a metric to choose by, at a key, that the run does not measure, or not of its features."""
     made = check_arguments(config, "evaluation.extractor")
-    # a user's own module is called after its class once it is made, whatever name it has
-    name = getattr(made, "name", None) if isinstance(made, type) and issubclass(made, Extractor) else None
+    # a user's own has the name that it gives itself, or that of its class, once it is made
+    name = getattr(made, "name", None) if str(made.__module__).startswith("gan_lab.") else None
     if name is not None and not can_be_of(metric, name):
         raise ConfigError(
             f"{key}={metric}: it is not measured with evaluation/extractor={name}; expected a metric of that, such as "
@@ -131,7 +131,8 @@ def check_metric(config: DictConfig, metric: str, key: str) -> None:
     entry, measured = measured_by(metric), [*config.evaluation.metrics]
     if entry is not None and entry not in measured:
         raise ConfigError(
-            f"{key}={metric}: it is not measured with evaluation.metrics={typed(measured)}; expected a metric of these"
+            f"{key}={metric}: it is not measured with evaluation.metrics={typed(measured)}; expected "
+            f"{entry} among them, or a metric of these"
         )
 
 

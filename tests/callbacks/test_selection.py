@@ -10,6 +10,7 @@ from gan_lab.callbacks import Evaluation
 from gan_lab.config.checks import check
 from gan_lab.datasets import digits, ring
 from gan_lab.errors import ConfigError
+from gan_lab.metrics import RandomConv
 from gan_lab.runs.checkpoints import load_checkpoint, load_generator
 from gan_lab.runs.components import build_dataset
 from gan_lab.runs.evaluate import evaluate_run
@@ -179,11 +180,20 @@ class Heights(torch.nn.Flatten):
     name = "something"
 
 
+class Named(RandomConv):
+    """One that is named once it is made."""
+
+    @property
+    def name(self):
+        return "mine"
+
+
 def test_a_metric_of_another_extractor_is_refused_before_anything_is_measured(composed):
     config = composed("checkpoint.best=fd_heights", "stop_early.metric=fd_classifier")
     check_selecting(composed("checkpoint.best=fd_classifier", "stop_early.metric=class_kl"))
     with pytest.raises(ConfigError, match=r"^checkpoint.best=fd_heights: .* expected .* such as fd_classifier$"):
         check_selecting(config)
-    config.evaluation.extractor = {"_target_": "test_selection.Heights"}
     config.allowed_targets = ["test_selection"]
-    check_selecting(config)
+    for own in ("Heights", "Named"):
+        config.evaluation.extractor = {"_target_": f"test_selection.{own}"}
+        check_selecting(config)

@@ -168,6 +168,14 @@ def test_copies_are_no_further_seeds(tmp_path, run):
     assert found.skipped[0].reason == "the same configuration and seed as b, which is a copy; done"
 
 
+def test_what_was_measured_alike_of_two_copies_comes_together(tmp_path, run):
+    for name, metrics in (("a", {"kid_points": 0.1}), ("b", {"fd_points": 0.9})):
+        entry = {"fingerprint": {"extractor": "points", "samples": 99}, "metrics": metrics, "floor": {}, "ceiling": {}}
+        run(tmp_path / name, {"loss": "lsgan", "seed": 0}, result={"evaluations": [entry]})
+    (found,) = read([tmp_path]).runs
+    assert found.outcome.measurements[1].metrics == {"kid_points": 0.1, "fd_points": 0.9}
+
+
 def test_the_window_of_ssim_parts_no_runs_that_measure_none(tmp_path, run):
     """Of earlier versions SSIM had another window, and none in the fingerprint."""
     ssim = {"fd_pixels": 1.0, "reconstruction_ssim": 0.5}
