@@ -163,8 +163,8 @@ class Progressive(GAN):
     def as_trained_on(self, samples: Tensor) -> Tensor:
         """Images as sharp as the generator's; a batch may have none for an update that does without.
 
-        In a stable phase the discriminator's own averages make them so, unless they are moved before by less than one
-        of its pixels: sharper pictures would still vary more.
+        In a stable phase the discriminator averages them itself. An augmentation comes before that and may move them by
+        part of a small pixel: the averages of a sharp picture then vary more than those of a coarse one.
         """
         network = self.players["generator"].network
         assert isinstance(network, Growing)

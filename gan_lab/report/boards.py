@@ -57,7 +57,7 @@ def boards(runs: list[Run], metric: str | None) -> list[Board]:
 
 
 def _with_windows(runs: list[Run]) -> list[Run]:
-    """The runs, where what measures no SSIM has the window of those that do in its fingerprint: it depends on none."""
+    """The runs; measurements without SSIM, which depend on no window, get that of the others in their fingerprint."""
 
     def rest(run: Run, one: Measurement) -> str:
         others = {key: value for key, value in one.fingerprint.items() if key != _WINDOW}

@@ -27,7 +27,7 @@ class Skipped:
     path: str
     reason: str
     contradicts: bool = False
-    """Whether it is a finished run that another one of the same configuration and seed gives another result than."""
+    """Whether it finished with another result than the run that is kept in its place."""
 
 
 @dataclass
