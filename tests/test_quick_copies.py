@@ -3,9 +3,11 @@
 import pickle
 
 import pytest
+import yaml
 from configurations import composed_of
 from omegaconf import OmegaConf
-from quick_copies import copied, tell_parent
+from omegaconf._utils import get_omega_conf_dumper
+from quick_copies import _create, as_yaml, copied, created, is_plain, tell_parent
 
 from gan_lab.config.schema import TrainConfig
 
@@ -42,3 +44,26 @@ def test_all_that_is_merged_knows_its_parent_and_what_is_read_only():
     tell_parent(config)
     assert config.a.b[0]._get_parent()._get_parent()._get_parent() is config
     assert OmegaConf.is_readonly(config.a.b[0])
+
+
+def test_what_is_created_of_plain_values_is_what_omegaconf_creates():
+    plain = OmegaConf.to_container(composed_of("loss=wgan_gp", "dataset=ring8"), resolve=True)
+    for values in (plain, [], [1, [{"a": None}], 0.5, True], {"missing": "???", "empty": {}}):
+        assert is_plain(values)
+        assert described(created(values)) == described(_create(values))
+    for other in (None, "a: 1", {"a": "${b}"}, {1: 2}, {"a": (1, 2)}, TrainConfig()):
+        assert not is_plain(other)
+        assert described(created(other)) == described(_create(other))
+
+
+@pytest.mark.parametrize(
+    "text", ["a: b", "é", "\x85", "\U0001f600", "line\nbreak", "C:\\a", " ", "''", "1e3", "x" * 300]
+)
+def test_yaml_is_what_omegaconf_writes(text):
+    config = composed_of("loss=wgan_gp", "dataset=ring8", "+note=0")
+    config.note = text
+    values = OmegaConf.to_container(config)
+    expected = yaml.dump(
+        values, default_flow_style=False, allow_unicode=True, sort_keys=False, Dumper=get_omega_conf_dumper()
+    )
+    assert as_yaml(config) == expected
