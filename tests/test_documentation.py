@@ -148,13 +148,17 @@ def composed_and_checked(overrides: list[str]) -> DictConfig:
 
 
 def values_of(sweep: Override) -> list[str]:
-    """The values of a swept key; of an interval, its lower end, and of seeds, first and last."""
-    values = list(sweep.sweep_string_iterator()) if sweep.is_discrete_sweep() else [str(sweep.value().start)]
-    return values[:: max(len(values) - 1, 1)] if sweep.get_key_element() == "seed" else values
+    """First and last value of a swept key, of an interval its lower end; a loss between them need only be there."""
+    if not sweep.is_discrete_sweep():
+        return [str(sweep.value().start)]
+    first, *others = sweep.sweep_string_iterator()
+    if sweep.get_key_element() == "loss":
+        assert set(others[:-1]) <= set(options("loss"))
+    return [first, *others[-1:]]
 
 
 def runs_of(words: tuple[str, ...], folder: Path) -> Iterator[list[str]]:
-    """The overrides of runs of a line: of a sweep, as many as it takes to have every value of every key."""
+    """The overrides of runs of a line: of a sweep, of the first and the last value of every key."""
     given, unknown = get_args_parser().parse_known_intermixed_args(words)
     assert not unknown
     overrides = OverridesParser.create().parse_overrides(given.overrides)
