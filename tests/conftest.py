@@ -46,6 +46,12 @@ ForkServer.ensure_running = _started_with_path
 metadata.entry_points = cache(metadata.entry_points)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """A worker more than there are cores, as some tests wait for processes: of two cores a fifth was idle."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """What is imported here stays: Python's garbage collector need not walk through it, now or later.
