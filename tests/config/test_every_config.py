@@ -90,7 +90,7 @@ def test_two_iterations(composed, tmp_path, choice, request, monkeypatch):
         config.evaluation.kid_subset_size = 3
         config.evaluation.metrics = ["kid", "score"]  # a Fréchet distance in 2048 dimensions takes seconds
     if "steps" in config.evaluation.extractor:
-        config.evaluation.extractor.steps = 19  # in no other test: it does not know how good it is
+        config.evaluation.extractor.steps = 4  # in no other test: it does not know how good it is
         monkeypatch.setattr("gan_lab.metrics.classifier.accuracy", lambda *_: 0.5)  # of up to 10,000 pictures
     for key in PLACES.get(choice, []):
         config.dataset[key] = str(tmp_path / key)
