@@ -1,6 +1,7 @@
 """The Fréchet distance between Gaussians fitted to two sets of features."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -66,6 +67,12 @@ class Moments:
             raise ValueError("a covariance takes at least 2 features")
         return self.scatter / (self.count - 1)
 
+    @cached_property
+    def root(self) -> Tensor:
+        """The symmetric square root of the covariance: of real samples it is wanted in every evaluation."""
+        values, vectors = torch.linalg.eigh(self.covariance)
+        return vectors * values.clamp(min=0).sqrt() @ vectors.T
+
 
 def _scatter(centred: Tensor) -> Tensor:
     """XᵀX, ``[d, d]``, of X ``[N, d]``."""
@@ -88,9 +95,7 @@ def frechet_distance(first: Moments, second: Moments) -> float:
         Dowson and Landau 1982, J. Multivariate Analysis 12; Heusel et al. 2017 (arXiv 1706.08500).
     """
     covariance, other = first.covariance, second.covariance
-    values, vectors = torch.linalg.eigh(covariance)
-    root = vectors * values.clamp(min=0).sqrt() @ vectors.T
-    cross = torch.linalg.eigvalsh(root @ other @ root).clamp(min=0).sqrt().sum()
+    cross = torch.linalg.eigvalsh(first.root @ other @ first.root).clamp(min=0).sqrt().sum()
     shift = (first.mean - second.mean).square().sum()
     distance = shift + covariance.trace() + other.trace() - 2 * cross
     return max(distance.item(), 0.0)  # rounding can give −1e-15 for equal sets

@@ -30,7 +30,9 @@ def neighbour_radii(features: Tensor, k: int) -> Tensor:
     for rows, squares, _ in _squared_distances(features, features):
         # the nearest feature is the feature itself, so the k-th other is the one at index k
         near = squares.topk(min(k + 1 + _SPARE, len(features)), largest=False).indices
-        radii.append(_exact(rows[:, None], features[near]).kthvalue(k + 1, dim=1).values)
+        some = max(1, _PAIRS // (near.shape[1] * rows.shape[1]))  # whose neighbours the cache holds
+        for row, found in zip(rows.split(some), near.split(some), strict=True):
+            radii.append(_exact(row[:, None], features[found]).kthvalue(k + 1, dim=1).values)
     return torch.cat(radii).sqrt_()
 
 
@@ -128,4 +130,4 @@ def _closer(rows: Tensor, columns: Tensor, squares: Tensor, doubt: Tensor, radii
 
 def _exact(first: Tensor, second: Tensor) -> Tensor:
     """Squared distances from differences of coordinates, over the last dimension: equal where they are equal."""
-    return (first - second).square().sum(-1)
+    return (first - second).square_().sum(-1)

@@ -55,15 +55,14 @@ def library_settings(trainer: DictConfig, threads: int | None, matmul_precision:
         library.setLevel(level)
     summaries = logging.getLogger("pytorch_lightning.callbacks.model_summary")
     summaries.setLevel(logging.INFO if trainer.get("enable_model_summary") else logging.NOTSET)
-    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"  # with Lightning's 1, every optimizer step looks for a driver
-    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(cache_folder() / "inductor")  # what compile makes, for other runs
+    on_cpu = trainer.accelerator == "cpu" or not torch.cuda.is_available()
+    os.environ.update(_variables(on_cpu))
     precision, tf32 = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision(matmul_precision)
     torch.backends.cudnn.allow_tf32 = matmul_precision != "highest"
     report_of_thread = threading.excepthook
     threading.excepthook = lambda fault: None if _is_told_again(fault) else report_of_thread(fault)
     usual = torch.get_num_threads()
-    on_cpu = trainer.accelerator == "cpu" or not torch.cuda.is_available()
     sharing = trainer.devices if on_cpu else 1
     torch.set_num_threads(threads or max(usual // sharing, 1))
     try:
@@ -86,6 +85,17 @@ def library_settings(trainer: DictConfig, threads: int | None, matmul_precision:
         torch.set_float32_matmul_precision(precision)
         torch.backends.cudnn.allow_tf32 = tf32
         threading.excepthook = report_of_thread
+
+
+def _variables(on_cpu: bool) -> dict[str, str]:
+    """Of the environment, that the libraries read."""
+    found = {
+        "PYTORCH_NVML_BASED_CUDA_CHECK": "0",  # with Lightning's 1, every optimizer step looks for a driver
+        "TORCHINDUCTOR_CACHE_DIR": str(cache_folder() / "inductor"),  # what compile makes, for other runs
+    }
+    if on_cpu:  # else processes start, and import torch, that compile for GPUs alone
+        found["TORCH_WARM_POOL"] = "0"
+    return found
 
 
 def _is_told_again(fault: threading.ExceptHookArgs) -> bool:

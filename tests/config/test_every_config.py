@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 from configurations import CONF, options
+from omegaconf import OmegaConf
 from PIL import Image
 from published_files import fabricate
 from training_runs import train_in
@@ -33,6 +34,8 @@ FITTING = {  # networks and data with which an algorithm or a term trains
     "algorithm=progressive": ["model=progressive", *STYLEGAN2[1:]],
     **dict.fromkeys(("model=stylegan2", "model=stylegan2_cifar", "model=progressive"), STYLEGAN2[1:]),
 }
+TRACKERS = {"logger=wandb", "logger=mlflow"}  # with which tests/callbacks/test_trackers.py trains
+RESULTS: dict[str, dict] = {}  # by configuration: many options are those by default, and so the same run
 TINY = ["iterations=2", "batch_size=4", "evaluation.samples=20", "evaluation.kid_subset_size=10", "pictures.samples=4"]
 
 
@@ -51,20 +54,22 @@ def test_no_group_is_empty():
     assert all(options(group) for group in GROUPS)
 
 
-@pytest.mark.parametrize("choice", [f"{group}={name}" for group in GROUPS for name in options(group)])
+CHOICES = [f"{group}={name}" for group in GROUPS for name in options(group)]
+
+
+@pytest.mark.parametrize("choice", [choice for choice in CHOICES if choice not in TRACKERS])
 def test_two_iterations(composed, tmp_path, choice, request, monkeypatch):
     if choice in ("model=mlp_2d", "evaluation/extractor=points"):
         choice = "dataset=ring8"
     if choice in ("evaluation/extractor=channel_classifier", "dataset=stacked_mnist"):
         choice = "dataset=stacked_mnist"
-        # the classifier reads all of them once, to say how good it is
-        monkeypatch.setattr(sys.modules["gan_lab.datasets.stacked_mnist"], "_TEST_SAMPLES", 100)
+        # all of them take long to make
+        for name in ("_TRAIN_SAMPLES", "_TEST_SAMPLES"):
+            monkeypatch.setattr(sys.modules["gan_lab.datasets.stacked_mnist"], name, 100)
     if choice == "hydra/launcher=ray_local":
         pytest.importorskip("hydra_plugins.hydra_ray_launcher", reason="hydra-ray-launcher is not installed")
     if choice == "term=kl":
         choice = "term=[kl,mse]"  # an encoder that nothing is reconstructed from is refused
-    # a classifier would look at all of 10 000 held-out pictures
-    pixels = ["evaluation/extractor=pixels"] if choice in ("dataset=mnist", "dataset=fashion_mnist") else []
     fake = ["dataset._target_=torchvision.datasets.FakeData", "+dataset.size=60", "+dataset.image_size=[3,8,8]"]
     fitting = {
         "dataset=torch": [*fake, "allowed_targets=[torchvision]"],
@@ -72,7 +77,7 @@ def test_two_iterations(composed, tmp_path, choice, request, monkeypatch):
         "conditional=own": ["model.discriminator.conditioning=projection"],
         "model=pacgan_mlp": ["dataset=ring8"],
     }.get(choice, [])
-    config = composed(choice, *fitting, *pixels, *TINY, "trainer.accelerator=cpu")
+    config = composed(choice, *fitting, *TINY, "trainer.accelerator=cpu")
     if not choice.startswith("model="):  # a network's own width is part of its file, and elsewhere takes time alone
         for network in (config.model.generator, config.model.discriminator):
             if network._target_.startswith("gan_lab.models.DCGAN"):
@@ -81,11 +86,12 @@ def test_two_iterations(composed, tmp_path, choice, request, monkeypatch):
         request.getfixturevalue("graphs")
     if choice == "evaluation/extractor=inception":
         config.evaluation.extractor.weights = str(request.getfixturevalue("inception_weights"))
-        config.evaluation.samples = 6  # the network is a large one
+        config.evaluation.samples = 3  # the network is a large one
         config.evaluation.kid_subset_size = 3
         config.evaluation.metrics = ["kid", "score"]  # a Fréchet distance in 2048 dimensions takes seconds
     if "steps" in config.evaluation.extractor:
-        config.evaluation.extractor.steps = 20  # of a classifier's training: how good it is, is for other tests
+        config.evaluation.extractor.steps = 4  # in no other test: it does not know how good it is
+        monkeypatch.setattr("gan_lab.metrics.classifier.accuracy", lambda *_: 0.5)  # of up to 10,000 pictures
     for key in PLACES.get(choice, []):
         config.dataset[key] = str(tmp_path / key)
         (tmp_path / key).mkdir()
@@ -104,6 +110,9 @@ def test_two_iterations(composed, tmp_path, choice, request, monkeypatch):
             config.dataset.name = name
     elif "root" in config.dataset:
         config.dataset.root = str(request.getfixturevalue("data_root"))
-    result = train_in(tmp_path / "run", config).result()
+    told = OmegaConf.to_yaml(config)
+    if told not in RESULTS:
+        RESULTS[told] = train_in(tmp_path / "run", config).result()
+    result = RESULTS[told]
     assert result["budget"]["iterations"] == 2
     assert all(math.isfinite(value) for value in result["metrics"].values())

@@ -11,6 +11,7 @@ from gan_lab.errors import Diverged
 from gan_lab.metrics.verdict import Thresholds, verdict
 
 RING = ["dataset=ring8", "trainer=cpu", "iterations=400", "pictures.samples=10", "evaluation.samples=500"]
+QUICKER = ["optimizer.generator.lr=1e-3", "optimizer.discriminator.lr=1e-3"]  # of seeds 0, 1 and 2 all end healthy
 
 
 class Constant(nn.Module):
@@ -50,7 +51,7 @@ def judged(config, path):
             "the discriminator's weight norm stayed the same",
         ),
         (["optimizer.generator.lr=1e-12"], "generator_frozen", "the generator's weight norm stayed the same"),
-        (["iterations=2000", "evaluation.every=2000"], "healthy", "no rule fired"),
+        (["iterations=800", "evaluation.every=800", *QUICKER], "healthy", "no rule fired"),
     ],
 )
 def test_planted_trainings(composed, tmp_path, overrides, expected, rule):

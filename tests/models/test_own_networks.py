@@ -184,11 +184,14 @@ def own(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "words",
     [
-        [D % "Features", G % "Generator,width:4"],
         [D % "Patches,width:3", "loss=rsgan_gp"],  # pairs of patches, and a penalty on their mean
         [D % "Patches", "loss=sngan", "optimizer.generator={_target_:torch.optim.SGD,lr:0.1}"],
         [D % "Viewing", "ema_decay=0.9"],  # its layers keep tensors with a graph, and it views maps as they are
-        [D % "AlwaysNormed", "loss=sngan"],  # a warning says that its normalisation undoes the constraint
+        [
+            D % "AlwaysNormed",
+            G % "Generator,width:4",
+            "loss=sngan",
+        ],  # a warning says that its normalisation undoes the constraint
         [D % "Taking", "loss=ragan_attention"],
         [D % "Labelled", "conditional=own", "loss.objective={_target_:gan_lab.losses.Hinge}"],
         [D % "Classifying", "conditional=auxiliary"],
@@ -240,27 +243,33 @@ def test_a_map_is_logits_for_the_objective_and_their_mean_for_penalties():
     assert R1()(judge, samples, samples).item() == pytest.approx(expected, rel=1e-9)
 
 
-def test_a_block_takes_the_place_of_the_block_but_later_options_count(tmp_path):
+@pytest.fixture
+def told(monkeypatch, tmp_path, capsys):
+    """The configuration that the command tells of words."""
+
+    def tell(*words):
+        assert ended(monkeypatch, tmp_path, main, "gan-lab", *words, "--cfg", "job") == 0
+        return OmegaConf.create(capsys.readouterr().out)
+
+    return tell
+
+
+def test_a_block_takes_the_place_of_the_block_but_later_options_count(told):
     """sngan sets norm=none in the discriminator, whichever it is; what a person types comes last of all."""
-    words = [D % "Features,norm:batch", "loss=hinge"]
-    config = gan_lab.train(*SHORT, *words, folder=tmp_path / "a").config
-    assert dict(config["model"]["discriminator"]) == {"_target_": "own_nets.Features", "norm": "batch"}
-    config = gan_lab.train(*SHORT, D % "Features", "loss=sngan", folder=tmp_path / "b").config
-    assert dict(config["model"]["discriminator"]) == {"_target_": "own_nets.Features", "norm": "none"}
-    assert config["model"]["generator"]["_target_"].endswith("DCGANGenerator")
-    config = gan_lab.train(
-        *SHORT, "optimizer.generator={_target_:torch.optim.SGD,lr:0.1}", folder=tmp_path / "c"
-    ).config
-    assert dict(config["optimizer"]["generator"]) == {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.1}
+    config = told(*SHORT, D % "Features,norm:batch", "loss=hinge")
+    assert config.model.discriminator == {"_target_": "own_nets.Features", "norm": "batch"}
+    config = told(*SHORT, D % "Features", "loss=sngan")
+    assert config.model.discriminator == {"_target_": "own_nets.Features", "norm": "none"}
+    assert config.model.generator._target_.endswith("DCGANGenerator")
+    config = told(*SHORT, "optimizer.generator={_target_:torch.optim.SGD,lr:0.1}")
+    assert config.optimizer.generator == {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.1}
 
 
 @pytest.mark.parametrize("key", ["r1", "cr.transform"])
-def test_a_block_takes_the_place_of_a_penaltys_and_of_a_part_of_one(monkeypatch, tmp_path, capsys, key):
+def test_a_block_takes_the_place_of_a_penaltys_and_of_a_part_of_one(told, key):
     """The schema knows no such keys, and r1's own weight refers to a key of another file."""
     target = "gan_lab.losses.R1" if key == "r1" else "gan_lab.augmentations.Flip"
-    words = ["penalty=[r1,cr]", f"loss.penalties.{key}={{_target_:{target}}}", "--cfg", "job"]
-    assert ended(monkeypatch, tmp_path, main, "gan-lab", *words) == 0
-    composed = OmegaConf.create(capsys.readouterr().out)
+    composed = told("penalty=[r1,cr]", f"loss.penalties.{key}={{_target_:{target}}}")
     assert OmegaConf.select(composed, f"loss.penalties.{key}") == {"_target_": target}
 
 

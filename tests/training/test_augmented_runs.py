@@ -109,14 +109,14 @@ def test_two_iterations_of_every_pair(composed, augmentation):
         config = composed(
             "model=mlp", "model.generator.hidden=[8]", "model.discriminator.hidden=[16]", f"loss={loss}",
             f"conditional={way}", f"+penalty@loss.penalties.{penalty}={penalty}", "batch_size=4",
-            f"augmentation={augmentation}", *moving,
+            f"augmentation={augmentation}", *moving, "n_critic=1",
         )  # fmt: skip
         module = build_module(config, (1, 8, 8), class_counts=[4, 4])
         start = {name: weight.detach().clone() for name, weight in module.named_parameters()}
-        labels = torch.arange(4 * config.n_critic) % 2
+        labels = torch.arange(4) % 2
         for seed in range(2):
-            real = torch.rand(len(labels), 1, 8, 8, generator=torch.Generator().manual_seed(seed)) * 2 - 1
-            of_generator = Batch(real[:4] if module.generator_uses_real else real.new_empty(4, 0), labels[:4])
+            real = torch.rand(4, 1, 8, 8, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+            of_generator = Batch(real if module.generator_uses_real else real.new_empty(4, 0), labels)
             found = module.iterate(Draw(Batch(real, labels), of_generator))
             assert all(value.isfinite().all() for value in found.values()), (loss, way)
         assert f"loss/{penalty}" in found

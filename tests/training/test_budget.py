@@ -51,7 +51,7 @@ def test_seconds_that_ran_out_before_a_break_have_run_out_after_it(composed, tmp
     """Whether the break came before the last iteration, or between the last checkpoint and the result."""
     now = [0.0]
     monkeypatch.setattr(clock.time, "perf_counter", lambda: now.__setitem__(0, now[0] + 1) or now[0])
-    config = composed(*SMALL, "iterations=1000", "budget.seconds=30", "evaluation.every=1000", "checkpoint.every=1")
+    config = composed(*SMALL, "iterations=1000", "budget.seconds=10", "evaluation.every=1000", "checkpoint.every=1")
     whole = train_in(tmp_path / "whole", config)
     last = whole.result()["budget"]["iterations"]
     now[0] = 0

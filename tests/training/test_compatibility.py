@@ -16,11 +16,14 @@ from gan_lab.training.build import build_module
 from gan_lab.training.compatibility import check_networks
 from gan_lab.training.runtime import check_devices, check_main
 
+NARROW = [f"model.{role}.channels=4" for role in ("generator", "discriminator")]
+
 
 def warnings_of(composed, caplog, *overrides):
+    """Of a DCGAN: few channels, as drawing the weights of many takes most of the time."""
     caplog.clear()
     with caplog.at_level(logging.WARNING, "gan_lab.training.module"):
-        build_module(composed(*overrides), (1, 8, 8))
+        build_module(composed(*NARROW, *overrides), (1, 8, 8))
     return [record.getMessage() for record in caplog.records]
 
 
@@ -52,7 +55,7 @@ def test_settings_that_change_nothing(composed, caplog):
     for penalty, told in (((), True), (("penalty=r1",), False)):  # no warning: a sweep has one weight for all losses
         caplog.clear()
         with caplog.at_level(logging.INFO, "gan_lab.training.module"):
-            build_module(composed("loss=lsgan", "penalty_weight=5", *penalty), (1, 8, 8))
+            build_module(composed(*NARROW, "loss=lsgan", "penalty_weight=5", *penalty), (1, 8, 8))
         assert ("note: penalty_weight=5.0 changes nothing, as the recipe has no penalty" in caplog.text) == told
         assert warnings_of(composed, caplog, "loss=lsgan", "penalty_weight=5", *penalty) == []
     own = "+loss.penalties.mine={_target_:gan_lab.losses.R1}"
@@ -160,7 +163,7 @@ def test_classes_of_a_notebook_are_for_one_process(composed, monkeypatch):
 
 
 def test_a_penalty_beside_minibatch_deviation_is_noted_and_never_refused(composed, caplog):
-    narrow = ["model=stylegan2", "model.generator.channels=4", "model.discriminator.channels=4", "latent_dim=4"]
+    narrow = ["model=stylegan2", *NARROW, "latent_dim=4"]
     with caplog.at_level("INFO"):
         build_module(composed(*narrow, "loss=stylegan2"), (1, 8, 8))
     (record,) = caplog.records

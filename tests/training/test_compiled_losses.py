@@ -1,6 +1,7 @@
 """``compile=iteration`` trains what eager training does; test_gpu.py does the same on a GPU."""
 
 import functools
+import os
 import shutil
 import time
 
@@ -151,6 +152,7 @@ def test_the_caches_folder_holds_what_is_compiled(composed, monkeypatch, tmp_pat
         from torch._inductor.runtime.cache_dir_utils import cache_dir
 
         assert cache_dir() == str(tmp_path / "inductor")
+        assert os.environ["TORCH_WARM_POOL"] == "0"  # which keeps PyTorch from starting processes for a GPU's code
 
 
 def test_a_gradient_of_another_memory_layout_moves_the_same_weights():

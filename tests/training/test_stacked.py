@@ -23,6 +23,14 @@ def stacked_in(path, *words, resume=False):
     return stack_in(path, SEEDS, words, resume)
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The folder of a stack that nothing disturbed; tests do not change it."""
+    path = tmp_path_factory.mktemp("stacked") / "whole"
+    stacked_in(path)
+    return path
+
+
 def files(path):
     """The names of a run's files; TensorBoard's tell the time."""
     names = [str(file.relative_to(path)) for file in path.rglob("*") if file.is_file()]
@@ -64,9 +72,8 @@ def test_stacked_is_as_alone(tmp_path, words):
     assert list(result) == list(json.loads(alone.result_file.read_text()))
 
 
-def test_a_checkpoint_holds_its_own_run_alone(tmp_path):
-    stacked_in(tmp_path)
-    sizes = {one.untyped_storage().nbytes() - one.nbytes for one in weights_of(RunFolder(tmp_path / "3")).values()}
+def test_a_checkpoint_holds_its_own_run_alone(whole):
+    sizes = {one.untyped_storage().nbytes() - one.nbytes for one in weights_of(RunFolder(whole / "3")).values()}
     assert sizes == {0}
 
 
@@ -99,8 +106,7 @@ def test_a_killed_stack_goes_on_together_or_alone(tmp_path):
         assert same_bits(tmp_path / "whole" / seed, tmp_path / "killed" / seed)
 
 
-def test_a_signal_stops_all_and_they_go_on(monkeypatch, tmp_path):
-    stacked_in(tmp_path / "whole")
+def test_a_signal_stops_all_and_they_go_on(monkeypatch, tmp_path, whole):
     iterate = Stack.iterate
 
     def told(self):
@@ -116,11 +122,10 @@ def test_a_signal_stops_all_and_they_go_on(monkeypatch, tmp_path):
     states = [RunFolder(tmp_path / "told" / f"{seed}").status() for seed in SEEDS]
     assert [(one["state"], one["iteration"]) for one in states] == [("interrupted", 5)] * 3
     stacked_in(tmp_path / "told", resume=True)
-    assert all(same_bits(tmp_path / "whole" / f"{seed}", tmp_path / "told" / f"{seed}") for seed in SEEDS)
+    assert all(same_bits(whole / f"{seed}", tmp_path / "told" / f"{seed}") for seed in SEEDS)
 
 
-def test_one_that_diverges_ends_and_the_others_are_as_they_would_be(monkeypatch, tmp_path):
-    stacked_in(tmp_path / "whole")
+def test_one_that_diverges_ends_and_the_others_are_as_they_would_be(monkeypatch, tmp_path, whole):
     iterate = Stack.iterate
 
     def planted(self):
@@ -137,6 +142,6 @@ def test_one_that_diverges_ends_and_the_others_are_as_they_would_be(monkeypatch,
     assert isinstance(ended[1], Diverged)
     status = RunFolder(tmp_path / "planted" / "4").status()
     assert (status["state"], status["iteration"]) == ("diverged", 5)
-    assert same_bits(tmp_path / "whole" / "3", tmp_path / "planted" / "3")
-    assert same_bits(tmp_path / "whole" / "5", tmp_path / "planted" / "5")
+    assert same_bits(whole / "3", tmp_path / "planted" / "3")
+    assert same_bits(whole / "5", tmp_path / "planted" / "5")
     assert stacks[-1].curves._told == [[], [], []]  # the curves of the one that ended are not kept
