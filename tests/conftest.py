@@ -85,6 +85,17 @@ def small_pictures() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def few_statistics() -> Iterator[int]:
+    """A moving average's statistics are of 3 batches: those of 100 take longer than training does. The real number."""
+    from gan_lab.runs import latents
+
+    real = latents._BATCHES
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(latents, "_BATCHES", 3)
+        yield real
+
+
+@pytest.fixture(scope="session", autouse=True)
 def no_waiting_for_the_disk() -> Iterator[None]:
     """A run waits for the disk some twenty times, against power failures; nothing that a test sees depends on it."""
     with pytest.MonkeyPatch.context() as patch:

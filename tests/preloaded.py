@@ -8,6 +8,7 @@ from hydra._internal.utils import create_config_search_path
 from hydra.types import RunMode
 
 from gan_lab.config.kept_loader import KeptLoader
+from gan_lab.runs import latents
 from gan_lab.storage import pictures
 
 _, _, above = os.environ.pop("PYTHONPATH").partition(os.pathsep)  # by which this file was found
@@ -16,6 +17,7 @@ if above:
 
 quick_copies.use()
 pictures._PIXELS = 64
+latents._BATCHES = 3
 os.fsync = lambda _: None
 version.setbase("1.3")
 for words in ([], ["dataset=ring8"]):

@@ -1,7 +1,6 @@
 """Stacked MNIST: three random digits as the channels of one image, which makes a thousand modes to count."""
 
 import torch
-from torch import Tensor
 
 from gan_lab.datasets.dataset import Dataset, first
 from gan_lab.datasets.drawing import Drawing
@@ -32,12 +31,9 @@ def stacked_mnist(
     assert digits.train_labels is not None
     assert digits.test_labels is not None
     generator = torch.Generator().manual_seed(_DATA_SEED)
-    train, train_labels = _stacks(digits.train, digits.train_labels, _TRAIN_SAMPLES, generator)
-    test, test_labels = _stacks(digits.test, digits.test_labels, _TEST_SAMPLES, generator)
+    drawn, _ = first(max_samples, torch.randint(len(digits.train), (_TRAIN_SAMPLES, 3), generator=generator))
+    held_out = torch.randint(len(digits.test), (_TEST_SAMPLES, 3), generator=generator)
+    train, train_labels = digits.train[drawn].squeeze(2), digits.train_labels[drawn]
+    test, test_labels = digits.test[held_out].squeeze(2), digits.test_labels[held_out]
     checksum = f"{digits.checksum}-stacked-{_DATA_SEED}"
-    return Dataset(*first(max_samples, train, train_labels), test, test_labels, checksum, drawing=drawing)
-
-
-def _stacks(images: Tensor, labels: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    chosen = torch.randint(len(images), (count, 3), generator=generator)
-    return images[chosen].squeeze(2), labels[chosen]
+    return Dataset(train, train_labels, test, test_labels, checksum, drawing=drawing)

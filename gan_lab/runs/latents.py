@@ -10,6 +10,8 @@ from gan_lab.datasets.dataset import to_model_range
 from gan_lab.models.latents import Prior
 from gan_lab.seeds import derive
 
+_BATCHES = 100  # of 64 requests, from which a moving average has its statistics
+
 
 def latent_prior(config: DictConfig) -> Prior:
     """The configured prior of the latents."""
@@ -65,5 +67,6 @@ def statistics_requests(config: DictConfig, class_counts: Sequence[int] | None) 
     labels = None
     if class_counts is not None:
         generator = torch.Generator().manual_seed(derive(config.seed, "statistics/labels"))
-        labels = torch.multinomial(torch.tensor(class_counts).double(), 6400, replacement=True, generator=generator)
-    return fixed_request(config, "statistics", 6400, labels).split(64)
+        shares = torch.tensor(class_counts).double()
+        labels = torch.multinomial(shares, 64 * _BATCHES, replacement=True, generator=generator)
+    return fixed_request(config, "statistics", 64 * _BATCHES, labels).split(64)

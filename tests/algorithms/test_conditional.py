@@ -39,11 +39,11 @@ MODELS = {
     "dcgan": ["model.generator.channels=4", "model.discriminator.channels=4"],
     "sngan_cnn": ["model.generator.channels=4", "model.discriminator.channels=4"],
 }
+LOSSES = ["hinge", "wgan_gp", "rsgan", "sngan"]
+PAIRS = [(list(MODELS)[(i + j) % 3], WAYS[i], loss) for i in range(len(WAYS)) for j, loss in enumerate(LOSSES)]
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("loss", ["hinge", "wgan_gp", "rsgan", "sngan"])
+@pytest.mark.parametrize(("model", "way", "loss"), PAIRS)
 def test_every_way_on_every_model_makes_an_iteration(composed, model, way, loss):
     from gan_lab.datasets import Batch, Draw
 
@@ -71,7 +71,7 @@ def test_without_labels_nothing_is_given_any(composed):
     assert hash_of(OmegaConf.to_container(before)) == hash_of(OmegaConf.to_container(now))
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", ["concat", "auxiliary"])  # tests/runs/test_resume.py resumes the others
 def test_a_run_with_labels_is_measured_drawn_sampled_and_resumed(composed, tmp_path, monkeypatch, way):
     config = composed(*SMALL, f"conditional={way}", "iterations=6", "checkpoint.every=3", "pictures.samples=20",
                       "ema_decay=0.9")  # fmt: skip

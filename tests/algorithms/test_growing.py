@@ -207,7 +207,7 @@ def test_they_train_with_any_recipe(composed, tmp_path, model, loss, way):
 def test_stylegan2_goes_on_bit_for_bit(composed, tmp_path):
     """Its mean path length, fixed noise and random numbers are saved."""
     overrides = ["model=stylegan2", *NARROW, *STYLE["stylegan2"], *OFTEN, "loss=stylegan2", "conditional=projection"]
-    calm, _ = same(composed, tmp_path, overrides, 4, 10)
+    calm, _ = same(composed, tmp_path, overrides, 10)
     assert checkpoint(calm)["state_dict"]["states.path_length_.value"] > 0
     (calm.path / ".hydra").mkdir()
     OmegaConf.save(composed(*overrides), calm.path / ".hydra" / "config.yaml")

@@ -10,6 +10,7 @@ from gan_lab.algorithms.own_statistics import with_own_statistics
 from gan_lab.datasets import Request
 from gan_lab.distributed.batchnorm import over_all_processes
 from gan_lab.metrics.evaluator import generate
+from gan_lab.runs import latents
 from gan_lab.runs.checkpoints import load_generator
 from gan_lab.runs.latents import statistics_requests
 from gan_lab.training.build import build_module
@@ -132,7 +133,8 @@ def test_estimating_does_not_shift_training(composed, tmp_path):
     assert all(torch.equal(often[key], seldom[key]) for key in often)
 
 
-def test_labels_come_as_often_as_in_training(composed):
+def test_labels_come_as_often_as_in_training(composed, monkeypatch, few_statistics):
+    monkeypatch.setattr(latents, "_BATCHES", few_statistics)
     config = composed(*SMALL)
     asked = statistics_requests(config, [10, 30, 0, 60])
     assert [len(one) for one in asked] == [64] * 100

@@ -71,12 +71,15 @@ def tracked(tmp_path_factory) -> tuple[RunFolder, str]:
 
     path = tmp_path_factory.mktemp("tracked") / "run"
     config = composed_of(*TINY, *ALL)
-    with pytest.MonkeyPatch.context() as patch, killed(8):
-        patch.setattr(Trackers, "on_exception", lambda *_: None)  # SIGKILL leaves no time to close anything
-        train_in(path, config)
-    wandb.finish()
-    begun = (path / "loggers" / "mlflow" / "run.json").read_text()
-    return train_in(path, config, resume=True), begun
+    with pytest.MonkeyPatch.context() as patch:
+        # it imports all that W&B needs to launch runs of its own, which takes longer than both trainings
+        patch.setattr("wandb.sdk.wandb_run.Run._detect_and_apply_job_inputs", lambda _: None)
+        with patch.context() as inner, killed(8):
+            inner.setattr(Trackers, "on_exception", lambda *_: None)  # SIGKILL leaves no time to close anything
+            train_in(path, config)
+        wandb.finish()
+        begun = (path / "loggers" / "mlflow" / "run.json").read_text()
+        return train_in(path, config, resume=True), begun
 
 
 def mlflow_client(loggers: Path):

@@ -149,7 +149,7 @@ def test_a_classifier_of_files_is_judged_by_what_it_has_not_seen(tmp_path):
     images = data.train.permute(0, 2, 3, 1).numpy()
     np.savez(tmp_path / "real.npz", images=images, labels=data.train_labels.numpy())
     np.savez(tmp_path / "fake.npz", data.test.permute(0, 2, 3, 1).numpy())
-    words = ["evaluation/extractor=classifier", "evaluation.extractor.steps=500", "evaluation.metrics=[fd,prdc]"]
+    words = ["evaluation/extractor=classifier", "evaluation.extractor.steps=150", "evaluation.metrics=[fd,prdc]"]
     found = evaluate_files(tmp_path / "real.npz", tmp_path / "fake.npz", words)
     assert found["fingerprint"]["samples"] == len(images) // 4
     for name in ("recall_classifier", "density_classifier"):  # unseen real pictures score as the floor does

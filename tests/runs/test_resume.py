@@ -47,11 +47,12 @@ def same(composed, tmp_path, overrides, *iterations):
 
 
 PIXELS = ["evaluation/extractor=pixels", "evaluation.metrics=[prdc]"]
+FEW = ["iterations=6", "log_every=2", "checkpoint.every=2", "evaluation.every=3", "pictures.every=4"]
 
 
 @pytest.mark.parametrize("loss", options("loss"))
 def test_every_recipe(composed, tmp_path, loss):
-    same(composed, tmp_path, [*SMALL, *PIXELS, *OFTEN, f"loss={loss}"], 7)
+    same(composed, tmp_path, [*SMALL, *PIXELS, *FEW, f"loss={loss}"], 5)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_every_recipe(composed, tmp_path, loss):
         [*DCGAN, "loss=ragan_attention"],
         [*SMALL, "model.generator.norm=batch", "ema_decay=0.9", "n_generator=2", "n_critic=2", "loss=ralsgan"],
         [*SMALL, "penalty=[r1,dragan]", "loss.penalties.r1.every=4", "loss.penalties.dragan.every=3"],
-        [*SMALL, "lr_schedule=cosine", "lr_warmup=5", "clip_grad.generator=0.1", "latent_prior=uniform"],
+        [*SMALL, "lr_schedule=cosine", "lr_warmup=8", "clip_grad.generator=0.1", "latent_prior=uniform"],
         [*SMALL, "dataset=ring8", "model=mlp", "optimizer=rmsprop"],
         [*SMALL, "trainer.precision=bf16-mixed", "lr_schedule=linear"],
         [*SMALL, "trainer.precision=64-true", "on_divergence=skip_update"],
@@ -71,13 +72,13 @@ def test_every_recipe(composed, tmp_path, loss):
     ids=lambda overrides: "-".join(overrides[-2:]),
 )
 def test_every_part_that_has_a_state(composed, tmp_path, overrides):
-    same(composed, tmp_path, [*overrides, *OFTEN], 4, 10)
+    same(composed, tmp_path, [*overrides, *OFTEN], 7)
 
 
 SHORT = [word for word in SMALL if not word.startswith("model")]
 NARROW = ["model.generator.channels=4", "model.discriminator.channels=4"]
+NARROWEST = ["model.generator.channels=1", "model.discriminator.channels=1"]
 WIDTHS = ["model.generator.widths=[8,8]", "model.discriminator.widths=[8,8]"]
-FEW = ["iterations=6", "log_every=2", "checkpoint.every=2", "evaluation.every=3", "pictures.every=4"]
 
 
 @pytest.mark.parametrize(
@@ -85,19 +86,12 @@ FEW = ["iterations=6", "log_every=2", "checkpoint.every=2", "evaluation.every=3"
     [
         ["model=dcgan", *NARROW, "conditional=per_class", "generator_batch_factor=2", "loss=hinge"],
         ["model=sngan_cnn", *NARROW, "conditional=projection", "loss=sngan", "dataset.flip=true", "ema.half_life=0.1"],
-        [
-            "model=sngan_resnet",
-            "model.generator.channels=2",
-            "model.discriminator.channels=2",
-            "conditional=projection",
-            "constraint=spectral_norm",
-        ],
-        ["model=biggan", *NARROW, "loss=sngan", "n_critic=1", "term=orthogonal"],
+        ["model=sngan_resnet", *NARROWEST, "conditional=projection", "constraint=spectral_norm"],
+        ["model=biggan", *NARROWEST, "loss=sngan", "n_critic=1", "term=orthogonal"],
         ["model=mescheder_resnet", *NARROW, "conditional=per_class", "penalty=r1"],
         ["experiment=r3gan_digits", "model=r3gan", *WIDTHS, "lr_iterations=5", "ema.half_life=0.1", "ema.rise=0.05"],
-        ["model=infogan", "loss=wgan_gp", "dataset.dequantise=true", "dataset.subset=0.5"],
         ["dataset=ring8", "model=pacgan_mlp", "model.packing=2", "model.generator.hidden=[8]"],
-        ["model=pacgan_dcgan", *NARROW, "model.packing=2", "loss=rsgan"],
+        ["model=pacgan_dcgan", *NARROW, "model.packing=2", "dataset.dequantise=true", "dataset.subset=0.5"],
     ],
     ids=lambda overrides: "-".join(word for word in overrides if word.startswith("model=")),
 )
@@ -128,7 +122,7 @@ def test_wherever_it_is_killed(composed, tmp_path):
     """Before the first checkpoint, on both sides of a checkpoint, of an evaluation and of the end of an epoch."""
     overrides = [*SMALL, *OFTEN, "iterations=30", "batch_size=64", "dataset.max_samples=700", "penalty=dragan"]
     overrides += ["evaluation/extractor=pixels"]  # a classifier would have to be trained
-    same(composed, tmp_path, overrides, 0, 1, 2, 3, 4, 5, 6, 10, 10, 11, 12, 21, 22, 29)
+    same(composed, tmp_path, overrides, 0, 2, 3, 5, 10, 10, 11, 22, 29)
 
 
 def test_a_run_killed_after_its_last_iteration_is_completed(composed, calm, tmp_path, monkeypatch):
