@@ -6,6 +6,7 @@ import os
 import signal
 import textwrap
 import time
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -152,7 +153,8 @@ def test_a_signal_ends_the_sweep_and_finished_runs_stay(tmp_path, number, code):
     wait_until(first.metrics_file.exists)
     if number == signal.SIGINT:  # Ctrl-C reaches the run as well, which the server has forked, too
         for one in psutil.Process(process.pid).parent().children():
-            one.send_signal(number)
+            with suppress(psutil.NoSuchProcess):  # the sweep tells the run as well, which may have ended by now
+                one.send_signal(number)
     else:  # which a batch system sends to the process it knows
         os.kill(process.pid, number)
     process.join(120)
