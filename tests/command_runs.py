@@ -39,7 +39,7 @@ def forked(folder: Path, *words: str, module: str = "cli.train", **environment: 
     """Starts a command in a process of its own, without the seconds in which torch is imported.
 
     A server that has imported it forks the process. Its stdout and stderr go to files of these names in the folder's
-    neighbour `printed`, as the folder may have to stay empty; Ctrl-C may be sent to its whole process group.
+    neighbour `printed`, as the folder may have to stay empty. The server forks what the command starts, too.
     """
     process = forkserver().Process(target=_command, args=(folder, module, words, os.environ | environment))
     process.start()

@@ -34,9 +34,14 @@ _start = ForkServer.ensure_running
 
 
 def _started_with_path(server: ForkServer) -> None:
-    """Starts the server with this folder on its path, where `preloaded` is."""
+    """Starts the server with this folder on its path, where `preloaded` is, and two threads, as a user's has several.
+
+    `preloaded` leaves one to what the server forks; tests/distributed/test_fork.py uses both. NumPy's would start now.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+        patch.setenv("OMP_NUM_THREADS", "2")
+        patch.setenv("OPENBLAS_NUM_THREADS", "1")
         _start(server)
 
 

@@ -3,6 +3,7 @@
 import os
 
 import quick_copies
+import torch
 from hydra import version
 from hydra._internal.utils import create_config_search_path
 from hydra.types import RunMode
@@ -14,6 +15,9 @@ from gan_lab.storage import pictures
 _, _, above = os.environ.pop("PYTHONPATH").partition(os.pathsep)  # by which this file was found
 if above:
     os.environ["PYTHONPATH"] = above
+
+os.environ["OMP_NUM_THREADS"] = "1"
+torch.set_num_threads(1)
 
 quick_copies.use()
 pictures._PIXELS = 64

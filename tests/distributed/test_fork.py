@@ -1,41 +1,48 @@
-"""What the forkserver imports leaves it fit to be forked, and ends quietly."""
+"""What the forkserver imports leaves it fit to be forked, and ends quietly; what it forks needs no other one."""
 
 import os
 import signal
 import subprocess
 import sys
+from multiprocessing.connection import Connection
 
-from gan_lab.distributed.forkserver import PRELOADED
-
-PROGRAM = """
-import importlib, os, time
-from gan_lab.distributed.forkserver import PRELOADED
-for name in PRELOADED:
-    importlib.import_module(name)
 import torch
-child = os.fork()
-if child == 0:
+
+from gan_lab.distributed.forkserver import PRELOADED, forkserver
+
+
+def _share(told: Connection) -> None:
+    """PyTorch shares an operation of this size among two threads, which the server had when it imported."""
+    threads = torch.get_num_threads()
     torch.set_num_threads(2)
-    torch.cat([torch.ones(4, 400_000)] * 2)  # large enough for PyTorch to share among threads
-    os._exit(0)
-for _ in range(200):
-    if os.waitpid(child, os.WNOHANG)[0]:
-        print("works")
-        break
-    time.sleep(0.05)
-else:
-    os.kill(child, 9)
-    print("hangs")
-"""
+    torch.cat([torch.ones(4, 400_000)] * 2)
+    told.send((threads, len(os.listdir("/proc/self/task"))))
 
 
 def test_a_forked_process_can_use_several_threads():
     """A parallel region before the fork would make the first one after it wait for threads that are not there."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=120
-    )
-    assert done.stdout == "works\n", done.stdout + done.stderr
+    heard, told = forkserver().Pipe(duplex=False)
+    child = forkserver().Process(target=_share, args=(told,), daemon=True)
+    child.start()
+    assert heard.poll(60), "hangs"
+    assert heard.recv() == (1, 2)
+    child.join()
+
+
+def _name_parent(told: Connection, deeper: bool) -> None:
+    told.send(os.getppid())
+    if deeper:
+        child = forkserver().Process(target=_name_parent, args=(told, False))
+        child.start()
+        child.join()
+
+
+def test_a_forked_process_has_the_same_server_fork_others():
+    heard, told = forkserver().Pipe(duplex=False)
+    child = forkserver().Process(target=_name_parent, args=(told, True))
+    child.start()
+    assert heard.recv() == heard.recv() != os.getpid()
+    child.join()
 
 
 def test_ctrl_c_ends_the_server_without_a_traceback():

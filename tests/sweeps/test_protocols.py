@@ -22,62 +22,92 @@ TINY += ["pictures.samples=4", "log_every=12"]
 SEARCH = {"trials": 3, "tuning_seeds": [9], "seeds": [0], "metric": None, "draw": 0}
 
 
-@pytest.mark.parametrize(
-    ("words", "updates"),
-    [
-        (["protocol=paper"], {"lsgan": (12, 12), "wgan_gp": (60, 12)}),
-        (["protocol=matched"], {"lsgan": (12, 12), "wgan_gp": (12, 12)}),
-        (["protocol=equal_compute"], {"lsgan": (12, 12), "wgan_gp": (20, 4)}),  # 24 in all
-        (
-            ["protocol=equal_compute", "budget.updates=null", "budget.seconds=1e-6"],
-            {"lsgan": (1, 1), "wgan_gp": (5, 1)},
-        ),
-    ],
-)
-def test_every_protocol_sweeps(monkeypatch, tmp_path, words, updates):
+def budget(run):
+    spent = run.result()["budget"]
+    return spent["discriminator_updates"], spent["generator_updates"]
+
+
+def test_every_protocol_sweeps(monkeypatch, tmp_path):
     """Discriminator and generator updates, by hand from n_critic: 1 for lsgan, 5 for wgan_gp."""
-    line = ["gan-lab", "-m", *words, *TINY, "loss=lsgan,wgan_gp", "hydra.sweep.dir=sweep"]
+    line = ["gan-lab", "-m", *TINY, "hydra.sweep.dir=sweep", "protocol=paper,matched,equal_compute", "loss=wgan_gp"]
     assert ended(monkeypatch, tmp_path, main, *line) == 0
-    for loss, spent in updates.items():
-        result = RunFolder(tmp_path / "sweep" / f"loss={loss}").result()
-        assert (result["budget"]["discriminator_updates"], result["budget"]["generator_updates"]) == spent
-        assert result["protocol"] == words[0].partition("=")[2]
+    line[-3:] = ["hydra.sweep.dir=timed", "protocol=equal_compute", "budget.updates=null", "budget.seconds=1e-6"]
+    assert ended(monkeypatch, tmp_path, main, *line, "loss=lsgan,wgan_gp") == 0
+    for run, protocol, updates in (
+        ("sweep/loss=wgan_gp,protocol=paper", "paper", (60, 12)),
+        ("sweep/loss=wgan_gp,protocol=matched", "matched", (12, 12)),
+        ("sweep/loss=wgan_gp,protocol=equal_compute", "equal_compute", (20, 4)),  # 24 in all
+        ("timed/loss=lsgan", "equal_compute", (1, 1)),
+        ("timed/loss=wgan_gp", "equal_compute", (5, 1)),
+    ):
+        assert budget(RunFolder(tmp_path / run)) == updates
+        assert RunFolder(tmp_path / run).result()["protocol"] == protocol
 
 
-def test_a_tuned_sweep_says_what_it_searched_and_cannot_become_another(monkeypatch, tmp_path):
-    line = ["gan-lab", "-m", "protocol=tuned", *TINY, "loss=lsgan,wgan_gp", "hydra.sweep.dir=sweep"]
-    line += ["hydra.sweeper.trials=2", "hydra.sweeper.seeds=[0]"]
-    assert ended(monkeypatch, tmp_path, main, *line) == 0
-    page = (tmp_path / "sweep" / "report" / "report.md").read_text()
+def trials_of_every_loss(sweep, record):
+    """What the record of a tuned sweep says of lsgan and nsgan_r1: the same trials, of which the best are repeated."""
+    assert (record["metric"], record["tuning_seeds"], record["seeds"]) == ("reverse_kl", [7], [0])
+    assert (record["cost"]["runs"], record["cost"]["lost"]) == (4, 0)
+    lsgan, r1 = record["combinations"]
+    for trial, with_penalty in zip(lsgan["trials"], r1["trials"], strict=True):
+        assert trial["settings"] == with_penalty["settings"]
+        weight = trial["settings"][-1]
+        assert weight.startswith("penalty_weight=")
+        assert 0.1 <= float(weight.partition("=")[2]) <= 10
+    assert lsgan["trials"][0]["settings"] != lsgan["trials"][1]["settings"]
+    for entry, loss in ((lsgan, "lsgan"), (r1, "nsgan_r1")):
+        means = [sum(trial["values"]) for trial in entry["trials"]]
+        assert entry["best"] == means.index(min(means))
+        chosen = entry["trials"][entry["best"]]["settings"]
+        words = (sweep / "replicates" / f"loss={loss},seed=0" / ".hydra" / "overrides.yaml").read_text()
+        assert set(chosen) <= set(words.replace("- ", "").splitlines())
+        for number, trial in enumerate(entry["trials"]):
+            run = RunFolder(sweep / "tuning" / f"loss={loss},trial={number},seed=7")
+            assert [run.result()["metrics"]["reverse_kl"]] == trial["values"]
+
+
+def test_tuning_gives_every_loss_the_same_trials_and_fresh_seeds(monkeypatch, tmp_path):
+    line = ["gan-lab", "-m", "protocol=tuned", *TINY, "hydra.sweep.dir=sweep", "hydra.sweeper.trials=2"]
+    line += ["hydra.sweeper.tuning_seeds=[7]"]
+    sweep, first = tmp_path / "sweep", [*line, "loss=lsgan,nsgan_r1", "hydra.sweeper.seeds=[0]"]
+    assert ended(monkeypatch, tmp_path, main, *first) == 0
+    record = json.loads((sweep / "tuning.json").read_text())
+    trials_of_every_loss(sweep, record)
+    page = (sweep / "report" / "report.md").read_text()
     assert page.startswith("# sweep\n")
     assert "2 runs: 2 done · protocol tuned" in page
-    assert "2 trials for each of 2 groups, drawn at random from one space (draw 0), on seed 1000, chosen by" in page
+    assert "2 trials for each of 2 groups, drawn at random from one space (draw 0), on seed 7, chosen by" in page
     assert "That cost 4 runs and " in page
     assert "optimizer.generator.lr tag(log, interval(1e-5, 1e-3))" in page
     assert "tuning/" not in page
-    before = contents(tmp_path / "sweep")
-    for word, was in (
-        *(("draw=1", "draw=0"), ("seeds=[1,2]", "seeds=[0]"), ("trials=3", "trials=2")),
-        ("metric=modes", "metric=null"),
-    ):
-        sentence = refusal(monkeypatch, tmp_path, main, *line, f"hydra.sweeper.{word}")
-        assert sentence == (
-            f"gan-lab: hydra.sweep.dir=sweep: the sweep in it has hydra.sweeper.{was}, and this one "
-            f"hydra.sweeper.{word}; name another folder"
-        )
-    assert contents(tmp_path / "sweep") == before
-    # more seeds: what was chosen is repeated with them, and nothing is made again
-    assert ended(monkeypatch, tmp_path, main, *line, "hydra.sweeper.seeds=[0,1]") == 0
-    runs = {file.parent for file in before if file.name == "result.json"}
-    assert {one: one.joinpath("result.json").read_bytes() for one in runs} == {
-        one: before[one / "result.json"] for one in runs
-    }
-    new = {file.parent.name for file in (tmp_path / "sweep").rglob("result.json")} - {one.name for one in runs}
-    assert new == {"loss=lsgan,seed=1", "loss=wgan_gp,seed=1"}
-    assert "repeated with seeds 0 and 1; these" in (tmp_path / "sweep" / "report" / "report.md").read_text()
+    assert "| 1 | lsgan |" in page or "| 1 | nsgan\\_r1 |" in page
+    before = contents(sweep)
+    assert refusal(monkeypatch, tmp_path, main, *first, "hydra.sweeper.draw=1") == (
+        "gan-lab: hydra.sweep.dir=sweep: the sweep in it has hydra.sweeper.draw=0, and this one hydra.sweeper.draw=1; "
+        "name another folder"
+    )
+    assert contents(sweep) == before
+
+    # what was chosen stays chosen, even if another trial is better by now; it is repeated with more seeds, and nothing
+    # is made again; a line with a part of the losses keeps the others' record
+    lsgan = record["combinations"][0]
+    other = 1 - lsgan["best"]
+    late = RunFolder(sweep / "tuning" / f"loss=lsgan,trial={other},seed=7")
+    result = late.result()
+    result["validation"]["metrics"]["reverse_kl"] = -1.0
+    late.result_file.write_text(json.dumps(result))
+    before = {file: content for file, content in contents(sweep).items() if file.name == "result.json"}
+    assert ended(monkeypatch, tmp_path, main, *line, "loss=lsgan", "hydra.sweeper.seeds=[0,1]") == 0
+    after = {file: content for file, content in contents(sweep).items() if file.name == "result.json"}
+    repeated = sweep / "replicates" / "loss=lsgan,seed=1"
+    assert after == before | {repeated / "result.json": after[repeated / "result.json"]}
+    words = (repeated / ".hydra" / "overrides.yaml").read_text().replace("- ", "").splitlines()
+    assert set(lsgan["trials"][lsgan["best"]]["settings"]) <= set(words)
+    lsgan["trials"][other]["values"] = [-1.0]
+    assert json.loads((sweep / "tuning.json").read_text()) == record | {"seeds": [0, 1]}
+    assert "repeated with seeds 0 and 1; these" in (sweep / "report" / "report.md").read_text()
     # a replicate is a run of its own, which can go on
-    run = "sweep/replicates/loss=lsgan,seed=0"
-    assert ended(monkeypatch, tmp_path, main, "gan-lab", f"resume={run}") == 0
+    assert ended(monkeypatch, tmp_path, main, "gan-lab", "resume=sweep/replicates/loss=lsgan,seed=0") == 0
 
 
 def test_a_metric_that_no_trial_has_may_be_mended(monkeypatch, tmp_path, capfd):

@@ -6,7 +6,9 @@ import os
 import signal
 import textwrap
 import time
+from contextlib import suppress
 
+import psutil
 import pytest
 import yaml
 from command_runs import forked, printed, refusal
@@ -63,30 +65,20 @@ def states(folder):
     return {run.path.name: run.status()["state"] for run in SweepFolder(folder).runs()}
 
 
-def figures(folder):
+def figures(run):
     """What must not depend on how often a sweep was disturbed."""
-    return {
-        run.path.name: (run.result()["metrics"], run.result()["best"], run.metrics_file.read_text())
-        for run in SweepFolder(folder).runs()
-        if run.result_file.exists()
-    }
+    return run.result()["metrics"], run.result()["best"], run.metrics_file.read_text()
 
 
 ENDED = {"raises": "failed", "infinite": "diverged", "killed": "failed", "lsgan": "done"}
+AGAIN = ENDED | {"killed": "done"}
 
 
-def test_planted_failures_of_parallel_runs(warm_gan_lab, tmp_path, faults):
-    sweep = ["loss=raises,infinite,killed,lsgan", "hydra/launcher=parallel", "hydra.sweep.dir=sweep"]
-    done = warm_gan_lab(*faults, "-m", *RING, "iterations=20", *sweep)
-    assert done.returncode == 1, done.stderr
-    assert states(tmp_path / "sweep") == {f"loss={loss}": state for loss, state in ENDED.items()}
-    assert "1 of 4 done, 1 diverged, 2 failed" in done.stdout
-
-
-def test_planted_failures(warm_gan_lab, tmp_path, faults):
-    line = [*faults, "-m", *RING, "iterations=20", "seed=0"]
-    launched = [*line, "loss=raises,infinite,killed,lsgan", "hydra.sweep.dir=sweep"]
-    done = warm_gan_lab(*launched)
+def test_planted_failures(gan_lab, warm_gan_lab, tmp_path, faults):
+    """The line again runs them side by side: one worker of joblib finds two that have ended, the other starts two."""
+    common = [*faults, *RING, "iterations=20", "seed=0"]
+    line = [*common, "-m", "loss=infinite,lsgan,raises,killed", "hydra.sweep.dir=sweep"]
+    done = warm_gan_lab(*line)
     assert done.returncode == 1, done.stderr
     assert states(tmp_path / "sweep") == {f"loss={loss},seed=0": state for loss, state in ENDED.items()}
     assert "1 of 4 done, 1 diverged, 2 failed" in done.stdout
@@ -101,14 +93,16 @@ def test_planted_failures(warm_gan_lab, tmp_path, faults):
     before = {run.path.name: run.result_file.stat().st_mtime_ns for run in SweepFolder(tmp_path / "sweep").runs()
               if run.result_file.exists()}  # fmt: skip
     (tmp_path / "spared").touch()
-    again = warm_gan_lab(*launched)
+    again = warm_gan_lab(*line, "hydra/launcher=parallel", "hydra.launcher.n_jobs=2", "hydra.launcher.batch_size=2")
     assert again.returncode == 1
+    assert states(tmp_path / "sweep") == {f"loss={loss},seed=0": state for loss, state in AGAIN.items()}
     assert "2 of 4 done, 1 diverged, 1 failed" in again.stdout
     for name, written in before.items():
         assert (tmp_path / "sweep" / name / "result.json").stat().st_mtime_ns == written
-    undisturbed = warm_gan_lab(*line, "loss=killed,lsgan", "hydra.sweep.dir=undisturbed")
+    undisturbed = gan_lab(*common, "loss=killed", "hydra.run.dir=undisturbed")
     assert undisturbed.returncode == 0, undisturbed.stderr
-    assert figures(tmp_path / "sweep") == figures(tmp_path / "undisturbed")
+    killed = RunFolder(tmp_path / "sweep" / "loss=killed,seed=0")
+    assert figures(killed) == figures(RunFolder(tmp_path / "undisturbed"))
 
 
 def test_a_configuration_may_ask_for_a_sweep(warm_gan_lab, tmp_path):
@@ -130,9 +124,9 @@ def wait_until(condition, seconds=200):
         time.sleep(0.1)
 
 
-def test_a_sweep_that_is_killed_goes_on_where_it_was(warm_gan_lab, tmp_path, faults):
+def test_a_sweep_that_is_killed_goes_on_where_it_was(gan_lab, warm_gan_lab, tmp_path, faults):
     (tmp_path / "slow").touch()
-    line, sweep = [*faults, "-m", *RING, "iterations=40", "seed=0"], ["loss=lsgan,slow", "hydra.sweep.dir=sweep"]
+    line, sweep = [*faults, *RING, "iterations=40", "seed=0"], ["-m", "loss=lsgan,slow", "hydra.sweep.dir=sweep"]
     process = forked(tmp_path, *line, *sweep)
     second = RunFolder(tmp_path / "sweep" / "loss=slow,seed=0")
     wait_until(second.last_checkpoint.exists)
@@ -148,8 +142,8 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(warm_gan_lab, tmp_path, fau
     again = warm_gan_lab(*line, *sweep)
     assert again.returncode == 0, again.stderr
     assert (tmp_path / "sweep" / "loss=lsgan,seed=0" / "result.json").stat().st_mtime_ns == written
-    assert warm_gan_lab(*line, "loss=slow", "hydra.sweep.dir=undisturbed").returncode == 0
-    assert figures(tmp_path / "sweep")[second.path.name] == figures(tmp_path / "undisturbed")[second.path.name]
+    assert gan_lab(*line, "loss=slow", "hydra.run.dir=undisturbed").returncode == 0
+    assert figures(second) == figures(RunFolder(tmp_path / "undisturbed"))
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -157,8 +151,10 @@ def test_a_signal_ends_the_sweep_and_finished_runs_stay(tmp_path, number, code):
     process = forked(tmp_path, "-m", *RING, "iterations=100000", "loss=lsgan,rsgan", "seed=0", "hydra.sweep.dir=sweep")
     first = RunFolder(tmp_path / "sweep" / "loss=lsgan,seed=0")
     wait_until(first.metrics_file.exists)
-    if number == signal.SIGINT:
-        os.killpg(process.pid, number)
+    if number == signal.SIGINT:  # Ctrl-C reaches the run as well, which the server has forked, too
+        for one in psutil.Process(process.pid).parent().children():
+            with suppress(psutil.NoSuchProcess):  # the sweep tells the run as well, which may have ended by now
+                one.send_signal(number)
     else:  # which a batch system sends to the process it knows
         os.kill(process.pid, number)
     process.join(120)
@@ -171,14 +167,14 @@ def test_a_signal_ends_the_sweep_and_finished_runs_stay(tmp_path, number, code):
 
 def test_a_sweep_may_grow_but_not_change(warm_gan_lab, tmp_path, monkeypatch):
     line = ["-m", *RING, "iterations=10", "hydra.sweep.dir=sweep"]
-    done = warm_gan_lab(*line, "loss=lsgan", "seed=0,1")
+    done = warm_gan_lab(*line, "loss=lsgan", "seed=0")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("gan-lab: sweep: 0 of 2 done\n")
-    grown = warm_gan_lab(*line, "loss=lsgan", "seed=0,1,2")
+    assert done.stdout.startswith("gan-lab: sweep: 0 of 1 done\n")
+    grown = warm_gan_lab(*line, "loss=lsgan", "seed=0,1")
     assert grown.returncode == 0, grown.stderr
-    assert grown.stdout.startswith("gan-lab: sweep: 2 of 3 done\n")
-    assert "3 of 3 done" in grown.stdout
-    assert list(states(tmp_path / "sweep")) == [f"loss=lsgan,seed={seed}" for seed in range(3)]
+    assert grown.stdout.startswith("gan-lab: sweep: 1 of 2 done\n")
+    assert "2 of 2 done" in grown.stdout
+    assert list(states(tmp_path / "sweep")) == ["loss=lsgan,seed=0", "loss=lsgan,seed=1"]
     for change, words in [
         (["loss=rsgan", "seed=0,1"], "the sweep in it has loss=lsgan, and this one loss=rsgan; "),
         (["loss=lsgan", "seed=0,1", "n_critic=2"], "the sweep in it holds dataset=ring8, "),
@@ -203,48 +199,6 @@ def test_folder_names_are_short_and_unique():
     long = [job_folder(0, "x" * 300 + end) for end in "ab"]
     assert long[0] != long[1]
     assert max(map(len, long)) < 100
-
-
-def test_tuning_gives_every_loss_the_same_trials_and_fresh_seeds(warm_gan_lab, tmp_path):
-    line = ["-m", "protocol=tuned", *RING, "iterations=10", "loss=lsgan,nsgan_r1", "hydra.sweep.dir=sweep"]
-    small = ["hydra.sweeper.trials=2", "hydra.sweeper.seeds=[0,1]", "hydra.sweeper.tuning_seeds=[7]"]
-    done = warm_gan_lab(*line, *small)
-    assert done.returncode == 0, done.stderr
-    assert "8 of 8 done" in done.stdout
-    record = json.loads((tmp_path / "sweep" / "tuning.json").read_text())
-    assert (record["metric"], record["tuning_seeds"], record["seeds"]) == ("reverse_kl", [7], [0, 1])
-    assert (record["cost"]["runs"], record["cost"]["lost"]) == (4, 0)
-    lsgan, r1 = record["combinations"]
-    for trial, with_penalty in zip(lsgan["trials"], r1["trials"], strict=True):
-        assert trial["settings"] == with_penalty["settings"]
-        weight = trial["settings"][-1]
-        assert weight.startswith("penalty_weight=")
-        assert 0.1 <= float(weight.partition("=")[2]) <= 10
-    assert lsgan["trials"][0]["settings"] != lsgan["trials"][1]["settings"]
-    for entry, loss in ((lsgan, "lsgan"), (r1, "nsgan_r1")):
-        means = [sum(trial["values"]) for trial in entry["trials"]]
-        assert entry["best"] == means.index(min(means))
-        chosen = entry["trials"][entry["best"]]["settings"]
-        for seed in (0, 1):
-            folder = tmp_path / "sweep" / "replicates" / f"loss={loss},seed={seed}"
-            assert set(chosen) <= set((folder / ".hydra" / "overrides.yaml").read_text().replace("- ", "").splitlines())
-        for number, trial in enumerate(entry["trials"]):
-            run = RunFolder(tmp_path / "sweep" / "tuning" / f"loss={loss},trial={number},seed=7")
-            assert [run.result()["metrics"]["reverse_kl"]] == trial["values"]
-    page = (tmp_path / "sweep" / "report" / "report.md").read_text()
-    assert "4 runs: 4 done · protocol tuned" in page
-
-    # what was chosen and repeated stays chosen, and a line with a part of the losses keeps the others' record
-    other = 1 - lsgan["best"]
-    late = RunFolder(tmp_path / "sweep" / "tuning" / f"loss=lsgan,trial={other},seed=7")
-    result = late.result()
-    result["validation"]["metrics"]["reverse_kl"] = -1.0
-    late.result_file.write_text(json.dumps(result))
-    again = warm_gan_lab(*line[:-2], "loss=lsgan", line[-1], *small)
-    assert again.returncode == 0, again.stderr
-    lsgan["trials"][other]["values"] = [-1.0]
-    assert json.loads((tmp_path / "sweep" / "tuning.json").read_text()) == record
-    assert "| 1 | lsgan |" in page or "| 1 | nsgan\\_r1 |" in page
 
 
 @pytest.mark.parametrize(
@@ -281,12 +235,12 @@ def test_submitit_runs_without_a_cluster(warm_gan_lab, tmp_path):
 
 def test_optuna_searches(warm_gan_lab, tmp_path):
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
-    space = ["optimizer.generator.lr=tag(log,interval(1e-4,1e-3))", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=3"]
+    space = ["optimizer.generator.lr=tag(log,interval(1e-4,1e-3))", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=2"]
     space += ["evaluation.validation=true", "hydra.sweeper.n_jobs=1", "hydra.sweep.dir=sweep"]
     for _ in range(2):  # the same line searches the same trials, and finds them there
         done = warm_gan_lab("-m", *RING, "iterations=10", *space)
         assert done.returncode == 0, done.stderr
-        assert "3 of 3 done" in done.stdout
+        assert "2 of 2 done" in done.stdout
     found = yaml.safe_load((tmp_path / "sweep" / "optimization_results.yaml").read_text())["best_value"]
     results = [run.result() for run in SweepFolder(tmp_path / "sweep").runs()]
     assert found == min(one["validation"]["metrics"]["reverse_kl"] for one in results)

@@ -1,6 +1,7 @@
 """What a sweep's folder says stays true, and a sweep that lost something never ends well."""
 
 import json
+import re
 import shutil
 from contextlib import nullcontext
 
@@ -14,7 +15,7 @@ from gan_lab.config.hashing import config_hash
 from gan_lab.errors import ConfigError
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.request import RunRequest
-from gan_lab.runs.sweep_folder import SweepFolder
+from gan_lab.runs.sweep_folder import REPLICATES, SweepFolder
 from gan_lab.sweeps import worker
 from gan_lab.sweeps.hydra_callback import Launch
 
@@ -59,7 +60,7 @@ def contents(folder):
 
 
 def test_a_rerun_with_another_configuration_leaves_every_record_as_it_was(monkeypatch, tmp_path, own_loss):
-    line = ["gan-lab", "--config-dir", "own", "-m", *TINY, "loss=mine,lsgan", "seed=0"]
+    line = ["gan-lab", "--config-dir", "own", "-m", *TINY, "loss=mine", "seed=0"]
     own_loss(1)
     assert ended(monkeypatch, tmp_path, main, *line) == 0
     run = RunFolder(tmp_path / "sweep" / "loss=mine,seed=0")
@@ -239,6 +240,23 @@ def test_a_sweep_becomes_no_other(tmp_path, first, then, words):
     SweepFolder(tmp_path / "sweep").open(*first, 2, {})
     with pytest.raises(ConfigError, match=f"the sweep in it {words}; name another folder"):
         SweepFolder(tmp_path / "sweep").open(*then, 2, {})
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"trials": 3}, "has hydra.sweeper.trials=2, and this one hydra.sweeper.trials=3"),
+        ({"seeds": [1, 2]}, "has hydra.sweeper.seeds=[0], and this one hydra.sweeper.seeds=[1,2]"),
+        ({"metric": "modes"}, "has hydra.sweeper.metric=null, and this one hydra.sweeper.metric=modes"),
+    ],
+)
+def test_a_search_becomes_no_other_once_something_is_chosen(tmp_path, asked, words):
+    search = {"trials": 2, "seeds": [0], "metric": None}
+    sweep = SweepFolder(tmp_path / "sweep")
+    sweep.open([], {"loss": ["a"]}, 2, search)
+    (sweep.path / REPLICATES).mkdir()
+    with pytest.raises(ConfigError, match=re.escape(f"the sweep in it {words}; name another folder")):
+        sweep.open([], {"loss": ["a"]}, 2, search | asked)
 
 
 @pytest.mark.parametrize(

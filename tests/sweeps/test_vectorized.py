@@ -43,29 +43,26 @@ def test_what_cannot_be_stacked_is_refused_by_name(monkeypatch, tmp_path, words,
     assert not list(tmp_path.iterdir())
 
 
-def test_a_sweep_stacks_what_differs_in_the_seed_alone(warm_gan_lab, tmp_path):
+def test_a_sweep_stacks_what_differs_in_the_seed_alone_and_goes_on_so(warm_gan_lab, tmp_path):
+    """From the newest iteration that both saved: the process was killed after it had saved the second one alone."""
     words = ["dataset=ring8", "evaluation.samples=100", "model.generator.hidden=[8]", "model.discriminator.hidden=[8]"]
-    done = warm_gan_lab(*LINE[1:], *words, "loss=lsgan,wgan_gp")
+    line = [*LINE[1:], *words, "loss=lsgan,wgan_gp"]
+    done = warm_gan_lab(*line)
     assert done.returncode == 0, done.stderr
     results = [json.loads(file.read_text()) for file in sorted(tmp_path.glob("sweep/*/result.json"))]
     assert [(one["seed"], one["stacked"]) for one in results] == [(0, 2), (1, 2)] * 2
     assert json.loads((tmp_path / "sweep/sweep.json").read_text())["counts"] == {"done": 4}
     assert (tmp_path / "sweep/report/index.html").is_file()
 
-
-def test_what_was_killed_goes_on_together(warm_gan_lab, tmp_path):
-    """From the newest iteration that both saved: the process was killed after it had saved the second one alone."""
-    words = ["dataset=ring8", "evaluation.samples=100", "model.generator.hidden=[8]", "model.discriminator.hidden=[8]"]
-    assert warm_gan_lab(*LINE[1:], *words).returncode == 0
-    runs = [RunFolder(tmp_path / "sweep" / f"seed={seed}") for seed in (0, 1)]
+    runs = [RunFolder(tmp_path / "sweep" / f"loss=lsgan,seed={seed}") for seed in (0, 1)]
     before = [(weights_of(run), run.metrics_file.read_bytes()) for run in runs]
     for run in runs:
         run.result_file.unlink()
         run.update_status(state="running", ended=None)
     runs[0].last_checkpoint.resolve().unlink()
-    again = warm_gan_lab(*LINE[1:], *words)
+    again = warm_gan_lab(*line)
     assert again.returncode == 0, again.stderr
-    assert "2 runs, seed=0 first, train as one program" in again.stdout
+    assert "2 runs, loss=lsgan,seed=0 first, train as one program" in again.stdout
     for run, (weights, curves) in zip(runs, before, strict=True):
         found = weights_of(run)
         assert all(torch.equal(found[name], value) for name, value in weights.items())
