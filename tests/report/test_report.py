@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -207,15 +208,19 @@ def test_an_unknown_metric_has_no_direction(tmp_path, run):
         write_report([tmp_path], metric="beauty")
 
 
-def test_neither_torch_nor_lightning_is_imported(tmp_path, sweep):
+def test_neither_torch_nor_lightning_is_imported_nor_are_settings_of_the_working_directory(tmp_path, sweep):
+    """matplotlib obeys a matplotlibrc, in which there could be programs to run; who opens a pipe waits for ever."""
     sweep(tmp_path, {"lsgan": 0.5, "rsgan": 0.2}, 3)
+    os.mkfifo(tmp_path / "matplotlibrc")
     program = (
         "import sys; sys.argv = ['gan-lab-report', sys.argv[1]]\n"
         "from gan_lab.cli.report import main; main()\n"
-        "found = {'torch', 'pytorch_lightning', 'lightning', 'torchvision'} & set(sys.modules)\n"
+        "found = {'torch', 'pytorch_lightning', 'torchvision', 'scipy.stats'} & set(sys.modules)\n"
         "sys.exit(str(found) if found else 0)"
     )
-    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program, "."], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
 
 
