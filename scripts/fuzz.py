@@ -86,10 +86,12 @@ def main() -> int:
 
     import gan_lab.cli.train
     import gan_lab.report.render
+    import gan_lab.sweeps.checks
     import gan_lab.sweeps.worker
     import gan_lab.training.build  # PyTorch and Lightning, once for all cases
 
-    gan_lab.sweeps.worker.forkserver = lambda: multiprocessing.get_context("fork")  # type: ignore[assignment]
+    for starter in (gan_lab.sweeps.checks, gan_lab.sweeps.worker):
+        starter.forkserver = lambda: multiprocessing.get_context("fork")  # type: ignore[attr-defined]
 
     numbers = range(arguments.cases) if arguments.only is None else [arguments.only]
     with tempfile.TemporaryDirectory() as temporary:

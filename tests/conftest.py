@@ -75,7 +75,7 @@ def pytest_collection() -> Generator[None, object, object]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest tests come first, those that start processes among them: no worker shall wait for one at the end."""
-    starting = {"gan_lab", "cold_gan_lab", "warm_gan_lab"}
+    starting = {"gan_lab", "warm_gan_lab"}
     items.sort(key=lambda item: not item.get_closest_marker("long") and starting.isdisjoint(item.fixturenames))
 
 
@@ -197,19 +197,6 @@ def gan_lab(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         process.join(600)
         said, wrong = (printed(tmp_path, name).read_text() for name in ("stdout", "stderr"))
         return subprocess.CompletedProcess(arguments, process.exitcode, said, wrong)
-
-    return run
-
-
-@pytest.fixture
-def cold_gan_lab(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """The same as a shell starts it: nothing is imported before, which takes seconds."""
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        program = "import sys; sys.argv[0] = 'gan-lab'; from gan_lab.cli.train import main; main()"
-        return subprocess.run(
-            [sys.executable, "-P", "-c", program, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=600
-        )
 
     return run
 

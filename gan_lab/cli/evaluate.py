@@ -88,7 +88,9 @@ def _evaluate() -> None:
     import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
     from gan_lab.runs.evaluate import evaluate_files
 
-    if not runs:
+    if runs:
+        import gan_lab.training.libraries  # noqa: F401  # a second less than one by one
+    else:
         _print(evaluate_files(Path(arguments.real), Path(arguments.fake), overrides, arguments.allowed_targets))
     lost, found = 0, {}
     for run in runs:

@@ -47,7 +47,7 @@ def _export() -> None:
     let_in(arguments.allowed_targets)
     folder = RunFolder.existing(arguments.run)
 
-    import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
+    import gan_lab.training.libraries  # noqa: F401  # a second less than one by one
     from gan_lab.runs.export import export
 
     out = export(folder, Path(arguments.out), arguments.weights, arguments.allowed_targets, arguments.back)

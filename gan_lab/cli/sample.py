@@ -76,7 +76,7 @@ def _sample() -> None:
     if out.exists():
         raise ConfigError(f"out={out}: it exists; name another")
 
-    import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
+    import gan_lab.storage.plotting  # noqa: F401  # before matplotlib
     from gan_lab.runs.sample import sample, write
 
     samples = sample(

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
 _CHUNK = 256  # pictures at a time, to bound memory; values do not depend on it
 
@@ -21,6 +20,9 @@ def picture_distances(made: Tensor, wanted: Tensor) -> dict[str, float]:
         made: uint8 pixels ``[N, C, H, W]``.
         wanted: the same.
     """
+    # imported late: it takes seconds, and who only draws samples needs none of it
+    from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
+
     deviation = 1.5 * ssim_window(made.shape) / 11  # torchmetrics derives the window from it
     sums = torch.zeros(3, dtype=torch.float64)
     for one, other in zip(made.split(_CHUNK), wanted.split(_CHUNK), strict=True):

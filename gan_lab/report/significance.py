@@ -7,7 +7,7 @@ from itertools import combinations, count
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 from gan_lab.report.statistics import Array
 
@@ -83,11 +83,12 @@ def mann_whitney(one: Values, other: Values) -> float:
     only without ties; its normal approximation is too sure of small groups whose values tie. For more values it is
     SciPy's, normal and corrected for ties.
     """
-    ranks = stats.rankdata(np.concatenate([one, other]))
-    if len(ranks) > EXACT:
-        chance = float(stats.mannwhitneyu(ranks[: len(one)], ranks[len(one) :]).pvalue)
+    doubled, _ = _doubled_ranks([one, other])
+    if len(doubled) > EXACT:
+        from scipy import stats  # imported late: it takes a third of a second
+
+        chance = float(stats.mannwhitneyu(doubled[: len(one)], doubled[len(one) :]).pvalue)
         return 1.0 if math.isnan(chance) else chance  # all values tie
-    doubled = np.round(2 * ranks).astype(int)  # whole numbers: ties have the mean of their ranks
     below, above = _tails(tuple(np.sort(doubled).tolist()), len(one))
     total = int(doubled[: len(one)].sum())
     return min(1.0, 2 * min(float(below[total]), float(above[total])))
@@ -106,11 +107,13 @@ def kruskal_wallis_of_subsets(groups: Sequence[Values]) -> tuple[Array, Array]:
     members = np.arange(1 << len(arrays))
     total = _over_subsets([len(group) for group in arrays])
     squares = np.zeros(len(members))
+    pooled = np.concatenate(arrays)
+    starts = np.cumsum([0, *map(len, arrays[:-1])])
     for place, group in enumerate(arrays):
-        wins = [np.greater.outer(group, other).sum() + np.equal.outer(group, other).sum() / 2 for other in arrays]
-        sums = len(group) / 2 + _over_subsets(wins)
+        won = np.greater.outer(group, pooled).sum(0) + np.equal.outer(group, pooled).sum(0) / 2
+        sums = len(group) / 2 + _over_subsets(np.add.reduceat(won, starts).tolist())
         squares += np.where(members >> place & 1, sums**2 / len(group), 0)
-    values, counts = np.unique(np.concatenate(arrays), return_counts=True)
+    values, counts = np.unique(pooled, return_counts=True)
     ties = np.zeros(len(members))
     for value in values[counts > 1]:
         tied = _over_subsets([(group == value).sum() for group in arrays])
@@ -141,9 +144,9 @@ def _told_apart(groups: Sequence[Values], level: float) -> Decisions:
 
 def _may_be_equal(groups: Sequence[Values], level: float) -> bool:
     """Whether Kruskal & Wallis's test of all groups finds nothing: then no subset needs to be looked at."""
-    ranks = stats.rankdata(np.concatenate(groups))
-    parts = np.split(ranks, np.cumsum([len(group) for group in groups])[:-1])
-    total, (_, tied) = len(ranks), np.unique(ranks, return_counts=True)
+    doubled, tied = _doubled_ranks(groups)
+    total = len(doubled)
+    parts = np.split(doubled / 2, np.cumsum([len(group) for group in groups])[:-1])
     factor = 1 - (tied**3 - tied).sum() / (total**3 - total)
     squares = sum(part.sum() ** 2 / len(part) for part in parts)
     found = 12 / (total * (total + 1)) * squares - 3 * (total + 1)  # stats.kruskal takes ten times as long
@@ -154,7 +157,7 @@ def _together(groups: Sequence[Values], level: float) -> Decisions:
     """Which pairs are in a subset of three or more groups that may be equal."""
     many = len(groups)
     statistics, sizes = kruskal_wallis_of_subsets(groups)
-    least = np.array([stats.chi2.isf(_level(p, many, level), p - 1) if p > 2 else 0.0 for p in range(many + 1)])
+    least = np.array([special.chdtri(p - 1, _level(p, many, level)) if p > 2 else 0.0 for p in range(many + 1)])
     equal = np.flatnonzero((sizes > 2) & (statistics < least[sizes.astype(int)]))
     partners = [int(np.bitwise_or.reduce(equal[equal >> place & 1 == 1], initial=0)) for place in range(many)]
     return np.array([[partner >> other & 1 == 1 for other in range(many)] for partner in partners])
@@ -163,6 +166,12 @@ def _together(groups: Sequence[Values], level: float) -> Decisions:
 def _level(size: int, many: int, level: float) -> float:
     """The level at which a subset of so many groups of all is tested."""
     return level if size >= many - 1 else 1 - (1 - level) ** (size / many)
+
+
+def _doubled_ranks(groups: Sequence[Values]) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
+    """Twice the ranks of all values: whole numbers, as ties have the mean of their ranks; and how often each occurs."""
+    _, places, counts = np.unique(np.concatenate(groups), return_inverse=True, return_counts=True)
+    return (2 * np.cumsum(counts) - counts + 1)[places], counts
 
 
 def _over_subsets(values: Sequence[float]) -> Array:

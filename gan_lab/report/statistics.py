@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, stats
+from scipy import optimize, special  # scipy.stats takes a third of a second to import
 
 FEWEST = 3
 """Seeds below which no interval is given."""
@@ -93,7 +93,10 @@ def ranks(keys: Array, ties: Literal["min", "average"]) -> Array:
     larger = (flat[order][1:] != flat[order][:-1]).any(1)
     places = np.zeros(len(flat))
     places[order[1:]] = np.cumsum(larger)
-    return np.asarray(stats.rankdata(places.reshape(keys.shape[:2]), method=ties, axis=0), dtype=np.float64)
+    found = places.reshape(keys.shape[:2])
+    below = np.stack([(found < one).sum(0) for one in found])
+    equal = np.stack([(found == one).sum(0) for one in found]) if ties == "average" else 1
+    return np.asarray(below + (1 + equal) / 2, dtype=np.float64)
 
 
 def mean_interval(*strata: Sequence[float] | Array, level: float = 0.95) -> tuple[float, float] | None:
@@ -131,7 +134,7 @@ def _mean_interval(strata: tuple[tuple[float, ...], ...], level: float) -> tuple
         return mean, mean
     shares = squares / squares.sum()
     freedom = 1 / sum(share**2 / (len(values) - 1) for share, values in zip(shares, arrays, strict=True))
-    student = _student((1 + level) / 2, float(freedom))
+    student = float(special.stdtrit(freedom, (1 + level) / 2))
     if min(len(values) for values in arrays) == FEWEST:
         return mean - student * error, mean + student * error
     rng = np.random.default_rng(_SEED)
@@ -140,11 +143,6 @@ def _mean_interval(strata: tuple[tuple[float, ...], ...], level: float) -> tuple
     errors = np.sqrt(sum(draw.var(1, ddof=1) / draw.shape[1] for draw in draws)) / len(arrays)
     low, high = np.quantile((means - mean) / np.maximum(errors, _STEADY * error), [(1 - level) / 2, (1 + level) / 2])
     return mean - max(float(high), student) * error, mean + max(-float(low), student) * error
-
-
-@cache  # one quantile takes SciPy longer than the rest of the interval, and few different ones are needed
-def _student(probability: float, freedom: float) -> float:
-    return float(stats.t.ppf(probability, freedom))
 
 
 def mean(values: Sequence[float] | Array) -> Estimate:
@@ -175,7 +173,7 @@ def probability_of_improvement(x: Sequence[float] | Array, y: Sequence[float] | 
 def _score_interval(value: float, n: int, m: int) -> tuple[float, float]:
     extra = (n + m) / 2 - 1
     few = min(n, m) == FEWEST
-    t2 = float(stats.t.ppf(0.975, n + m - 2) if few else stats.norm.ppf(0.975)) ** 2
+    t2 = float(special.stdtrit(n + m - 2, 0.975) if few else special.ndtri(0.975)) ** 2
 
     def beyond(theta: float) -> float:
         spread = 1 + extra * ((1 - theta) / (2 - theta) + theta / (1 + theta))
@@ -254,8 +252,9 @@ def failure_rate(failures: int, runs: int) -> Estimate:
 
     Unlike that of a mean it needs no minimum of seeds: with few it is wide.
     """
-    ends = stats.binomtest(failures, runs).proportion_ci(method="exact")
-    return Estimate(failures / runs, (float(ends.low), float(ends.high)))
+    low = float(special.betaincinv(failures, runs - failures + 1, 0.025)) if failures else 0.0
+    high = float(special.betaincinv(failures + 1, runs - failures, 0.975)) if failures < runs else 1.0
+    return Estimate(failures / runs, (low, high))
 
 
 def best_of_budget(values: Sequence[float] | Array) -> Array:

@@ -34,9 +34,10 @@ def lacking(configs: Sequence[Config]) -> list[Config]:
     whole = [dict(config) for config in configs]
     for key, part, value in _LATER:
         having = {exact(config.get(part)) for config in whole if key in config}
-        for config in whole:
-            there = any(one == key or one.startswith(f"{key}.") for one in config)  # null, or a block in its place
-            if config and not there and exact(config.get(part)) in having:
+        for config in whole if having else ():
+            if not config or key in config or exact(config.get(part)) not in having:
+                continue
+            if not any(one.startswith(f"{key}.") for one in config):  # null, or a block in its place
                 config[key] = value
     without_labels = [config for config in whole if config and _unlabelled(config)]
     ways = {exact(config.get(_GENERATOR)): config[_LABELS] for config in without_labels if _LABELS in config}

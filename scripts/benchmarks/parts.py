@@ -117,7 +117,7 @@ def _evaluations(dataset: str, scale: Scale) -> Claim:
 def growth(scale: Scale) -> list[Claim]:
     """What further iterations cost, whole runs with all they write, and an iteration with ever more samples."""
     words = ["dataset=ring8", "trainer=cpu", f"threads={scale.threads}", "evaluation.samples=100"]
-    lengths = [20, 100, 400] if scale.quick else [100, 1_000, 10_000]
+    lengths = [4, 8, 16] if scale.quick else [100, 1_000, 10_000]
     sizes = [1_000, 10_000, 100_000]
     # so that every further iteration brings its share of all that is done now and then
     often = [f"{what}.every={lengths[0]}" for what in ("evaluation", "pictures", "checkpoint")]

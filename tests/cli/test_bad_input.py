@@ -10,8 +10,9 @@ from gan_lab.errors import ConfigError
 from gan_lab.training import build as training
 
 
-def test_the_sentence_is_all_there_is_on_stderr(cold_gan_lab):
-    done = cold_gan_lab("model=dcgan", "dataset=ring8")
+def test_the_sentence_is_all_there_is_on_stderr(gan_lab):
+    """What libraries might say while they are imported is looked for in `test_wheel.py`."""
+    done = gan_lab("model=dcgan", "dataset=ring8")
     assert done.returncode == 1
     assert done.stderr == (
         "gan-lab: model.generator: dcgan draws images of shape [C, H, W], not samples of shape [2]: use model=mlp\n"

@@ -92,7 +92,6 @@ def test_the_page_is_made_of_the_files_alone(everything, tmp_path):
     assert ours["group"].startswith("wgan")
 
 
-@pytest.mark.figures
 def test_every_published_page_is_that_of_its_file():
     for file in STUDIES.glob("*/results.csv"):
         assert page_of(file) == (file.parent / "README.md").read_text(), file.parent.name

@@ -11,15 +11,14 @@ sys.path.append(str(SCRIPT.parent))
 import mutate_losses  # noqa: E402
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, timeout=600)
-
-
-def test_one_mutant_of_the_list_is_killed():
-    *lines, count = run("--list").stdout.splitlines()
+def test_one_mutant_of_the_list_is_killed(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["mutate_losses.py", "--list"])
+    mutate_losses.main()
+    *lines, count = capsys.readouterr().out.splitlines()
     assert count == f"{len(lines)} mutants"
     (clip,) = (line for line in lines if line.endswith("-> parameter.clamp_(bound, bound)"))
-    done = run("--only", clip.split()[0])
+    words = [sys.executable, str(SCRIPT), "--only", clip.split()[0]]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("1 of 1 mutants killed")
 

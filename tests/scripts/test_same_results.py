@@ -1,9 +1,11 @@
 """Two commits' runs are compared to the byte: every difference is told by run, file, key and both values."""
 
+import io
 import json
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -43,7 +45,16 @@ def _save(run: Path, weight: float = 1.0) -> None:
     file.parent.mkdir(exist_ok=True)
     state = {"generator.weight": torch.tensor([[weight, 2.0]]), "generator.count": torch.tensor(3)}
     torch.save({"state_dict": state}, file)
-    (run / "weights.json").write_text(same_results.weights(Path(sys.executable), file))
+    (run / "weights.json").write_text(_weights(file))
+
+
+def _weights(file: Path) -> str:
+    """What `same_results.weights` says, without a process of its own, which takes seconds to import torch."""
+    said = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(said):
+        patch.setattr(sys, "argv", ["", str(file)])
+        exec(same_results._WEIGHTS, {})
+    return said.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +142,8 @@ def test_what_may_differ_is_no_difference(sides, change):
 def test_one_bit_of_one_weight_is_told_by_name(sides):
     old, new = sides
     _save(new / RUN, weight=1 + 2**-23)  # the next float32 after 1
+    file = new / RUN / "checkpoints" / "last.ckpt"
+    assert same_results.weights(Path(sys.executable), file) == (new / RUN / "weights.json").read_text()
     (found,) = same_results.differences(old, new)
     assert found.startswith(f"{RUN}: weights: generator.weight: torch.float32 [1, 2] ")
 

@@ -1,13 +1,7 @@
 """The short form of the torture: one SIGKILL. Other signals: tests/callbacks/test_stop_signals.py."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from command_runs import scripted
-
-TORTURE = Path(__file__).parent.parent.parent / "scripts" / "torture.py"
 
 
 @pytest.mark.long
@@ -19,8 +13,3 @@ def test_a_run_that_is_killed_ends_as_one_that_is_not(tmp_path):
     _, *tallies = done.stdout.splitlines()
     assert [line.partition(" times")[0] for line in tallies if ": 0 times" not in line] == ["SIGKILL: 1"]
     assert tallies[0].endswith(": bit-equal")
-
-
-def test_it_explains_itself():
-    done = subprocess.run([sys.executable, str(TORTURE), "--help"], capture_output=True, text=True, timeout=60)
-    assert "--kills" in done.stdout
