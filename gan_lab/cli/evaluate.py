@@ -85,7 +85,7 @@ def _evaluate() -> None:
     _check_draws(arguments, overrides)
     runs = [run for folder in folders for run in RunFolder.all_in(folder)]
 
-    import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
+    import gan_lab.storage.plotting  # before Lightning and matplotlib
     from gan_lab.runs.evaluate import evaluate_files
 
     if runs:
