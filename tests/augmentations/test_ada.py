@@ -234,11 +234,12 @@ def test_sources_move_and_are_cut_alike_and_keep_their_colours():
 
 
 def test_gradients():
-    """Against differences along random directions: one by one for 180 pixels they take seconds."""
     samples = images(3, 3, 4, 5).requires_grad_()
     everything = ADA(ALL, p=0.7)
     assert torch.autograd.gradcheck(lambda x: everything(x, seeded()), samples, fast_mode=True)
-    assert torch.autograd.gradgradcheck(lambda x: everything(x, seeded()).square(), samples, fast_mode=True)
+    # fast_mode would not see a second derivative that is wrong by a hundredth
+    one = samples[:1].detach().requires_grad_()
+    assert torch.autograd.gradgradcheck(lambda x: everything(x, seeded()).square(), one)
 
 
 @pytest.mark.parametrize(
