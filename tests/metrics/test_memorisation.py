@@ -134,6 +134,7 @@ def test_of_many_training_samples_some_are_looked_at():
 
 def test_an_evaluator_names_pixels_and_features_and_knows_the_floor():
     words = ["dataset=digits", "evaluation/extractor=random_conv", "evaluation.metrics=[fd,memorisation]"]
+    words.append("evaluation.extractor.channels=8")  # of more channels the Fréchet distance takes a second
     evaluator = build_evaluator(composed_of(*words), digits(max_samples=150))
     found = {name for name in evaluator.floor if name.startswith("memorisation")}
     assert found == {"memorisation_random_conv", "memorisation_pixels"}
