@@ -51,10 +51,11 @@ ForkServer.ensure_running = _started_with_path
 metadata.entry_points = cache(metadata.entry_points)
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
     """A worker more than there are cores, as some tests wait for processes: of two cores a fifth was idle."""
-    return (os.cpu_count() or 1) + 1
+    cores = yield
+    return cores if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else cores + 1
 
 
 @pytest.hookimpl(wrapper=True)
@@ -91,7 +92,7 @@ def small_pictures() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def few_statistics() -> Iterator[int]:
-    """A moving average's statistics are of 3 batches: those of 100 take longer than training does. The real number."""
+    """A moving average's statistics are of 3 batches: those of 100 take longer than training does. Yields 100."""
     from gan_lab.runs import latents
 
     real = latents._BATCHES

@@ -148,17 +148,17 @@ def composed_and_checked(overrides: list[str]) -> DictConfig:
 
 
 def values_of(sweep: Override) -> list[str]:
-    """First and last value of a swept key, of an interval its lower end; a loss between them need only be there."""
+    """The values of a swept key; of losses and seeds first and last, of an interval its lower end."""
     if not sweep.is_discrete_sweep():
         return [str(sweep.value().start)]
-    first, *others = sweep.sweep_string_iterator()
-    if sweep.get_key_element() == "loss":
-        assert set(others[:-1]) <= set(options("loss"))
-    return [first, *others[-1:]]
+    values, key = list(sweep.sweep_string_iterator()), sweep.get_key_element()
+    if key == "loss":
+        assert set(values[1:-1]) <= set(options("loss"))
+    return values[:: max(len(values) - 1, 1)] if key in ("loss", "seed") else values
 
 
 def runs_of(words: tuple[str, ...], folder: Path) -> Iterator[list[str]]:
-    """The overrides of runs of a line: of a sweep, of the first and the last value of every key."""
+    """The overrides of runs of a line: of a sweep, as many as it takes to have all `values_of` every key."""
     given, unknown = get_args_parser().parse_known_intermixed_args(words)
     assert not unknown
     overrides = OverridesParser.create().parse_overrides(given.overrides)

@@ -30,7 +30,8 @@ def neighbour_radii(features: Tensor, k: int) -> Tensor:
     for rows, squares, _ in _squared_distances(features, features):
         # the nearest feature is the feature itself, so the k-th other is the one at index k
         near = squares.topk(min(k + 1 + _SPARE, len(features)), largest=False).indices
-        some = max(1, _PAIRS // (near.shape[1] * rows.shape[1]))  # whose neighbours the cache holds
+        # so few rows at a time that their neighbours fit into a processor's cache
+        some = max(1, _PAIRS // (near.shape[1] * rows.shape[1]))
         for row, found in zip(rows.split(some), near.split(some), strict=True):
             radii.append(_exact(row[:, None], features[found]).kthvalue(k + 1, dim=1).values)
     return torch.cat(radii).sqrt_()

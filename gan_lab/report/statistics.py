@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, special  # scipy.stats takes a third of a second to import
+from scipy import optimize, special  # not scipy.stats, which takes a third of a second
 
 FEWEST = 3
 """Seeds below which no interval is given."""

@@ -71,7 +71,7 @@ def test_without_labels_nothing_is_given_any(composed):
     assert hash_of(OmegaConf.to_container(before)) == hash_of(OmegaConf.to_container(now))
 
 
-@pytest.mark.parametrize("way", ["concat", "auxiliary"])  # tests/runs/test_resume.py resumes the others
+@pytest.mark.parametrize("way", ["concat", "auxiliary"])
 def test_a_run_with_labels_is_measured_drawn_sampled_and_resumed(composed, tmp_path, monkeypatch, way):
     config = composed(*SMALL, f"conditional={way}", "iterations=6", "checkpoint.every=3", "pictures.samples=20",
                       "ema_decay=0.9")  # fmt: skip

@@ -90,8 +90,10 @@ def test_two_iterations(composed, tmp_path, choice, request, monkeypatch):
         config.evaluation.kid_subset_size = 3
         config.evaluation.metrics = ["kid", "score"]  # a Fréchet distance in 2048 dimensions takes seconds
     if "steps" in config.evaluation.extractor:
-        config.evaluation.extractor.steps = 4  # in no other test: it does not know how good it is
-        monkeypatch.setattr("gan_lab.metrics.classifier.accuracy", lambda *_: 0.5)  # of up to 10,000 pictures
+        config.evaluation.extractor.steps = 4
+        # measuring that takes up to 10,000 pictures; no other test may find the number in the cache
+        monkeypatch.setattr("gan_lab.metrics.classifier.accuracy", lambda *_: 0.5)
+        monkeypatch.setenv("GAN_LAB_CACHE", str(tmp_path / "cache"))
     if "channels" in config.evaluation.extractor:
         config.evaluation.extractor.channels = 4  # as the Fréchet distance of more takes a second
     for key in PLACES.get(choice, []):

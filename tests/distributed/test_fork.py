@@ -1,4 +1,4 @@
-"""What the forkserver imports leaves it fit to be forked, and ends quietly; what it forks needs no other one."""
+"""What the forkserver imports leaves it fit to be forked, and ends quietly; before Python 3.14 there is only one."""
 
 import os
 import signal
@@ -6,6 +6,7 @@ import subprocess
 import sys
 from multiprocessing.connection import Connection
 
+import pytest
 import torch
 
 from gan_lab.distributed.forkserver import PRELOADED, forkserver
@@ -37,11 +38,16 @@ def _name_parent(told: Connection, deeper: bool) -> None:
         child.join()
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="what the server forks has no key to it")
 def test_a_forked_process_has_the_same_server_fork_others():
     heard, told = forkserver().Pipe(duplex=False)
     child = forkserver().Process(target=_name_parent, args=(told, True))
     child.start()
-    assert heard.recv() == heard.recv() != os.getpid()
+    parents = []
+    for _ in range(2):
+        assert heard.poll(60), "no process was started"
+        parents.append(heard.recv())
+    assert parents[0] == parents[1] != os.getpid()
     child.join()
 
 

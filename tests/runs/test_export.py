@@ -58,7 +58,11 @@ TRANSLATORS = {
 }
 
 
-SAME_CLASS = {"mlp": "mlp_2d", "sngan_resnet": "sagan", "r3gan_small": "r3gan"}  # the latter exports as the former
+SAME_CLASS = {
+    "mlp": "mlp_2d",
+    "sngan_resnet": "sagan",
+    "r3gan_small": "r3gan",
+}  # each exports as the tested one beside it
 
 
 def run_of(path, *overrides, shape, counts=None, change=lambda generator: None, source=None) -> RunFolder:

@@ -20,10 +20,10 @@ from gan_lab.training.build import build_module
 sys.path.append(str(Path(__file__).parent.parent.parent / "scripts"))
 
 
-MNIST = pytest.param("steps --case MNIST", marks=pytest.mark.long)  # one of the others is below
+MNIST = pytest.param("steps --case MNIST", marks=pytest.mark.long)  # of the others one is below
 
 
-@pytest.mark.parametrize("what", [MNIST, "evaluation", "growth", "ddp"])
+@pytest.mark.parametrize("what", [MNIST, "steps --case ring", "evaluation", "growth", "ddp"])
 def test_quick(what, tmp_path, monkeypatch, data_root, capsys):
     import benchmark
 

@@ -75,10 +75,10 @@ AGAIN = ENDED | {"killed": "done"}
 
 
 def test_planted_failures(gan_lab, warm_gan_lab, tmp_path, faults):
-    """The line again runs them side by side: one worker of joblib finds two that have ended, the other starts two."""
+    """First side by side, two by each worker of joblib; then again, one after the other."""
     common = [*faults, *RING, "iterations=20", "seed=0"]
     line = [*common, "-m", "loss=infinite,lsgan,raises,killed", "hydra.sweep.dir=sweep"]
-    done = warm_gan_lab(*line)
+    done = warm_gan_lab(*line, "hydra/launcher=parallel", "hydra.launcher.n_jobs=2", "hydra.launcher.batch_size=2")
     assert done.returncode == 1, done.stderr
     assert states(tmp_path / "sweep") == {f"loss={loss},seed=0": state for loss, state in ENDED.items()}
     assert "1 of 4 done, 1 diverged, 2 failed" in done.stdout
@@ -93,7 +93,7 @@ def test_planted_failures(gan_lab, warm_gan_lab, tmp_path, faults):
     before = {run.path.name: run.result_file.stat().st_mtime_ns for run in SweepFolder(tmp_path / "sweep").runs()
               if run.result_file.exists()}  # fmt: skip
     (tmp_path / "spared").touch()
-    again = warm_gan_lab(*line, "hydra/launcher=parallel", "hydra.launcher.n_jobs=2", "hydra.launcher.batch_size=2")
+    again = warm_gan_lab(*line)
     assert again.returncode == 1
     assert states(tmp_path / "sweep") == {f"loss={loss},seed=0": state for loss, state in AGAIN.items()}
     assert "2 of 4 done, 1 diverged, 1 failed" in again.stdout
