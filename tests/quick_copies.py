@@ -9,7 +9,7 @@ import yaml
 from hydra import version
 from hydra._internal import defaults_list
 from omegaconf import AnyNode, DictConfig, ListConfig, Node, OmegaConf
-from omegaconf._utils import get_omega_conf_dumper
+from omegaconf._utils import _ensure_container, get_omega_conf_dumper
 from omegaconf.nodes import ValueNode
 
 _choices = defaults_list._create_interpolation_map
@@ -40,7 +40,7 @@ def _choices_where_used(overrides: object, entries: list, self_added: bool) -> o
 
 def as_yaml(config: Any, *, resolve: bool = False, sort_keys: bool = False) -> str:
     """What `OmegaConf.to_yaml` gives."""
-    values = OmegaConf.to_container(config, resolve=resolve, enum_to_str=True)
+    values = OmegaConf.to_container(_ensure_container(config), resolve=resolve, enum_to_str=True)
     options = {"default_flow_style": False, "allow_unicode": True, "sort_keys": sort_keys}
     text: str = yaml.dump(values, Dumper=_Dumper, **options)
     return yaml.dump(values, Dumper=get_omega_conf_dumper(), **options) if "\\" in text else text

@@ -66,4 +66,4 @@ def test_yaml_is_what_omegaconf_writes(text):
     expected = yaml.dump(
         values, default_flow_style=False, allow_unicode=True, sort_keys=False, Dumper=get_omega_conf_dumper()
     )
-    assert as_yaml(config) == expected
+    assert as_yaml(config) == as_yaml(values) == expected
