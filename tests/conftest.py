@@ -34,9 +34,10 @@ _start = ForkServer.ensure_running
 
 
 def _started_with_path(server: ForkServer) -> None:
-    """Starts the server with this folder on its path, where `preloaded` is, and two threads, as a user's has several.
+    """Starts the server with this folder on its path, where `preloaded` is, and two threads, as users have several.
 
-    `preloaded` leaves one to what the server forks; tests/distributed/test_fork.py uses both. NumPy's would start now.
+    `preloaded` sets one for what the server forks, and tests/distributed/test_fork.py uses both. OpenBLAS has one: it
+    would start others when it is imported.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
