@@ -395,11 +395,13 @@ def test_every_loss_of_the_readme_exists_and_says_where_it_is_from():
     assert table
     rows = re.findall(r"^\| `(\w+)` \| \[.+\]\((\S+)\) \| .+ \|$", table[1], re.MULTILINE)
     assert sorted(name for name, _ in rows) == options("loss")
-    assert all(link.startswith(("https://arxiv.org/abs/", "docs/losses.md#")) for _, link in rows)
+    assert all(link.startswith(("https://", "docs/losses.md#")) for _, link in rows)
 
 
 def test_the_readme_is_short():
-    assert 800 <= len(README.read_text().split()) <= 1050
+    """But for its tables, of which that of losses grows with them."""
+    words = [line.split() for line in README.read_text().splitlines() if not line.startswith("|")]
+    assert 500 <= sum(map(len, words)) <= 670
 
 
 def test_the_two_commands_of_the_readme_have_a_block_each():

@@ -77,7 +77,7 @@ AGAIN = ENDED | {"killed": "done"}
 def test_planted_failures(gan_lab, warm_gan_lab, tmp_path, faults):
     """First side by side, two by each worker of joblib; then again, one after the other."""
     common = [*faults, *RING, "iterations=20", "seed=0"]
-    line = [*common, "-m", "loss=infinite,lsgan,raises,killed", "hydra.sweep.dir=sweep"]
+    line = [*common, "-m", "loss=infinite,raises,killed,lsgan", "hydra.sweep.dir=sweep"]
     done = warm_gan_lab(*line, "hydra/launcher=parallel", "hydra.launcher.n_jobs=2", "hydra.launcher.batch_size=2")
     assert done.returncode == 1, done.stderr
     assert states(tmp_path / "sweep") == {f"loss={loss},seed=0": state for loss, state in ENDED.items()}
