@@ -89,7 +89,7 @@ def _evaluate() -> None:
     from gan_lab.runs.evaluate import evaluate_files
 
     if runs:
-        import gan_lab.training.libraries  # noqa: F401  # a second less than one by one
+        import gan_lab.training.libraries  # noqa: F401  # all at once, which saves a second
     else:
         _print(evaluate_files(Path(arguments.real), Path(arguments.fake), overrides, arguments.allowed_targets))
     lost, found = 0, {}

@@ -47,7 +47,7 @@ def _export() -> None:
     let_in(arguments.allowed_targets)
     folder = RunFolder.existing(arguments.run)
 
-    import gan_lab.training.libraries  # noqa: F401  # a second less than one by one
+    import gan_lab.training.libraries  # noqa: F401  # all at once, which saves a second
     from gan_lab.runs.export import export
 
     out = export(folder, Path(arguments.out), arguments.weights, arguments.allowed_targets, arguments.back)

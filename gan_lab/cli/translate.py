@@ -49,7 +49,7 @@ def _translate() -> None:
     if not 0 <= arguments.seed < 2**32:
         raise ConfigError(f"seed={arguments.seed}: expected a whole number from 0 to {2**32 - 1}")
 
-    import gan_lab.training.libraries  # noqa: F401  # a second less than one by one
+    import gan_lab.training.libraries  # noqa: F401  # all at once, which saves a second
     from gan_lab.datasets.folders import Folder
     from gan_lab.runs.translate import Translator, translate_files
 

@@ -5,8 +5,12 @@ import threading
 from collections.abc import Callable
 from multiprocessing.context import ForkServerContext
 
-PRELOADED = ["gan_lab.distributed.quiet_end", "gan_lab.distributed.one_server", "gan_lab.training.libraries"]
-PRELOADED.append("joblib.externals.loky")  # joblib workers set loky's start method; their children must know it
+PRELOADED = [
+    "gan_lab.distributed.quiet_end",
+    "gan_lab.distributed.one_server",
+    "gan_lab.training.libraries",
+    "joblib.externals.loky",  # joblib workers set loky's start method; their children must know it
+]
 
 
 def forkserver() -> ForkServerContext:

@@ -20,7 +20,7 @@ def picture_distances(made: Tensor, wanted: Tensor) -> dict[str, float]:
         made: uint8 pixels ``[N, C, H, W]``.
         wanted: the same.
     """
-    # imported late: it takes seconds, and who only draws samples needs none of it
+    # imported late: it takes seconds, and drawing samples does not need it
     from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
     deviation = 1.5 * ssim_window(made.shape) / 11  # torchmetrics derives the window from it

@@ -187,11 +187,8 @@ def own(tmp_path, monkeypatch):
         [D % "Patches,width:3", "loss=rsgan_gp"],  # pairs of patches, and a penalty on their mean
         [D % "Patches", "loss=sngan", "optimizer.generator={_target_:torch.optim.SGD,lr:0.1}"],
         [D % "Viewing", "ema_decay=0.9"],  # its layers keep tensors with a graph, and it views maps as they are
-        [
-            D % "AlwaysNormed",
-            G % "Generator,width:4",
-            "loss=sngan",
-        ],  # a warning says that its normalisation undoes the constraint
+        # a warning says that its normalisation undoes the constraint
+        [D % "AlwaysNormed", G % "Generator,width:4", "loss=sngan"],
         [D % "Taking", "loss=ragan_attention"],
         [D % "Labelled", "conditional=own", "loss.objective={_target_:gan_lab.losses.Hinge}"],
         [D % "Classifying", "conditional=auxiliary"],

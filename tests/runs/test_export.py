@@ -59,7 +59,8 @@ TRANSLATORS = {
 
 # each has the generator's class of the one beside it, which is exported
 SAME_CLASS = {"mlp": "mlp_2d", "sngan_resnet": "sagan", "r3gan_small": "r3gan"}
-EXPORTED = set(options("model")) - {*SAME_CLASS, *TRANSLATORS, "resnet_translator"}  # cyclegan has two of the last
+# the generator of resnet_translator is what cyclegan has two of
+EXPORTED = set(options("model")) - {*SAME_CLASS, *TRANSLATORS, "resnet_translator"}
 
 
 def run_of(path, *overrides, shape, counts=None, change=lambda generator: None, source=None) -> RunFolder:
