@@ -37,9 +37,8 @@ from gan_lab.errors import ConfigError
 from gan_lab.runs.components import build_dataset
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.request import RunRequest
-from gan_lab.training.build import build_trainer
+from gan_lab.training.build import build_module, build_trainer
 from gan_lab.training.compiler import check_compiler
-from gan_lab.training.module import build_module
 from gan_lab.training.run import execute
 from gan_lab.training.runtime import library_settings
 from gan_lab.training.stacked import execute_stacked

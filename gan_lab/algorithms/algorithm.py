@@ -19,6 +19,7 @@ from gan_lab.algorithms.own_statistics import with_own_statistics
 from gan_lab.algorithms.player import Curves, Player
 from gan_lab.datasets.batch import Draw, Request
 from gan_lab.distributed.collectives import own_part, process_count
+from gan_lab.losses import Recipe
 from gan_lab.models.latents import Prior
 
 
@@ -48,6 +49,9 @@ class Algorithm(pl.LightningModule):
     """Whether it has an attribute ``augmentation``, which it applies to what the discriminator sees."""
     grows: ClassVar[bool] = False
     """Whether it tells networks that grow how far they are (`gan_lab.models.progressive.Growing`)."""
+
+    loss: Recipe
+    """What its players descend; a subclass sets it."""
 
     automatic_optimization = False
     on_train_batch_start = SKIPPED_HOOK

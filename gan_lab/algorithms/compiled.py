@@ -8,10 +8,10 @@ import torch
 from torch._dynamo import config
 from torch._dynamo.exc import TorchDynamoException
 
-from gan_lab.algorithms.loss import Loss, Weights
+from gan_lab.algorithms.loss import Loss
 from gan_lab.algorithms.player import Player, Slope
 from gan_lab.errors import ConfigError
-from gan_lab.losses.weighted import Weighted
+from gan_lab.losses.weighted import Weighted, Weights
 
 _Differentiated = Callable[..., tuple[Loss, Slope]]
 

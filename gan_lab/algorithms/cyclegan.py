@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 from gan_lab.algorithms.gan import GAN
 from gan_lab.algorithms.history import History
-from gan_lab.algorithms.loss import weights_due, with_added
 from gan_lab.algorithms.view import View
 from gan_lab.datasets.batch import Batch, Condition
 from gan_lab.distributed.collectives import mean_of_each
 from gan_lab.errors import ConfigError
 from gan_lab.losses import GeneratorStep, Judge, Recipe, Term, first_head
+from gan_lab.losses.weighted import weights_due, with_added
 from gan_lab.models.conditions import Judgement
 from gan_lab.validation import is_whole, typed
 
@@ -125,7 +125,7 @@ class CycleGAN(GAN):
             of_real, of_fake = self.judged_both(side, real, fake, view)
             loss = self.loss.objective.discriminator(of_real, of_fake)
             half = discriminator.half
-            judge = Judge(side.judge, real=of_real, fake=of_fake, augmented=view.to_penalties, half=half)
+            judge = Judge(side.judge, real=of_real, fake=of_fake, augmented=view.to_loss, half=half)
             total = total + with_added(
                 loss, self.loss.penalties, weights, self.curves, judge, real, fake, suffix=side.suffix
             )
@@ -164,11 +164,11 @@ class CycleGAN(GAN):
                 if self.loss.objective.generator_uses_real:
                     of_real = self.judged(side, view(real_one, Condition(), second=True)[0])
                 loss = loss + self.loss.objective.generator(of_real, self.judged(side, view(fake, Condition())[0]))
-                judge = Judge(side.judge, augmented=view.to_penalties, augmented_alike=view.alike)
+                judge = Judge(side.judge, augmented=view.to_loss)
                 step = GeneratorStep(Batch(real_one), request, fake, judge, networks)
                 loss = with_added(loss, in_each, weights, self.curves, step, suffix=side.suffix, others=others)
             of_both = {name: term for name, term in self.loss.terms.items() if name not in in_each}
-            judge = Judge(self.sides[0].judge, augmented=view.to_penalties, augmented_alike=view.alike)
+            judge = Judge(self.sides[0].judge, augmented=view.to_loss)
             step = GeneratorStep(batch, request, fakes[0], judge, networks, self.compared(real, fakes))
             loss = with_added(loss, of_both, weights, self.curves, step, others=others)
             generator.descend(loss, self.curves)

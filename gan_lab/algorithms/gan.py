@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from gan_lab.algorithms.algorithm import Algorithm
-from gan_lab.algorithms.loss import Loss, Weights, weights_due, with_added
+from gan_lab.algorithms.loss import Loss
 from gan_lab.algorithms.player import Curves, Player
 from gan_lab.algorithms.view import View
 from gan_lab.augmentations import Augmentation, NoAugmentation
 from gan_lab.datasets.batch import Batch, Condition, Draw, Request
 from gan_lab.losses import GeneratorStep, Judge, Recipe, Term, first_head
-from gan_lab.losses.weighted import Weighted
+from gan_lab.losses.weighted import Weighted, Weights, weights_due, with_added
 from gan_lab.models.conditions import Judgement, takes_source
 from gan_lab.models.latents import Prior
 from gan_lab.models.packing import pack
@@ -204,16 +204,15 @@ class GAN(Algorithm):
         real_logits, real_classes = of_real or (None, None)
         return Judge(
             discriminator.network,
+            discriminator.conditions(request),
             real=real_logits,
             fake=of_fake.logits,
             classes=request.labels,
             real_classes=real_classes,
             fake_classes=of_fake.classes,
-            augmented=view.to_penalties,
-            augmented_alike=view.alike,
+            augmented=view.to_loss,
             micro_batches=discriminator.micro_batches,
             half=discriminator.half,
-            **discriminator.conditions(request),
         )
 
     def drawn_for_terms(self, batch: Batch) -> tuple[Tensor, ...]:

@@ -1,6 +1,6 @@
 """An auto-encoder whose decoder is a generator: VAE/GAN of Larsen et al. 2016 (arXiv 1512.09300), Algorithm 1."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from gan_lab.algorithms.gan import GAN
-from gan_lab.algorithms.loss import Loss, Weights, with_added
+from gan_lab.algorithms.loss import Loss
 from gan_lab.algorithms.player import Curves, Player
+from gan_lab.algorithms.view import View
 from gan_lab.datasets.batch import Batch, Request
 from gan_lab.errors import ConfigError
 from gan_lab.losses import Comparison, GeneratorStep, Judge, Term
-from gan_lab.losses.judge import Shown
+from gan_lab.losses.weighted import Weights, with_added
 from gan_lab.validation import is_number
 
 
@@ -66,20 +67,18 @@ class VAEGAN(GAN):
 
     def update_encoder(self, batch: Batch) -> None:
         """Descend L_E."""
-        latents, alike = self.draw_latents(len(batch)), self.view("encoder").alike
+        latents, view = self.draw_latents(len(batch)), self.view("encoder")
         with self.players["generator"].frozen(), self.players["discriminator"].frozen():
-            self.descend("encoder", self.encoder_loss, self.terms_of("posterior"), batch, latents, alike)
+            self.descend("encoder", self.encoder_loss, self.terms_of("posterior"), batch, latents, view)
 
-    def encoder_loss(
-        self, weights: Weights, batch: Batch, noise: Tensor, alike: Callable[[Tensor, dict[str, Any]], Shown]
-    ) -> Loss:
+    def encoder_loss(self, weights: Weights, batch: Batch, noise: Tensor, view: View) -> Loss:
         """L_E = Σ weight · kl + Σ numbers / (2σ²) · reconstruction."""
         generator, discriminator = self.players["generator"], self.players["discriminator"]
         mean, log_variance = self.posterior(batch)
         latents = draw_posterior(mean, log_variance, noise)
         request = Request(latents, batch.labels, batch.source)
         made = generator(latents, request).to(batch.samples.dtype)
-        judge = Judge(discriminator.network, augmented_alike=alike, **discriminator.conditions(request))
+        judge = Judge(discriminator.network, discriminator.conditions(request), augmented=view.to_loss)
         pairs = {"reconstruction": lambda: [(made, batch.samples)], "posterior": lambda: [(mean, log_variance)]}
         step = replace(super().step(batch, request, made, judge), compares=pairs)
         parts: Curves = {}

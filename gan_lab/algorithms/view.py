@@ -9,7 +9,7 @@ from torch import Tensor
 from gan_lab.augmentations import Augmentation
 from gan_lab.augmentations.draws import Draws
 from gan_lab.datasets.batch import Condition
-from gan_lab.losses.judge import Shown
+from gan_lab.losses.judge import Augmented, Shown
 from gan_lab.models.conditions import Conditions
 from gan_lab.models.packing import pack, unpack
 
@@ -58,13 +58,13 @@ class View:
         shown, given = self._augmented(packs, given, lambda: self.of_loss if second else self.draws)
         return shown, Condition(**given)
 
-    def to_penalties(self, packs: Tensor, given: dict[str, Any]) -> Shown:
-        """The same for penalties and terms, in the second stream: new random numbers in every call."""
-        return self._augmented(packs, given, lambda: self.of_loss)
-
-    def alike(self, packs: Tensor, given: dict[str, Any]) -> Shown:
-        """The same with the same random numbers in every call, so that what is compared is transformed alike."""
-        return self._augmented(packs, given, lambda: self._draws("alike"))
+    @property
+    def to_loss(self) -> Augmented:
+        """The same for penalties and terms, in the second stream; of what is compared, in a third one."""
+        return Augmented(
+            lambda packs, given: self._augmented(packs, given, lambda: self.of_loss),
+            lambda packs, given: self._augmented(packs, given, lambda: self._draws("alike")),
+        )
 
     def _augmented(self, packs: Tensor, given: dict[str, Any], drawing: Callable[[], Draws]) -> Shown:
         if not self.augmentation.changes_samples:

@@ -1,6 +1,6 @@
 """A configuration, resolved and checked by reading it: ranges, names of classes, keys that exclude each other.
 
-Nothing is imported for it; what the names lead to is checked where objects are built (`gan_lab.runs.components.build`).
+Nothing is imported for it; what the names lead to is checked where objects are built (`gan_lab.runs.building.build`).
 """
 
 import math

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,6 +13,18 @@ from gan_lab.datasets.drawing import PLAIN, Drawing
 from gan_lab.datasets.source import Source
 from gan_lab.errors import ConfigError
 from gan_lab.validation import check_null_or_whole, is_number, quoted
+
+
+class Mixture(NamedTuple):
+    """The Gaussians that the points of a dataset come from.
+
+    Args:
+        modes: their centres, ``[K, D]``.
+        std: the standard deviation of each.
+    """
+
+    modes: Tensor
+    std: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,14 +37,11 @@ class Dataset:
         test: held-out samples of the same kind.
         test_labels: classes of the held-out samples, of the same kind; or None.
         checksum: identifies the data, usually the SHA-256 of the samples and labels.
-        modes: centres of a mixture's components, ``[K, D]``; None for other data.
-        mode_std: standard deviation of each component.
+        mixture: the Gaussians that points come from; None for other data.
         origin: further entries of the run's record about the data.
         drawing: how training draws from ``train``. Everything else, such as the floor, reads the whole of it.
-        validation: samples of the same kind to select by, ``[N, …]``, which neither train nor report; or None.
-        validation_labels: classes of the validation samples, of the same kind; or None.
+        validation: samples of the same kind to select by, with their labels, which neither train nor report; or None.
         source: the images that the samples translate; None if they translate none.
-        shuffled: whether ``train`` is in random order, so that its first samples are some at random.
 
     Raises:
         ValueError: if ``drawing`` or ``source`` does not suit the samples.
@@ -43,14 +52,11 @@ class Dataset:
     test: Tensor
     test_labels: Tensor | None
     checksum: str
-    modes: Tensor | None = None
-    mode_std: float = 0.0
+    mixture: Mixture | None = None
     origin: dict[str, Any] = field(default_factory=dict)
     drawing: Drawing = PLAIN
-    validation: Tensor | None = None
-    validation_labels: Tensor | None = None
+    validation: Batch | None = None
     source: Source | None = None
-    shuffled: bool = False
 
     def __post_init__(self) -> None:
         self.drawing.check_samples(self.train)
@@ -153,8 +159,7 @@ class Dataset:
             self,
             train=self.train[kept],
             train_labels=None if self.train_labels is None else self.train_labels[kept],
-            validation=self.train[aside],
-            validation_labels=None if self.train_labels is None else self.train_labels[aside],
+            validation=Batch(self.train[aside], None if self.train_labels is None else self.train_labels[aside]),
             checksum=derived(self.checksum, f"without {share}"),
             origin=self.origin | {"validation": len(aside)},
             source=source,
@@ -162,11 +167,12 @@ class Dataset:
 
     def to_select_by(self) -> "Dataset":
         """The dataset whose held-out samples are the validation samples."""
-        assert self.validation is not None
+        chosen = self.validation
+        assert chosen is not None
         # which samples are set aside depends on how many there were, which max_samples limits
         checksum = derived(self.checksum, f"validation beside {len(self.train)}")
         source = None if self.source is None else self.source.to_select_by()
-        return replace(self, test=self.validation, test_labels=self.validation_labels, checksum=checksum, source=source)
+        return replace(self, test=chosen.samples, test_labels=chosen.labels, checksum=checksum, source=source)
 
     @property
     def sample_shape(self) -> tuple[int, ...]:

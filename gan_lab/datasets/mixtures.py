@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from gan_lab.datasets.dataset import Dataset, checksum, first
+from gan_lab.datasets.dataset import Dataset, Mixture, checksum, first
 from gan_lab.datasets.drawing import Drawing
 from gan_lab.validation import check_number, check_positive
 
@@ -68,7 +68,6 @@ def _mixture(modes: Tensor, std: float, max_samples: int | None, subset: float |
         points[_TRAIN_SAMPLES:],
         labels[_TRAIN_SAMPLES:],
         checksum(points),
-        modes,
-        std,
+        Mixture(modes, std),
         drawing=Drawing(subset),
     )

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from gan_lab.datasets.batch import Batch
+
 
 @dataclass(frozen=True, eq=False)
 class Source:
@@ -17,8 +19,7 @@ class Source:
             different counts.
         train_labels: class of each image to train on, ``[M]`` int64, of a pair that of its sample; or None.
         test_labels: classes of the held-out images; or None.
-        validation: images of the validation part; or None.
-        validation_labels: their classes; or None.
+        validation: images of the validation part, with their classes if they have any; or None.
 
     Raises:
         ValueError: unless the images are uint8 ``[M, C, H, W]``, with one class each where they have classes.
@@ -29,8 +30,7 @@ class Source:
     paired: bool
     train_labels: Tensor | None = None
     test_labels: Tensor | None = None
-    validation: Tensor | None = None
-    validation_labels: Tensor | None = None
+    validation: Batch | None = None
 
     def __post_init__(self) -> None:
         for name in ("train", "test"):
@@ -71,14 +71,14 @@ class Source:
             self,
             train=self.train[kept],
             train_labels=None if labels is None else labels[kept],
-            validation=self.train[aside],
-            validation_labels=None if labels is None else labels[aside],
+            validation=Batch(self.train[aside], None if labels is None else labels[aside]),
         )
 
     def to_select_by(self) -> "Source":
         """The source whose held-out images are the validation images."""
-        assert self.validation is not None
-        return replace(self, test=self.validation, test_labels=self.validation_labels)
+        chosen = self.validation
+        assert chosen is not None
+        return replace(self, test=chosen.samples, test_labels=chosen.labels)
 
 
 def _form(tensor: Tensor) -> str:

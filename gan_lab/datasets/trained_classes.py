@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gan_lab.datasets.batch import Batch
 from gan_lab.datasets.dataset import Dataset, derived
 from gan_lab.datasets.source import Source
 
@@ -27,10 +28,10 @@ def of_trained_classes(dataset: Dataset) -> Dataset:
     of_source: dict[str, Any] = {}
     for part in _PARTS:
         if (kept := _known(dataset, part, classes)) is not None:
-            changed |= _part_of(dataset, part, kept)
+            changed |= _limited(dataset, part, kept)
         if source is not None:
             kept = kept if source.paired else _known(source, part, classes)
-            of_source |= {} if kept is None else _part_of(source, part, kept)
+            of_source |= {} if kept is None else _limited(source, part, kept)
     if not changed and not of_source:
         return dataset
     if source is not None:
@@ -47,20 +48,28 @@ def left_out(dataset: Dataset, kept: Dataset) -> str:
     said = []
     for what, before, after in sides:
         for part, name in zip(_PARTS, ("held-out", "validation"), strict=True):
-            if (samples := getattr(before, part)) is not None and (lost := len(samples) - len(getattr(after, part))):
-                said.append(f"{lost} of {len(samples)} {name}{what or ' samples'}")
+            count, known = len(_part(before, part)), len(_part(after, part))
+            if lost := count - known:
+                said.append(f"{lost} of {count} {name}{what or ' samples'}")
     return ", ".join(said)
 
 
 def _known(whole: Dataset | Source, part: str, classes: list[int]) -> Tensor | None:
     """The indices of a part's samples of these classes; None if these are all, or if they have no classes."""
-    labels = getattr(whole, f"{part}_labels")
+    labels = _part(whole, part).labels
     if labels is None or (is_known := torch.isin(labels, torch.tensor(classes))).all():
         return None
     return is_known.nonzero().flatten()
 
 
-def _part_of(whole: Dataset | Source, part: str, kept: Tensor) -> dict[str, Tensor | None]:
-    """A part with some of its samples alone, and their labels, as arguments of `replace`."""
-    labels = getattr(whole, f"{part}_labels")
-    return {part: getattr(whole, part)[kept], f"{part}_labels": None if labels is None else labels[kept]}
+def _part(whole: Dataset | Source, part: str) -> Batch:
+    """The samples of a part with their labels; without validation none."""
+    if part == "test":
+        return Batch(whole.test, whole.test_labels)
+    return Batch(whole.test[:0]) if whole.validation is None else whole.validation
+
+
+def _limited(whole: Dataset | Source, part: str, kept: Tensor) -> dict[str, Any]:
+    """A part with some of its samples alone, as arguments of `replace`."""
+    limited = _part(whole, part).map(lambda tensor: tensor[kept])
+    return {part: limited} if part == "validation" else {"test": limited.samples, "test_labels": limited.labels}

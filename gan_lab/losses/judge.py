@@ -2,8 +2,8 @@
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,21 @@ def as_they_are(samples: Tensor, given: dict[str, Any]) -> Shown:
     return samples, given
 
 
+class Augmented(NamedTuple):
+    """How samples, and sources with them, are augmented on their way to the discriminator.
+
+    Args:
+        afresh: by new random numbers in every call.
+        alike: by the same random numbers in every call: features are compared with others.
+    """
+
+    afresh: Callable[[Tensor, dict[str, Any]], Shown] = as_they_are
+    alike: Callable[[Tensor, dict[str, Any]], Shown] = as_they_are
+
+
+NOT_AUGMENTED = Augmented()
+
+
 @dataclass(frozen=True, eq=False)
 class Judge:
     """Maps samples ``[B, …]`` to logits ``[B]`` of the discriminator's first head, with labels and sources bound.
@@ -34,40 +49,36 @@ class Judge:
     Args:
         discriminator: maps samples, and labels if they are given, to logits as `gan_lab.models.Judgement` describes
             them, or to a Judgement.
-        labels: what the discriminator is given, ``[B]`` int64, or None. Real and generated samples share them, so that
-            points between a real and a generated sample have a class too.
+        given: what the discriminator is given beside samples, by name: ``labels``, ``[B]`` int64, and ``source``, the
+            source images ``[B, …]``. Real and generated samples share them, so that points between a real and a
+            generated sample have a class too.
         classes: the classes of the batch, ``[B]`` int64, whether or not the discriminator is given them; or None.
         real: this update's logits of the real samples, flat, or None. Use them instead of calling the discriminator
             again.
         fake: the same for the generated samples.
         real_classes: its class logits of the real samples, ``[B, classes]``, or None if it does not classify.
         fake_classes: the same for the generated samples.
-        source: the source images that the discriminator is given, ``[B, …]``, or None.
-        augmented: augments samples, and sources with them, by new random numbers in every call.
-        augmented_alike: the same by the same random numbers in every call: features are compared with others.
+        augmented: how samples are augmented.
         micro_batches: applies a function of the discriminator to samples, and to what is given beside them by name, a
             part of the batch at a time; None for the whole batch at once.
         half: the type that this update's logits were computed in, if it is not that of the samples; or None.
     """
 
     discriminator: Callable[..., Any]
-    labels: Tensor | None = None
+    given: dict[str, Any] = field(default_factory=dict)
     real: Tensor | None = None
     fake: Tensor | None = None
     classes: Tensor | None = None
     real_classes: Tensor | None = None
     fake_classes: Tensor | None = None
-    source: Tensor | None = None
-    augmented: Callable[[Tensor, dict[str, Any]], Shown] = as_they_are
-    augmented_alike: Callable[[Tensor, dict[str, Any]], Shown] = as_they_are
+    augmented: Augmented = NOT_AUGMENTED
     micro_batches: Callable[..., Any] | None = None
     half: torch.dtype | None = None
 
     @property
-    def given(self) -> dict[str, Any]:
-        """What the discriminator is given beside samples, by name."""
-        given = {"labels": self.labels, "source": self.source}
-        return {name: value for name, value in given.items() if value is not None}
+    def labels(self) -> Tensor | None:
+        """The classes that the discriminator is given, ``[B]`` int64; None if it is given none."""
+        return self.given.get("labels")
 
     def features(self, samples: Tensor) -> Tensor:
         """The features ``[B, F]`` of samples in the discriminator.
@@ -78,7 +89,7 @@ class Judge:
         Raises:
             ValueError: if it has neither.
         """
-        return self._passed(self._features, *self.augmented_alike(samples, self.given))
+        return self._passed(self._features, *self.augmented.alike(samples, self.given))
 
     def _features(self, samples: Tensor, **given: Any) -> Tensor:
         network: Any = self.discriminator
@@ -112,7 +123,7 @@ class Judge:
         return self._logits(judged, samples).to(samples.dtype)
 
     def _logits(self, function: Callable[..., Any], samples: Tensor) -> Tensor:
-        judged = self._passed(function, *self.augmented(samples, self.given))
+        judged = self._passed(function, *self.augmented.afresh(samples, self.given))
         return of_each(first_head(Judgement.of(judged).logits), len(samples))
 
     def _passed(self, function: Callable[..., Any], samples: Tensor, given: dict[str, Any]) -> Any:
@@ -127,7 +138,7 @@ class Judge:
         """
 
         def of_part(part: Tensor, **given: Any) -> Tensor:
-            return function(replace(self, micro_batches=None, **given), part)
+            return function(replace(self, micro_batches=None, given=given), part)
 
         return self._passed(of_part, samples, self.given)
 

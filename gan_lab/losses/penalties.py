@@ -26,6 +26,7 @@ from gan_lab.losses.weighted import Weighted
 class Penalty(Weighted):
     """A term of L_D that looks at the discriminator itself; see `Weighted` for its arguments."""
 
+    block: ClassVar[str] = "penalties"
     per_sample_gradient: ClassVar[bool] = True
     """Whether it takes the gradient of each sample's own logit. BatchNorm in the discriminator leaves that undefined,
     half precision overflows in it, and ``protocol=tuned`` searches its weight."""

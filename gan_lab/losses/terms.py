@@ -44,6 +44,7 @@ class Term(Weighted):
     """A term of L_G; see `Weighted` for its arguments."""
 
     weight: float = 1.0
+    block: ClassVar[str] = "terms"
     uses_real: ClassVar[bool] = True
     """Whether it looks at the real samples of the generator's update, which are then drawn for it."""
     compared: ClassVar[str | None] = None

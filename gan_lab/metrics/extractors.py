@@ -37,7 +37,7 @@ class Extractor(nn.Module):
     learns: bool = False
     """Whether it learns from training samples; those that it has seen are not compared with others."""
     learns_from: int | None = None
-    """Largest number of training samples that it uses, the first of `Dataset.shuffled` ones; None for all."""
+    """Largest number of training samples that it uses, the first ones; None for all."""
 
     def check(self, dataset: Dataset) -> None:
         """Raise ConfigError if it cannot take the dataset's samples. Quick, and called before `prepare`."""
@@ -46,7 +46,7 @@ class Extractor(nn.Module):
         """Get ready for the dataset's samples, which may take long. Called once, before `forward`.
 
         Args:
-            dataset: its training samples are those that the extractor may learn from.
+            dataset: its training samples are those that the extractor may learn from, in random order.
 
         Raises:
             ConfigError: if something it needs is missing.

@@ -24,7 +24,7 @@ class RealSets:
         labels: their classes, ``[N]``; None if there are none, or one for each channel.
         others: training samples that are compared with the reference for the floor, ``[N, …]``.
         other_labels: their classes, as ``labels``.
-        learned: the dataset with the training samples that an extractor may learn from.
+        learned: the dataset with the training samples that an extractor may learn from, in random order.
         known: training samples, ``[M, …]``, copies of which are the floor of metrics that compare single pictures.
         sources: N held-out images to translate, ``[N, …]``, of pairs those of the reference; or None.
         source_labels: their classes, or None.
@@ -66,18 +66,17 @@ class RealSets:
         labels = one_per_sample(dataset.test_labels)
         learned = dataset
         if learns:
-            rest, all_labels, shuffled = order[count:], dataset.train_labels, learns_from is not None
-            rest = rest[some(len(rest), learns_from)] if learns_from is not None else rest
-            kept = None if all_labels is None else all_labels[rest]
-            name = f"some of {train} without {count}"
+            rest, all_labels, checksum = order[count:], dataset.train_labels, dataset.checksum
+            if learns_from is not None:
+                rest = rest[some(len(rest), learns_from)]
+                checksum = derived(checksum, f"some of {train} without {count}")
             learned = replace(
                 dataset,
                 train=dataset.train[rest],
-                train_labels=kept,
+                train_labels=None if all_labels is None else all_labels[rest],
                 drawing=PLAIN,
                 source=None,
-                shuffled=shuffled,
-                checksum=derived(dataset.checksum, name) if shuffled else dataset.checksum,
+                checksum=checksum,
             )
         other_labels = one_per_sample(dataset.train_labels)
         sources: dict[str, Tensor | None] = {}

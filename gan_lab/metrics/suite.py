@@ -65,7 +65,7 @@ class Comparison:
         if len(set(measures.metrics)) < len(measures.metrics):
             raise ConfigError(f"evaluation.metrics=[{','.join(measures.metrics)}]: expected each of them once")
         extractor.check(dataset)
-        if "modes" in measures.metrics and dataset.modes is None and self._stacked is None:
+        if "modes" in measures.metrics and dataset.mixture is None and self._stacked is None:
             raise ConfigError("evaluation.metrics: modes takes a mixture, or images with a label for every channel")
         if "memorisation" in measures.metrics and dataset.train.ndim != 4:
             raise ConfigError("evaluation.metrics: memorisation takes images; points lie close to each other by chance")
@@ -78,7 +78,7 @@ class Comparison:
         extractor.to(device).eval().requires_grad_(False)
         # a copy: a user's extractor may write to what it is given, and the file of a mapped dataset is read-only
         logits = self.look(dataset.test[:2].clone()).logits
-        needing_logits = {"score", "classes", "class_accuracy"} | ({"modes"} if dataset.modes is None else set())
+        needing_logits = {"score", "classes", "class_accuracy"} | ({"modes"} if dataset.mixture is None else set())
         for name in needing_logits.intersection(measures.metrics):
             if logits is None:
                 raise ConfigError(
@@ -142,8 +142,8 @@ class Comparison:
         """The expected metrics of ``count`` samples of a perfect sampler, as far as they are known."""
         if "modes" not in self.measures.metrics:
             return {}
-        if self.dataset.modes is not None:
-            modes, dimensions = self.dataset.modes.shape
+        if self.dataset.mixture is not None:
+            modes, dimensions = self.dataset.mixture.modes.shape
             return mixture_ceiling(modes, dimensions, count)
         return class_ceiling(self._combined_shares(), count)
 
@@ -177,8 +177,8 @@ class Comparison:
         return {"classes": float(number), "class_kl": divergence}
 
     def _modes(self, real: Side, fake: Side) -> dict[str, float]:
-        if self.dataset.modes is not None:
-            return mode_coverage(fake.samples, self.dataset.modes, self.dataset.mode_std)
+        if self.dataset.mixture is not None:
+            return mode_coverage(fake.samples, *self.dataset.mixture)
         assert fake.logits is not None
         assert self._stacked is not None
         uniform = torch.full((self._stacked,), 1 / self._stacked, dtype=torch.float64)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from gan_lab.datasets.dataset import Dataset, some
+from gan_lab.datasets.dataset import Dataset
 from gan_lab.metrics.extractors import Extractor, RandomConv, check_images
 from gan_lab.storage.cache import cached, code_hash
 from gan_lab.validation import check_positive
@@ -74,18 +74,22 @@ class WhitenedConv(Extractor):
         return (logs - self.centre) @ self.components
 
     def _learn(self, dataset: Dataset) -> dict[str, Tensor]:
-        """What `_whitening` finds in some of the training samples."""
-        samples = dataset.train
-        chosen = torch.arange(len(samples))[:_MOST] if dataset.shuffled else some(len(samples), _MOST)
+        """What `_whitening` finds in the first of the training samples."""
+        samples = dataset.train[:_MOST]
         chunks = tqdm(
-            chosen.split(_CHUNK), "whitening", dynamic_ncols=True, delay=2, leave=False, disable=not sys.stderr.isatty()
+            samples.split(_CHUNK),
+            "whitening",
+            dynamic_ncols=True,
+            delay=2,
+            leave=False,
+            disable=not sys.stderr.isatty(),
         )
         threads = torch.get_num_threads()
         torch.set_num_threads(1)  # the order of a sum, and so its rounding, depends on the number of threads
         try:
             with torch.no_grad():
-                responses = torch.cat([self.convolutions(samples[indices]) for indices in chunks])
-                return _whitening(responses, min(self.dimensions, max(1, len(chosen) // 4)))
+                responses = torch.cat([self.convolutions(chunk) for chunk in chunks])
+                return _whitening(responses, min(self.dimensions, max(1, len(samples) // 4)))
         finally:
             torch.set_num_threads(threads)
 

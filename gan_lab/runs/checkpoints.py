@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from gan_lab.algorithms.own_statistics import with_own_statistics
 from gan_lab.errors import ConfigError, shown
 from gan_lab.models.conditions import takes_labels
-from gan_lab.runs.components import build, build_network
+from gan_lab.runs.building import build
+from gan_lab.runs.components import build_network
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.latents import statistics_requests
 from gan_lab.runs.resume import Start

@@ -15,10 +15,10 @@ from torch import Tensor
 from gan_lab.config.checks import check_ranges
 from gan_lab.config.messages import sentence
 from gan_lab.config.schema import EvaluationConfig
-from gan_lab.datasets.dataset import Dataset, checksum
+from gan_lab.datasets.dataset import Dataset, checksum, some
 from gan_lab.datasets.readers import read_samples
 from gan_lab.errors import CannotGoOn, ConfigError, NotFinite, shown
-from gan_lab.metrics import signals
+from gan_lab.metrics import Extractor, signals
 from gan_lab.metrics.evaluator import DEFINITION
 from gan_lab.runs.checkpoints import load_generator, load_player
 from gan_lab.runs.components import build_dataset, keeps_average
@@ -105,7 +105,7 @@ def evaluate_files(real: Path, fake: Path, overrides: list[str], allowed_targets
         evaluation.metrics = ["fd", "prdc"]  # the modes of points in a file are not known
     evaluation = overridden(evaluation, overrides)
     extractor = build_extractor(evaluation, allowed_targets)
-    dataset, others, count = _parts(real_samples, labels, len(fake_samples), extractor.learns)
+    dataset, others, count = _parts(real_samples, labels, len(fake_samples), extractor)
     comparison = build_comparison(evaluation, extractor, dataset, count)
     chosen = torch.randperm(len(fake_samples), generator=torch.Generator().manual_seed(0))[:count]
     real_side, fake_side = comparison.look(dataset.test[:count]), comparison.look(fake_samples[chosen])
@@ -129,7 +129,7 @@ def evaluate_files(real: Path, fake: Path, overrides: list[str], allowed_targets
     }
 
 
-def _parts(samples: Tensor, labels: Tensor | None, fakes: int, learns: bool) -> tuple[Dataset, Tensor, int]:
+def _parts(samples: Tensor, labels: Tensor | None, fakes: int, extractor: Extractor) -> tuple[Dataset, Tensor, int]:
     """Real samples for each purpose: a dataset to learn from and to compare with, and others for the floor.
 
     Value and floor compare equally many. They are drawn at random, as files are often sorted.
@@ -137,14 +137,16 @@ def _parts(samples: Tensor, labels: Tensor | None, fakes: int, learns: bool) -> 
     Args:
         samples: all real samples. labels: their classes, if there are any.
         fakes: number of generated samples.
-        learns: whether the extractor learns; it gets half of the samples, of which none are compared.
+        extractor: one that learns gets half of the samples, of which none are compared.
 
     Returns:
         The dataset, whose held-out samples begin with those to compare with; the others; and how many are compared.
     """
     order = torch.randperm(len(samples), generator=torch.Generator().manual_seed(0))
-    seen, unseen = order.tensor_split(2) if learns else (order, order)
+    seen, unseen = order.tensor_split(2) if extractor.learns else (order, order)
     count = min(fakes, len(unseen) // 2)
+    if extractor.learns_from is not None:
+        seen = seen[some(len(seen), extractor.learns_from)]
 
     def of(indices: Tensor) -> tuple[Tensor, Tensor | None]:
         return samples[indices], None if labels is None else labels[indices]

@@ -17,7 +17,7 @@ from gan_lab.metric_names import can_be_of, feature_metric, measured_by
 from gan_lab.metrics import Classifier, Comparison, Evaluator, Extractor, Measures, RealSets, as_extractor
 from gan_lab.metrics.memorisation import LEAST_SAMPLES
 from gan_lab.models.conditions import takes_source
-from gan_lab.runs.components import build, check_arguments
+from gan_lab.runs.building import build, check_arguments
 from gan_lab.runs.latents import fixed_request
 from gan_lab.validation import typed
 
@@ -92,7 +92,6 @@ def _back(config: DictConfig, dataset: Dataset, purpose: str) -> Evaluator:
         checksum=derived(dataset.checksum, "sources"),
         source=Source(dataset.train, dataset.test, False, dataset.train_labels, dataset.test_labels),
         validation=None,
-        validation_labels=None,
     )
     extractor = build_extractor(config.evaluation, config.allowed_targets)
     real = RealSets.of(there, config.evaluation.samples, extractor.learns, extractor.learns_from)

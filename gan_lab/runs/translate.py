@@ -15,7 +15,6 @@ from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from gan_lab.config.arguments import named_by
 from gan_lab.datasets.batch import Request
 from gan_lab.datasets.dataset import to_model_range
 from gan_lab.datasets.folders import File, Folder, naming
@@ -24,8 +23,8 @@ from gan_lab.errors import ConfigError, shown
 from gan_lab.metrics.evaluator import generate
 from gan_lab.models.conditions import takes_source
 from gan_lab.models.cyclegan import Reverse
+from gan_lab.runs.building import check_arguments, named_by
 from gan_lab.runs.checkpoints import checkpoint_of, load_checkpoint, load_generator
-from gan_lab.runs.components import check_arguments
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.latents import latent_prior
 from gan_lab.runs.making import remove_made

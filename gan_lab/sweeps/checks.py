@@ -97,7 +97,7 @@ def _try_in_child(configs: list[DictConfig], metric: str | None) -> None:
 def _try(configs: list[Any], metric: str | None, told: Connection) -> None:
     import gan_lab.storage.plotting  # noqa: F401  # before Lightning and matplotlib
     from gan_lab.config.targets import let_in
-    from gan_lab.runs.components import try_parts
+    from gan_lab.runs.building import try_parts
     from gan_lab.runs.measuring import check_metric, check_selecting
 
     wrong = ""

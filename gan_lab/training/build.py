@@ -1,17 +1,16 @@
-"""All objects of a run, from its configuration."""
+"""All objects of a run, from its configuration: data, networks, players, algorithm, callbacks, trainer."""
 
-import logging
-from collections.abc import Callable, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 
+from gan_lab.algorithms.algorithm import Algorithm
 from gan_lab.algorithms.lightning_internals import make_bare_iterations
+from gan_lab.augmentations import Augmentation
 from gan_lab.callbacks import (
     AfterIterations,
-    AtomicCheckpointIO,
     AtStart,
     Callback,
     CallbackCurves,
@@ -28,56 +27,36 @@ from gan_lab.callbacks import (
 from gan_lab.callbacks.stop_signals import stopped_by_callback
 from gan_lab.config.checks import within_budget
 from gan_lab.config.leaves import named_targets
+from gan_lab.config.messages import blame
 from gan_lab.config.targets import check_targets
 from gan_lab.datasets.data_module import InMemoryData
-from gan_lab.distributed.strategy import SharedBatch
+from gan_lab.errors import ConfigError
+from gan_lab.models.conditions import takes_source
+from gan_lab.runs.building import build, check_arguments, named_by
 from gan_lab.runs.checkpoint_checks import check_callbacks, check_fits
-from gan_lab.runs.components import build, build_dataset
+from gan_lab.runs.components import build_dataset, build_network
 from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.latents import latent_prior, statistics_requests
 from gan_lab.runs.measuring import build_evaluator, check_selecting, judged
 from gan_lab.runs.request import RunRequest
 from gan_lab.runs.resume import Start
 from gan_lab.runs.stop_signals import Stop
+from gan_lab.seeds import derive
+from gan_lab.training.augmented import check_augmentation
 from gan_lab.training.compatibility import check_pairs
 from gan_lab.training.compiler import check_compiler
 from gan_lab.training.copies import build_overfitting
-from gan_lab.training.lightning_parts import build_callbacks, build_profiler, build_trackers
-from gan_lab.training.module import build_module
+from gan_lab.training.dangers import check_together, warn_of_dangers, warn_of_sources
+from gan_lab.training.lightning_parts import build_callbacks, build_profiler, build_trackers, build_trainer
+from gan_lab.training.micro_batches import check_parts_of_run, use_micro_batches
 from gan_lab.training.new_runs import check_new_run
 from gan_lab.training.pictures import build_pictures
+from gan_lab.training.players import averaging, build_player, judged_together, prepared
 from gan_lab.training.runtime import check_devices, check_main
 from gan_lab.training.seat import Seat
 from gan_lab.training.selection import build_selection
 from gan_lab.training.warm_start import warm_start
-
-log = logging.getLogger(__name__)
-
-
-def build_trainer(
-    config: DictConfig, callbacks: list[pl.Callback], checkpoint: dict[str, Any] | None = None, **settings: Any
-) -> pl.Trainer:
-    """Lightning's trainer for exactly ``iterations`` steps; pictures, curves and checkpoints are the callbacks' work.
-
-    Args:
-        config: the resolved configuration.
-        callbacks: in the order in which they are called.
-        checkpoint: what the checkpoint to go on from holds, if it has been loaded.
-        settings: further ones of Lightning's trainer.
-    """
-    processes = config.trainer.devices * config.trainer.num_nodes
-    return build(
-        config,
-        "trainer",
-        strategy=SharedBatch(timeout=timedelta(minutes=10)) if processes > 1 else "auto",
-        max_steps=config.iterations,
-        max_epochs=-1,
-        callbacks=callbacks,
-        plugins=[AtomicCheckpointIO(checkpoint)],
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=config.trainer.get("enable_model_summary", False),
-        **settings,
-    )
+from gan_lab.validation import typed
 
 
 class Training:
@@ -223,3 +202,71 @@ class Training:
             if trainer.should_stop:  # since before the first iteration
                 raise stopped_by_callback(trainer)
             raise RuntimeError(f"training ended after {trainer.global_step} of {trainer.max_steps} iterations")
+
+
+def build_module(
+    config: DictConfig,
+    sample_shape: tuple[int, ...],
+    processes: int = 1,
+    class_counts: Sequence[int] | None = None,
+    source_shape: tuple[int, ...] | None = None,
+) -> Algorithm:
+    """The algorithm and its players, their networks initialised from the seed alone; a warning for each known danger.
+
+    Args:
+        config: the composed configuration.
+        sample_shape: of one sample.
+        processes: number of processes that share every batch.
+        class_counts: number of training samples of each class, or None.
+        source_shape: of the image that a sample translates, or None.
+    """
+    pl.seed_everything(config.seed, verbose=False)
+    kind: type[Algorithm] = check_arguments(config, "algorithm")
+    augmentation = build_augmentation(config, sample_shape)
+    networks = {role: build_network(config, role, sample_shape, class_counts, source_shape) for role in kind.roles}
+    loss = build(config, "loss")
+    check_together(config, kind, loss, networks, sample_shape, source_shape)
+    judges_pairs = kind.needs_pairs or takes_source(networks["discriminator"])
+    check_augmentation(config, kind, loss, augmentation, sample_shape, source_shape, judges_pairs)
+    check_parts_of_run(config, kind, loss, augmentation)
+    networks = prepared(config, loss, networks, processes)
+    averages = {"generator": averaging(config)}
+    players = {role: build_player(config, role, one, averages.get(role)) for role, one in networks.items()}
+    use_micro_batches(config, players, sample_shape, source_shape)
+    warn_of_dangers(config, loss, players["discriminator"])
+    warn_of_sources(networks["generator"], source_shape)
+    of_run = {"sample_shape": sample_shape, "source_shape": source_shape, "processes": processes}
+    of_run |= {"reals": config.n_critic * config.batch_size * config.model.packing, "iterations": config.iterations}
+    given = {
+        **players,
+        **{name: one for name, one in of_run.items() if name in named_by(kind)},
+        "loss": loss,
+        "prior": latent_prior(config),
+        "noise_seed": derive(config.seed, "noise"),
+        "turns": {role: config.n_critic if role == "discriminator" else config.n_generator for role in players},
+        "joint_batch": judged_together(config, networks["discriminator"], sample_shape, source_shape, processes),
+        "packing": config.model.packing,
+        "statistics": statistics_requests(config, class_counts),
+        "compile_mode": config.compile,
+    }
+    _refuse_given(config, "algorithm", given)
+    with blame("algorithm"):
+        made: Algorithm = build(config, "algorithm")(**given)
+    made.augmentation = augmentation if kind.augments else made.augmentation
+    return made
+
+
+def build_augmentation(config: DictConfig, sample_shape: tuple[int, ...]) -> Augmentation:
+    """What is done to samples before the discriminator sees them."""
+    reals = config.batch_size * config.model.packing
+    of_run = {"sample_shape": sample_shape, "batch_size": reals, "updates": config.iterations * config.n_critic}
+    _refuse_given(config, "augmentation", of_run)
+    made: Augmentation = build(config, "augmentation", **of_run)
+    return made
+
+
+def _refuse_given(config: DictConfig, key: str, of_run: Mapping[str, Any]) -> None:
+    """Raise ConfigError for an argument in a block that is the run's to give."""
+    for name in of_run:
+        if name in config[key]:
+            raise ConfigError(f"{key}.{name}={typed(config[key][name])}: expected none, as it follows from other keys")

@@ -205,7 +205,7 @@ def _check_features(loss: Recipe, discriminator: nn.Module, inputs: Tensor, give
     looking = [name for name, term in loss.terms.items() if term.looks_at_features]
     if looking:
         with blame(f"loss.terms.{looking[0]}"), torch.no_grad():
-            Judge(discriminator.eval(), **given).features(inputs)
+            Judge(discriminator.eval(), given).features(inputs)
         discriminator.train()
 
 

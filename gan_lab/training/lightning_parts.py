@@ -1,7 +1,8 @@
-"""Loggers, callbacks and profilers of Lightning's in a run, from its configuration."""
+"""Lightning's trainer, loggers, callbacks and profilers in a run, from its configuration."""
 
 import io
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from pickle import UnpicklingError
@@ -13,14 +14,15 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 from pytorch_lightning.profilers import AdvancedProfiler, Profiler, SimpleProfiler
 
+from gan_lab.callbacks import AtomicCheckpointIO
 from gan_lab.callbacks.clock import Stopwatch
 from gan_lab.callbacks.mlflow_tracker import MLflowTracker
 from gan_lab.callbacks.trackers import LocalTracker, Tracker, Trackers
 from gan_lab.callbacks.wandb_tracker import WandbTracker
-from gan_lab.config.arguments import asked_for
 from gan_lab.config.lightning_parts import refused_callback, with_defaults
+from gan_lab.distributed.strategy import SharedBatch
 from gan_lab.errors import ConfigError
-from gan_lab.runs.components import build, check_arguments
+from gan_lab.runs.building import asked_for, build, check_arguments
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.sweep_folder import sweep_around
 
@@ -111,3 +113,30 @@ def build_profiler(name: str | None, folder: Path) -> Profiler | None:
     """Lightning's profiler of that name, which writes ``fit-profile.txt`` into a folder; None for None."""
     kinds: dict[str, type[SimpleProfiler | AdvancedProfiler]] = {"simple": SimpleProfiler, "advanced": AdvancedProfiler}
     return None if name is None else kinds[name](dirpath=folder, filename="profile")
+
+
+def build_trainer(
+    config: DictConfig, callbacks: list[pl.Callback], checkpoint: dict[str, Any] | None = None, **settings: Any
+) -> pl.Trainer:
+    """Lightning's trainer for exactly ``iterations`` steps; pictures, curves and checkpoints are the callbacks' work.
+
+    Args:
+        config: the resolved configuration.
+        callbacks: in the order in which they are called.
+        checkpoint: what the checkpoint to go on from holds, if it has been loaded.
+        settings: further ones of Lightning's trainer.
+    """
+    processes = config.trainer.devices * config.trainer.num_nodes
+    return build(
+        config,
+        "trainer",
+        strategy=SharedBatch(timeout=timedelta(minutes=10)) if processes > 1 else "auto",
+        max_steps=config.iterations,
+        max_epochs=-1,
+        callbacks=callbacks,
+        plugins=[AtomicCheckpointIO(checkpoint)],
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=config.trainer.get("enable_model_summary", False),
+        **settings,
+    )

@@ -10,7 +10,7 @@ from gan_lab.errors import ConfigError
 from gan_lab.losses import Classification, ClassificationTerm
 from gan_lab.models import StyleGAN2Generator
 from gan_lab.models.conditions import takes_labels
-from gan_lab.runs.components import build, check_batch
+from gan_lab.runs.components import check_batch
 
 
 def check_new_run(config: DictConfig, dataset: Dataset, module: Algorithm) -> None:
@@ -30,18 +30,18 @@ def check_new_run(config: DictConfig, dataset: Dataset, module: Algorithm) -> No
 
 def check_differ(dataset: Dataset) -> None:
     """Raise ConfigError if all samples or sources of a part are the same, such as those that ``max_samples`` leaves."""
-    parts: dict[str, tuple[Tensor | None, Tensor | None]] = {
+    parts: dict[str, tuple[Tensor, Tensor | None]] = {
         "training samples": (dataset.train, dataset.chosen),
-        "validation samples": (dataset.validation, None),
         "held-out samples": (dataset.test, None),
     }
+    if dataset.validation is not None:
+        parts["validation samples"] = dataset.validation.samples, None
     if (source := dataset.source) is not None:
         parts["sources to train on"] = source.train, dataset.chosen_source
-        parts["validation sources"] = source.validation, None
         parts["held-out sources"] = source.test, None
+        if source.validation is not None:
+            parts["validation sources"] = source.validation.samples, None
     for kind, (samples, chosen) in parts.items():
-        if samples is None:
-            continue
         indices = range(len(samples)) if chosen is None else chosen
         # one by one: the second differs from the first of nearly every set, which may exceed memory
         if all((samples[index] == samples[indices[0]]).all() for index in indices):
@@ -52,7 +52,7 @@ def check_unlabelled(config: DictConfig, dataset: Dataset, module: Algorithm) ->
     """Raise ConfigError if labels are not used, and a network takes them or a part of the loss looks at them."""
     if config.conditional != "none":
         return
-    loss = build(config, "loss")
+    loss = module.loss
     takers = [f"model.{role}" for role, player in module.players.items() if takes_labels(player.network)]
     takers += [f"loss.penalties.{name}" for name, one in loss.penalties.items() if isinstance(one, Classification)]
     takers += [f"loss.terms.{name}" for name, one in loss.terms.items() if isinstance(one, ClassificationTerm)]

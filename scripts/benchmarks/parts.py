@@ -21,7 +21,7 @@ from gan_lab.runs.components import build_dataset
 from gan_lab.runs.folder import RunFolder
 from gan_lab.runs.measuring import build_evaluator
 from gan_lab.runs.request import RunRequest
-from gan_lab.training.module import build_module
+from gan_lab.training.build import build_module
 from gan_lab.training.run import execute
 
 COMMAND = "import sys; sys.argv[0] = 'gan-lab'; from gan_lab.cli.train import main; main()"

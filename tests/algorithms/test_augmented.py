@@ -206,9 +206,9 @@ def test_each_member_of_a_pack_is_augmented_by_itself():
 
 def test_features_that_are_compared_are_transformed_alike():
     view = game_of(Raised()).view("generator")
-    first, again = (view.alike(real(), {})[0] for _ in range(2))
+    first, again = (view.to_loss.alike(real(), {})[0] for _ in range(2))
     assert torch.equal(first, again)
-    assert not torch.equal(view.to_penalties(real(), {})[0], view.to_penalties(real(), {})[0])
+    assert not torch.equal(view.to_loss.afresh(real(), {})[0], view.to_loss.afresh(real(), {})[0])
 
 
 class Both(nn.Module):

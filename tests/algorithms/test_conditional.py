@@ -14,7 +14,7 @@ from training_runs import SMALL, checkpoint, killed, train_in, unequal, weights_
 from gan_lab.cli.sample import main as sample_main
 from gan_lab.cli.train import main
 from gan_lab.config.hashing import hash_of
-from gan_lab.datasets import Dataset, digits
+from gan_lab.datasets import Batch, Dataset, digits
 from gan_lab.datasets.batch import Condition
 from gan_lab.datasets.dataset import hold_out
 from gan_lab.datasets.source import Source
@@ -28,8 +28,8 @@ from gan_lab.runs.measuring import build_evaluator, judged
 from gan_lab.runs.sample import sample
 from gan_lab.runs.usefulness import usefulness_of
 from gan_lab.training.build import build_module
-from gan_lab.training.module import averaging
 from gan_lab.training.pictures import pictured_classes
+from gan_lab.training.players import averaging
 from gan_lab.training.schedules import Decay
 
 WAYS = ["concat", "projection", "auxiliary", "per_class"]
@@ -254,16 +254,17 @@ def test_sources_and_validation_samples_of_unknown_classes(paired):
     images = torch.arange(6, dtype=torch.uint8).view(6, 1, 1, 1)
     labels = torch.tensor([0, 1, 2, 3, 1, 0])
     others = labels if paired else labels.flip(0)
-    source = Source(images, images, paired, others, others, images, others)
+    source = Source(images, images, paired, others, others, Batch(images, others))
     known = torch.tensor([0, 1, 0, 1, 0, 3])  # neither 2 nor, in test, all of 3
-    data = Dataset(images, known, images, labels, "x", validation=images, validation_labels=labels, source=source)
+    data = Dataset(images, known, images, labels, "x", validation=Batch(images, labels), source=source)
     kept = of_trained_classes(data)
     of_source = [0, 1, 3, 4, 5] if paired else [0, 1, 2, 4, 5]
-    for part in ("test", "validation"):
-        assert getattr(kept, part).flatten().tolist() == [0, 1, 3, 4, 5]
-        assert getattr(kept, f"{part}_labels").tolist() == [0, 1, 3, 1, 0]
-        assert getattr(kept.source, part).flatten().tolist() == of_source
-        assert 2 not in getattr(kept.source, f"{part}_labels")
+    for one in (Batch(kept.test, kept.test_labels), kept.validation):
+        assert one.samples.flatten().tolist() == [0, 1, 3, 4, 5]
+        assert one.labels.tolist() == [0, 1, 3, 1, 0]
+    for one in (Batch(kept.source.test, kept.source.test_labels), kept.source.validation):
+        assert one.samples.flatten().tolist() == of_source
+        assert 2 not in one.labels
     assert kept.checksum != data.checksum
     told = "1 of 6 held-out samples, 1 of 6 validation samples"
     assert left_out(data, kept) == told + (not paired) * ", 1 of 6 held-out sources, 1 of 6 validation sources"

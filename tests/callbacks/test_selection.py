@@ -40,16 +40,16 @@ def test_validation_samples_are_set_aside_from_those_to_train_on(make):
     split = make(max_samples=400).with_validation(0.1)
     assert (len(split.train), len(split.validation)) == (360, 40)
     assert torch.equal(split.test, whole.test)
-    both = torch.cat([split.train, split.validation]).flatten(1)
+    both = torch.cat([split.train, split.validation.samples]).flatten(1)
     order = lambda rows: rows[torch.unique(rows, dim=0, return_inverse=True)[1].argsort()]  # noqa: E731
     assert torch.equal(order(both), order(whole.train.flatten(1)))
-    assert torch.equal(make(max_samples=400).with_validation(0.1).validation, split.validation)
-    shares = [torch.bincount(labels) / len(labels) for labels in (split.validation_labels, whole.train_labels)]
+    assert torch.equal(make(max_samples=400).with_validation(0.1).validation.samples, split.validation.samples)
+    shares = [torch.bincount(labels) / len(labels) for labels in (split.validation.labels, whole.train_labels)]
     assert (shares[0] - shares[1]).abs().max() < 0.026  # each class alike, to a sample of 40
     checksums = {whole.checksum, split.checksum, split.to_select_by().checksum, whole.with_validation(0.2).checksum}
     assert len(checksums) == 4
     assert make(max_samples=300).with_validation(0.1).to_select_by().checksum not in checksums
-    assert split.to_select_by().test is split.validation
+    assert split.to_select_by().test is split.validation.samples
 
 
 @pytest.fixture(scope="module")

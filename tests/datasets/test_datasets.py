@@ -51,9 +51,9 @@ def test_mixtures_are_those_of_pacgan(make, modes, std, scale):
     """LITERATURE.md §5; ``scale`` is the root mean square distance of the modes from the origin."""
     data = make()
     assert (len(data.train), len(data.test)) == (100_000, 10_000)
-    assert len({tuple(mode) for mode in data.modes.round(decimals=4).tolist()}) == modes
-    assert data.modes.square().sum(1).mean().sqrt().item() == pytest.approx(scale, rel=1e-5)
-    distances, nearest = torch.cdist(data.train, data.modes).min(1)
+    assert len({tuple(mode) for mode in data.mixture.modes.round(decimals=4).tolist()}) == modes
+    assert data.mixture.modes.square().sum(1).mean().sqrt().item() == pytest.approx(scale, rel=1e-5)
+    distances, nearest = torch.cdist(data.train, data.mixture.modes).min(1)
     assert torch.equal(nearest, data.train_labels)
     assert (distances.square().mean() / 2).sqrt().item() == pytest.approx(std, rel=0.01)
     # uniform over the modes: counts within 5 standard deviations of 100 000 / K
@@ -62,7 +62,7 @@ def test_mixtures_are_those_of_pacgan(make, modes, std, scale):
 
 
 def test_grid_ticks():
-    assert sorted({mode[0] for mode in grid().modes.tolist()}) == [-4, -2, 0, 2, 4]
+    assert sorted({mode[0] for mode in grid().mixture.modes.tolist()}) == [-4, -2, 0, 2, 4]
 
 
 def test_pixels_make_the_round_trip():

@@ -250,8 +250,8 @@ def test_first_samples_and_their_sources():
 def test_validation_keeps_pairs_and_sets_aside_a_share_of_each_side():
     parts = paired().with_validation(0.2)
     assert torch.equal(parts.source.train, partner(parts.train))
-    assert torch.equal(parts.source.validation, partner(parts.validation))
-    assert torch.equal(parts.source.validation_labels, parts.validation_labels)
+    assert torch.equal(parts.source.validation.samples, partner(parts.validation.samples))
+    assert torch.equal(parts.source.validation.labels, parts.validation.labels)
     assert parts.record["source"] == {"paired": True, "train": 40, "test": 10, "validation": 10}
     chosen = parts.to_select_by()
     assert torch.equal(chosen.source.test, partner(chosen.test))
@@ -259,10 +259,10 @@ def test_validation_keeps_pairs_and_sets_aside_a_share_of_each_side():
 
     parts = unpaired().with_validation(0.25)
     assert (len(parts.train), len(parts.source.train), len(parts.source.validation)) == (38, 15, 5)
-    assert parts.source.validation_labels.tolist() == indices_of_classes(parts.source.validation)
-    both = torch.cat([parts.source.train, parts.source.validation])
+    assert parts.source.validation.labels.tolist() == indices_of_classes(parts.source.validation.samples)
+    both = torch.cat([parts.source.train, parts.source.validation.samples])
     assert indices(to_model_range(both), OTHERS[:20]).sort().values.tolist() == list(range(20))
-    assert torch.equal(parts.to_select_by().source.test, parts.source.validation)
+    assert torch.equal(parts.to_select_by().source.test, parts.source.validation.samples)
 
 
 def indices_of_classes(sources):

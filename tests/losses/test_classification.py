@@ -25,7 +25,7 @@ def expected(samples):
 
 
 def judge():
-    return Judge(None, None, None, None, LABELS, REAL @ SLOPES.T, FAKE @ SLOPES.T)
+    return Judge(None, {}, None, None, LABELS, REAL @ SLOPES.T, FAKE @ SLOPES.T)
 
 
 def test_the_discriminators_cross_entropy_is_the_sum_over_real_and_generated_samples():
@@ -43,7 +43,7 @@ def test_the_generators_cross_entropy_is_of_its_samples():
 def test_its_gradient_is_that_of_the_closed_form():
     """∂/∂x of −log p(c | x) = Σ_k p_k w_k − w_c."""
     fake = FAKE.clone().requires_grad_()
-    step = GeneratorStep(None, None, fake, Judge(None, None, None, None, LABELS, None, fake @ SLOPES.T), {})
+    step = GeneratorStep(None, None, fake, Judge(None, {}, None, None, LABELS, None, fake @ SLOPES.T), {})
     ClassificationTerm()(step).backward()
     shares = (FAKE @ SLOPES.T).softmax(1)
     assert torch.allclose(fake.grad, (shares @ SLOPES - SLOPES[LABELS]) / 2, rtol=1e-12)
@@ -53,7 +53,7 @@ def test_its_gradient_is_that_of_the_closed_form():
 def test_what_it_needs_is_said(missing):
     labels, logits = (None, REAL @ SLOPES.T) if missing == "labels" else (LABELS, None)
     with pytest.raises(ValueError, match="expected a discriminator that classifies, and data with labels"):
-        Classification()(Judge(None, None, None, None, labels, logits, logits), REAL, FAKE)
+        Classification()(Judge(None, {}, None, None, labels, logits, logits), REAL, FAKE)
 
 
 def test_wrong_arguments():
@@ -90,7 +90,7 @@ def test_the_logit_of_a_projection_is_the_closed_form(projection):
 
 def test_a_gradient_penalty_has_each_samples_own_label(projection):
     """‖w + e_0‖ = √2 and ‖w + e_2‖ = 3, at any point between real and generated samples."""
-    bound = Judge(projection, LABELS)
+    bound = Judge(projection, {"labels": LABELS})
     value = GradientPenalty()(bound, REAL, FAKE).item()
     assert value == pytest.approx(((math.sqrt(2) - 1) ** 2 + (3 - 1) ** 2) / 2, rel=1e-12)
     assert R1()(bound, REAL, FAKE).item() == pytest.approx(0.5 * (2 + 9) / 2, rel=1e-12)
@@ -100,7 +100,7 @@ def test_a_gradient_penalty_has_the_logit_that_the_label_picks():
     """‖w_0‖ = 1 and ‖w_2‖ = √2."""
     network = PerClassLogit(2, 3).double()
     network.logits = linear(2, SLOPES)
-    bound = Judge(network, LABELS)
+    bound = Judge(network, {"labels": LABELS})
     assert bound(REAL).tolist() == [1.0, -0.5 - 1.0]
     assert GradientPenalty()(bound, REAL, FAKE).item() == pytest.approx((math.sqrt(2) - 1) ** 2 / 2, rel=1e-12)
     assert R1()(bound, REAL, FAKE).item() == pytest.approx(0.5 * (1 + 2) / 2, rel=1e-12)

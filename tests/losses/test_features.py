@@ -88,7 +88,7 @@ def test_an_mlps_features_are_its_last_hidden_layer(conditioning, constraint):
         constraint.attach(network)
     network.eval()
     labels = None if conditioning in ("none", "auxiliary") else torch.tensor([0, 3, 1])
-    judge, samples = Judge(network, labels=labels), pictures()
+    judge, samples = Judge(network, {} if labels is None else {"labels": labels}), pictures()
     features = judge.features(samples)
     assert features.shape == (3, 6)
     assert (features != 0).any()
@@ -133,7 +133,7 @@ def test_a_source_reaches_the_features():
     from gan_lab.models.patchgan import PatchGANDiscriminator
 
     network = PatchGANDiscriminator((1, 8, 8), (1, 8, 8), channels=4, norm="none")
-    one, two = (Judge(network, source=factor * pictures()).features(pictures()) for factor in (1, 2))
+    one, two = (Judge(network, {"source": factor * pictures()}).features(pictures()) for factor in (1, 2))
     assert one.shape == two.shape
     assert not torch.allclose(one, two)
 

@@ -14,7 +14,7 @@ from gan_lab.cli.train import main
 from gan_lab.errors import ConfigError
 from gan_lab.losses import NonSaturating, Objective, Penalty, Recipe
 from gan_lab.runs.folder import RunFolder
-from gan_lab.training.module import build_module
+from gan_lab.training.build import build_module
 from gan_lab.training.objective_check import check_objective
 
 OWN = """

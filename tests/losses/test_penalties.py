@@ -182,7 +182,7 @@ def test_of_several_heads_the_critic_alone_is_penalised():
 def test_the_judge_gives_the_discriminator_the_labels_of_the_batch():
     """C(x, y) = w_y · x: every sample's gradient has the length of its own class's weights, 1 or 5."""
     weights = torch.tensor([[0.6, 0.8], [3.0, 4.0]])
-    judge = Judge(lambda samples, labels: (samples * weights[labels]).sum(1), torch.tensor([1, 0, 1]))
+    judge = Judge(lambda samples, labels: (samples * weights[labels]).sum(1), {"labels": torch.tensor([1, 0, 1])})
     assert gradient_norms(judge, torch.randn(3, 2)).tolist() == pytest.approx([5.0, 1.0, 5.0])
     assert R1()(judge, torch.randn(3, 2), torch.randn(3, 2)).item() == pytest.approx((25 + 1 + 25) / 3 / 2)
 

@@ -78,7 +78,7 @@ def test_a_few_large_balls_make_nothing_realistic():
 
 
 def test_one_mode_of_eight_is_realistic():
-    modes = ring().modes.repeat_interleave(125, 0)
+    modes = ring().mixture.modes.repeat_interleave(125, 0)
     real = modes + 0.01 * normal(1000, 0, 2)
     fake = modes[:1] + 0.01 * normal(1000, 1, 2)
     assert signals(real, fake)["realistic"] == pytest.approx(

@@ -16,8 +16,8 @@ from gan_lab.metrics.modes import expected_divergence, expected_number
 def test_a_perfect_sampler_reaches_the_ceiling(make):
     """LITERATURE.md §5: high quality 1 − e^−4.5, reverse KL ≈ (K − 1)/(2N)."""
     data = make()
-    scores = mode_coverage(data.train[:50_000], data.modes, data.mode_std)
-    modes = len(data.modes)
+    scores = mode_coverage(data.train[:50_000], *data.mixture)
+    modes = len(data.mixture.modes)
     assert scores["modes"] == modes
     assert scores["high_quality"] == pytest.approx(1 - math.exp(-4.5), abs=4 * (0.0109 / 50_000) ** 0.5)
     # 2N · KL is χ² with K − 1 degrees of freedom: mean K − 1, deviation √(2(K − 1))
@@ -26,7 +26,7 @@ def test_a_perfect_sampler_reaches_the_ceiling(make):
 
 
 def test_planted_cases():
-    modes = ring().modes
+    modes = ring().mixture.modes
     one = mode_coverage(modes[:1].repeat(10, 1), modes, 0.01)
     assert one == {"modes": 1.0, "high_quality": 1.0, "reverse_kl": pytest.approx(math.log(8))}
     half = mode_coverage(torch.cat([modes, modes + 0.2]), modes, 0.01)
@@ -48,12 +48,12 @@ def test_three_standard_deviations_is_the_border():
 def test_the_ceiling_is_what_a_perfect_sampler_scores(make):
     """LITERATURE.md §5: high quality 98.89 %; reverse KL 0.0014 for the ring and 0.0048 for the grid at 2 500."""
     data = make()
-    ceiling = mixture_ceiling(len(data.modes), 2, 2500)
-    assert ceiling["modes"] == len(data.modes)
+    ceiling = mixture_ceiling(len(data.mixture.modes), 2, 2500)
+    assert ceiling["modes"] == len(data.mixture.modes)
     assert ceiling["high_quality"] == pytest.approx(0.98889, abs=1e-5)
     assert ceiling["reverse_kl"] == pytest.approx({ring: 0.0014, grid: 0.0048}[make], rel=0.02)
-    scores = [mode_coverage(rows, data.modes, data.mode_std) for rows in data.train.split(2500)]
-    degrees = len(data.modes) - 1
+    scores = [mode_coverage(rows, *data.mixture) for rows in data.train.split(2500)]
+    degrees = len(data.mixture.modes) - 1
     for name, deviation in (("high_quality", (0.0109 / 2500) ** 0.5), ("reverse_kl", (2 * degrees) ** 0.5 / 5000)):
         mean = sum(score[name] for score in scores) / len(scores)
         assert mean == pytest.approx(ceiling[name], abs=4 * deviation / len(scores) ** 0.5)

@@ -10,7 +10,7 @@ from training_runs import unequal
 
 from gan_lab.errors import ConfigError
 from gan_lab.runs.checkpoint_checks import _is_state_of, check_callbacks
-from gan_lab.training.module import build_player
+from gan_lab.training.players import build_player
 
 REFUSED = {"Optimizer", "LBFGS", "SparseAdam", "Muon"}  # these need a closure, sparse gradients, matrices alone
 OPTIMIZERS = [one for one in torch.optim.__all__ if isinstance(getattr(torch.optim, one), type) and one not in REFUSED]

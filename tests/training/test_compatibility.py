@@ -22,7 +22,7 @@ NARROW = [f"model.{role}.channels=4" for role in ("generator", "discriminator")]
 def warnings_of(composed, caplog, *overrides):
     """Of a DCGAN: few channels, as drawing the weights of many takes most of the time."""
     caplog.clear()
-    with caplog.at_level(logging.WARNING, "gan_lab.training.module"):
+    with caplog.at_level(logging.WARNING, "gan_lab.training.dangers"):
         build_module(composed(*NARROW, *overrides), (1, 8, 8))
     return [record.getMessage() for record in caplog.records]
 
@@ -54,7 +54,7 @@ def test_unbounded_wasserstein(composed, caplog):
 def test_settings_that_change_nothing(composed, caplog):
     for penalty, told in (((), True), (("penalty=r1",), False)):  # no warning: a sweep has one weight for all losses
         caplog.clear()
-        with caplog.at_level(logging.INFO, "gan_lab.training.module"):
+        with caplog.at_level(logging.INFO, "gan_lab.training.dangers"):
             build_module(composed(*NARROW, "loss=lsgan", "penalty_weight=5", *penalty), (1, 8, 8))
         assert ("note: penalty_weight=5.0 changes nothing, as the recipe has no penalty" in caplog.text) == told
         assert warnings_of(composed, caplog, "loss=lsgan", "penalty_weight=5", *penalty) == []

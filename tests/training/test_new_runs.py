@@ -9,7 +9,7 @@ from torch import nn
 from training_runs import SMALL
 
 import gan_lab
-from gan_lab.datasets import Dataset, digits
+from gan_lab.datasets import Batch, Dataset, digits
 from gan_lab.datasets.drawing import Drawing
 from gan_lab.datasets.source import Source
 from gan_lab.errors import ConfigError
@@ -128,10 +128,10 @@ APART = Source(OTHER, OTHER, False)
     [
         ({"train": SAME}, "6 training samples"),
         ({"test": SAME}, "6 held-out samples"),
-        ({"validation": SAME}, "6 validation samples"),
+        ({"validation": Batch(SAME)}, "6 validation samples"),
         ({"source": replace(APART, train=SAME)}, "6 sources to train on"),
         ({"source": replace(APART, test=SAME)}, "6 held-out sources"),
-        ({"source": replace(APART, validation=SAME)}, "6 validation sources"),
+        ({"source": replace(APART, validation=Batch(SAME))}, "6 validation sources"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from gan_lab.algorithms.loss import weights_due, with_added
 from gan_lab.algorithms.player import Player
 from gan_lab.config.checks import check
 from gan_lab.errors import ConfigError
 from gan_lab.losses import R1
+from gan_lab.losses.weighted import weights_due, with_added
 from gan_lab.training.build import build_module
 from gan_lab.training.schedules import Decay, Schedule
 

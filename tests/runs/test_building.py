@@ -1,11 +1,10 @@
-"""What a block of a configuration hands to its class."""
+"""Objects from a configuration: what a block hands to its class."""
 
 import pytest
 import torch
 
-from gan_lab.config.arguments import fitted
 from gan_lab.errors import ConfigError
-from gan_lab.runs.components import build
+from gan_lab.runs.building import build, fitted
 
 
 class Own:
