@@ -75,21 +75,17 @@ class WhitenedConv(Extractor):
 
     def _learn(self, dataset: Dataset) -> dict[str, Tensor]:
         """What `_whitening` finds in the first of the training samples."""
-        samples = dataset.train[:_MOST]
+        samples = dataset.train
+        chosen = torch.arange(len(samples))[:_MOST]
         chunks = tqdm(
-            samples.split(_CHUNK),
-            "whitening",
-            dynamic_ncols=True,
-            delay=2,
-            leave=False,
-            disable=not sys.stderr.isatty(),
+            chosen.split(_CHUNK), "whitening", dynamic_ncols=True, delay=2, leave=False, disable=not sys.stderr.isatty()
         )
         threads = torch.get_num_threads()
         torch.set_num_threads(1)  # the order of a sum, and so its rounding, depends on the number of threads
         try:
             with torch.no_grad():
-                responses = torch.cat([self.convolutions(chunk) for chunk in chunks])
-                return _whitening(responses, min(self.dimensions, max(1, len(samples) // 4)))
+                responses = torch.cat([self.convolutions(samples[indices]) for indices in chunks])
+                return _whitening(responses, min(self.dimensions, max(1, len(chosen) // 4)))
         finally:
             torch.set_num_threads(threads)
 
