@@ -241,7 +241,7 @@ def _open(board: Board, row: Row) -> str:
 
 def _span(board: Board, row: Row) -> str:
     """The ranks between those that are better than the row and those that it is better than; nothing without claims."""
-    if not board.claims or not board.losses(row):
+    if not board.claims.better or not board.losses(row):
         return ""
     ranked = board.ranked
     low = 1 + sum(board.is_better(other, row) for other in ranked)
