@@ -10,7 +10,7 @@ import numpy as np
 from gan_lab.errors import ConfigError, closest, shown
 from gan_lab.metric_names import known
 from gan_lab.report import factors, groups, significance, statistics
-from gan_lab.report.leaderboard import Board, Row, primary_metric
+from gan_lab.report.leaderboard import Board, Claims, Row, primary_metric
 from gan_lab.report.run import Measurement, Run
 
 _WINDOW = "ssim_window"
@@ -219,12 +219,11 @@ def _settle(made: list[Board]) -> None:
     comparisons = sum(math.comb(len(board.ranked), 2) for board in compared)
     for board, apart in zip(compared, found, strict=True):
         ranked = board.ranked
-        board.comparisons = comparisons
-        board.pair_level = significance.pair_level(len(ranked), len(compared))
-        board.fewest_seeds = max(statistics.FEWEST, significance.fewest_seeds(board.pair_level))
-        for i, j in zip(*np.nonzero(np.triu(apart)), strict=True):
-            if _intervals_agree(board, ranked[i], ranked[j]):
-                board.claims.add((ranked[i].place, ranked[j].place))
+        level = significance.pair_level(len(ranked), len(compared))
+        fewest = max(statistics.FEWEST, significance.fewest_seeds(level))
+        pairs = [(ranked[i], ranked[j]) for i, j in zip(*np.nonzero(np.triu(apart)), strict=True)]
+        better = {(one.place, other.place) for one, other in pairs if _intervals_agree(board, one, other)}
+        board.claims = Claims(better, comparisons, level, fewest)
         for row in ranked[1:]:
             row.beaten = board.is_better(ranked[0], row)
 

@@ -85,10 +85,10 @@ def _standing(board: Board, leader: Row, others: list[Row], worth: str) -> str:
         doubt = f" Against {listed(unsure)} it is not settled." if unsure else ""
         return f"{leader.label} is better than {listed(beaten, 4)} on {board.dataset}: {worth}{margin}{odds}.{doubt}"
     text = f"Which is best on {board.dataset} is not settled. {ahead}{odds}.{better}"
-    if not beaten and 2 / math.comb(ours + theirs, ours) > board.pair_level:  # the smallest p of all
+    if not beaten and 2 / math.comb(ours + theirs, ours) > board.claims.pair_level:  # the smallest p of all
         text += (
             f" {fewest} seeds a group cannot settle an order of {len(board.ranked)} groups, however far apart they "
-            f"are: run {board.fewest_seeds} or more."
+            f"are: run {board.claims.fewest_seeds} or more."
         )
     return text
 

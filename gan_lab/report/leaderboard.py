@@ -102,6 +102,20 @@ class Row:
         return (float(np.mean(spent)), min(spent), max(spent)) if spent else None
 
 
+@dataclass(frozen=True)
+class Claims:
+    """What may be claimed of a board's groups, all comparisons of all boards of the report corrected for together."""
+
+    better: set[tuple[str, str]] = field(default_factory=set)
+    """The places of groups of which the first is better than the second, beyond chance."""
+    comparisons: int = 1
+    """Pairs of groups on all boards of the report."""
+    pair_level: float = 0.0
+    """The level of the test of two groups, corrected for all of them (`gan_lab.report.significance.pair_level`)."""
+    fewest_seeds: int = statistics.FEWEST
+    """Seeds a group below which no two groups can be told apart, with as many comparisons as the report makes."""
+
+
 @dataclass
 class Board:
     """Runs on one dataset whose metrics have one fingerprint; ``rows`` are ranked, the best first."""
@@ -117,14 +131,7 @@ class Board:
     rows: list[Row] = field(default_factory=list)
     axes: Axes = field(default_factory=Axes)
     """What varies in the comparison that the board belongs to."""
-    fewest_seeds: int = statistics.FEWEST
-    """Seeds a group below which no two groups can be told apart, with as many comparisons as the report makes."""
-    pair_level: float = 0.0
-    """The level of the test of two groups, corrected for all of them (`gan_lab.report.significance.pair_level`)."""
-    comparisons: int = 1
-    """Pairs of groups on all boards of the report."""
-    claims: set[tuple[str, str]] = field(default_factory=set)
-    """The places of groups of which the first is better than the second, beyond chance."""
+    claims: Claims = field(default_factory=Claims)
 
     @property
     def higher(self) -> bool:
@@ -200,7 +207,7 @@ class Board:
 
     def is_better(self, one: Row, other: Row) -> bool:
         """Whether the report claims that one group is better than another."""
-        return (one.place, other.place) in self.claims
+        return (one.place, other.place) in self.claims.better
 
     def improvement(self, one: Row, other: Row) -> Estimate:
         """The probability that a run of one is better than a run of the other; lost runs count as the worst."""

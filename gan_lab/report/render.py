@@ -20,7 +20,7 @@ from gan_lab.report.figures_across import figures_across
 from gan_lab.report.formatting import estimate, number, percent, plain
 from gan_lab.report.leaderboard import BUDGET
 from gan_lab.report.results_file import RESULTS
-from gan_lab.report.sample_pictures import embedded
+from gan_lab.report.sample_pictures import best_to_worst, embedded
 from gan_lab.report.sections import Content, content, with_direction
 from gan_lab.report.tables import table_csv, table_tex
 from gan_lab.report.target import MARK, begin, remove_old_figures, target_of
@@ -113,11 +113,11 @@ def _write(target: Path, said: Content, drawn: list[Drawn], sweep: Sweep) -> Pat
         "budget_titles": list(BUDGET.values()),
         "useful_titles": TITLES,
         "images": images,
-        "pictures": {section.slug: embedded(section.pictures, "final.png") for section in said.sections},
-        "between": {section.slug: embedded(section.between, "interpolations.png") for section in said.sections},
-        "closest": {section.slug: embedded(section.closest, "closest.png") for section in said.sections},
-        "truncated": {section.slug: embedded(section.truncated, "truncation.png", 1200) for section in said.sections},
-        "extremes": {section.slug: embedded(section.extremes, "final.png") for section in said.sections},
+        "pictures": {
+            section.slug: {name: embedded(runs, name) for name, runs in section.pictures.items()}
+            for section in said.sections
+        },
+        "extremes": {section.slug: embedded(best_to_worst(section.board), "final.png") for section in said.sections},
         "mark": MARK,
     }
     put(target / "report.md", template("report.md", escape=False).render(values).encode())

@@ -17,9 +17,11 @@ from gan_lab.report.formatting import number
 from gan_lab.report.leaderboard import Board, Row
 from gan_lab.report.run import Run
 
-_LARGEST = 480  # pixels a side of an embedded picture
 _MOST = 24
 _MOST_PIXELS = 4096 * 4096  # of a picture that is read
+
+PICTURES = {"final.png": 480, "interpolations.png": 480, "closest.png": 480, "truncation.png": 1200}
+"""The pictures that the page shows of a run, and the pixels a side that each has there at most."""
 
 BROKEN = (OSError, SyntaxError, ValueError, EOFError, OverflowError, MemoryError, struct.error, zlib.error)
 """What Pillow raises for a broken picture."""
@@ -57,19 +59,18 @@ def _with_picture(row: Row, name: str) -> list[Run]:
     return [run for run in row.finished if os.path.isfile(run.picture(name))]
 
 
-def embedded(runs: list[tuple[str, Run]], name: str, largest: int = _LARGEST) -> list[dict[str, str]]:
+def embedded(runs: list[tuple[str, Run]], name: str) -> list[dict[str, str]]:
     """The first pictures of that name as data, or a note for one that cannot be read.
 
     Args:
         runs: with the labels of the pictures.
-        name: of the file.
-        largest: pixels a side of an embedded picture, at most.
+        name: one of `PICTURES`.
     """
     made = []
     for label, run in runs[:_MOST]:
         uri, note, kind = "", "", ""
         try:
-            data, small = _smaller(run.picture(name), largest)
+            data, small = _smaller(run.picture(name), PICTURES[name])
             uri, kind = f"data:image/png;base64,{base64.b64encode(data).decode()}", "pixels" if small else ""
         except Image.DecompressionBombError:
             note = _too_large(name, "more than 100,000,000")

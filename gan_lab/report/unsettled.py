@@ -32,7 +32,7 @@ def bound(board: Board, one: Row, other: Row) -> float | None:
     size = max(map(abs, differences), default=0.0)
     if len(differences) < FEWEST or max(differences) - min(differences) <= 1e-9 * size:  # equal but for rounding
         return None
-    low, high = largest_difference(differences, board.comparisons)
+    low, high = largest_difference(differences, board.claims.comparisons)
     least, most = board.bounds(board.primary)
     return min(max(-low, high), most - least)
 
@@ -63,9 +63,9 @@ def seeds_needed(board: Board, one: Row, other: Row) -> float | None:
     have = min(len(ours), len(theirs))
     if have >= FEWEST and board.improvement(one, other).value < 0.5:
         return math.inf
-    if have < FEWEST or significance.mann_whitney(ours, theirs) <= board.pair_level:
+    if have < FEWEST or significance.mann_whitney(ours, theirs) <= board.claims.pair_level:
         return None
-    found = max(needed(ours, theirs, board.pair_level), have + 1)
+    found = max(needed(ours, theirs, board.claims.pair_level), have + 1)
     return -(-found // 10) * 10 if 100 <= found <= MOST else found
 
 
