@@ -27,7 +27,7 @@ from omegaconf import DictConfig
 
 from gan_lab.cli import evaluate, export, report, sample, train, translate
 from gan_lab.cli.arguments import folders_and_rest, parse
-from gan_lab.cli.checked_loader import CheckedLoader
+from gan_lab.cli.command_line import CheckedLoader
 from gan_lab.config.checks import check
 from gan_lab.errors import ConfigError
 from gan_lab.runs.components import build_dataset, build_network

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from hydra.errors import HydraException
 
 from gan_lab.api.calls import as_path, called, separate_logging
-from gan_lab.cli.options import CommandLine, parse_overrides
+from gan_lab.cli.command_line import CommandLine, parse_overrides
 from gan_lab.cli.train import App, carry_out
 from gan_lab.errors import ConfigError, shown
 from gan_lab.sweeps.overrides import quoted

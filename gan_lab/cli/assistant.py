@@ -8,7 +8,7 @@ import os
 
 from hydra import compose, initialize_config_module
 
-from gan_lab.cli.options import CommandLine
+from gan_lab.cli.command_line import CommandLine
 from gan_lab.config.checks import check
 from gan_lab.errors import ConfigError
 from gan_lab.runs.folder import RunFolder

@@ -36,9 +36,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan_lab.cli.arguments import print_version
 from gan_lab.cli.assistant import assist_the_first, check_folder_is_named
-from gan_lab.cli.checked_loader import CheckedLoader
+from gan_lab.cli.command_line import CheckedLoader, CommandLine
 from gan_lab.cli.help import explained
-from gan_lab.cli.options import CommandLine, resumed
+from gan_lab.cli.resuming import resumed
 from gan_lab.cli.show import all_groups, show, yaml_folders
 from gan_lab.cli.summary import how_to_go_on, print_summary
 from gan_lab.config.hydra_nodes import check_record, named_by_the_clock
@@ -232,7 +232,7 @@ def _main() -> None:
 
 def carry_out(line: CommandLine, kind: type[App] = App) -> RunFolder | None:
     """`run_hydra` of a command line with what ``resume=`` stands for, in a process that may be one of several."""
-    line = resumed(line)
+    line = resumed(line) if line.text("resume") is not None else line
     let_in(line.allowed_targets())
     if rank() is not None:
         check_folder_is_named(line)

@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.config_repository import CachingConfigRepository, IConfigRepository
+from hydra._internal.config_repository import CachingConfigRepository, ConfigRepository, IConfigRepository
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
 from hydra.core.default_element import ResultDefault
 from hydra.core.object_type import ObjectType
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
 from hydra.plugins.config_source import ConfigResult, ConfigSource
 from omegaconf import DictConfig
 
@@ -58,38 +57,45 @@ def _unpickled(kept: bytes) -> Any:
     return _Unpickler(io.BytesIO(kept)).load()
 
 
-class _Repository(CachingConfigRepository):
-    """Hydra's repository of one composition, which looks among what is kept first."""
+class KeptRepository(ConfigRepository):
+    """Hydra's repository, which looks among what is kept first.
 
-    def __init__(self, delegate: IConfigRepository) -> None:
-        self.delegate = copy.copy(delegate)  # Hydra's own copies every class that is known as a configuration, too
-        self.cache = {}
+    Attributes:
+        origins: where the configurations come from that one composition has asked for, by path; None for those that
+            are not kept.
+    """
+
+    def __init__(self, config_search_path: ConfigSearchPath) -> None:
+        super().__init__(config_search_path)
         self.origins: dict[str, Hashable] = {}
-        """Where the configurations come from, by path; None for those that are not kept."""
+
+    def __deepcopy__(self, _: dict[int, Any]) -> "KeptRepository":
+        """The repository of a composition. Hydra's own copies every class that is known as a configuration, too."""
+        copied = copy.copy(self)
+        copied.origins = {}
+        return copied
 
     def load_config(self, config_path: str) -> ConfigResult | None:
         """As Hydra's."""
-        if config_path in self.origins:
-            return super().load_config(config_path)
         origin, node = self._origin(config_path)
         self.origins[config_path] = origin
         if origin is None:
             return super().load_config(config_path)
         if origin not in _READ:
-            _READ[origin] = _pickled(self.delegate.load_config(config_path)), node
+            _READ[origin] = _pickled(super().load_config(config_path)), node
         loaded: ConfigResult = _unpickled(_READ[origin][0])
-        self.cache[f"config_path={config_path}"] = loaded
         return loaded
 
     def _origin(self, config_path: str) -> tuple[Hashable, object]:
         """What tells a file of a package, in its present state, or a class from all others; a class comes with it."""
-        source = self.delegate._find_object_source(config_path, ObjectType.CONFIG)  # type: ignore[attr-defined]
+        source = self._find_object_source(config_path, ObjectType.CONFIG)
+        if source is None:
+            return None, None
         name = ConfigSource._normalize_file_name(config_path)
-        scheme = None if source is None else source.scheme()
-        if scheme == "structured":
+        if source.scheme() == "structured":
             node = ConfigStore.instance()._load(name)
             return (source.provider, source.path, name, id(node)), node
-        if scheme == "pkg":
+        if source.scheme() == "pkg":
             file = resources.files(source.path).joinpath(name)
             if isinstance(file, Path):  # not one in a zip archive
                 state = file.stat()
@@ -108,19 +114,15 @@ class _Merged(ResultDefault):
 class KeptLoader(ConfigLoaderImpl):
     """Hydra's loader, for which files of packages are read and merged once."""
 
-    def _parse_overrides_and_create_caching_repo(
-        self, config_name: str | None, overrides: list[str]
-    ) -> tuple[list[Override], CachingConfigRepository]:
-        """As Hydra's, with our repository."""
-        parsed = OverridesParser.create().parse_overrides(overrides=overrides)
-        repository = _Repository(self.repository)
-        self._process_config_searchpath(config_name, parsed, repository)
-        return parsed, repository
+    def __init__(self, config_search_path: ConfigSearchPath) -> None:
+        super().__init__(config_search_path)
+        self.repository = KeptRepository(config_search_path)
 
     def _compose_config_from_defaults_list(self, defaults: list[ResultDefault], repo: IConfigRepository) -> DictConfig:
         """As Hydra's."""
-        assert isinstance(repo, _Repository)
-        origins = [repo.origins.get(one.config_path or "") for one in defaults]
+        assert isinstance(repo, CachingConfigRepository)
+        assert isinstance(repo.delegate, KeptRepository)
+        origins = [repo.delegate.origins.get(one.config_path or "") for one in defaults]
         if None in origins or self.changes_files():
             return super()._compose_config_from_defaults_list(defaults, repo)
         places = ((one.config_path, one.package, one.is_self, one.primary) for one in defaults)

@@ -138,7 +138,7 @@ def _listed(changes: Changes, form: str) -> str:
 
 
 def _typed_now(folder: RunFolder, words: Sequence[str]) -> bool:
-    """Whether some override is not one that `gan_lab.cli.options.resumed` has read from the run's folder."""
+    """Whether some override is not one that `gan_lab.cli.resuming.resumed` has read from the run's folder."""
     choices = (f"{group}={option}" for group, option in folder.configuration.choices().items())
     read = {*folder.configuration.overrides(), *choices}
     return any(word not in read and not word.startswith("allowed_targets=") for word in words)

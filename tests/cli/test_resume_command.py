@@ -11,7 +11,8 @@ from filelock import FileLock
 from omegaconf import OmegaConf
 from training_runs import OFTEN, SMALL, differences, killed
 
-from gan_lab.cli.options import CommandLine, resumed
+from gan_lab.cli.command_line import CommandLine
+from gan_lab.cli.resuming import resumed
 from gan_lab.cli.train import main
 from gan_lab.config.hashing import config_hash
 from gan_lab.errors import ConfigError

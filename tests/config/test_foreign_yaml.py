@@ -8,8 +8,9 @@ from command_runs import ended, refusal
 from omegaconf import OmegaConf
 from training_runs import SMALL
 
+from gan_lab.cli.command_line import CommandLine
 from gan_lab.cli.evaluate import main as evaluate
-from gan_lab.cli.options import CommandLine, resumed
+from gan_lab.cli.resuming import resumed
 from gan_lab.cli.sample import main as sample
 from gan_lab.cli.train import main
 from gan_lab.datasets.published import PublishedSet

@@ -6,7 +6,8 @@ from omegaconf import OmegaConf
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 import gan_lab.config.lightning_parts
-from gan_lab.cli.options import CommandLine, resumed
+from gan_lab.cli.command_line import CommandLine
+from gan_lab.cli.resuming import resumed
 from gan_lab.cli.train import main
 from gan_lab.config.hashing import config_hash
 from gan_lab.config.lightning_parts import REFUSED_CALLBACKS, harmless, refused_callback

@@ -14,7 +14,7 @@ from command_runs import forked, refusal
 from training_runs import checkpoint, train_in, weights_of
 
 from gan_lab.cli.assistant import assist_the_first
-from gan_lab.cli.options import CommandLine
+from gan_lab.cli.command_line import CommandLine
 from gan_lab.cli.train import main
 from gan_lab.distributed.batchnorm import GlobalBatchNorm, over_all_processes
 from gan_lab.errors import ConfigError, Diverged
