@@ -58,7 +58,8 @@ class Batch(_Parts):
     """Real samples.
 
     Args:
-        samples: ``[B, …]``, images in [−1, 1] or points; ``[B, 0]`` where an update does without them.
+        samples: ``[B, …]``, images in [−1, 1] or points; ``[B, 0]`` where an update does without them. Of a `Dataset`'s
+            validation part they are as the dataset holds them: pixels, with a label for each channel where it has such.
         labels: the class of each sample, ``[B]`` int64; None if the dataset has none, or one for each channel.
         source: the image that each sample translates, ``[B, …]``, or None.
     """

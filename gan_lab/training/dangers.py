@@ -1,4 +1,4 @@
-"""Parts of a run that do not go together, and combinations that are known to fail."""
+"""The checks of `gan_lab.training.compatibility` on the parts of a run: errors are raised, dangers are logged."""
 
 import logging
 
