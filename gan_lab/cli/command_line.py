@@ -92,6 +92,11 @@ class CommandLine:
             return None
         return override.get_value_string() if override.is_sweep_override() else str(override.value())
 
+    @property
+    def resumes(self) -> bool:
+        """Whether ``resume=`` is given a value."""
+        return self.text("resume") is not None
+
     def allowed_targets(self) -> list[str]:
         """The packages that the user allows by typing ``allowed_targets=[…]``.
 

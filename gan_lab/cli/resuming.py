@@ -27,7 +27,7 @@ _TYPED_AGAIN = ("allowed_targets", "dataset.download")
 
 
 def resumed(line: CommandLine) -> CommandLine:
-    """The command line with what ``resume=`` stands for: the run's own overrides first, then those given now.
+    """A command line that resumes, with what that stands for: the run's own overrides first, then those given now.
 
     Hydra is told to put its output where the run is, and to leave the run's ``.hydra`` folder as it is.
 
@@ -35,8 +35,7 @@ def resumed(line: CommandLine) -> CommandLine:
         ConfigError: if there is no such run, or if it is not clear which is meant.
     """
     resume, folder = line.text("resume"), line.text("hydra.run.dir")
-    if resume is None:
-        return line
+    assert resume is not None
     if line.options.multirun:
         if resume != "auto":
             raise ConfigError(f"resume={resume}: a sweep goes on with resume=auto hydra.sweep.dir=FOLDER")

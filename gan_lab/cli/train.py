@@ -232,7 +232,7 @@ def _main() -> None:
 
 def carry_out(line: CommandLine, kind: type[App] = App) -> RunFolder | None:
     """`run_hydra` of a command line with what ``resume=`` stands for, in a process that may be one of several."""
-    line = resumed(line) if line.text("resume") is not None else line
+    line = resumed(line) if line.resumes else line
     let_in(line.allowed_targets())
     if rank() is not None:
         check_folder_is_named(line)

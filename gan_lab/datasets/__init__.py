@@ -4,7 +4,7 @@
 """
 
 from gan_lab.datasets.batch import Batch, Draw, Request
-from gan_lab.datasets.dataset import Dataset
+from gan_lab.datasets.dataset import Dataset, Mixture
 from gan_lab.datasets.digits import digits
 from gan_lab.datasets.digits_edges import digits_edges
 from gan_lab.datasets.digits_mnist import digits_mnist
@@ -25,6 +25,7 @@ __all__ = [
     "BatchStream",
     "Dataset",
     "Draw",
+    "Mixture",
     "Request",
     "Source",
     "cifar10",

@@ -44,7 +44,7 @@ class Dataset:
         source: the images that the samples translate; None if they translate none.
 
     Raises:
-        ValueError: if ``drawing`` or ``source`` does not suit the samples.
+        ValueError: if ``drawing`` or ``source`` does not suit the samples, or ``mixture`` is of another kind.
     """
 
     train: Tensor
@@ -59,6 +59,8 @@ class Dataset:
     source: Source | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.mixture, Mixture | None):
+            raise ValueError(f"mixture: it is a {type(self.mixture).__name__}, expected a gan_lab.datasets.Mixture")
         self.drawing.check_samples(self.train)
         if self.source is not None:
             self.source.check_fits(self.train, self.test)

@@ -80,6 +80,11 @@ class Judge:
         """The classes that the discriminator is given, ``[B]`` int64; None if it is given none."""
         return self.given.get("labels")
 
+    @property
+    def source(self) -> Tensor | None:
+        """The source images that the discriminator is given, ``[B, …]``; None if it is given none."""
+        return self.given.get("source")
+
     def features(self, samples: Tensor) -> Tensor:
         """The features ``[B, F]`` of samples in the discriminator.
 

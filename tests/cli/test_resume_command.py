@@ -396,6 +396,8 @@ def test_how_a_process_began_is_no_part_of_what_is_run(composed):
 
 
 def test_words_that_do_not_resume_stay_as_they_are():
-    for words in (["seed=1"], ["resume=null", "seed=1"], ["-m", "resume=auto", "seed=1,2"], ["--help"]):
-        line = CommandLine.parse(words)
-        assert resumed(line) is line
+    for words in (["seed=1"], ["resume=null", "seed=1"], ["--help"]):
+        assert not CommandLine.parse(words).resumes
+    line = CommandLine.parse(["-m", "resume=auto", "seed=1,2"])
+    assert line.resumes
+    assert resumed(line) is line
