@@ -93,7 +93,7 @@ class Two(R1):
     """A penalty of 2."""
 
     def __call__(self, judge, real, fake):
-        return torch.tensor(2.0)
+        return torch.tensor(2.0, requires_grad=True)
 
 
 def test_a_run_gives_every_schedule_what_it_needs(composed):
@@ -114,8 +114,10 @@ def test_a_run_gives_every_schedule_what_it_needs(composed):
     penalty = Two(0.05, 2, final_weight=0.005, until=2000)
     for updates, weight in ((0, 0.05), (2000, 0.005)):
         weights = weights_due({"r1": penalty}, updates)
-        total = with_added(torch.ones(()), {"r1": penalty}, weights, {}, None, None, None)
+        curves = {}
+        total = with_added(torch.ones(()), {"r1": penalty}, weights, curves, None, None, None)
         assert total.item() == pytest.approx(1 + 2 * 2 * weight)
+        assert not curves["loss/r1"].requires_grad  # a curve would keep the graph of its update
     assert module.loss.penalties["r2"].weight_at(1000) == pytest.approx(0.0275)
 
 
