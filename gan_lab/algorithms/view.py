@@ -18,8 +18,9 @@ class View:
     """Samples as they are augmented in one update of a player, by random numbers of this update's own.
 
     The numbers follow from the seed, the player and how many updates it has made, so that a resumed run draws them
-    again without having saved anything. There are two streams: one of what every loss shows the discriminator, and one
-    of what depends on the loss, so that runs which differ in their loss alone see equally augmented samples.
+    again without having saved anything. There are three streams: one of what every loss shows the discriminator, one of
+    what depends on the loss, so that runs which differ in their loss alone see equally augmented samples, and one that
+    begins anew in every call, for samples that are compared.
 
     Args:
         augmentation: what is done to samples.
@@ -60,7 +61,7 @@ class View:
 
     @property
     def to_loss(self) -> Augmented:
-        """The same for penalties and terms, in the second stream; of what is compared, in a third one."""
+        """How penalties and terms augment samples: in the second stream, or in a third one what they compare."""
         return Augmented(
             lambda packs, given: self._augmented(packs, given, lambda: self.of_loss),
             lambda packs, given: self._augmented(packs, given, lambda: self._draws("alike")),

@@ -27,7 +27,7 @@ _TYPED_AGAIN = ("allowed_targets", "dataset.download")
 
 
 def resumed(line: CommandLine) -> CommandLine:
-    """A command line that resumes, with what that stands for: the run's own overrides first, then those given now.
+    """The whole command line of a run that goes on: its own overrides first, then those given now.
 
     Hydra is told to put its output where the run is, and to leave the run's ``.hydra`` folder as it is.
 
