@@ -10,8 +10,8 @@ from gan_lab.report.unsettled import bound, is_telling
 
 _MARKS = {
     "healthy": "●", "collapsed": "◐", "diverged": "✕", "discriminator_won": "▲", "generator_frozen": "■",
-    "discriminator_frozen": "□", "failed": "✕", "killed": "‖", "interrupted": "‖", "running": "…", "unreadable": "?",
-    "not judged": "○", "unconverged": "◌", "far_from_real": "◇",
+    "discriminator_frozen": "□", "failed": "✕", "killed": "‖", "interrupted": "‖", "running": "…", "waiting": "…",
+    "unreadable": "?", "not judged": "○", "unconverged": "◌", "far_from_real": "◇",
 }  # fmt: skip
 
 

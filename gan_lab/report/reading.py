@@ -51,6 +51,8 @@ def read_run(path: Path, name: str) -> Run:
     state = "unreadable"
     if status:
         state, reason = _state(path, status)
+    elif not any(os.path.lexists(path / name) for name in ("status.json", "result.json")):
+        state, reason = "waiting", "has not begun, or was killed before it could record anything"
     settings, problem = _settings(path / ".hydra", gaps)
     if problem:  # a group takes in only what is known to be of it
         told = f"{problem} (its state is {state})" if status else f"{problem}; {reason}"

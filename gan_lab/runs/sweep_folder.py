@@ -184,8 +184,8 @@ def _is_run(folder: str) -> bool:
 
 
 def _state(run: RunFolder) -> dict[str, Any]:
-    """The status of a run. One without a status is starting, or was killed at its start."""
-    silent = {"state": "starting", "iteration": 0, "error": None, "config_hash": None}
+    """The status of a run. One without a status waits for its turn, or was killed at its start."""
+    silent = {"state": "waiting", "iteration": 0, "error": None, "config_hash": None}
     try:
         status = run.status() if run.status_file.exists() else silent
         if status["state"] == "done":

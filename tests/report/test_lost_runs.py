@@ -66,14 +66,20 @@ def test_every_planted_failure_is_listed_with_its_reason(tmp_path, run, sweep):
     assert states["killed"][0] == "killed"
     assert "20 minutes" in states["killed"][1]
     assert states["alive"][0] == "running"
-    assert states["never"] == ("unreadable", "status.json is missing")
+    assert states["never"] == ("waiting", "has not begun, or was killed before it could record anything")
     assert [(entry.path, entry.reason[:16]) for entry in found.skipped] == [("holiday", "not a run folder")]
     text = page(tmp_path)
-    for words in ("RuntimeError: boom", "diverged at iteration 7", "holiday", "3 of 7", "status.json is missing"):
+    for words in ("RuntimeError: boom", "diverged at iteration 7", "holiday", "3 of 7", "has not begun"):
         assert words in text
     row = next(row for row in rows(tmp_path) if row["group"] == "rsgan" and row["ranked_by"] == "True")
     assert (row["runs"], row["finished"], row["lost"], row["unfinished"]) == ("9", "4", "3", "2")
     assert float(row["mean"]) == pytest.approx(0.2, abs=1e-12)  # of the finished, and the page says of whom
+
+
+def test_a_result_without_a_status_is_no_run_that_waits(tmp_path, run):
+    (run(tmp_path, {"loss": "lsgan"}) / "status.json").unlink()
+    (found,) = read([tmp_path]).runs
+    assert (found.state, found.reason) == ("unreadable", "status.json is missing")
 
 
 @pytest.mark.parametrize("lost", [1, 2])
