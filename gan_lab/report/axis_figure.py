@@ -8,6 +8,7 @@ from matplotlib.ticker import MaxNLocator
 from gan_lab.report.canvas import canvas, colour, legend, line_style, reference, scale, short, styled, upright
 from gan_lab.report.formatting import number
 from gan_lab.report.leaderboard import Board, Row
+from gan_lab.report.statistics import Estimate
 
 _DECADES = 20.0  # the ratio of numbers from which on their axis is logarithmic
 _CLOSEST = 1 / 12  # of a linear axis: the least distance of two ticks
@@ -51,7 +52,8 @@ def axis_figure(board: Board, keys: list[str]) -> Figure | None:
             _draw(panel, board, index, label, points)
         _mark(panel, sorted({value for points in drawn.values() for value, _ in points}))
         finals = [v for points in drawn.values() for _, row in points for v in row.finals(board.primary)]
-        scale(panel, "y", finals)
+        intervals = [e.interval for points in drawn.values() for e in _estimates(board, points) if e.interval]
+        scale(panel, "y", finals + [low for low, _ in intervals if low <= 0])  # 0 is on no logarithmic axis
         reference(panel, board, "h")
         panel.set_xlabel(short(keys[0] if len(keys) == 1 else keys[0].rpartition(".")[2], 60))
         panel.set_ylabel(upright(board.title, f"({board.direction})"))
@@ -76,7 +78,7 @@ def _mark(panel: Panel, numbers: list[float]) -> None:
 
 def _draw(panel: Panel, board: Board, index: int, label: str, points: Line) -> None:
     x = np.array([value for value, _ in points])
-    estimates = [found for _, row in points if (found := board.mean(row, board.primary))]
+    estimates = _estimates(board, points)
     panel.plot(x, [e.value for e in estimates], **line_style(index), lw=1.9, label=label or None)
     if any(e.interval for e in estimates):
         ends = [e.interval or (e.value, e.value) for e in estimates]
@@ -86,3 +88,7 @@ def _draw(panel: Panel, board: Board, index: int, label: str, points: Line) -> N
     for value, row in points:
         seeds = row.finals(board.primary)
         panel.plot([value] * len(seeds), seeds, "o", ms=3, color=colour(index), alpha=0.45, mew=0)
+
+
+def _estimates(board: Board, points: Line) -> list[Estimate]:
+    return [found for _, row in points if (found := board.mean(row, board.primary))]

@@ -177,6 +177,16 @@ def test_ticks_are_at_the_swept_numbers(run, tmp_path, swept, ticks):
         assert all(tick.is_integer() for tick in panel.get_xticks().tolist())
 
 
+@pytest.mark.parametrize(("spread", "drawn"), [(0.1, "log"), (0.9, "linear")])
+def test_an_axis_of_values_is_logarithmic_if_all_intervals_lie_above_zero(run, tmp_path, spread, drawn):
+    for packing, middle in {1: 0.01, 2: 0.1, 4: 1.0}.items():
+        for seed in range(3):
+            metrics = {"modes": 8.0, "reverse_kl": middle * (1 + spread * (seed - 1))}
+            run(tmp_path / f"{packing}{seed}", {"loss": "a", "seed": seed, "model.packing": packing}, metrics, points=3)
+    found = board(tmp_path)
+    assert axis_figure(found, found.axes.numeric()[0]).axes[0].get_yscale() == drawn
+
+
 def test_names_that_differ_in_their_ends_stay_apart_in_figures(run, tmp_path):
     """With seven groups each has a panel of its own, with room for 24 letters."""
     for number in range(7):
