@@ -13,6 +13,10 @@ from gan_lab.report.statistics import FEWEST
 from gan_lab.report.values import ABSENT, written
 
 TIME_RATIO = 2.0  # a machine's load alone makes the seconds of equal work differ by less than this
+_SECONDS_DEPEND_ON = {
+    "device": "their device", "torch": "the version of PyTorch", "threads": "the number of threads",
+    "stacked": "how many train as one program", "compile": "what is compiled",
+}  # fmt: skip
 
 
 def warnings(boards: list[Board], runs: list[Run]) -> list[str]:
@@ -254,10 +258,10 @@ def _environments(runs: list[Run]) -> list[str]:
         sentences.append(
             f"Runs were made on {len(machines)} machines ({listed(machines)}): their seconds are not compared."
         )
-    for key in ("device", "torch", "threads", "stacked", "compile"):
-        values = sorted({str(run.outcome.environment.get(key)) for run in runs if run.done})
+    for key, words in _SECONDS_DEPEND_ON.items():
+        values = sorted({str(run.outcome.environment.get(key) or "none") for run in runs if run.done})
         if len(values) > 1:
-            sentences.append(f"Runs differ in environment.{key}: {listed(values)}; seconds may not be comparable.")
+            sentences.append(f"Runs differ in {words}: {listed(values)}; seconds may not be comparable.")
     return sentences
 
 

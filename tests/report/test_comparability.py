@@ -97,8 +97,15 @@ def test_budgets_that_differ_are_warned_of(tmp_path, run, sweep):
     assert "Budgets differ in training seconds: from 10 a run (lsgan) to 21 (wgan)." in text
 
 
-@pytest.mark.parametrize("way", [{"stacked": 3}, {"compile": "iteration"}], ids=["stacked", "compiled"])
-def test_seconds_of_different_ways_to_train_are_not_compared(tmp_path, run, way):
+@pytest.mark.parametrize(
+    ("way", "told"),
+    [
+        ({"stacked": 3}, "how many train as one program: 3 and none"),
+        ({"compile": "iteration"}, "what is compiled: iteration and none"),
+    ],
+    ids=["stacked", "compiled"],
+)
+def test_seconds_of_different_ways_to_train_are_not_compared(tmp_path, run, way, told):
     for loss, seconds, level in (("lsgan", 10.0, 0.5), ("rsgan", 30.0, 0.2)):
         for seed in range(3):
             metrics = {"modes": 8.0, "reverse_kl": level}
@@ -108,6 +115,7 @@ def test_seconds_of_different_ways_to_train_are_not_compared(tmp_path, run, way)
     assert "Budgets differ in training seconds" not in text
     assert "s of training a run" not in answers(text)
     assert "Its cost: 1,000 discriminator updates against 1,000." in answers(text)
+    assert f"Runs differ in {told}; seconds may not be comparable." in text
 
 
 def test_runs_of_different_source_code_are_told(tmp_path, run):
