@@ -99,7 +99,7 @@ def _training(board: Board) -> list[str]:
     asked = {row.label: row.runs[0].asked for row in board.rows}
     keys = {key for one in asked.values() for key in one.config if not changeable(key)} - _shown(board)
     told_of = ("loss.", "model.", "evaluation.", *(f"{group}." for group in _shown(board)))
-    keys = {key for key in keys if not key.startswith(told_of)}
+    keys = {key for key in keys if key != "seed" and not key.startswith(told_of)}
     parts = {key: part for key in sorted(keys) if (part := _differing(board.rows, key))}
     settings: dict[str, set[tuple[str, ...]]] = defaultdict(set)
     optimizers = [key for key in parts if key.startswith("optimizer.")]
