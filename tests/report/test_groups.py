@@ -334,7 +334,7 @@ def test_a_model_and_data_that_a_recipe_brings_are_said(tmp_path, run):
     ],
 )
 def test_what_a_recipe_changes_in_the_training_is_said(tmp_path, run, rates, told):
-    """Its optimizer by the option's name, unless runs of one option differ; no key that changes no training, no seed."""
+    """Its optimizer by the option's name, unless runs of one option differ; neither seeds nor what changes nothing."""
     options = {"lsgan": "adam", "minimax": "adam", "wgan": "rmsprop"}
     for loss, rate in zip(options, rates, strict=True):
         config = {"optimizer.generator.lr": rate, "n_critic": 5 if loss == "wgan" else 1, "log_every": rate}

@@ -5,10 +5,14 @@ import json
 import pytest
 import torch
 from command_runs import refusal
+from omegaconf import OmegaConf
 from training_runs import weights_of
 
 from gan_lab.cli.train import main
 from gan_lab.runs.folder import RunFolder
+from gan_lab.runs.request import RunRequest
+from gan_lab.sweeps.stacks import stacks
+from gan_lab.sweeps.worker import Job
 
 LINE = ["gan-lab", "-m", "hydra/launcher=vectorized", "trainer=debug", "seed=0,1", "hydra.sweep.dir=sweep"]
 OTHERS = "with hydra/launcher=vectorized, or another launcher"
@@ -41,6 +45,21 @@ def test_what_cannot_be_stacked_is_refused_by_name(monkeypatch, tmp_path, words,
     dataset = [] if "dataset=digits" in words else ["dataset=ring8"]
     assert refusal(monkeypatch, tmp_path, main, *LINE, *dataset, *words).startswith(f"gan-lab: {sentence}")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("saved", "start"),
+    [(([100, 200, 300], [100, 200]), 200), (([200, 300], [300]), 300), (([100], [200]), None), (([], []), None)],
+)
+def test_a_stack_goes_on_from_the_newest_iteration_that_all_have_saved(tmp_path, saved, start):
+    jobs = []
+    for seed, iterations in enumerate(saved):
+        folder = RunFolder(tmp_path / str(seed))
+        folder.checkpoints.mkdir(parents=True)
+        for iteration in iterations:
+            folder.checkpoint(iteration).touch()
+        jobs.append(Job(folder, None, RunRequest(OmegaConf.create({"seed": seed}), folder, {}), None))
+    assert [[job.request.latest_start for job in stack] for stack in stacks(jobs)] == [[start] * 2]
 
 
 def test_a_sweep_stacks_what_differs_in_the_seed_alone_and_goes_on_so(warm_gan_lab, tmp_path):
