@@ -51,7 +51,7 @@ def read_run(path: Path, name: str) -> Run:
     state = "unreadable"
     if status:
         state, reason = _state(path, status)
-    elif not any(os.path.lexists(path / name) for name in ("status.json", "result.json")):
+    elif not any(os.path.lexists(path / record) for record in ("status.json", "result.json")):
         state, reason = "waiting", "has not begun, or was killed before it could record anything"
     settings, problem = _settings(path / ".hydra", gaps)
     if problem:  # a group takes in only what is known to be of it

@@ -107,8 +107,8 @@ class Run:
     """One run folder; ``name`` is its path below the folders that the report is on.
 
     ``state`` is ``done``, ``diverged``, ``failed``, ``interrupted``, ``killed`` (says running, but no process holds it,
-    and nothing has been written for `SILENCE`), ``running``, ``waiting`` (has recorded nothing
-    yet) or ``unreadable``. All texts in it are harmless to show.
+    and nothing has been written for `SILENCE`), ``running``, ``waiting`` (has recorded nothing yet)
+    or ``unreadable``. All texts in it are harmless to show.
     """
 
     path: Path
