@@ -48,10 +48,8 @@ def read_run(path: Path, name: str) -> Run:
         return Run(path, name, "unreadable", foreign)
     gaps: list[Gap] = []
     status, reason = _record(reader.read_status, path / "status.json")
-    state = "unreadable"
-    if status:
-        state, reason = _state(path, status)
-    elif not any(os.path.lexists(path / record) for record in ("status.json", "result.json")):
+    state, reason = _state(path, status) if status else ("unreadable", reason)
+    if not any(os.path.lexists(path / record) for record in ("status.json", "result.json")):
         state, reason = "waiting", "has not begun, or was killed before it could record anything"
     settings, problem = _settings(path / ".hydra", gaps)
     if problem:  # a group takes in only what is known to be of it
